@@ -1,0 +1,53 @@
+//! Runs a plan's steps along their graph, and proves afterwards that live is what the spec says.
+//!
+//! The run is a stream of [`Event`]s; progress displays and logs are listeners of it.
+
+mod run;
+mod verify;
+
+pub use run::{Outcome, Stop, run};
+pub use verify::verify;
+
+use crate::address::Address;
+use crate::world::Failure;
+
+/// Something that happened while a plan was applied.
+#[derive(Debug, Clone)]
+pub enum Event<'a> {
+    /// A step's call was sent.
+    Started {
+        /// The step's number.
+        id: u32,
+        /// Its resource.
+        address: &'a Address,
+        /// Its call.
+        call: &'a str,
+    },
+    /// A step is done.
+    Done {
+        /// The step's number.
+        id: u32,
+        /// Its resource.
+        address: &'a Address,
+        /// Its call.
+        call: &'a str,
+    },
+    /// A step's call failed, after all retries.
+    Failed {
+        /// The step's number.
+        id: u32,
+        /// Its resource.
+        address: &'a Address,
+        /// Why.
+        failure: &'a Failure,
+    },
+    /// A step was not tried, because one before it failed or the run was stopped.
+    Skipped {
+        /// The step's number.
+        id: u32,
+        /// Its resource.
+        address: &'a Address,
+        /// Its call.
+        call: &'a str,
+    },
+}

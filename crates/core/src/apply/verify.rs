@@ -1,0 +1,37 @@
+//! The proof after an apply: observe and compare again.
+
+use std::time::Duration;
+
+use crate::address::Address;
+use crate::kind::Registry;
+use crate::plan::Plan;
+use crate::plan::build::plan;
+use crate::plan::survey::{SurveyError, survey};
+use crate::spec::Spec;
+use crate::world::World;
+
+/// AWS answers reads from before a write for a while ("eventual consistency"), so a difference counts
+/// only when it is still there after these pauses, seven seconds in all.
+const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_millis(1500), Duration::from_secs(5)];
+
+/// Plans again until nothing differs in the resources that were touched, or the pauses are used up.
+///
+/// # Errors
+/// Nothing could be read. A fault in a kind counts as a difference that stays.
+pub async fn verify(
+    world: &dyn World,
+    registry: Registry,
+    spec: &Spec,
+    touched: &[Address],
+) -> Result<Option<Plan>, SurveyError> {
+    let mut pauses = PAUSES.iter();
+    loop {
+        let inventory = survey(world, registry, spec).await?;
+        let Ok(plan) = plan(registry, spec, &inventory) else { return Ok(None) };
+        let differs = plan.changes.iter().any(|change| touched.contains(&change.address)) || !plan.is_complete();
+        match pauses.next() {
+            Some(pause) if differs => tokio::time::sleep(*pause).await,
+            _ => return Ok(Some(plan)),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The attributes in which two JSON values differ, down to the single setting.
+
+use serde_json::Value;
+
+use super::{FieldAction, FieldChange};
+
+/// Adds a field change for each leaf that differs. Mappings are descended into; lists are leaves.
+pub fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, out: &mut Vec<FieldChange>) {
+    match (before, after) {
+        (Some(Value::Null), after) => compare(path, None, after, out),
+        (before, Some(Value::Null)) => compare(path, before, None, out),
+        (None, None) => {}
+        (Some(before), Some(after)) if before == after => {}
+        (Some(Value::Object(before)), Some(Value::Object(after))) => {
+            for (key, value) in after {
+                compare(&join(path, key), before.get(key), Some(value), out);
+            }
+            for (key, value) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
+                compare(&join(path, key), Some(value), None, out);
+            }
+        }
+        (before, after) => {
+            let action = match (before, after) {
+                (None, _) => FieldAction::Add,
+                (_, None) => FieldAction::Remove,
+                _ => FieldAction::Change,
+            };
+            out.push(FieldChange {
+                path: path.to_owned(),
+                action,
+                before: before.cloned(),
+                after: after.cloned(),
+                note: None,
+            });
+        }
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    format!("{path}.{key}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_differs_is_named_down_to_the_leaf() {
+        let mut out = Vec::new();
+        let before = json!({"a": {"x": 1, "y": 2}, "b": [1], "gone": true});
+        let after = json!({"a": {"x": 1, "y": 3}, "b": [1, 2], "new": "n"});
+        compare("m", Some(&before), Some(&after), &mut out);
+        let paths: Vec<_> = out.iter().map(|field| (field.path.as_str(), field.action)).collect();
+        assert_eq!(
+            paths,
+            [
+                ("m.a.y", FieldAction::Change),
+                ("m.b", FieldAction::Change),
+                ("m.new", FieldAction::Add),
+                ("m.gone", FieldAction::Remove),
+            ]
+        );
+    }
+}

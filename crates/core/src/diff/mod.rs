@@ -1,0 +1,113 @@
+//! Desired against live for one resource, as values that serialise: what differs, which steps mend
+//! it, what waits for a person, what is a risk.
+//!
+//! A kind fills a [`Diff`]; the engine takes the finished [`Draft`]. The engine checks that display
+//! and action agree: every field that differs is covered by a step or waits, and every step covers
+//! something.
+
+mod leaves;
+mod recorder;
+
+pub use recorder::{Covers, Diff, KeyedDelta, Keyed, Mode};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::diagnostic::Position;
+
+/// What happens to a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldAction {
+    /// It is set where nothing was.
+    Add,
+    /// Its value changes.
+    Change,
+    /// It is taken away.
+    Remove,
+}
+
+/// One attribute, before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FieldChange {
+    /// A dotted path; an element of a set is named by what identifies it: `ingress[tcp 5432 from 0.0.0.0/0]`.
+    pub path: String,
+    /// What happens to it.
+    pub action: FieldAction,
+    /// The live value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// The desired value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+    /// A remark for the reader.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// When a step runs relative to the others of its resource: what opens comes before what closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It brings the resource into being.
+    Create,
+    /// It lets more through: a rule is authorised.
+    Widen,
+    /// It changes a setting.
+    Change,
+    /// It lets less through: a rule is revoked.
+    Narrow,
+}
+
+/// Something that only a person can bring about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Waiting {
+    /// What waits, and for whom.
+    pub what: String,
+}
+
+/// Why a change deserves a second look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Risk {
+    /// What it does: `opens tcp 5432 to the world`.
+    pub what: String,
+    /// The spec's reason, where it states one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<WaiverNote>,
+}
+
+/// A waiver as a plan shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WaiverNote {
+    /// Why the risk is meant.
+    pub reason: String,
+    /// Where the spec says so.
+    pub at: Position,
+}
+
+/// A step before the engine has put it into the graph.
+#[derive(Debug, Clone)]
+pub struct DraftStep {
+    /// When.
+    pub phase: Phase,
+    /// The indices of the fields that it mends.
+    pub covers: Vec<usize>,
+    /// The serialised operation.
+    pub op: Value,
+}
+
+/// What a kind's diff came to.
+#[derive(Debug, Clone, Default)]
+pub struct Draft {
+    /// What differs.
+    pub fields: Vec<FieldChange>,
+    /// What mends it, in order.
+    pub steps: Vec<DraftStep>,
+    /// What people owe.
+    pub waiting: Vec<Waiting>,
+    /// What deserves a second look.
+    pub risks: Vec<Risk>,
+    /// What cannot be changed in place, with what to do. Nothing is done then.
+    pub blocked: Vec<String>,
+}

@@ -1,0 +1,266 @@
+//! The recorder that a kind's `diff` writes into.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Draft, DraftStep, FieldAction, FieldChange, Phase, Risk, Waiting, WaiverNote, leaves};
+use crate::model::policy::Policy;
+use crate::spec::Waiver;
+
+/// The differences that a step mends. Empty when there is nothing to mend.
+#[derive(Debug, Clone, Default)]
+#[must_use = "a difference must be covered by a step"]
+pub struct Covers {
+    fields: Vec<usize>,
+    birth: bool,
+}
+
+impl Covers {
+    /// Joins two sets of differences that one call mends.
+    pub fn and(mut self, other: Self) -> Self {
+        self.fields.extend(other.fields);
+        self.birth |= other.birth;
+        self
+    }
+
+    /// Says whether there is nothing to mend.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty() && !self.birth
+    }
+}
+
+/// Whether the entries that a spec does not name stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// They go.
+    Exclusive,
+    /// They stay.
+    Additive,
+}
+
+/// An element of a set: what identifies it, and what may change in place.
+pub trait Keyed: Clone {
+    /// The identity, as the plan shows it.
+    fn key(&self) -> String;
+    /// What may differ between two elements with one identity (a description).
+    fn detail(&self) -> Option<String> {
+        None
+    }
+}
+
+/// How two sets differ; each element with the difference that a step must cover.
+#[derive(Debug)]
+pub struct KeyedDelta<T> {
+    /// Wanted and not there.
+    pub added: Vec<(T, Covers)>,
+    /// There and not wanted; empty in additive mode.
+    pub removed: Vec<(T, Covers)>,
+    /// There, with another detail.
+    pub changed: Vec<(T, Covers)>,
+}
+
+/// Collects what differs and what mends it.
+pub struct Diff<'a, Op> {
+    exists: bool,
+    born: bool,
+    waivers: &'a [Waiver],
+    draft: Draft,
+    steps: Vec<(Phase, Vec<usize>, Op)>,
+}
+
+impl<'a, Op: Serialize> Diff<'a, Op> {
+    /// Starts for a resource that exists or not.
+    pub fn new(exists: bool, waivers: &'a [Waiver]) -> Self {
+        Self { exists, born: exists, waivers, draft: Draft::default(), steps: Vec::new() }
+    }
+
+    /// Returns the difference "it is not there", which the creating step covers.
+    pub fn birth(&self) -> Covers {
+        Covers { fields: Vec::new(), birth: !self.exists }
+    }
+
+    /// Compares a value; every leaf that differs becomes a field change.
+    pub fn value<T: Serialize + ?Sized>(&mut self, path: &str, want: &T, live: Option<&T>) -> Covers {
+        self.stated(path, Some(want), live)
+    }
+
+    /// Compares a value that the spec may leave out; what it leaves out is not managed.
+    pub fn stated<T: Serialize + ?Sized>(&mut self, path: &str, want: Option<&T>, live: Option<&T>) -> Covers {
+        let Some(want) = want else { return Covers::default() };
+        let (want, live) = (json(want), live.map(json));
+        self.recorded(|fields| leaves::compare(path, live.as_ref(), Some(&want), fields))
+    }
+
+    /// Compares mappings by their keys; keys that the spec does not name stay as they are.
+    pub fn stated_entries(
+        &mut self,
+        path: &str,
+        want: Option<&BTreeMap<String, String>>,
+        live: Option<&BTreeMap<String, String>>,
+    ) -> Covers {
+        let mut covers = Covers::default();
+        for (key, value) in want.into_iter().flatten() {
+            let found = live.and_then(|live| live.get(key));
+            covers = covers.and(self.value(&format!("{path}.{key}"), value, found));
+        }
+        covers
+    }
+
+    /// Compares policy documents by their meaning; shown as a diff of the normalised documents.
+    pub fn document(&mut self, path: &str, want: Option<&Policy>, live: Option<&Policy>) -> Covers {
+        let Some(want) = want else { return Covers::default() };
+        let (after, before) = (want.canonical(), live.map(Policy::canonical));
+        if before.as_ref() == Some(&after) {
+            return Covers::default();
+        }
+        let action = if before.is_some() { FieldAction::Change } else { FieldAction::Add };
+        self.recorded(|fields| {
+            fields.push(FieldChange { path: path.to_owned(), action, before, after: Some(after), note: None });
+        })
+    }
+
+    /// Compares sets by the identity of their elements.
+    pub fn keyed<T: Keyed>(&mut self, path: &str, want: &[T], live: &[T], mode: Mode) -> KeyedDelta<T> {
+        let by_key = |items: &[T]| items.iter().map(|item| (item.key(), item.clone())).collect::<BTreeMap<_, _>>();
+        let (wanted, found) = (by_key(want), by_key(live));
+        let mut delta = KeyedDelta { added: Vec::new(), removed: Vec::new(), changed: Vec::new() };
+        for (key, item) in &wanted {
+            let at = format!("{path}[{key}]");
+            match found.get(key) {
+                None => {
+                    let covers = self.recorded(|fields| fields.push(element(&at, None, Some(item))));
+                    delta.added.push((item.clone(), covers));
+                }
+                Some(there) if there.detail() != item.detail() => {
+                    let covers = self.recorded(|fields| fields.push(element(&at, Some(there), Some(item))));
+                    delta.changed.push((item.clone(), covers));
+                }
+                Some(_) => {}
+            }
+        }
+        if mode == Mode::Exclusive {
+            for (key, item) in found.iter().filter(|(key, _)| !wanted.contains_key(*key)) {
+                let covers = self.recorded(|fields| fields.push(element(&format!("{path}[{key}]"), Some(item), None)));
+                delta.removed.push((item.clone(), covers));
+            }
+        }
+        delta
+    }
+
+    /// Adds a step that mends these differences; nothing when there are none.
+    pub fn step(&mut self, phase: Phase, covers: Covers, op: Op) {
+        if covers.is_empty() {
+            return;
+        }
+        self.born |= covers.birth;
+        self.steps.push((phase, covers.fields, op));
+    }
+
+    /// Says that these differences cannot be mended in place, why, and what to do.
+    pub fn blocked(&mut self, covers: &Covers, why: &str) {
+        if !covers.is_empty() {
+            self.draft.blocked.push(why.to_owned());
+        }
+    }
+
+    /// Says that something waits for a person.
+    pub fn waiting(&mut self, what: impl Into<String>) {
+        self.draft.waiting.push(Waiting { what: what.into() });
+    }
+
+    /// Says that a difference is a risk, unless there is none; the waiver of this key is shown with it.
+    pub fn risk(&mut self, covers: &Covers, key: &str, what: impl Into<String>) {
+        if covers.is_empty() {
+            return;
+        }
+        let waiver = self.waivers.iter().find(|waiver| waiver.key == key);
+        let waiver = waiver.map(|waiver| WaiverNote { reason: waiver.reason.clone(), at: waiver.at.clone() });
+        self.draft.risks.push(Risk { what: what.into(), waiver });
+    }
+
+    /// Adds a remark to differences.
+    pub fn remark(&mut self, covers: &Covers, note: &str) {
+        for &field in &covers.fields {
+            self.draft.fields[field].note = Some(note.to_owned());
+        }
+    }
+
+    fn recorded(&mut self, record: impl FnOnce(&mut Vec<FieldChange>)) -> Covers {
+        let first = self.draft.fields.len();
+        record(&mut self.draft.fields);
+        Covers { fields: (first..self.draft.fields.len()).collect(), birth: false }
+    }
+
+    /// Ends the recording and checks that display and action agree.
+    ///
+    /// # Errors
+    /// A field that differs is covered by no step, or the resource is not there and no step makes it.
+    pub fn finish(self) -> Result<Draft, String> {
+        let Self { born, mut draft, mut steps, .. } = self;
+        if !draft.blocked.is_empty() {
+            return Ok(draft);
+        }
+        let covered: Vec<usize> = steps.iter().flat_map(|(_, fields, _)| fields.iter().copied()).collect();
+        if let Some(field) = (0..draft.fields.len()).find(|index| !covered.contains(index)) {
+            return Err(format!("no step covers the change of '{}'", draft.fields[field].path));
+        }
+        if !born {
+            return Err("no step makes the resource".to_owned());
+        }
+        steps.sort_by_key(|(phase, ..)| *phase);
+        draft.steps =
+            steps.into_iter().map(|(phase, covers, op)| DraftStep { phase, covers, op: json(&op) }).collect();
+        Ok(draft)
+    }
+}
+
+fn json<T: Serialize + ?Sized>(value: &T) -> Value {
+    serde_json::to_value(value).expect("invariant: models and operations are plain data")
+}
+
+fn element<T: Keyed>(path: &str, before: Option<&T>, after: Option<&T>) -> FieldChange {
+    let action = match (before, after) {
+        (None, _) => FieldAction::Add,
+        (_, None) => FieldAction::Remove,
+        _ => FieldAction::Change,
+    };
+    let detail = |item: Option<&T>| item.and_then(Keyed::detail).map(Value::from);
+    FieldChange { path: path.to_owned(), action, before: detail(before), after: detail(after), note: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_without_a_step_is_a_fault() {
+        let mut diff: Diff<'_, String> = Diff::new(true, &[]);
+        let _covers = diff.value("threshold", &1, Some(&2));
+        assert_eq!(diff.finish().unwrap_err(), "no step covers the change of 'threshold'");
+    }
+
+    #[test]
+    fn a_missing_resource_that_no_step_makes_is_a_fault() {
+        let diff: Diff<'_, String> = Diff::new(false, &[]);
+        assert_eq!(diff.finish().unwrap_err(), "no step makes the resource");
+    }
+
+    #[test]
+    fn what_widens_comes_before_what_narrows() {
+        let mut diff: Diff<'_, &str> = Diff::new(true, &[]);
+        let (narrow, widen) = (diff.value("a", &1, Some(&2)), diff.value("b", &1, Some(&2)));
+        diff.step(Phase::Narrow, narrow, "Revoke");
+        diff.step(Phase::Widen, widen, "Authorize");
+        let ops: Vec<_> = diff.finish().unwrap().steps.into_iter().map(|step| step.op).collect();
+        assert_eq!(ops, ["Authorize", "Revoke"]);
+    }
+
+    #[test]
+    fn what_the_spec_leaves_out_is_not_managed() {
+        let mut diff: Diff<'_, String> = Diff::new(true, &[]);
+        assert!(diff.stated::<u32>("versioning", None, Some(&1)).is_empty());
+        assert!(diff.finish().unwrap().fields.is_empty());
+    }
+}

@@ -1,0 +1,245 @@
+//! A kind: one type of resource, its spec, its model and what turns live into desired.
+//!
+//! [`Kind`] is the pure, typed half that a kind's file implements. [`AnyKind`] is the same with the
+//! types erased to JSON, so that the engine works without knowing any kind; the one blanket
+//! implementation, [`Erased`], is the only place where types are lost.
+
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
+use crate::diff::{Diff, Draft};
+use crate::reference::Outputs;
+use crate::spec::decode::decode;
+use crate::spec::tree::Node;
+use crate::spec::{Waiver, did_you_mean};
+use crate::world::Place;
+
+/// What is the same for all resources of a kind.
+#[derive(Debug)]
+pub struct Facts {
+    /// The kind's name and its section in a spec: `sns.topic`.
+    pub name: &'static str,
+    /// The AWS service, as the SDK names it: `SNS`, `CloudWatch Logs`. Plans are grouped by it.
+    pub service: &'static str,
+    /// What it is, in one line, for the reference.
+    pub summary: &'static str,
+    /// The API operations that observing it may call.
+    pub reads: &'static [&'static str],
+    /// The API operations that its steps may call.
+    pub writes: &'static [&'static str],
+    /// The values it gives to others, as in `${kind/name.arn}`.
+    pub outputs: &'static [&'static str],
+    /// Whether it lives in the VPC that the spec selects.
+    pub needs_vpc: bool,
+    /// Whether a name may be a pattern (`*`) that stands for every live resource it matches.
+    pub patterns: bool,
+    /// A YAML section as a user would write it, for the reference; a test parses it.
+    pub example: &'static str,
+}
+
+/// The pure half of a kind. Nothing in it sends a request.
+///
+/// # Guarantees
+/// `desire`, `outputs` and `diff` depend on their arguments alone.
+pub trait Kind: Sized + Send + Sync + 'static {
+    /// What is the same for all resources of this kind.
+    const FACTS: Facts;
+    /// What a person writes.
+    type Spec: DeserializeOwned + JsonSchema;
+    /// What the spec wants and what AWS says, in one form. A `None` in a desired model is not managed.
+    type Model: Serialize + DeserializeOwned + Send + Sync;
+    /// One API call each; the variant's name is the API operation's.
+    type Op: Serialize + DeserializeOwned + Send;
+
+    /// Says what is wrong with a resource's name; a second line says what to do.
+    ///
+    /// # Errors
+    /// The name is one that AWS refuses.
+    fn check_name(_name: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Turns what a person wrote into what is wanted; faults go into the notes.
+    fn desire(name: &str, spec: Self::Spec, notes: &mut Notes<'_>) -> Self::Model;
+
+    /// Returns the values that are known before the resource exists.
+    fn outputs(_name: &str, _place: &Place) -> Outputs {
+        Outputs::new()
+    }
+
+    /// Compares, and says which calls turn live into desired.
+    ///
+    /// # Assumptions
+    /// It opens by destructuring the desired model without `..`: a field that is forgotten does not compile.
+    fn diff(want: &Self::Model, live: Option<&Self::Model>, out: &mut Diff<'_, Self::Op>);
+}
+
+/// Where a kind's `desire` puts faults and waivers, by path within the resource.
+pub struct Notes<'a> {
+    node: &'a Node,
+    sources: &'a Sources,
+    /// Faults found so far.
+    pub faults: Diagnostics,
+    /// Waivers stated so far.
+    pub waivers: Vec<Waiver>,
+}
+
+impl<'a> Notes<'a> {
+    /// Starts the notes for the resource that stands at this node.
+    pub fn new(node: &'a Node, sources: &'a Sources) -> Self {
+        Self { node, sources, faults: Diagnostics::default(), waivers: Vec::new() }
+    }
+
+    /// Records that the value at `path` is wrong.
+    pub fn fault(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let span = self.node.locate(path);
+        self.faults.push(Diagnostic::at("invalid-value", span, message).help(help));
+    }
+
+    /// Records a fault inside the text at `path`, at the first place where `needle` stands.
+    pub fn fault_within(
+        &mut self,
+        code: &'static str,
+        path: &str,
+        needle: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let span = self.sources.narrow(self.node.locate(path), needle);
+        self.faults.push(Diagnostic::at(code, span, message).help(help));
+    }
+
+    /// Records a fault at a line and column (from 1) of the text at `path`.
+    ///
+    /// A block scalar stands in the file with its indentation, which is added back.
+    pub fn fault_in_text(&mut self, code: &'static str, path: &str, line: usize, column: usize, message: String) {
+        let mut span: Span = self.node.locate(path);
+        if line > 1 {
+            span.line += u32::try_from(line - 1).unwrap_or(0);
+            span.column += u32::try_from(column.saturating_sub(1)).unwrap_or(0);
+        } else {
+            span.column += u32::try_from(column.saturating_sub(1)).unwrap_or(0);
+        }
+        let text = &self.sources.get(span.file).text;
+        span.start = crate::spec::tree::offset_of(text, span.line, span.column);
+        span.len = 1;
+        self.faults.push(Diagnostic::at(code, span, message));
+    }
+
+    /// Records that the risk `key` is meant, for this reason, stated at `path`.
+    pub fn waive(&mut self, key: &str, reason: &str, path: &str) {
+        let at = self.sources.position(self.node.locate(path));
+        self.waivers.push(Waiver { key: key.to_owned(), reason: reason.to_owned(), at });
+    }
+}
+
+/// A kind with its types erased to JSON.
+pub trait AnyKind: Send + Sync {
+    /// What is the same for all resources of this kind.
+    fn facts(&self) -> &'static Facts;
+    /// The JSON Schema of what a person writes.
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+    /// See [`Kind::check_name`].
+    ///
+    /// # Errors
+    /// The name is one that AWS refuses.
+    fn check_name(&self, name: &str) -> Result<(), String>;
+    /// Decodes and checks a resource of a spec; `None` when faults were noted instead.
+    fn desire(&self, name: &str, node: &Node, notes: &mut Notes<'_>) -> Option<Value>;
+    /// See [`Kind::outputs`].
+    fn outputs(&self, name: &str, place: &Place) -> Outputs;
+    /// See [`Kind::diff`].
+    ///
+    /// # Errors
+    /// The models are not of this kind's form, or a change is not covered by a step.
+    fn diff(&self, want: &Value, waivers: &[Waiver], live: Option<&Value>) -> Result<Draft, Broken>;
+}
+
+/// A fault in regionctl itself, found by a check of the engine.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}: {what} (this is a fault in regionctl itself, please report it)")]
+pub struct Broken {
+    /// The kind in which it was found.
+    pub kind: &'static str,
+    /// What does not hold.
+    pub what: String,
+}
+
+/// Gives a [`Kind`] its untyped form.
+pub struct Erased<K>(PhantomData<K>);
+
+impl<K> Erased<K> {
+    /// The untyped form of `K`.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+impl<K: Kind> AnyKind for Erased<K> {
+    fn facts(&self) -> &'static Facts {
+        &K::FACTS
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<K::Spec>()
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), String> {
+        K::check_name(name)
+    }
+
+    fn desire(&self, name: &str, node: &Node, notes: &mut Notes<'_>) -> Option<Value> {
+        match decode::<K::Spec>(node) {
+            Ok(spec) => {
+                let before = notes.faults.0.len();
+                let model = K::desire(name, spec, notes);
+                (notes.faults.0.len() == before)
+                    .then(|| serde_json::to_value(model).expect("invariant: models are plain data"))
+            }
+            Err(fault) => {
+                notes.faults.push(fault);
+                None
+            }
+        }
+    }
+
+    fn outputs(&self, name: &str, place: &Place) -> Outputs {
+        K::outputs(name, place)
+    }
+
+    fn diff(&self, want: &Value, waivers: &[Waiver], live: Option<&Value>) -> Result<Draft, Broken> {
+        let broken = |what: String| Broken { kind: K::FACTS.name, what };
+        let typed = |value: &Value| {
+            serde_json::from_value::<K::Model>(value.clone()).map_err(|error| broken(format!("model {value}: {error}")))
+        };
+        let want = typed(want)?;
+        let live = live.map(typed).transpose()?;
+        let mut diff = Diff::new(live.is_some(), waivers);
+        K::diff(&want, live.as_ref(), &mut diff);
+        diff.finish().map_err(broken)
+    }
+}
+
+/// The kinds there are, in the order of their registration.
+#[derive(Clone, Copy)]
+pub struct Registry(pub &'static [&'static dyn AnyKind]);
+
+impl Registry {
+    /// Returns the kind of this name.
+    pub fn get(&self, name: &str) -> Option<&'static dyn AnyKind> {
+        self.0.iter().copied().find(|kind| kind.facts().name == name)
+    }
+
+    /// Returns the kind of a resource that the engine already checked.
+    pub fn of(&self, name: &str) -> &'static dyn AnyKind {
+        self.get(name).expect("invariant: addresses are made from registered kinds")
+    }
+
+    /// Returns the kind name nearest to a word.
+    pub fn near(&self, word: &str) -> Option<&'static str> {
+        did_you_mean(word, self.0.iter().map(|kind| kind.facts().name))
+    }
+}

@@ -1,0 +1,43 @@
+//! CIDR blocks in the one form that EC2 answers with: host bits cleared, IPv6 shortened.
+
+use ipnet::IpNet;
+
+/// Parses a block; the error's second line says what to write instead.
+///
+/// # Errors
+/// Not a block, a bare address, or host bits that EC2 would clear without a word.
+pub fn parse(text: &str) -> Result<IpNet, String> {
+    let Ok(block) = text.parse::<IpNet>() else {
+        return Err(match text.parse::<std::net::IpAddr>() {
+            Ok(address) => {
+                let block = IpNet::from(address);
+                format!("'{text}' is an address, not a CIDR block\nwrite {block} for this one address")
+            }
+            Err(_) => format!("'{text}' is not a CIDR block\none looks like 203.0.113.0/24 or 2001:db8::/32"),
+        });
+    };
+    if block.addr() == block.network() {
+        Ok(block)
+    } else {
+        Err(format!("'{text}' has bits set behind its mask\nwrite {} for the block", block.trunc()))
+    }
+}
+
+/// Says whether a block is the whole internet.
+pub fn is_world(block: &IpNet) -> bool {
+    block.prefix_len() == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_slip_says_what_to_write() {
+        assert_eq!(parse("198.51.100.0/24").unwrap().to_string(), "198.51.100.0/24");
+        assert_eq!(parse("2001:DB8:0:0::/32").unwrap().to_string(), "2001:db8::/32");
+        assert!(parse("198.51.100.7").unwrap_err().ends_with("write 198.51.100.7/32 for this one address"));
+        assert!(parse("198.51.100.7/24").unwrap_err().ends_with("write 198.51.100.0/24 for the block"));
+        assert!(parse("198.51.100.0/33").is_err() && parse("world").is_err());
+    }
+}

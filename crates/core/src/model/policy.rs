@@ -1,0 +1,343 @@
+//! Policy documents, compared by their meaning.
+//!
+//! AWS gives a document back re-serialised: lists of one become texts, orders change, `"*"` becomes
+//! `{"AWS": "*"}`, an account id becomes its root ARN. [`Policy`] keeps the author's document for
+//! writing and compares a canonical form (IAM User Guide, "Grammar of the IAM JSON policy language").
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::kind::Notes;
+
+/// A policy document.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Policy(Value);
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        fold(self.canonical()) == fold(other.canonical())
+    }
+}
+
+/// Lists of one are texts, sets are sorted, principals and account ids have one spelling.
+const SETS: [&str; 4] = ["Action", "NotAction", "Resource", "NotResource"];
+
+impl Policy {
+    /// Takes what AWS answers.
+    ///
+    /// # Errors
+    /// It is not JSON.
+    pub fn from_aws(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text).map(Self)
+    }
+
+    /// Returns the document for a request, in the author's order and without white space.
+    pub fn to_aws(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// Returns the document in the form in which equal meanings are equal, but for the case of action
+    /// names and condition keys.
+    pub fn canonical(&self) -> Value {
+        let Value::Object(document) = &self.0 else { return self.0.clone() };
+        let mut canonical = Map::new();
+        let version = document.get("Version").cloned().unwrap_or_else(|| "2008-10-17".into());
+        canonical.insert("Version".into(), version);
+        if let Some(id) = document.get("Id") {
+            canonical.insert("Id".into(), id.clone());
+        }
+        let mut statements: Vec<Value> = as_list(document.get("Statement")).iter().map(statement).collect();
+        statements.sort_by_key(|statement| (statement["Sid"].to_string(), statement.to_string()));
+        canonical.insert("Statement".into(), Value::Array(statements));
+        Value::Object(canonical)
+    }
+
+    /// Returns the Sids of the statements that let anyone in without a condition that ties them down.
+    ///
+    /// By AWS's own rule a grant to `*` is not public when a condition fixes, among others, the source
+    /// VPC, endpoint, account, ARN or organisation (S3 User Guide, "The meaning of public").
+    pub fn public_statements(&self) -> Vec<String> {
+        const FIXING: [&str; 8] = [
+            "aws:sourcevpc",
+            "aws:sourcevpce",
+            "aws:sourcearn",
+            "aws:sourceaccount",
+            "aws:principalorgid",
+            "aws:principalaccount",
+            "aws:userid",
+            "s3:dataaccesspointaccount",
+        ];
+        let canonical = fold(self.canonical());
+        let public = |statement: &&Value| {
+            let fixed = statement["Condition"].as_object().into_iter().flat_map(Map::values).any(|keys| {
+                keys.as_object().is_some_and(|keys| keys.iter().any(|(key, value)| {
+                    FIXING.contains(&key.as_str()) && !value.to_string().contains('*')
+                }))
+            });
+            statement["Effect"] == "Allow" && statement["Principal"] == "*" && !fixed
+        };
+        let statements = canonical["Statement"].as_array().cloned().unwrap_or_default();
+        statements
+            .iter()
+            .filter(public)
+            .map(|statement| statement["Sid"].as_str().unwrap_or("without a Sid").to_owned())
+            .collect()
+    }
+}
+
+fn as_list(value: Option<&Value>) -> Vec<Value> {
+    match value {
+        None => Vec::new(),
+        Some(Value::Array(items)) => items.clone(),
+        Some(other) => vec![other.clone()],
+    }
+}
+
+fn set(value: &Value, one: impl Fn(&str) -> String) -> Value {
+    let mut texts: Vec<String> = as_list(Some(value))
+        .iter()
+        .map(|item| match item {
+            Value::String(text) => one(text),
+            other => one(&other.to_string()),
+        })
+        .collect();
+    texts.sort();
+    texts.dedup();
+    match texts.as_slice() {
+        [only] => only.as_str().into(),
+        _ => texts.into(),
+    }
+}
+
+fn statement(statement: &Value) -> Value {
+    let Value::Object(fields) = statement else { return statement.clone() };
+    let mut canonical = Map::new();
+    for name in ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource"] {
+        let Some(value) = fields.get(name) else { continue };
+        let value = match name {
+            "Principal" | "NotPrincipal" => principal(value),
+            name if SETS.contains(&name) => set(value, str::to_owned),
+            _ => value.clone(),
+        };
+        canonical.insert(name.into(), value);
+    }
+    if let Some(Value::Object(operators)) = fields.get("Condition")
+        && !operators.is_empty()
+    {
+        canonical.insert("Condition".into(), condition(operators));
+    }
+    for (name, value) in fields {
+        if name != "Condition" && !canonical.contains_key(name) {
+            canonical.insert(name.clone(), value.clone());
+        }
+    }
+    Value::Object(canonical)
+}
+
+fn principal(value: &Value) -> Value {
+    let Value::Object(kinds) = value else { return value.clone() };
+    let mut canonical = Map::new();
+    let mut sorted: Vec<_> = kinds.iter().collect();
+    sorted.sort_by_key(|(kind, _)| kind.as_str());
+    for (kind, who) in sorted {
+        canonical.insert(kind.clone(), set(who, account_of_root));
+    }
+    if canonical.len() == 1 && canonical.get("AWS").is_some_and(|who| who == "*") {
+        return "*".into();
+    }
+    Value::Object(canonical)
+}
+
+/// `arn:aws:iam::123456789012:root` and `123456789012` are the same principal.
+fn account_of_root(text: &str) -> String {
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts.as_slice() {
+        ["arn", _, "iam", "", account, "root"] => (*account).to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+fn condition(operators: &Map<String, Value>) -> Value {
+    let mut canonical = Map::new();
+    let mut sorted: Vec<_> = operators.iter().collect();
+    sorted.sort_by_key(|(operator, _)| operator.as_str());
+    for (operator, keys) in sorted {
+        let mut by_key = Map::new();
+        let mut sorted: Vec<_> = keys.as_object().into_iter().flatten().collect();
+        sorted.sort_by_key(|(key, _)| key.to_ascii_lowercase());
+        for (key, values) in sorted {
+            by_key.insert(key.clone(), set(values, str::to_owned));
+        }
+        canonical.insert(operator.clone(), Value::Object(by_key));
+    }
+    Value::Object(canonical)
+}
+
+/// Folds the case of what IAM reads without regard to case: action names and condition keys.
+fn fold(mut canonical: Value) -> Value {
+    for statement in canonical["Statement"].as_array_mut().into_iter().flatten() {
+        for name in ["Action", "NotAction"] {
+            if let Some(actions) = statement.get_mut(name) {
+                *actions = set(actions, str::to_ascii_lowercase);
+            }
+        }
+        for keys in statement.get_mut("Condition").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+            if let Value::Object(keys) = keys {
+                *keys = std::mem::take(keys).into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect();
+            }
+        }
+    }
+    canonical
+}
+
+/// A policy as a person writes it: YAML, or JSON in a text.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct PolicySpec(Value);
+
+impl JsonSchema for PolicySpec {
+    fn schema_name() -> Cow<'static, str> {
+        "Policy".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A policy document, as YAML or as a text of JSON. Compared by its meaning.",
+            "type": ["object", "string"],
+        })
+    }
+}
+
+/// Quotes that word processors make of `"` and `'`; JSON takes none of them.
+const TYPOGRAPHIC: [char; 8] = ['“', '”', '„', '‟', '‘', '’', '«', '»'];
+
+impl PolicySpec {
+    /// Checks the document; faults go into the notes, at the character where there is one.
+    pub fn check(self, path: &str, max_bytes: usize, notes: &mut Notes<'_>) -> Option<Policy> {
+        if let Some(quote) = self.0.to_string().chars().find(|character| TYPOGRAPHIC.contains(character)) {
+            notes.fault_within(
+                "typographic-quote",
+                path,
+                &quote.to_string(),
+                format!("a typographic quote {quote} in a policy; IAM knows only \""),
+                "a word processor put it there; replace each by a plain \"",
+            );
+            return None;
+        }
+        let document = match self.0 {
+            Value::String(text) => match serde_json::from_str::<Value>(&text) {
+                Ok(document) => document,
+                Err(error) => {
+                    let full = error.to_string();
+                    let what = full.split(" at line ").next().unwrap_or(&full).to_owned();
+                    let message = format!("the policy is not valid JSON: {what}");
+                    notes.fault_in_text("invalid-json", path, error.line(), error.column(), message);
+                    return None;
+                }
+            },
+            document => document,
+        };
+        let before = notes.faults.0.len();
+        check_document(&document, path, notes);
+        let policy = Policy(document);
+        let size = policy.to_aws().len();
+        if size > max_bytes {
+            notes.fault(path, format!("the policy has {size} bytes, and AWS takes {max_bytes}"), "shorten it");
+        }
+        (notes.faults.0.len() == before).then_some(policy)
+    }
+}
+
+fn check_document(document: &Value, path: &str, notes: &mut Notes<'_>) {
+    let Value::Object(fields) = document else {
+        notes.fault(path, "a policy is a mapping with Version and Statement", "see the reference of this kind");
+        return;
+    };
+    let known = ["Version", "Id", "Statement"];
+    for field in fields.keys().filter(|field| !known.contains(&field.as_str())) {
+        let help = crate::spec::decode::choices(field, &known);
+        notes.fault(&format!("{path}.{field}"), format!("a policy has no field '{field}'"), help);
+    }
+    let statements = as_list(fields.get("Statement"));
+    if statements.is_empty() {
+        notes.fault(path, "the policy has no Statement", "a policy without one is refused by AWS");
+    }
+    for (index, statement) in statements.iter().enumerate() {
+        let at = if fields["Statement"].is_array() {
+            format!("{path}.Statement[{index}]")
+        } else {
+            format!("{path}.Statement")
+        };
+        if !matches!(statement["Effect"].as_str(), Some("Allow" | "Deny")) {
+            notes.fault(&at, "a statement needs an Effect of Allow or Deny", "the two are written with a capital");
+        }
+        if statement.get("Action").is_none() && statement.get("NotAction").is_none() {
+            notes.fault(&at, "a statement needs an Action", "for example Action: s3:GetObject");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn policy(value: Value) -> Policy {
+        Policy(value)
+    }
+
+    fn statement_of(extra: &Value) -> Policy {
+        let mut statement = json!({"Sid": "A", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"});
+        statement.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        policy(json!({"Version": "2012-10-17", "Statement": [statement]}))
+    }
+
+    #[test]
+    fn what_aws_gives_back_means_the_same() {
+        let ours = policy(json!({
+            "Version": "2012-10-17",
+            "Statement": {
+                "Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": ["s3:GetObject"],
+                "Resource": ["b", "a"], "Condition": {"Bool": {"aws:SecureTransport": true}}
+            }
+        }));
+        let theirs = policy(json!({
+            "Statement": [{
+                "Condition": {"Bool": {"AWS:securetransport": ["true"]}}, "Resource": ["a", "b", "a"],
+                "Action": "S3:getobject", "Principal": "*", "Effect": "Allow"
+            }],
+            "Version": "2012-10-17"
+        }));
+        assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn an_account_is_its_root_and_a_deleted_principal_is_not() {
+        let by_id = statement_of(&json!({"Principal": {"AWS": "123456789012"}}));
+        let by_arn = statement_of(&json!({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}}));
+        let deleted = statement_of(&json!({"Principal": {"AWS": "AIDAEXAMPLE"}}));
+        assert_eq!(by_id, by_arn);
+        assert_ne!(by_id, deleted);
+    }
+
+    #[test]
+    fn resources_and_values_keep_their_case() {
+        assert_ne!(statement_of(&json!({"Resource": "A"})), statement_of(&json!({"Resource": "a"})));
+    }
+
+    #[test]
+    fn a_fixed_source_vpc_is_not_public_and_a_wildcard_is() {
+        let fixed = statement_of(&json!({
+            "Principal": "*", "Condition": {"StringEquals": {"aws:sourceVpc": "vpc-1"}}
+        }));
+        let open = statement_of(&json!({"Principal": {"AWS": "*"}}));
+        let wild = statement_of(&json!({"Principal": "*", "Condition": {"StringLike": {"aws:SourceVpc": "vpc-*"}}}));
+        assert!(fixed.public_statements().is_empty());
+        assert_eq!(open.public_statements(), ["A"]);
+        assert_eq!(wild.public_statements(), ["A"]);
+    }
+}

@@ -1,0 +1,26 @@
+//! Tags in one form for every service: sorted, and without those that AWS itself makes.
+
+use std::collections::BTreeMap;
+
+/// Tag keys and values.
+pub type Tags = BTreeMap<String, String>;
+
+/// Says whether a tag is AWS's own, which is never compared and never written.
+pub fn is_aws(key: &str) -> bool {
+    key.to_ascii_lowercase().starts_with("aws:")
+}
+
+/// Returns what is wrong with tags by AWS's common limits (50 tags, keys of 128 and values of 256 characters).
+pub fn fault(tags: &Tags) -> Option<String> {
+    if tags.len() > 50 {
+        return Some(format!("{} tags, and AWS takes 50", tags.len()));
+    }
+    tags.iter().find_map(|(key, value)| match () {
+        () if is_aws(key) => Some(format!("the tag '{key}': keys that start with aws: are AWS's own")),
+        () if key.is_empty() || key.chars().count() > 128 => {
+            Some(format!("the tag key '{key}' must have 1 to 128 characters"))
+        }
+        () if value.chars().count() > 256 => Some(format!("the value of the tag '{key}' has more than 256 characters")),
+        () => None,
+    })
+}

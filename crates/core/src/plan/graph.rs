@@ -1,0 +1,199 @@
+//! The order of steps, from values alone: a step that needs what another resource gives comes after it.
+//!
+//! A step needs a resource when its operation holds one of the resource's outputs (an ARN that
+//! follows from a name) or a reference to one that only AWS gives. It then waits for all of that
+//! resource's steps that build it up. Where resources need each other in a ring (two security groups
+//! that let each other in), it waits for the other's creation only, which breaks the ring.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::Change;
+use crate::address::Address;
+use crate::diff::Phase;
+use crate::reference::{self, Known, Target};
+
+/// Numbers the steps in an order in which all could be run, and says what each comes after.
+///
+/// # Errors
+/// Resources of which each is made of the other; their addresses.
+pub fn order(changes: &mut [Change], known: &Known) -> Result<(), String> {
+    let nodes = nodes(changes, known);
+    let rings = rings(&nodes, changes);
+    let mut after: BTreeMap<(usize, usize), BTreeSet<(usize, usize)>> = BTreeMap::new();
+    for node in &nodes {
+        let own = (node.step > 0).then(|| (node.change, node.step - 1));
+        let others = node.needs.iter().flat_map(|&other| {
+            let weak = rings[other] == rings[node.change];
+            changes[other].steps.iter().enumerate().filter_map(move |(index, step)| {
+                let counts = if weak { step.phase == Phase::Create } else { step.phase <= Phase::Change };
+                counts.then_some((other, index))
+            })
+        });
+        after.insert((node.change, node.step), own.into_iter().chain(others).collect());
+    }
+    number(changes, &after)
+}
+
+struct Node {
+    change: usize,
+    step: usize,
+    needs: BTreeSet<usize>,
+}
+
+fn nodes(changes: &[Change], known: &Known) -> Vec<Node> {
+    let index: BTreeMap<&Address, usize> =
+        changes.iter().enumerate().map(|(at, change)| (&change.address, at)).collect();
+    let steps = changes.iter().enumerate().flat_map(|(change, it)| {
+        it.steps.iter().enumerate().map(move |(step, it)| (change, step, &it.op))
+    });
+    steps
+        .map(|(change, step, op)| {
+            let needs = needed(op, known)
+                .into_iter()
+                .filter_map(|address| index.get(&address).copied())
+                .filter(|other| *other != change)
+                .collect();
+            Node { change, step, needs }
+        })
+        .collect()
+}
+
+/// The resources whose values stand in an operation.
+pub fn needed(op: &Value, known: &Known) -> BTreeSet<Address> {
+    let referenced = reference::find(op).into_iter().filter_map(|reference| match reference.target {
+        Target::Resource(address) => Some(address),
+        Target::Vpc => None,
+    });
+    referenced.chain(known.givers(op)).collect()
+}
+
+/// Gives each change the number of its ring: two changes have one number when each needs the other.
+fn rings(nodes: &[Node], changes: &[Change]) -> Vec<usize> {
+    let mut direct: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); changes.len()];
+    for node in nodes {
+        direct[node.change].extend(&node.needs);
+    }
+    let reach: Vec<BTreeSet<usize>> = (0..changes.len()).map(|from| reachable(from, &direct)).collect();
+    (0..changes.len())
+        .map(|change| {
+            reach[change].iter().copied().filter(|&other| reach[other].contains(&change)).min().unwrap_or(change)
+                .min(change)
+        })
+        .collect()
+}
+
+fn reachable(from: usize, direct: &[BTreeSet<usize>]) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<usize> = direct[from].iter().copied().collect();
+    while let Some(next) = open.pop() {
+        if found.insert(next) {
+            open.extend(&direct[next]);
+        }
+    }
+    found
+}
+
+/// Numbers by depth, then by address and position: the numbers do not depend on the order of reading.
+fn number(changes: &mut [Change], after: &BTreeMap<(usize, usize), BTreeSet<(usize, usize)>>) -> Result<(), String> {
+    let mut ids: BTreeMap<(usize, usize), u32> = BTreeMap::new();
+    let mut next = 1;
+    while ids.len() < after.len() {
+        let left = || after.iter().filter(|(node, _)| !ids.contains_key(*node));
+        let ready: Vec<(usize, usize)> = left()
+            .filter(|(_, before)| before.iter().all(|node| ids.contains_key(node)))
+            .map(|(node, _)| *node)
+            .collect();
+        if ready.is_empty() {
+            let stuck: BTreeSet<String> = left().map(|((change, _), _)| changes[*change].address.to_string()).collect();
+            return Err(stuck.into_iter().collect::<Vec<_>>().join(" → "));
+        }
+        for node in ready {
+            ids.insert(node, next);
+            next += 1;
+        }
+    }
+    for (node, before) in after {
+        let step = &mut changes[node.0].steps[node.1];
+        step.id = ids[node];
+        step.after = before.iter().map(|node| ids[node]).collect();
+        step.after.sort_unstable();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Position;
+    use crate::plan::{Action, Step};
+    use crate::reference::Outputs;
+    use serde_json::json;
+
+    fn change(name: &str, steps: &[(Phase, Value)]) -> Change {
+        let step = |(phase, op): &(Phase, Value)| Step {
+            id: 0,
+            call: String::new(),
+            phase: *phase,
+            covers: Vec::new(),
+            after: Vec::new(),
+            op: op.clone(),
+        };
+        Change {
+            address: Address::new("t.t", name),
+            service: "T".into(),
+            action: Action::Create,
+            at: Position { file: "a".into(), line: 1, column: 1 },
+            pattern: None,
+            fields: Vec::new(),
+            risks: Vec::new(),
+            waiting: Vec::new(),
+            blocked: Vec::new(),
+            steps: steps.iter().map(step).collect(),
+            fingerprint: String::new(),
+            outputs: std::collections::BTreeMap::new(),
+        }
+    }
+
+    fn ordered(mut changes: Vec<Change>, known: &Known) -> Vec<(u32, Vec<u32>)> {
+        order(&mut changes, known).unwrap();
+        changes.iter().flat_map(|change| change.steps.iter().map(|step| (step.id, step.after.clone()))).collect()
+    }
+
+    #[test]
+    fn a_value_that_another_resource_gives_makes_the_order() {
+        let mut known = Known::default();
+        let outputs = Outputs::from([("arn".to_owned(), "arn:b".to_owned())]);
+        known.add(Target::Resource(Address::new("t.t", "b")), outputs);
+        let changes = vec![
+            change("a", &[(Phase::Create, json!({"Put": {"action": "arn:b"}}))]),
+            change("b", &[(Phase::Create, json!("Create")), (Phase::Change, json!("Set"))]),
+        ];
+        assert_eq!(ordered(changes, &known), [(3, vec![1, 2]), (1, vec![]), (2, vec![1])]);
+    }
+
+    #[test]
+    fn two_groups_that_let_each_other_in_are_both_made_first() {
+        let group = |name: &str, other: &str| {
+            change(
+                name,
+                &[
+                    (Phase::Create, json!("Create")),
+                    (Phase::Widen, json!({"Authorize": format!("${{t.t/{other}.id}}")})),
+                ],
+            )
+        };
+        let steps = ordered(vec![group("a", "b"), group("b", "a")], &Known::default());
+        assert_eq!(steps, [(1, vec![]), (3, vec![1, 2]), (2, vec![]), (4, vec![1, 2])]);
+    }
+
+    #[test]
+    fn a_ring_that_cannot_be_broken_is_named() {
+        let made_of = |name: &str, other: &str| {
+            change(name, &[(Phase::Create, json!({"Create": format!("${{t.t/{other}.id}}")}))])
+        };
+        let mut changes = vec![made_of("a", "b"), made_of("b", "a")];
+        assert_eq!(order(&mut changes, &Known::default()).unwrap_err(), "t.t/a → t.t/b");
+    }
+}

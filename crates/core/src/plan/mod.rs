@@ -1,0 +1,220 @@
+//! A plan: what would be done, why, with what risk, on what live state. A value that serialises.
+//!
+//! [`survey`] reads what the plan rests on, [`build`] compares and orders, [`saved`] seals a plan for
+//! later. Text, JSON and the steps that are run all come from the one [`Plan`] value, which holds no
+//! times and no random ids: same input, same plan.
+
+pub mod build;
+mod graph;
+pub mod saved;
+pub mod survey;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::address::Address;
+use crate::diagnostic::Position;
+use crate::diff::{FieldChange, Phase, Risk, Waiting};
+use crate::world::Unread;
+
+/// The version of the plan's JSON; a reader refuses others.
+pub const FORMAT: u32 = 1;
+
+/// What would be done to one region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// The version of this document's form, 1.
+    pub format: u32,
+    /// The version of regionctl that made it.
+    pub tool: String,
+    /// The region's code.
+    pub region: String,
+    /// The account.
+    pub account: String,
+    /// The spec file's path, as given.
+    pub spec: String,
+    /// A digest of all that the spec wants.
+    pub spec_digest: String,
+    /// What differs, sorted by address.
+    pub changes: Vec<Change>,
+    /// What waits for a person, where nothing else differs.
+    pub waiting: Vec<WaitingOn>,
+    /// What could not be read; the plan is not the whole truth then.
+    pub unread: Vec<Unread>,
+    /// What the plan needs an explicit word for.
+    pub gates: Vec<Gate>,
+    /// Counts over the whole plan.
+    pub summary: Summary,
+}
+
+/// What happens to one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// It changes in place.
+    Update,
+    /// It differs in a way that cannot be changed in place.
+    Blocked,
+}
+
+/// Desired against live for one resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// The resource.
+    pub address: Address,
+    /// The AWS service, as plans group by it.
+    pub service: String,
+    /// What happens.
+    pub action: Action,
+    /// Where the spec wants it.
+    pub at: Position,
+    /// The pattern that it comes from, if it is not named itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// The attributes that differ.
+    pub fields: Vec<FieldChange>,
+    /// What deserves a second look.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub risks: Vec<Risk>,
+    /// What a person owes after it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub waiting: Vec<Waiting>,
+    /// Why it cannot be changed in place, and what to do.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub blocked: Vec<String>,
+    /// The calls, in order.
+    pub steps: Vec<Step>,
+    /// The digest of the live model that the change rests on; `absent` where there is none.
+    pub fingerprint: String,
+    /// The values that the resource gives to others; `null` where only AWS can say.
+    pub outputs: BTreeMap<String, Option<String>>,
+}
+
+/// One mutating AWS call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// Its number in the plan, from 1, in an order in which all could be run.
+    pub id: u32,
+    /// The service and API operation, `SNS CreateTopic`.
+    pub call: String,
+    /// Why it stands where it stands among its resource's steps.
+    pub phase: Phase,
+    /// The indices of the fields that it mends; empty where it makes the resource.
+    pub covers: Vec<usize>,
+    /// The steps that must be done before.
+    pub after: Vec<u32>,
+    /// The operation with its parameters; `${…}` stands for values that only AWS gives.
+    pub op: Value,
+}
+
+/// Something of a resource that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WaitingOn {
+    /// The resource.
+    pub address: Address,
+    /// The AWS service.
+    pub service: String,
+    /// What waits, and for whom.
+    pub what: String,
+}
+
+/// Something for which apply needs an explicit word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Gate {
+    /// What kind of thing.
+    pub gate: GateKind,
+    /// What it is, in a sentence.
+    pub what: String,
+    /// How to pass.
+    pub pass: String,
+}
+
+/// The kinds of gates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GateKind {
+    /// More of what exists is changed than is usual.
+    Large,
+    /// Something is opened that no waiver in the spec says is meant.
+    Exposure,
+    /// Something cannot be changed in place.
+    Blocked,
+}
+
+/// Counts over a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    /// Resources to make.
+    pub create: usize,
+    /// Resources to change.
+    pub update: usize,
+    /// Resources that cannot be changed in place.
+    pub blocked: usize,
+    /// Resources that are what the spec says.
+    pub unchanged: usize,
+    /// Things that wait for a person.
+    pub waiting: usize,
+    /// Steps in all.
+    pub steps: usize,
+}
+
+impl Plan {
+    /// Says whether live is what the spec says, as far as could be read.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Says whether everything that the plan rests on was read.
+    pub fn is_complete(&self) -> bool {
+        self.unread.is_empty()
+    }
+
+    /// Returns all steps in the order of their numbers, each with its change.
+    pub fn steps(&self) -> Vec<(&Change, &Step)> {
+        let mut steps: Vec<_> =
+            self.changes.iter().flat_map(|change| change.steps.iter().map(move |step| (change, step))).collect();
+        steps.sort_by_key(|(_, step)| step.id);
+        steps
+    }
+
+    /// Narrows the plan to some resources and what they need done before them.
+    #[must_use]
+    pub fn targeting(mut self, targets: &[Address]) -> Self {
+        let mut kept: Vec<u32> = Vec::new();
+        let mut open: Vec<u32> = self
+            .changes
+            .iter()
+            .filter(|change| targets.contains(&change.address))
+            .flat_map(|change| change.steps.iter().map(|step| step.id))
+            .collect();
+        let after: BTreeMap<u32, Vec<u32>> =
+            self.steps().into_iter().map(|(_, step)| (step.id, step.after.clone())).collect();
+        while let Some(id) = open.pop() {
+            if !kept.contains(&id) {
+                kept.push(id);
+                open.extend(&after[&id]);
+            }
+        }
+        self.changes.retain(|change| {
+            targets.contains(&change.address) || change.steps.iter().any(|step| kept.contains(&step.id))
+        });
+        self.count();
+        self
+    }
+
+    /// Counts again what the changes are.
+    pub(crate) fn count(&mut self) {
+        let of = |action| self.changes.iter().filter(|change| change.action == action).count();
+        self.summary.create = of(Action::Create);
+        self.summary.update = of(Action::Update);
+        self.summary.blocked = of(Action::Blocked);
+        self.summary.steps = self.changes.iter().map(|change| change.steps.len()).sum();
+        self.summary.waiting =
+            self.waiting.len() + self.changes.iter().map(|change| change.waiting.len()).sum::<usize>();
+    }
+}

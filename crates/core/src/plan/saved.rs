@@ -1,0 +1,142 @@
+//! A plan that is kept for later, and the reasons for which it no longer holds.
+//!
+//! A seal around the plan carries what a plan itself must not (same input, same plan): when it
+//! expires, and a nonce by which a second use is known. `apply plan.json` refuses exactly when one of
+//! [`Refusal`]'s cases holds, and names it.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::build::{TOOL, fingerprint};
+use super::survey::Inventory;
+use super::{FORMAT, Plan};
+use crate::address::Address;
+use crate::spec::Spec;
+
+/// A plan with its seal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SavedPlan {
+    /// Until when, and once.
+    pub seal: Seal,
+    /// The plan.
+    pub plan: Plan,
+}
+
+/// What limits a saved plan's use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Seal {
+    /// A random text; a plan is applied once.
+    pub nonce: String,
+    /// When the plan no longer holds, RFC 3339.
+    #[schemars(with = "String")]
+    pub expires: Timestamp,
+}
+
+/// Why a saved plan is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Another version of the document.
+    #[error("the plan has format {found}, and this regionctl reads format {FORMAT}")]
+    Format {
+        /// The plan's format.
+        found: u32,
+    },
+    /// Another version of regionctl.
+    #[error("the plan was made by {found}, and this is {TOOL}")]
+    Tool {
+        /// The version that made it.
+        found: String,
+    },
+    /// The spec is another.
+    #[error("{path} no longer says what it said when the plan was made")]
+    Spec {
+        /// The spec file.
+        path: String,
+    },
+    /// The spec is for another account.
+    #[error("the plan is for account {plan}, and the spec for account {spec}")]
+    Account {
+        /// The plan's.
+        plan: String,
+        /// The spec's.
+        spec: String,
+    },
+    /// The spec is for another region.
+    #[error("the plan is for {plan}, and the spec for {spec}")]
+    Region {
+        /// The plan's.
+        plan: String,
+        /// The spec's.
+        spec: String,
+    },
+    /// It is too late.
+    #[error("the plan expired at {at}")]
+    Expired {
+        /// When.
+        at: Timestamp,
+    },
+    /// It was applied before.
+    #[error("the plan was applied before; a plan is applied once")]
+    Used,
+    /// The live resource is not what the plan rests on.
+    #[error("{address} was changed in AWS after the plan was made")]
+    Moved {
+        /// Which.
+        address: Address,
+    },
+    /// The live resource cannot be read any more.
+    #[error("{address} could not be read, so nothing says that it is still what the plan rests on")]
+    Unreadable {
+        /// Which.
+        address: String,
+    },
+}
+
+impl SavedPlan {
+    /// Checks what can be checked before anything is read: the seal and the spec.
+    pub fn refusals_before_reading(&self, spec: &Spec, now: Timestamp, used: bool) -> Vec<Refusal> {
+        let Self { seal, plan } = self;
+        let mut refusals = Vec::new();
+        if plan.format != FORMAT {
+            refusals.push(Refusal::Format { found: plan.format });
+        }
+        if plan.tool != TOOL {
+            refusals.push(Refusal::Tool { found: plan.tool.clone() });
+        }
+        if plan.account != spec.account {
+            refusals.push(Refusal::Account { plan: plan.account.clone(), spec: spec.account.clone() });
+        }
+        if plan.region != spec.region {
+            refusals.push(Refusal::Region { plan: plan.region.clone(), spec: spec.region.clone() });
+        }
+        if plan.spec_digest != spec.digest {
+            refusals.push(Refusal::Spec { path: plan.spec.clone() });
+        }
+        if now >= seal.expires {
+            refusals.push(Refusal::Expired { at: seal.expires });
+        }
+        if used {
+            refusals.push(Refusal::Used);
+        }
+        refusals
+    }
+
+    /// Checks that each resource that the plan touches is still what it was.
+    pub fn refusals_after_reading(&self, inventory: &Inventory) -> Vec<Refusal> {
+        let unreadable = inventory.unread.iter().filter(|unread| {
+            self.plan.changes.iter().any(|change| {
+                unread.address == change.address.to_string() || unread.address == format!("{}/*", change.address.kind)
+            })
+        });
+        let mut refusals: Vec<Refusal> =
+            unreadable.map(|unread| Refusal::Unreadable { address: unread.address.clone() }).collect();
+        if refusals.is_empty() {
+            let moved = self.plan.changes.iter().filter(|change| {
+                !change.steps.is_empty() && fingerprint(inventory.live.get(&change.address)) != change.fingerprint
+            });
+            refusals.extend(moved.map(|change| Refusal::Moved { address: change.address.clone() }));
+        }
+        refusals
+    }
+}

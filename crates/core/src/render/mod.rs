@@ -1,0 +1,7 @@
+//! A plan as people read it. Renderers know no kind and invent no explanation: what they show is in
+//! the plan. JSON is the plan itself.
+
+mod document;
+pub mod text;
+
+pub use text::{Style, text};

@@ -1,0 +1,244 @@
+//! A plan as text: grouped by service, one symbol a change, attributes before → after, one summary line.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style as Ansi};
+use serde_json::Value;
+
+use super::document;
+use crate::diff::{FieldAction, FieldChange, Risk};
+use crate::plan::{Action, Change, Plan};
+use crate::reference::{Piece, Reference, Target, pieces};
+
+/// How to render.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// With colour. Symbols carry the meaning without it.
+    pub color: bool,
+    /// The width of the terminal, in columns; longer before → after pairs take two lines.
+    pub width: usize,
+}
+
+impl Style {
+    fn paint(self, color: AnsiColor, text: &str) -> String {
+        self.ansi(color.on_default(), text)
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.ansi(Ansi::new().bold(), text)
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.ansi(Ansi::new().dimmed(), text)
+    }
+
+    fn ansi(self, style: Ansi, text: &str) -> String {
+        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    fn symbol(self, symbol: char) -> String {
+        let color = match symbol {
+            '+' => AnsiColor::Green,
+            '-' | '✗' => AnsiColor::Red,
+            '?' => AnsiColor::Cyan,
+            _ => AnsiColor::Yellow,
+        };
+        self.paint(color, &symbol.to_string())
+    }
+}
+
+/// Renders a plan.
+pub fn text(plan: &Plan, style: Style) -> String {
+    let mut out = String::new();
+    if !plan.is_empty() {
+        let head = format!("{}  account {}  {}", plan.region, plan.account, plan.spec);
+        let _ = writeln!(out, "{}\n", style.bold(&head));
+    }
+    let mut services: Vec<&str> = plan.changes.iter().map(|change| change.service.as_str()).collect();
+    services.sort_unstable();
+    services.dedup();
+    for service in services {
+        let changes: Vec<&Change> = plan.changes.iter().filter(|change| change.service == service).collect();
+        let count = if changes.len() == 1 { "1 change".to_owned() } else { format!("{} changes", changes.len()) };
+        let _ = writeln!(out, "{}  {}", style.bold(service), style.dim(&count));
+        for change in changes {
+            render_change(&mut out, change, style);
+        }
+        out.push('\n');
+    }
+    waiting(&mut out, plan, style);
+    unread(&mut out, plan, style);
+    gates(&mut out, plan, style);
+    out.push_str(&summary(plan, style));
+    out
+}
+
+fn render_change(out: &mut String, change: &Change, style: Style) {
+    let symbol = match change.action {
+        Action::Create => '+',
+        Action::Update => '~',
+        Action::Blocked => '✗',
+    };
+    let origin = change.pattern.as_ref().map(|pattern| style.dim(&format!("  by '{pattern}' in {}", change.at)));
+    let address = style.bold(&change.address.to_string());
+    let _ = writeln!(out, "  {} {address}{}", style.symbol(symbol), origin.unwrap_or_default());
+    for field in &change.fields {
+        render_field(out, field, change.action == Action::Create, style);
+    }
+    if change.action == Action::Create {
+        for (name, value) in change.outputs.iter().filter(|(_, value)| value.as_ref() != Some(&change.address.name)) {
+            let value = value.clone().unwrap_or_else(|| "(known after apply)".to_owned());
+            let _ = writeln!(out, "      {}", style.dim(&format!("= {name}: {value}")));
+        }
+    }
+    for risk in &change.risks {
+        let _ = writeln!(out, "      {} {}", style.paint(AnsiColor::Magenta, "!"), risk_text(risk));
+    }
+    for waiting in &change.waiting {
+        let _ = writeln!(out, "      {} {}", style.symbol('?'), waiting.what);
+    }
+    for why in &change.blocked {
+        let _ = writeln!(out, "      {} {why}", style.symbol('✗'));
+    }
+}
+
+fn risk_text(risk: &Risk) -> String {
+    match &risk.waiver {
+        Some(waiver) => format!("{}: waiver '{}' in {}", risk.what, waiver.reason, waiver.at),
+        None => format!("{}, and no waiver says why", risk.what),
+    }
+}
+
+fn render_field(out: &mut String, field: &FieldChange, whole_is_new: bool, style: Style) {
+    let symbol = match field.action {
+        FieldAction::Add => '+',
+        FieldAction::Change => '~',
+        FieldAction::Remove => '-',
+    };
+    let mark = if whole_is_new { " ".to_owned() } else { style.symbol(symbol) };
+    let note = field.note.as_ref().map(|note| style.dim(&format!("  ({note})"))).unwrap_or_default();
+    if is_document(field) {
+        let _ = writeln!(out, "      {mark} {}:{note}", field.path);
+        for (tag, line) in document::diff(field.before.as_ref(), field.after.as_ref()) {
+            let line = resolve(&line);
+            let line = match tag {
+                '+' if whole_is_new => format!("  {line}"),
+                '+' => style.paint(AnsiColor::Green, &format!("+ {line}")),
+                '-' => style.paint(AnsiColor::Red, &format!("- {line}")),
+                _ => style.dim(&format!("  {line}")),
+            };
+            let _ = writeln!(out, "          {line}");
+        }
+        return;
+    }
+    let (before, after) = (field.before.as_ref().map(show), field.after.as_ref().map(show));
+    let value = match (before, after) {
+        (Some(before), Some(after)) => {
+            let short = 9 + field.path.chars().count() + 2 + before.chars().count() + 3 + after.chars().count();
+            if short <= style.width {
+                format!(": {before} → {after}")
+            } else {
+                format!(":\n            {before}\n          → {after}")
+            }
+        }
+        (Some(only), None) | (None, Some(only)) => format!(": {only}"),
+        (None, None) => String::new(),
+    };
+    let _ = writeln!(out, "      {mark} {}{value}{note}", resolve(&field.path));
+}
+
+fn is_document(field: &FieldChange) -> bool {
+    let nested = |value: &Option<Value>| match value {
+        Some(Value::Object(_)) => true,
+        Some(Value::Array(items)) => items.iter().any(|item| item.is_object() || item.is_array()),
+        _ => false,
+    };
+    nested(&field.before) || nested(&field.after)
+}
+
+/// A scalar without quotes, a list in brackets.
+fn show(value: &Value) -> String {
+    match value {
+        Value::Null => "∅".to_owned(),
+        Value::String(text) if text.is_empty() => "\"\"".to_owned(),
+        Value::String(text) => resolve(text),
+        Value::Array(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+/// Says references that are still open in words.
+fn resolve(text: &str) -> String {
+    if !text.contains("${") {
+        return text.to_owned();
+    }
+    pieces(text)
+        .into_iter()
+        .map(|piece| match piece {
+            Piece::Plain(plain) | Piece::Open(plain) => plain.to_owned(),
+            Piece::Escaped => "${".to_owned(),
+            Piece::Braced(inside) => match Reference::parse(inside) {
+                Some(Reference { target: Target::Resource(address), attribute }) => {
+                    format!("({attribute} of {address}, known after apply)")
+                }
+                _ => format!("${{{inside}}}"),
+            },
+        })
+        .collect()
+}
+
+fn waiting(out: &mut String, plan: &Plan, style: Style) {
+    if plan.waiting.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{}", style.bold("Waiting for a person"));
+    for waiting in &plan.waiting {
+        let _ = writeln!(out, "  {} {}  {}", style.symbol('?'), waiting.address, waiting.what);
+    }
+    out.push('\n');
+}
+
+fn unread(out: &mut String, plan: &Plan, style: Style) {
+    if plan.unread.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{}", style.bold("Not read, so this plan is not the whole truth"));
+    for unread in &plan.unread {
+        let id = unread.failure.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
+        let _ = writeln!(out, "  {} {}  {}{id}", style.symbol('✗'), unread.address, unread.failure);
+    }
+    out.push('\n');
+}
+
+fn gates(out: &mut String, plan: &Plan, style: Style) {
+    for gate in &plan.gates {
+        let _ = writeln!(out, "{} {}", style.paint(AnsiColor::Red, "Apply will refuse:"), gate.what);
+        let _ = writeln!(out, "  {}", gate.pass);
+    }
+    if !plan.gates.is_empty() {
+        out.push('\n');
+    }
+}
+
+/// The one line that says it all.
+pub fn summary(plan: &Plan, style: Style) -> String {
+    let counts = &plan.summary;
+    let people = match counts.waiting {
+        0 => String::new(),
+        1 => " 1 thing waits for a person.".to_owned(),
+        several => format!(" {several} things wait for a person."),
+    };
+    if plan.is_empty() && plan.is_complete() {
+        return format!("No changes. {} is what {} says.{people}\n", plan.region, plan.spec);
+    }
+    let blocked = if counts.blocked > 0 { format!(", {} cannot be changed in place", counts.blocked) } else { String::new() };
+    let unread = match plan.unread.len() {
+        0 => String::new(),
+        several => format!(", {several} not read"),
+    };
+    let line = format!(
+        "Plan: {} to create, {} to change, {} unchanged{blocked}{unread}; {} calls.{people}",
+        counts.create, counts.update, counts.unchanged, counts.steps
+    );
+    format!("{}\n", style.bold(&line))
+}

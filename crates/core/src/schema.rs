@@ -1,0 +1,109 @@
+//! The JSON Schemas of what users and machines write and read, and the reference of the kinds, all
+//! generated from the types themselves. Checked in under `schema/` and `docs/`; a test keeps them fresh.
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::kind::Registry;
+use crate::plan::saved::SavedPlan;
+
+/// Returns the schema of a spec file.
+pub fn region(registry: Registry) -> Value {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let mut properties = root_properties();
+    for kind in registry.0 {
+        let facts = kind.facts();
+        let resource = kind.schema(&mut generator);
+        properties.insert(
+            facts.name.to_owned(),
+            json!({
+                "description": facts.summary,
+                "type": ["object", "null"],
+                "additionalProperties": { "anyOf": [resource, { "type": "null" }] },
+            }),
+        );
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "regionctl region spec",
+        "description": "What one AWS region should hold.",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+        "$defs": generator.take_definitions(true),
+    })
+}
+
+fn root_properties() -> Map<String, Value> {
+    let path = json!({ "type": "string" });
+    let properties = json!({
+        "region": { "type": "string", "description": "The region's code.", "examples": ["eu-central-1"] },
+        "account": {
+            "type": ["string", "integer"],
+            "description": "The twelve digits of the only account that plan and apply accept.",
+        },
+        "include": {
+            "description": "Spec files that this one builds on, relative to it. What stands here wins; `~` takes out.",
+            "anyOf": [path, { "type": "array", "items": path }],
+        },
+        "vars": {
+            "type": "object",
+            "description": "Variables, used as ${name} in values and keys. Built in: region, Region, account, partition.",
+        },
+        "vpc": {
+            "description": "The region's VPC: `default`, its id, or a tag. ${vpc.id} and ${vpc.cidr} give its values.",
+            "anyOf": [
+                { "const": "default" },
+                { "type": "string", "pattern": "^vpc-[0-9a-f]+$" },
+                {
+                    "type": "object",
+                    "properties": { "tag": {
+                        "type": "object", "additionalProperties": { "type": "string" },
+                        "minProperties": 1, "maxProperties": 1,
+                    } },
+                    "required": ["tag"],
+                    "additionalProperties": false,
+                },
+            ],
+        },
+    });
+    match properties {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Returns the schema of a saved plan; the plan that `--format json` prints is its `plan` part.
+pub fn plan() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<SavedPlan>().to_value()
+}
+
+/// Returns the reference of all kinds, in Markdown.
+///
+/// `iam` names the IAM action of a service's API operation.
+pub fn reference(registry: Registry, iam: &dyn Fn(&str, &str) -> String) -> String {
+    let mut text = String::from(
+        "# Kinds\n\nGenerated from the kinds themselves by `make schema`. Every field, with its type and values, is in\n\
+         [`schema/region.schema.json`](../schema/region.schema.json), which editors complete from.\n",
+    );
+    for kind in registry.0 {
+        let facts = kind.facts();
+        let actions = |operations: &[&str]| {
+            let mut actions: Vec<String> = operations.iter().map(|operation| iam(facts.service, operation)).collect();
+            actions.sort();
+            actions.dedup();
+            actions.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ")
+        };
+        text.push_str(&format!("\n## {}\n\n{}\n\n```yaml\n{}\n```\n\n", facts.name, facts.summary, facts.example.trim()));
+        let outputs: Vec<String> = facts.outputs.iter().map(|name| format!("`${{{}/NAME.{name}}}`", facts.name)).collect();
+        if !outputs.is_empty() {
+            text.push_str(&format!("- Gives: {}\n", outputs.join(", ")));
+        }
+        if facts.patterns {
+            text.push_str("- A name with `*` stands for every live resource that it matches.\n");
+        }
+        text.push_str(&format!("- Reads with: {}\n", actions(facts.reads)));
+        text.push_str(&format!("- Writes with: {}\n", actions(facts.writes)));
+    }
+    text
+}

@@ -1,0 +1,14 @@
+//! From files to a spec: [`tree`] parses YAML with positions, [`load`] follows includes, [`vars`]
+//! fills variables in, [`decode`] turns a positioned node into a kind's own type, and [`read`] puts
+//! it together. Every fault carries its position, and as many as can be found are returned at once.
+
+pub mod decode;
+pub mod load;
+pub mod names;
+pub mod read;
+mod suggest;
+pub mod tree;
+pub mod vars;
+
+pub use read::{Spec, VpcSelector, Want, Waiver, read};
+pub use suggest::did_you_mean;

@@ -1,0 +1,360 @@
+//! A whole spec: the region, the account, the VPC and what is wanted of each resource.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+use crate::address::Address;
+use crate::diagnostic::{Diagnostic, Diagnostics, Position, Sources, Span};
+use crate::kind::{Notes, Registry};
+use crate::model::pattern;
+use crate::reference::{self, Reference, Target};
+use crate::spec::load::{ReadFile, load};
+use crate::spec::names;
+use crate::spec::suggest::did_you_mean;
+use crate::spec::tree::{Entry, Node, Value};
+use crate::spec::vars::{Placed, Variables};
+
+/// What a region should hold.
+#[derive(Debug)]
+pub struct Spec {
+    /// The spec file's path, as given.
+    pub path: String,
+    /// The region's code.
+    pub region: String,
+    /// The only account that plan and apply accept.
+    pub account: String,
+    /// Which VPC `vpc` means.
+    pub vpc: VpcSelector,
+    /// Whether a kind or a reference of the spec needs the VPC.
+    pub needs_vpc: bool,
+    /// What is wanted, sorted by address.
+    pub wants: Vec<Want>,
+    /// A digest of everything that the spec wants, after includes and variables.
+    pub digest: String,
+}
+
+/// Which VPC of the region is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VpcSelector {
+    /// The default VPC.
+    Default,
+    /// The one with this id.
+    Id(String),
+    /// The one with this tag.
+    Tag {
+        /// The tag's key.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+}
+
+impl std::fmt::Display for VpcSelector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Default => f.write_str("the default VPC"),
+            Self::Id(id) => write!(f, "the VPC {id}"),
+            Self::Tag { key, value } => write!(f, "the VPC with the tag {key}={value}"),
+        }
+    }
+}
+
+/// What is wanted of one resource, or of all that a pattern matches.
+#[derive(Debug, Clone)]
+pub struct Want {
+    /// The resource; its name is a pattern when `pattern` is set.
+    pub address: Address,
+    /// Whether it stands for every live resource that its name matches.
+    pub pattern: bool,
+    /// The desired model; references are still text.
+    pub model: Json,
+    /// Where the spec says so.
+    pub at: Position,
+    /// The risks that are meant.
+    pub waivers: Vec<Waiver>,
+}
+
+/// A stated reason for a risk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// Which risk of the resource, in the kind's words.
+    pub key: String,
+    /// Why it is meant.
+    pub reason: String,
+    /// Where the spec says so.
+    pub at: Position,
+}
+
+const ROOT: [&str; 5] = ["region", "account", "include", "vars", "vpc"];
+
+/// Reads a spec file whole. The sources are filled even when it fails, so that faults can be shown.
+///
+/// # Errors
+/// Every fault that can be found at once: syntax first, then everything else together.
+pub fn read(
+    path: &str,
+    read_file: &ReadFile<'_>,
+    registry: Registry,
+    sources: &mut Sources,
+) -> Result<Spec, Diagnostics> {
+    let root = load(path, read_file, sources)?;
+    Reader { root: &root, registry, sources, faults: Diagnostics::default() }.read(path)
+}
+
+struct Reader<'a> {
+    root: &'a Node,
+    registry: Registry,
+    sources: &'a Sources,
+    faults: Diagnostics,
+}
+
+impl Reader<'_> {
+    fn read(mut self, path: &str) -> Result<Spec, Diagnostics> {
+        let region = self.region();
+        let account = self.account();
+        let built_in = BTreeMap::from([
+            ("region".to_owned(), region.0.clone()),
+            ("Region".to_owned(), names::title(&region.0)),
+            ("partition".to_owned(), names::partition(&region.0).to_owned()),
+            ("account".to_owned(), account.0.clone()),
+        ]);
+        let text_node = |(name, text): (String, String)| {
+            (name, Node { value: Value::Text(text), span: self.root.span })
+        };
+        let own = self.own_variables();
+        let mut variables = Variables::new(built_in.into_iter().map(text_node).collect(), own, self.sources);
+        let (mut sections, mut vpc) = (Vec::new(), VpcSelector::Default);
+        let Value::Map(entries) = &self.root.value else { unreachable!("load returns mappings") };
+        for entry in entries {
+            match entry.key.as_str() {
+                "vpc" => vpc = self.vpc(&variables.fill(&entry.value)),
+                known if ROOT.contains(&known) => {}
+                name if self.registry.get(name).is_some() => sections.push((name, variables.fill(&entry.value))),
+                _ => self.unknown_section(entry),
+            }
+        }
+        self.faults.0.append(&mut variables.faults.0);
+        let references = variables.references;
+        let mut wants = Vec::new();
+        for (kind, section) in &sections {
+            self.section(kind, section, &mut wants);
+        }
+        wants.sort_by(|a: &Want, b| a.address.cmp(&b.address));
+        self.check_references(&references, &wants, &addresses(&sections));
+        let needs_vpc = references.iter().any(|(reference, _)| reference.target == Target::Vpc)
+            || wants.iter().any(|want| self.registry.of(&want.address.kind).facts().needs_vpc);
+        let digest = digest(&region.0, &account.0, &vpc, &wants);
+        let (region, account) = (region.0, account.0);
+        self.faults.or(Spec { path: path.to_owned(), region, account, vpc, needs_vpc, wants, digest })
+    }
+
+    fn text(&mut self, field: &'static str, help: &str) -> (String, Span) {
+        match self.root.get(field).map(|entry| &entry.value) {
+            Some(Node { value: Value::Text(text), span }) => (text.clone(), *span),
+            Some(Node { value: Value::Int(number), span }) => (number.to_string(), *span),
+            Some(Node { value, span }) => {
+                let message = format!("expected a text for '{field}', found {}", value.describe());
+                self.faults.push(Diagnostic::at("wrong-type", *span, message).help(help));
+                (String::new(), *span)
+            }
+            None => {
+                let message = format!("the field '{field}' is missing");
+                self.faults.push(Diagnostic::at("missing-field", self.root.span, message).help(help));
+                (String::new(), self.root.span)
+            }
+        }
+    }
+
+    fn region(&mut self) -> (String, Span) {
+        let (region, span) = self.text("region", "the region this file describes, such as region: eu-central-1");
+        if !region.is_empty() && !names::is_region(&region) {
+            let message = format!("'{region}' does not have the shape of a region's code");
+            self.faults.push(Diagnostic::at("invalid-value", span, message).help("one looks like eu-central-1"));
+        }
+        (region, span)
+    }
+
+    fn account(&mut self) -> (String, Span) {
+        let help = "the twelve digits of the only account this spec may be applied to, such as account: \"123456789012\"";
+        let (account, span) = self.text("account", help);
+        if !account.is_empty() && !(account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())) {
+            let message = format!("'{account}' is not an account id: those have twelve digits");
+            self.faults.push(Diagnostic::at("invalid-value", span, message).help(help));
+        }
+        (account, span)
+    }
+
+    fn own_variables(&mut self) -> BTreeMap<String, Node> {
+        match self.root.get("vars").map(|entry| &entry.value) {
+            None => BTreeMap::new(),
+            Some(Node { value: Value::Map(entries), .. }) => {
+                entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
+            }
+            Some(Node { value, span }) => {
+                let message = format!("expected a mapping of names to values, found {}", value.describe());
+                self.faults.push(Diagnostic::at("wrong-type", *span, message));
+                BTreeMap::new()
+            }
+        }
+    }
+
+    fn vpc(&mut self, node: &Node) -> VpcSelector {
+        let tag = node.get("tag").map(|entry| &entry.value.value);
+        match (&node.value, tag) {
+            (Value::Text(text), _) if text == "default" => return VpcSelector::Default,
+            (Value::Text(text), _) if text.starts_with("vpc-") => return VpcSelector::Id(text.clone()),
+            (_, Some(Value::Map(entries))) if entries.len() == 1 => {
+                if let Value::Text(value) = &entries[0].value.value {
+                    return VpcSelector::Tag { key: entries[0].key.clone(), value: value.clone() };
+                }
+            }
+            _ => {}
+        }
+        let message = format!("expected a VPC, found {}", node.value.describe());
+        let help = "write vpc: default, vpc: vpc-0123456789abcdef0, or vpc: {tag: {Name: main}}";
+        self.faults.push(Diagnostic::at("invalid-value", node.span, message).help(help));
+        VpcSelector::Default
+    }
+
+    fn unknown_section(&mut self, entry: &Entry) {
+        let known: Vec<&str> = ROOT.into_iter().chain(self.registry.0.iter().map(|kind| kind.facts().name)).collect();
+        let message = format!("there is no field or kind '{}'", entry.key);
+        let help = match did_you_mean(&entry.key, known.iter().copied()) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => format!("possible here: {}", known.join(", ")),
+        };
+        self.faults.push(Diagnostic::at("unknown-field", entry.span, message).help(help));
+    }
+
+    fn section(&mut self, kind_name: &str, section: &Node, wants: &mut Vec<Want>) {
+        let entries = match &section.value {
+            Value::Map(entries) => entries,
+            Value::Null => return,
+            other => {
+                let message = format!("expected a mapping of names to resources, found {}", other.describe());
+                self.faults.push(Diagnostic::at("wrong-type", section.span, message));
+                return;
+            }
+        };
+        let kind = self.registry.of(kind_name);
+        for entry in entries {
+            let pattern = kind.facts().patterns && pattern::is_pattern(&entry.key);
+            if !pattern && let Err(why) = kind.check_name(&entry.key) {
+                let (message, help) = why.split_once('\n').unwrap_or((&why, ""));
+                let mut fault = Diagnostic::at("invalid-name", entry.span, message);
+                if !help.is_empty() {
+                    fault = fault.help(help);
+                }
+                self.faults.push(fault);
+            }
+            // `name:` with nothing behind it wants the resource with all that a spec may leave out left out.
+            let nothing = Node { value: Value::Map(Vec::new()), span: entry.span };
+            let node = if matches!(entry.value.value, Value::Null) { &nothing } else { &entry.value };
+            let mut notes = Notes::new(node, self.sources);
+            let model = kind.desire(&entry.key, node, &mut notes);
+            self.faults.0.append(&mut notes.faults.0);
+            if let Some(model) = model {
+                wants.push(Want {
+                    address: Address::new(kind_name, &entry.key),
+                    pattern,
+                    model,
+                    at: self.sources.position(entry.span),
+                    waivers: notes.waivers,
+                });
+            }
+        }
+    }
+
+    /// A reference must lead to something that the spec has, and to a value that it gives.
+    ///
+    /// References that a kind makes itself (an alarm's `topic`) are found in the models.
+    fn check_references(&mut self, placed: &[Placed], wants: &[Want], named: &[Address]) {
+        for (reference, span) in placed {
+            if let Some(fault) = self.reference_fault(reference, named) {
+                self.faults.push(Diagnostic::at("unknown-reference", *span, fault.0).help(fault.1));
+            }
+        }
+        for want in wants {
+            for reference in reference::find(&want.model) {
+                if placed.iter().any(|(known, _)| *known == reference) {
+                    continue;
+                }
+                if let Some(fault) = self.reference_fault(&reference, named) {
+                    let span = self.span_of(want);
+                    self.faults.push(Diagnostic::at("unknown-reference", span, fault.0).help(fault.1));
+                }
+            }
+        }
+        self.faults.0.dedup_by(|a, b| a.message == b.message && a.labels == b.labels);
+    }
+
+    fn span_of(&self, want: &Want) -> Span {
+        let file = self.sources.files().iter().position(|file| file.path == want.at.file).unwrap_or(0);
+        let start = crate::spec::tree::offset_of(&self.sources.get(file).text, want.at.line, want.at.column);
+        Span { file, line: want.at.line, column: want.at.column, start, len: 1 }
+    }
+
+    fn reference_fault(
+        &self,
+        reference: &Reference,
+        named: &[Address],
+    ) -> Option<(String, String)> {
+        let text = reference.text();
+        let (outputs, what): (&[&str], String) = match &reference.target {
+            Target::Vpc => (&["id", "cidr"], "the VPC".to_owned()),
+            Target::Resource(address) => {
+                let Some(kind) = self.registry.get(&address.kind) else {
+                    let near = self.registry.near(&address.kind);
+                    let help = near.map_or_else(|| "see the reference for the kinds".to_owned(), |near| {
+                        format!("did you mean {near}?")
+                    });
+                    return Some((format!("{text} names no kind"), help));
+                };
+                if !named.contains(address) {
+                    let names = named.iter().filter(|known| known.kind == address.kind).map(|known| known.name.as_str());
+                    let help = match did_you_mean(&address.name, names) {
+                        Some(near) => format!("did you mean {}/{near}?", address.kind),
+                        None => format!(
+                            "add it under `{}:`; for something that exists elsewhere write its ARN or id instead",
+                            address.kind
+                        ),
+                    };
+                    return Some((format!("this spec has no {address}"), help));
+                }
+                (kind.facts().outputs, format!("a {}", address.kind))
+            }
+        };
+        (!outputs.contains(&reference.attribute.as_str())).then(|| {
+            (format!("{text}: {what} gives no '{}'", reference.attribute), format!("it gives {}", outputs.join(", ")))
+        })
+    }
+}
+
+/// Every resource that the spec names, faulty ones included, so that one fault does not make another.
+fn addresses(sections: &[(&str, Node)]) -> Vec<Address> {
+    let resources = |(kind, section): &(&str, Node)| match &section.value {
+        Value::Map(entries) => entries.iter().map(|entry| Address::new(*kind, &entry.key)).collect(),
+        _ => Vec::new(),
+    };
+    sections.iter().flat_map(resources).collect()
+}
+
+fn digest(region: &str, account: &str, vpc: &VpcSelector, wants: &[Want]) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(format!("{region}\n{account}\n{vpc}\n"));
+    for want in wants {
+        hasher.update(format!("{} {}\n", want.address, want.model));
+    }
+    hex(&hasher.finalize())
+}
+
+/// Writes bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,324 @@
+//! A YAML document as a tree in which every node knows where it stands.
+//!
+//! This is the only module that knows the YAML library. It accepts one document of plain scalars,
+//! lists and mappings; it refuses tags, several documents and documents past the budget, and reports
+//! every duplicate key with both places.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{DuplicateKeyPolicy, Location, Options, Spanned};
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+
+/// A value and where it stands.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// What is there.
+    pub value: Value,
+    /// Where it is.
+    pub span: Span,
+}
+
+/// What a node holds.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// `~`, `null` or nothing.
+    Null,
+    /// `true` or `false`; `yes` and `no` are texts.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number with a fraction or an exponent.
+    Float(f64),
+    /// Anything else that is not a collection.
+    Text(String),
+    /// A sequence.
+    List(Vec<Node>),
+    /// A mapping, in the order of the file.
+    Map(Vec<Entry>),
+}
+
+/// One key of a mapping with its value.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The key's text.
+    pub key: String,
+    /// Where the key stands.
+    pub span: Span,
+    /// Its value.
+    pub value: Node,
+}
+
+impl Value {
+    /// Names the type as error messages do.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Null => "nothing".to_owned(),
+            Self::Bool(value) => format!("`{value}`"),
+            Self::Int(value) => format!("the number {value}"),
+            Self::Float(value) => format!("the number {value}"),
+            Self::Text(value) => format!("the text '{}'", shorten(value)),
+            Self::List(_) => "a list".to_owned(),
+            Self::Map(_) => "a mapping".to_owned(),
+        }
+    }
+}
+
+fn shorten(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() > 40 || line.len() < text.trim_end().len() {
+        format!("{}…", line.chars().take(40).collect::<String>())
+    } else {
+        line.to_owned()
+    }
+}
+
+impl Node {
+    /// Returns the value of a key of a mapping.
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        match &self.value {
+            Value::Map(entries) => entries.iter().find(|entry| entry.key == key),
+            _ => None,
+        }
+    }
+
+    /// Returns the node that a dotted path such as `ingress[2].from` leads to, or the nearest to it.
+    pub fn locate(&self, path: &str) -> Span {
+        let mut node = self;
+        let mut span = self.span;
+        for part in path.split(['.', '[']).filter(|part| !part.is_empty()) {
+            let next = match (&node.value, part.trim_end_matches(']').parse::<usize>()) {
+                (Value::List(items), Ok(index)) => items.get(index).map(|item| (item, item.span)),
+                (Value::Map(entries), _) => {
+                    entries.iter().find(|entry| entry.key == part).map(|entry| (&entry.value, entry.value.span))
+                }
+                _ => None,
+            };
+            let Some((found, at)) = next else { return span };
+            (node, span) = (found, at);
+        }
+        span
+    }
+}
+
+/// Parses the text of one spec file. `file` is its number among the run's sources.
+///
+/// # Errors
+/// Syntax errors (one: the parser stops there), duplicate keys (all of them), documents past the budget.
+pub fn parse(text: &str, file: usize) -> Result<Node, Diagnostics> {
+    let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options())
+        .map_err(|error| Diagnostics::from(syntax_error(&error, text, file)))?;
+    let mut faults = Diagnostics::default();
+    let node = convert(raw, text, file, &mut faults);
+    faults.or(node)
+}
+
+/// At most 250,000 nodes and 8 MiB of text: a thousand times the largest spec seen, and still a small
+/// amount of memory. Aliases replay into the same budget, so a bomb ends there.
+fn options() -> Options {
+    serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_nodes: 250_000,
+            max_depth: 64,
+            max_total_scalar_bytes: 8 << 20,
+        },
+    }
+}
+
+fn syntax_error(error: &serde_saphyr::Error, text: &str, file: usize) -> Diagnostic {
+    let full = error.to_string();
+    let message = full.split(" at line ").next().unwrap_or(&full).to_owned();
+    if full.contains("budget") || full.contains("alias") {
+        return Diagnostic::new("spec-too-large", format!("the file is more than a spec can be: {message}"))
+            .help("a spec holds at most 250,000 values, aliases counted each time they are used");
+    }
+    if full.contains("multiple YAML documents") {
+        let span = error.location().map_or(start(file), |location| span(location, text, file));
+        return Diagnostic::at("invalid-yaml", span, "a spec is one YAML document, and here a second one starts")
+            .help("put each region into a file of its own");
+    }
+    let location = error.location().filter(|location| location.line() > 0);
+    let span = location.map_or(start(file), |location| span(location, text, file));
+    Diagnostic::at("invalid-yaml", span, format!("not valid YAML: {message}"))
+}
+
+/// The first character of a file.
+pub fn start(file: usize) -> Span {
+    Span { file, line: 1, column: 1, start: 0, len: 0 }
+}
+
+fn span(location: Location, text: &str, file: usize) -> Span {
+    let (line, column) = (u32::try_from(location.line()).unwrap_or(1), u32::try_from(location.column()).unwrap_or(1));
+    let start = location
+        .span()
+        .byte_offset()
+        .and_then(|offset| usize::try_from(offset).ok())
+        .unwrap_or_else(|| offset_of(text, line, column));
+    let len = location.span().byte_len().and_then(|len| usize::try_from(len).ok()).unwrap_or(0);
+    Span { file, line, column, start: start.min(text.len()), len: len.min(text.len().saturating_sub(start)) }
+}
+
+/// Returns the byte offset of a line and column, both from 1.
+pub fn offset_of(text: &str, line: u32, column: u32) -> usize {
+    let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
+    let rest = &text[line_start.min(text.len())..];
+    let within: usize = rest.chars().take(column.saturating_sub(1) as usize).map(char::len_utf8).sum();
+    line_start + within
+}
+
+fn convert(raw: Spanned<Raw>, text: &str, file: usize, faults: &mut Diagnostics) -> Node {
+    let span_of = |location| span(location, text, file);
+    let node_span = span_of(raw.referenced);
+    let value = match raw.value {
+        Raw::Null => Value::Null,
+        Raw::Bool(value) => Value::Bool(value),
+        Raw::Int(value) => Value::Int(value),
+        Raw::Float(value) => Value::Float(value),
+        Raw::Text(value) => Value::Text(value),
+        Raw::List(items) => Value::List(items.into_iter().map(|item| convert(item, text, file, faults)).collect()),
+        Raw::Map(pairs) => {
+            let mut entries: Vec<Entry> = Vec::with_capacity(pairs.len());
+            for (key, value) in pairs {
+                let span = span_of(key.referenced);
+                let entry = Entry { key: key.value, span, value: convert(value, text, file, faults) };
+                match entries.iter().find(|earlier| earlier.key == entry.key) {
+                    Some(earlier) => faults.push(duplicate("duplicate-key", &entry.key, earlier.span, span)),
+                    None => entries.push(entry),
+                }
+            }
+            Value::Map(entries)
+        }
+    };
+    Node { value, span: node_span }
+}
+
+/// Says that a key stands twice.
+pub fn duplicate(code: &'static str, key: &str, first: Span, second: Span) -> Diagnostic {
+    Diagnostic::new(code, format!("'{key}' stands here twice"))
+        .label(second, "again here")
+        .label(first, "first here")
+        .help("keep one of them; YAML itself would silently take the last")
+}
+
+/// The shape that the YAML library fills.
+enum Raw {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+        Raw::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Int(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        Ok(i64::try_from(value).map_or_else(|_| Raw::Text(value.to_string()), Raw::Int))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Raw, E> {
+        Ok(Raw::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Raw::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = access.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Raw::Map(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_node_knows_its_place() {
+        let node = parse("a: 1\nb:\n  - x\n  - c: 012345678901\n", 0).unwrap();
+        let span = node.locate("b[1].c");
+        assert_eq!((span.line, span.column, span.len), (4, 8, 12));
+        assert!(matches!(&node.get("b").unwrap().value.value, Value::List(items) if items.len() == 2));
+    }
+
+    #[test]
+    fn each_duplicate_key_is_reported_with_both_places() {
+        let faults = parse("a: 1\nb: 2\na: 3\nb: 4\n", 0).unwrap_err().0;
+        let lines: Vec<_> = faults.iter().map(|fault| (fault.labels[0].0.line, fault.labels[1].0.line)).collect();
+        assert_eq!(lines, [(3, 1), (4, 2)]);
+    }
+
+    #[test]
+    fn account_ids_and_yes_stay_texts() {
+        let node = parse("account: 012345678901\nanswer: no\n", 0).unwrap();
+        assert!(matches!(&node.get("account").unwrap().value.value, Value::Text(text) if text == "012345678901"));
+        assert!(matches!(&node.get("answer").unwrap().value.value, Value::Text(text) if text == "no"));
+    }
+
+    #[test]
+    fn an_alias_bomb_ends_at_the_budget() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..9 {
+            let inner = vec![format!("*a{}", level - 1); 10].join(", ");
+            bomb.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
+        }
+        assert_eq!(parse(&bomb, 0).unwrap_err().0[0].code, "spec-too-large");
+    }
+}
