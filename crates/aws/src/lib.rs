@@ -1,1 +1,10 @@
+//! What AWS is: [`session`] is the one door that every call passes, [`kinds`] are the types of
+//! resources, one file each, and [`world`] puts both behind the engine's seam.
 
+pub mod error;
+pub mod iam;
+pub mod kinds;
+pub mod live;
+pub mod session;
+mod tags;
+pub mod world;

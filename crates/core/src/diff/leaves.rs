@@ -4,11 +4,13 @@ use serde_json::Value;
 
 use super::{FieldAction, FieldChange};
 
-/// Adds a field change for each leaf that differs. Mappings are descended into; lists are leaves.
+/// Adds a field change for each leaf that differs. Mappings are descended into; lists are leaves,
+/// and an empty one is as good as none.
 pub fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, out: &mut Vec<FieldChange>) {
     match (before, after) {
         (Some(Value::Null), after) => compare(path, None, after, out),
         (before, Some(Value::Null)) => compare(path, before, None, out),
+        (None, Some(Value::Array(items))) | (Some(Value::Array(items)), None) if items.is_empty() => {}
         (None, None) => {}
         (Some(before), Some(after)) if before == after => {}
         (Some(Value::Object(before)), Some(Value::Object(after))) => {

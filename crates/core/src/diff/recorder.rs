@@ -44,7 +44,8 @@ pub enum Mode {
 pub trait Keyed: Clone {
     /// The identity, as the plan shows it.
     fn key(&self) -> String;
-    /// What may differ between two elements with one identity (a description).
+    /// What may differ between two elements with one identity (a description); a wanted element
+    /// without one leaves the live one's as it is.
     fn detail(&self) -> Option<String> {
         None
     }
@@ -133,7 +134,7 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
                     let covers = self.recorded(|fields| fields.push(element(&at, None, Some(item))));
                     delta.added.push((item.clone(), covers));
                 }
-                Some(there) if there.detail() != item.detail() => {
+                Some(there) if item.detail().is_some() && there.detail() != item.detail() => {
                     let covers = self.recorded(|fields| fields.push(element(&at, Some(there), Some(item))));
                     delta.changed.push((item.clone(), covers));
                 }

@@ -80,13 +80,31 @@ impl Policy {
             });
             statement["Effect"] == "Allow" && statement["Principal"] == "*" && !fixed
         };
-        let statements = canonical["Statement"].as_array().cloned().unwrap_or_default();
-        statements
-            .iter()
-            .filter(public)
-            .map(|statement| statement["Sid"].as_str().unwrap_or("without a Sid").to_owned())
-            .collect()
+        sids(&canonical, public)
     }
+
+    /// Returns the Sids of the statements that deny everyone who does not come through a VPC: they
+    /// shut out the console and regionctl too.
+    pub fn lockout_statements(&self) -> Vec<String> {
+        let canonical = fold(self.canonical());
+        let by_vpc = |keys: &Value| keys.get("aws:sourcevpc").or(keys.get("aws:sourcevpce")).is_some();
+        sids(&canonical, |statement| {
+            let conditions = statement["Condition"].as_object();
+            statement["Effect"] == "Deny"
+                && statement["Principal"] == "*"
+                && conditions.is_some_and(|conditions| {
+                    conditions.iter().any(|(operator, keys)| operator.contains("Not") && by_vpc(keys))
+                })
+        })
+    }
+}
+
+fn sids(canonical: &Value, which: impl Fn(&&Value) -> bool) -> Vec<String> {
+    let statements = canonical["Statement"].as_array().into_iter().flatten();
+    statements
+        .filter(which)
+        .map(|statement| statement["Sid"].as_str().unwrap_or("without a Sid").to_owned())
+        .collect()
 }
 
 fn as_list(value: Option<&Value>) -> Vec<Value> {

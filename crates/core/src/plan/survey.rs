@@ -176,7 +176,8 @@ fn place(spec: &Spec, identity: &Identity) -> Result<Place, SurveyError> {
 fn known_before(registry: Registry, spec: &Spec, place: &Place) -> Known {
     let mut known = Known::default();
     if let Some(vpc) = &place.vpc {
-        let outputs = [("id".to_owned(), vpc.id.clone()), ("cidr".to_owned(), vpc.cidr.clone())];
+        let outputs = [("id", &vpc.id), ("cidr", &vpc.cidr), ("region", &place.region)];
+        let outputs = outputs.map(|(name, value)| (name.to_owned(), value.clone()));
         known.add(Target::Vpc, Outputs::from(outputs));
     }
     for want in spec.wants.iter().filter(|want| !want.pattern) {

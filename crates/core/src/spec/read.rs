@@ -303,7 +303,7 @@ impl Reader<'_> {
     ) -> Option<(String, String)> {
         let text = reference.text();
         let (outputs, what): (&[&str], String) = match &reference.target {
-            Target::Vpc => (&["id", "cidr"], "the VPC".to_owned()),
+            Target::Vpc => (&["id", "cidr", "region"], "the VPC".to_owned()),
             Target::Resource(address) => {
                 let Some(kind) = self.registry.get(&address.kind) else {
                     let near = self.registry.near(&address.kind);

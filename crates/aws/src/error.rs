@@ -1,0 +1,173 @@
+//! A failed call, classified by the service's code and never by its words.
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+use regionctl_core::world::{Failure, FailureClass};
+
+use crate::session::WriteWhileReading;
+
+/// A [`Failure`] that `?` makes of any of the SDK's errors.
+#[derive(Debug, Clone)]
+pub struct CallError(pub Failure);
+
+impl CallError {
+    /// Says whether the service answered with this code.
+    pub fn is(&self, code: &str) -> bool {
+        self.0.code.as_deref() == Some(code)
+    }
+
+    /// Says whether the thing is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.0.class == FailureClass::NotFound
+    }
+}
+
+/// Turns "it is not there" into `None`.
+///
+/// # Errors
+/// Every other failure.
+pub fn if_found<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the code `ok` count as done: the state is what the call was to bring about.
+///
+/// # Errors
+/// Every other failure.
+pub fn done_if<T: Default>(result: Result<T, CallError>, ok: &str) -> Result<T, CallError> {
+    match result {
+        Err(error) if error.is(ok) => Ok(T::default()),
+        other => other,
+    }
+}
+
+impl<E> From<SdkError<E, HttpResponse>> for CallError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let (code, own_message) = match error.as_service_error() {
+            Some(service) => (service.code().map(ToOwned::to_owned), service.message().map(ToOwned::to_owned)),
+            None => (None, None),
+        };
+        let class = match &error {
+            SdkError::ServiceError(_) | SdkError::ResponseError(_) => classify(code.as_deref(), status),
+            other => classify_unsent(other),
+        };
+        let message = own_message.unwrap_or_else(|| match status {
+            Some(status) if error.as_service_error().is_some() => format!("HTTP status {status}, without an explanation"),
+            _ => innermost(&error),
+        });
+        let request_id = error.request_id().map(ToOwned::to_owned);
+        Self(Failure { class, call: call_of::<E>(), code, message, request_id })
+    }
+}
+
+/// `aws_sdk_sns::operation::create_topic::CreateTopicError` → `SNS CreateTopic`. For display only.
+fn call_of<E>() -> String {
+    let path = std::any::type_name::<E>();
+    let service = match path.split("::").next().unwrap_or_default() {
+        "aws_sdk_cloudwatch" => "CloudWatch",
+        "aws_sdk_cloudwatchlogs" => "CloudWatch Logs",
+        "aws_sdk_ec2" => "EC2",
+        "aws_sdk_route53" => "Route 53",
+        "aws_sdk_s3" => "S3",
+        "aws_sdk_sns" => "SNS",
+        "aws_sdk_sts" => "STS",
+        other => other,
+    };
+    let operation = path.rsplit("::").next().unwrap_or_default();
+    format!("{service} {}", operation.strip_suffix("Error").unwrap_or(operation))
+}
+
+fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
+    use FailureClass as Class;
+    match (code, status) {
+        (
+            Some(
+                "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId" | "UnrecognizedClientException"
+                | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AuthFailure" | "RequestExpired" | "TokenRefreshRequired",
+            ),
+            _,
+        ) => Class::Credentials,
+        (
+            Some(
+                "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthorizationError"
+                | "AuthorizationErrorException" | "AllAccessDisabled",
+            ),
+            _,
+        ) => Class::Denied,
+        (
+            Some(
+                "NotFound" | "NotFoundException" | "ResourceNotFound" | "ResourceNotFoundException" | "NoSuchBucket"
+                | "NoSuchBucketPolicy" | "NoSuchTagSet" | "NoSuchLifecycleConfiguration" | "NoSuchCORSConfiguration"
+                | "NoSuchPublicAccessBlockConfiguration" | "OwnershipControlsNotFoundError"
+                | "ServerSideEncryptionConfigurationNotFoundError" | "NoSuchHostedZone" | "InvalidGroup.NotFound"
+                | "InvalidGroupId.NotFound" | "InvalidVpcID.NotFound",
+            ),
+            _,
+        ) => Class::NotFound,
+        (
+            Some(
+                "Throttling" | "ThrottlingException" | "ThrottledException" | "TooManyRequestsException"
+                | "RequestLimitExceeded" | "SlowDown" | "RequestThrottled",
+            ),
+            _,
+        ) => Class::Throttled,
+        (
+            Some(
+                "OperationAborted" | "ConcurrentModification" | "ConcurrentModificationException"
+                | "PriorRequestNotComplete" | "ConcurrentAccess" | "ConcurrentAccessException"
+                | "OperationAbortedException",
+            ),
+            _,
+        ) => Class::Conflict,
+        (Some("BucketAlreadyExists"), _) => Class::Taken,
+        (None, Some(404)) => Class::NotFound,
+        (None, Some(403)) => Class::Denied,
+        (_, Some(400..=499)) => Class::Invalid,
+        _ => Class::Other,
+    }
+}
+
+fn classify_unsent<E>(error: &SdkError<E, HttpResponse>) -> FailureClass
+where
+    E: Error + 'static,
+{
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<WriteWhileReading>() {
+            return FailureClass::Refused;
+        }
+        if error.is::<aws_credential_types::provider::error::CredentialsError>() {
+            return FailureClass::Credentials;
+        }
+        cause = error.source();
+    }
+    match error {
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => FailureClass::Transport,
+        _ => FailureClass::Other,
+    }
+}
+
+/// The last cause says what happened; those above it only that something did.
+fn innermost(error: &dyn Error) -> String {
+    let mut chain = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        chain.push(error.to_string());
+        cause = error.source();
+    }
+    chain.dedup();
+    let tail: Vec<String> = chain.split_off(chain.len().saturating_sub(2));
+    tail.join(": ")
+}

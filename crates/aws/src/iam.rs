@@ -1,0 +1,42 @@
+//! The IAM action of an API operation. Most bear the operation's name; S3's often do not
+//! (Service Authorization Reference, "Actions defined by Amazon S3").
+
+/// Returns the action, such as `s3:GetEncryptionConfiguration` for `S3 GetBucketEncryption`.
+pub fn action(service: &str, operation: &str) -> String {
+    let prefix = match service {
+        "CloudWatch" => "cloudwatch",
+        "CloudWatch Logs" => "logs",
+        "EC2" => "ec2",
+        "Route 53" => "route53",
+        "S3" => "s3",
+        "SNS" => "sns",
+        "STS" => "sts",
+        other => other,
+    };
+    let name = match (service, operation) {
+        ("S3", "HeadBucket") => "ListBucket",
+        ("S3", "GetPublicAccessBlock") => "GetBucketPublicAccessBlock",
+        ("S3", "PutPublicAccessBlock") => "PutBucketPublicAccessBlock",
+        ("S3", "GetBucketEncryption") => "GetEncryptionConfiguration",
+        ("S3", "PutBucketEncryption") => "PutEncryptionConfiguration",
+        ("S3", "GetBucketLifecycleConfiguration") => "GetLifecycleConfiguration",
+        ("S3", "PutBucketLifecycleConfiguration" | "DeleteBucketLifecycle") => "PutLifecycleConfiguration",
+        ("S3", "GetBucketCors") => "GetBucketCORS",
+        ("S3", "PutBucketCors" | "DeleteBucketCors") => "PutBucketCORS",
+        ("Route 53", "AssociateVPCWithHostedZone") => "AssociateVPCWithHostedZone",
+        (_, operation) => operation,
+    };
+    format!("{prefix}:{name}")
+}
+
+/// What an operation needs besides its own action.
+pub fn also(service: &str, operation: &str) -> &'static [&'static str] {
+    match (service, operation) {
+        // Creating with tags, and tying a zone to a VPC, are checked separately.
+        ("EC2", "CreateSecurityGroup") => &["ec2:CreateTags"],
+        ("SNS", "CreateTopic") => &["sns:TagResource"],
+        ("CloudWatch", "PutMetricAlarm") => &["cloudwatch:TagResource"],
+        ("Route 53", "CreateHostedZone" | "AssociateVPCWithHostedZone") => &["ec2:DescribeVpcs"],
+        _ => &[],
+    }
+}

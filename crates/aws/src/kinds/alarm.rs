@@ -1,0 +1,490 @@
+//! `cloudwatch.alarm`: a metric alarm.
+//!
+//! `PutMetricAlarm` replaces the whole alarm and what it leaves out falls to AWS's defaults, so a spec
+//! owns an alarm whole: what it does not state is the default, here as there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::types::{
+    AlarmType, ComparisonOperator, Dimension, MetricAlarm, StandardUnit, Statistic as SdkStatistic, Tag,
+};
+use futures::future::{join_all, try_join_all};
+use regionctl_core::diff::{Diff, Phase};
+use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::model::tags::{self, Tags};
+use regionctl_core::reference::Outputs;
+use regionctl_core::world::{Observation, Place, Scope, Seen, StepTarget};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::{CallError, if_found};
+use crate::live::Live;
+use crate::tags::collect;
+
+/// The kind `cloudwatch.alarm`.
+pub struct Alarm;
+
+/// What a person writes of an alarm.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "CloudWatchAlarm")]
+pub struct AlarmSpec {
+    /// The metric's namespace, such as AWS/RDS.
+    namespace: String,
+    /// The metric's name, such as CPUUtilization.
+    metric: String,
+    /// All dimensions that the metric is published with; one too many or too few never fires.
+    #[serde(default)]
+    dimensions: BTreeMap<String, String>,
+    /// How a period's values become one.
+    statistic: Statistic,
+    /// How that one is compared with the threshold.
+    comparison: Comparison,
+    /// The number it is compared with.
+    threshold: f64,
+    /// 10, 20 or 30 seconds, or whole minutes: 900, 15m, 1h.
+    period: Period,
+    /// Over how many periods. One where it is left out.
+    evaluation_periods: Option<i32>,
+    /// How many of them must be beyond the threshold. All where it is left out.
+    datapoints_to_alarm: Option<i32>,
+    /// What periods without data count as. `missing` where it is left out.
+    treat_missing_data: Option<MissingData>,
+    /// The metric's unit, if only values with it count.
+    unit: Option<String>,
+    /// What it is about, for who gets the mail.
+    description: Option<String>,
+    /// A topic of this spec that is told when the alarm fires.
+    topic: Option<String>,
+    /// ARNs of further actions when the alarm fires.
+    #[serde(default)]
+    alarm_actions: BTreeSet<String>,
+    /// ARNs of actions when all is well again.
+    #[serde(default)]
+    ok_actions: BTreeSet<String>,
+    /// ARNs of actions when there is no data.
+    #[serde(default)]
+    insufficient_data_actions: BTreeSet<String>,
+    /// Whether actions are run at all. They are where it is left out.
+    actions_enabled: Option<bool>,
+    /// Tags; others stay.
+    tags: Option<Tags>,
+}
+
+/// AWS's statistics.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
+enum Statistic {
+    Average,
+    Maximum,
+    Minimum,
+    SampleCount,
+    Sum,
+}
+
+/// AWS's comparisons; the signs mean the same.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
+enum Comparison {
+    #[serde(alias = ">")]
+    GreaterThanThreshold,
+    #[serde(alias = ">=")]
+    GreaterThanOrEqualToThreshold,
+    #[serde(alias = "<")]
+    LessThanThreshold,
+    #[serde(alias = "<=")]
+    LessThanOrEqualToThreshold,
+}
+
+/// What periods without data count as.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+enum MissingData {
+    /// Neither way; the alarm has insufficient data.
+    #[default]
+    Missing,
+    /// As beyond the threshold.
+    Breaching,
+    /// As within it.
+    NotBreaching,
+    /// The alarm stays as it is.
+    Ignore,
+}
+
+/// Seconds that CloudWatch takes as a period.
+#[derive(Debug, Clone, Copy, Serialize, PartialEq, Eq)]
+struct Period(i32);
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let (number, unit) = text.split_at(text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()).len());
+        let factor = match unit {
+            "" | "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => 0,
+        };
+        let seconds = number.trim().parse::<i32>().ok().and_then(|number| number.checked_mul(factor)).unwrap_or(0);
+        if seconds > 0 && (matches!(seconds, 10 | 20 | 30) || seconds % 60 == 0) {
+            return Ok(Self(seconds));
+        }
+        let message = format!(
+            "CloudWatch does not take a period of '{text}'\nit takes 10, 20 and 30 seconds and whole minutes: 60, 300, 15m, 1h"
+        );
+        Err(serde::de::Error::custom(message))
+    }
+}
+
+impl JsonSchema for Period {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Period".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Seconds, or minutes (15m) or hours (1h): 10, 20, 30 or a multiple of 60 seconds.",
+            "anyOf": [{ "type": "integer" }, { "type": "string", "pattern": r"^\d+[smh]?$" }],
+        })
+    }
+}
+
+/// An alarm, desired or live.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AlarmModel {
+    namespace: String,
+    metric: String,
+    dimensions: BTreeMap<String, String>,
+    statistic: String,
+    comparison: String,
+    threshold: Option<f64>,
+    period: i32,
+    evaluation_periods: i32,
+    datapoints_to_alarm: i32,
+    treat_missing_data: String,
+    unit: Option<String>,
+    description: Option<String>,
+    alarm_actions: BTreeSet<String>,
+    ok_actions: BTreeSet<String>,
+    insufficient_data_actions: BTreeSet<String>,
+    actions_enabled: bool,
+    tags: Option<Tags>,
+}
+
+/// A call.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum AlarmOp {
+    /// Replaces the alarm whole. Tags are set only where it is new.
+    PutMetricAlarm(Box<AlarmModel>),
+    /// Adds or changes these; others stay.
+    TagResource {
+        /// The spec's.
+        tags: Tags,
+    },
+}
+
+fn word<T: Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+impl Kind for Alarm {
+    const FACTS: Facts = Facts {
+        name: "cloudwatch.alarm",
+        service: "CloudWatch",
+        summary: "A metric alarm. The spec owns it whole: what it leaves out is AWS's default.",
+        reads: &["DescribeAlarms", "ListTagsForResource"],
+        writes: &["PutMetricAlarm", "TagResource"],
+        outputs: &["arn"],
+        needs_vpc: false,
+        patterns: false,
+        example: "
+cloudwatch.alarm:
+  db-prod CPUUtilization:
+    namespace: AWS/RDS
+    metric: CPUUtilization
+    dimensions: {DBClusterIdentifier: prod, EngineName: aurora-postgresql}
+    statistic: Maximum
+    comparison: \">\"
+    threshold: 80
+    period: 15m
+    topic: CloudWatch_Alarms_${Region}_RDS
+",
+    };
+
+    type Spec = AlarmSpec;
+    type Model = AlarmModel;
+    type Op = AlarmOp;
+
+    fn check_name(name: &str) -> Result<(), String> {
+        if (1..=255).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+            return Ok(());
+        }
+        Err("CloudWatch does not take this as an alarm's name\n1 to 255 characters, none of them a control character".into())
+    }
+
+    fn desire(_: &str, spec: AlarmSpec, notes: &mut Notes<'_>) -> AlarmModel {
+        check(&spec, notes);
+        let evaluation_periods = spec.evaluation_periods.unwrap_or(1);
+        let mut alarm_actions = spec.alarm_actions;
+        alarm_actions.extend(spec.topic.map(|topic| format!("${{sns.topic/{topic}.arn}}")));
+        AlarmModel {
+            namespace: spec.namespace,
+            metric: spec.metric,
+            dimensions: spec.dimensions,
+            statistic: word(spec.statistic),
+            comparison: word(spec.comparison),
+            threshold: Some(spec.threshold),
+            period: spec.period.0,
+            evaluation_periods,
+            datapoints_to_alarm: spec.datapoints_to_alarm.unwrap_or(evaluation_periods),
+            treat_missing_data: word(spec.treat_missing_data.unwrap_or_default()),
+            unit: spec.unit,
+            description: spec.description,
+            alarm_actions,
+            ok_actions: spec.ok_actions,
+            insufficient_data_actions: spec.insufficient_data_actions,
+            actions_enabled: spec.actions_enabled.unwrap_or(true),
+            tags: spec.tags,
+        }
+    }
+
+    fn outputs(name: &str, place: &Place) -> Outputs {
+        Outputs::from([("arn".to_owned(), place.arn("cloudwatch", &format!("alarm:{name}")))])
+    }
+
+    fn diff(want: &AlarmModel, live: Option<&AlarmModel>, out: &mut Diff<'_, AlarmOp>) {
+        let AlarmModel {
+            namespace,
+            metric,
+            dimensions,
+            statistic,
+            comparison,
+            threshold,
+            period,
+            evaluation_periods,
+            datapoints_to_alarm,
+            treat_missing_data,
+            unit,
+            description,
+            alarm_actions,
+            ok_actions,
+            insufficient_data_actions,
+            actions_enabled,
+            tags,
+        } = want;
+        let covers = out
+            .birth()
+            .and(out.value("namespace", namespace, live.map(|live| &live.namespace)))
+            .and(out.value("metric", metric, live.map(|live| &live.metric)))
+            .and(out.value("dimensions", dimensions, live.map(|live| &live.dimensions)))
+            .and(out.value("statistic", statistic, live.map(|live| &live.statistic)))
+            .and(out.value("comparison", comparison, live.map(|live| &live.comparison)))
+            .and(out.value("threshold", threshold, live.map(|live| &live.threshold)))
+            .and(out.value("period", period, live.map(|live| &live.period)))
+            .and(out.value("evaluation_periods", evaluation_periods, live.map(|live| &live.evaluation_periods)))
+            .and(out.value("datapoints_to_alarm", datapoints_to_alarm, live.map(|live| &live.datapoints_to_alarm)))
+            .and(out.value("treat_missing_data", treat_missing_data, live.map(|live| &live.treat_missing_data)))
+            .and(out.value("unit", unit, live.map(|live| &live.unit)))
+            .and(out.value("description", description, live.map(|live| &live.description)))
+            .and(out.value("alarm_actions", alarm_actions, live.map(|live| &live.alarm_actions)))
+            .and(out.value("ok_actions", ok_actions, live.map(|live| &live.ok_actions)))
+            .and(out.value(
+                "insufficient_data_actions",
+                insufficient_data_actions,
+                live.map(|live| &live.insufficient_data_actions),
+            ))
+            .and(out.value("actions_enabled", actions_enabled, live.map(|live| &live.actions_enabled)));
+        let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
+        let put = AlarmOp::PutMetricAlarm(Box::new(want.clone()));
+        if live.is_some() {
+            out.step(Phase::Change, covers, put);
+            out.step(Phase::Change, tagged, AlarmOp::TagResource { tags: tags.clone().unwrap_or_default() });
+        } else {
+            out.step(Phase::Create, covers.and(tagged), put);
+        }
+    }
+}
+
+/// CloudWatch's own limits (PutMetricAlarm).
+fn check(spec: &AlarmSpec, notes: &mut Notes<'_>) {
+    let periods = spec.evaluation_periods.unwrap_or(1);
+    if periods < 1 {
+        notes.fault("evaluation_periods", "an alarm looks at one period at least", "write 1 or more");
+    }
+    if spec.datapoints_to_alarm.is_some_and(|points| points < 1 || points > periods) {
+        notes.fault("datapoints_to_alarm", format!("of {periods} periods, 1 to {periods} can be beyond"), "write fewer");
+    }
+    let longest = if spec.period.0 >= 3600 { 7 * 86_400 } else { 86_400 };
+    if i64::from(spec.period.0) * i64::from(periods) > longest {
+        let message = format!("{periods} periods of {} s are more than CloudWatch looks back", spec.period.0);
+        notes.fault("evaluation_periods", message, "a day at most, and a week with periods of an hour or more");
+    }
+    if spec.dimensions.len() > 30 {
+        notes.fault("dimensions", "a metric has 30 dimensions at most", "take some out");
+    }
+    if !spec.metric.is_ascii() || spec.metric.is_empty() {
+        notes.fault("metric", "a metric's name is ASCII and not empty", "copy it from the service's documentation");
+    }
+    if spec.namespace.is_empty() || spec.namespace.starts_with(':') {
+        notes.fault("namespace", "a namespace is not empty and does not start with a colon", "such as AWS/RDS");
+    }
+    if spec.unit.as_deref().is_some_and(|unit| !StandardUnit::values().contains(&unit)) {
+        notes.fault("unit", "CloudWatch has no such unit", format!("it has {}", StandardUnit::values().join(", ")));
+    }
+    let actions = [&spec.alarm_actions, &spec.ok_actions, &spec.insufficient_data_actions];
+    for (field, actions) in ["alarm_actions", "ok_actions", "insufficient_data_actions"].iter().zip(actions) {
+        if actions.len() > 5 {
+            notes.fault(field, "an alarm has five actions at most", "publish to a topic with several subscribers");
+        }
+        if let Some(action) = actions.iter().find(|action| !action.starts_with("arn:") && !action.starts_with("${")) {
+            notes.fault(field, format!("'{action}' is not an ARN"), "for a topic of this spec write `topic: NAME`");
+        }
+    }
+    if let Some(fault) = spec.tags.as_ref().and_then(tags::fault) {
+        notes.fault("tags", fault, "see AWS's tag limits");
+    }
+}
+
+impl Live for Alarm {
+    type Api = Client;
+
+    /// Up to 100 names a call, all calls at once.
+    async fn observe(api: &Client, scope: &Scope<AlarmModel>) -> Result<Observation<AlarmModel>, CallError> {
+        let names: Vec<&str> = scope.wanted.iter().map(|(name, _)| name.as_str()).collect();
+        let alarms = try_join_all(names.chunks(100).map(|names| describe(api, names))).await?.concat();
+        let tagged: BTreeSet<&str> =
+            scope.wanted.iter().filter(|(_, want)| want.tags.is_some()).map(|(name, _)| name.as_str()).collect();
+        let tagged = &tagged;
+        let reads = alarms.into_iter().map(|alarm| async move {
+            let name = alarm.alarm_name().unwrap_or_default().to_owned();
+            let tags = if tagged.contains(name.as_str()) { read_tags(api, &alarm).await } else { Ok(None) };
+            (name, tags.map(|tags| model(&alarm, tags)))
+        });
+        let mut found = Observation::default();
+        for (name, result) in join_all(reads).await {
+            match result {
+                Ok(model) => {
+                    let outputs = Self::outputs(&name, &scope.place);
+                    found.seen.push(Seen { name, model, outputs });
+                }
+                Err(error) => found.unread.push((name, error.0)),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn run(api: &Client, target: &StepTarget, op: AlarmOp) -> Result<Outputs, CallError> {
+        match op {
+            AlarmOp::PutMetricAlarm(alarm) => put(api, &target.name, *alarm).await?,
+            AlarmOp::TagResource { tags } => {
+                let arn = target.place.arn("cloudwatch", &format!("alarm:{}", target.name));
+                api.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(&tags))).send().await?;
+            }
+        }
+        Ok(Outputs::new())
+    }
+}
+
+async fn put(api: &Client, name: &str, alarm: AlarmModel) -> Result<(), CallError> {
+    let AlarmModel {
+        namespace,
+        metric,
+        dimensions,
+        statistic,
+        comparison,
+        threshold,
+        period,
+        evaluation_periods,
+        datapoints_to_alarm,
+        treat_missing_data,
+        unit,
+        description,
+        alarm_actions,
+        ok_actions,
+        insufficient_data_actions,
+        actions_enabled,
+        tags,
+    } = alarm;
+    let dimensions = dimensions.into_iter().map(|(name, value)| Dimension::builder().name(name).value(value).build());
+    let list = |actions: BTreeSet<String>| (!actions.is_empty()).then(|| actions.into_iter().collect());
+    api.put_metric_alarm()
+        .alarm_name(name)
+        .namespace(namespace)
+        .metric_name(metric)
+        .set_dimensions(Some(dimensions.collect()))
+        .statistic(SdkStatistic::from(statistic.as_str()))
+        .comparison_operator(ComparisonOperator::from(comparison.as_str()))
+        .set_threshold(threshold)
+        .period(period)
+        .evaluation_periods(evaluation_periods)
+        .datapoints_to_alarm(datapoints_to_alarm)
+        .treat_missing_data(treat_missing_data)
+        .set_unit(unit.as_deref().map(StandardUnit::from))
+        .set_alarm_description(description)
+        .set_alarm_actions(list(alarm_actions))
+        .set_ok_actions(list(ok_actions))
+        .set_insufficient_data_actions(list(insufficient_data_actions))
+        .actions_enabled(actions_enabled)
+        .set_tags(tags.filter(|tags| !tags.is_empty()).map(|tags| sdk_tags(&tags)))
+        .send()
+        .await?;
+    Ok(())
+}
+
+async fn describe(api: &Client, names: &[&str]) -> Result<Vec<MetricAlarm>, CallError> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut pages = api
+        .describe_alarms()
+        .set_alarm_names(Some(names.iter().map(ToString::to_string).collect()))
+        .alarm_types(AlarmType::MetricAlarm)
+        .max_records(100)
+        .into_paginator()
+        .send();
+    let mut alarms = Vec::with_capacity(names.len());
+    while let Some(page) = pages.next().await {
+        alarms.extend(page?.metric_alarms.unwrap_or_default());
+    }
+    Ok(alarms)
+}
+
+/// DescribeAlarms does not answer with tags, so alarms that state some cost a call each.
+async fn read_tags(api: &Client, alarm: &MetricAlarm) -> Result<Option<Tags>, CallError> {
+    let answer = api.list_tags_for_resource().set_resource_arn(alarm.alarm_arn.clone()).send().await;
+    let answer = if_found(answer.map_err(CallError::from))?;
+    Ok(answer.map(|answer| collect(answer.tags().iter().map(|tag| (tag.key(), tag.value())))))
+}
+
+fn model(alarm: &MetricAlarm, tags: Option<Tags>) -> AlarmModel {
+    let actions = |actions: &[String]| actions.iter().cloned().collect();
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let dimension = |dimension: &Dimension| (text(dimension.name()), text(dimension.value()));
+    let evaluation_periods = alarm.evaluation_periods().unwrap_or(1);
+    let statistic = alarm.statistic().map(SdkStatistic::as_str).or(alarm.extended_statistic());
+    AlarmModel {
+        namespace: text(alarm.namespace()),
+        metric: text(alarm.metric_name()),
+        dimensions: alarm.dimensions().iter().map(dimension).collect(),
+        statistic: text(statistic),
+        comparison: text(alarm.comparison_operator().map(ComparisonOperator::as_str)),
+        threshold: alarm.threshold(),
+        period: alarm.period().unwrap_or_default(),
+        evaluation_periods,
+        datapoints_to_alarm: alarm.datapoints_to_alarm().filter(|points| *points > 0).unwrap_or(evaluation_periods),
+        treat_missing_data: alarm.treat_missing_data().filter(|text| !text.is_empty()).unwrap_or("missing").to_owned(),
+        unit: alarm.unit().map(|unit| unit.as_str().to_owned()).filter(|unit| !unit.is_empty()),
+        description: alarm.alarm_description().filter(|text| !text.is_empty()).map(ToOwned::to_owned),
+        alarm_actions: actions(alarm.alarm_actions()),
+        ok_actions: actions(alarm.ok_actions()),
+        insufficient_data_actions: actions(alarm.insufficient_data_actions()),
+        actions_enabled: alarm.actions_enabled().unwrap_or(true),
+        tags,
+    }
+}
+
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}

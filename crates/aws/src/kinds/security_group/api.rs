@@ -1,0 +1,209 @@
+//! Reading groups in bulk, and the calls that change them.
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::{
+    Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, SecurityGroup as SdkGroup, Tag,
+    TagSpecification, UserIdGroupPair,
+};
+use futures::future::try_join_all;
+use regionctl_core::model::cidr;
+use regionctl_core::model::tags::Tags;
+use regionctl_core::reference::Outputs;
+use regionctl_core::world::{Observation, Scope, Seen, StepTarget};
+
+use super::rule::{Peer, Rule};
+use super::{DEFAULT, GroupModel, GroupOp, RuleMode, SecurityGroup};
+use crate::error::{CallError, done_if};
+use crate::live::Live;
+use crate::tags::collect;
+
+/// A filter takes 200 values (DescribeSecurityGroups).
+const NAMES_A_CALL: usize = 200;
+
+impl Live for SecurityGroup {
+    type Api = Client;
+
+    async fn observe(api: &Client, scope: &Scope<GroupModel>) -> Result<Observation<GroupModel>, CallError> {
+        let Some(vpc) = &scope.place.vpc else { return Ok(Observation::default()) };
+        let names: Vec<&str> = scope.wanted.iter().map(|(name, _)| name.as_str()).collect();
+        let groups = try_join_all(names.chunks(NAMES_A_CALL).map(|names| describe(api, &vpc.id, names))).await?;
+        let seen = groups.into_iter().flatten().map(|group| Seen {
+            name: group.group_name().unwrap_or_default().to_owned(),
+            model: model(&group),
+            outputs: Outputs::from([("id".to_owned(), group.group_id().unwrap_or_default().to_owned())]),
+        });
+        Ok(Observation { seen: seen.collect(), unread: Vec::new() })
+    }
+
+    async fn run(api: &Client, target: &StepTarget, op: GroupOp) -> Result<Outputs, CallError> {
+        let id = target.outputs.get("id").map_or("", String::as_str);
+        match op {
+            GroupOp::CreateSecurityGroup { description, tags } => {
+                let vpc = target.place.vpc.as_ref().map(|vpc| vpc.id.clone());
+                let made = api
+                    .create_security_group()
+                    .group_name(&target.name)
+                    .description(description)
+                    .set_vpc_id(vpc)
+                    .set_tag_specifications(tag_specification(&tags))
+                    .send()
+                    .await?;
+                return Ok(Outputs::from([("id".to_owned(), made.group_id().unwrap_or_default().to_owned())]));
+            }
+            GroupOp::AuthorizeSecurityGroupIngress { rules } => all(api, id, Call::AuthorizeIngress, &rules).await?,
+            GroupOp::AuthorizeSecurityGroupEgress { rules } => all(api, id, Call::AuthorizeEgress, &rules).await?,
+            GroupOp::RevokeSecurityGroupIngress { rules } => all(api, id, Call::RevokeIngress, &rules).await?,
+            GroupOp::RevokeSecurityGroupEgress { rules } => all(api, id, Call::RevokeEgress, &rules).await?,
+            GroupOp::UpdateSecurityGroupRuleDescriptionsIngress { rules } => {
+                let call = api.update_security_group_rule_descriptions_ingress().group_id(id);
+                call.set_ip_permissions(Some(permissions(&rules))).send().await?;
+            }
+            GroupOp::UpdateSecurityGroupRuleDescriptionsEgress { rules } => {
+                let call = api.update_security_group_rule_descriptions_egress().group_id(id);
+                call.set_ip_permissions(Some(permissions(&rules))).send().await?;
+            }
+            GroupOp::CreateTags { tags } => {
+                api.create_tags().resources(id).set_tags(Some(sdk_tags(&tags))).send().await?;
+            }
+        }
+        Ok(Outputs::new())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Call {
+    AuthorizeIngress,
+    AuthorizeEgress,
+    RevokeIngress,
+    RevokeEgress,
+}
+
+impl Call {
+    /// The code with which EC2 says that it is done already.
+    fn done(self) -> &'static str {
+        match self {
+            Self::AuthorizeIngress | Self::AuthorizeEgress => "InvalidPermission.Duplicate",
+            Self::RevokeIngress | Self::RevokeEgress => "InvalidPermission.NotFound",
+        }
+    }
+
+    async fn send(self, api: &Client, id: &str, rules: &[Rule]) -> Result<(), CallError> {
+        let rules = Some(permissions(rules));
+        match self {
+            Self::AuthorizeIngress => {
+                api.authorize_security_group_ingress().group_id(id).set_ip_permissions(rules).send().await?;
+            }
+            Self::AuthorizeEgress => {
+                api.authorize_security_group_egress().group_id(id).set_ip_permissions(rules).send().await?;
+            }
+            Self::RevokeIngress => {
+                api.revoke_security_group_ingress().group_id(id).set_ip_permissions(rules).send().await?;
+            }
+            Self::RevokeEgress => {
+                api.revoke_security_group_egress().group_id(id).set_ip_permissions(rules).send().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends all rules in one call. EC2 refuses the whole call when one of them is done already, so then
+/// each is sent alone, and done counts as done.
+async fn all(api: &Client, id: &str, call: Call, rules: &[Rule]) -> Result<(), CallError> {
+    match call.send(api, id, rules).await {
+        Err(error) if error.is(call.done()) => {
+            for rule in rules {
+                done_if(call.send(api, id, std::slice::from_ref(rule)).await, call.done())?;
+            }
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+async fn describe(api: &Client, vpc: &str, names: &[&str]) -> Result<Vec<SdkGroup>, CallError> {
+    let names = names.iter().map(ToString::to_string).collect();
+    let mut items = api
+        .describe_security_groups()
+        .filters(Filter::builder().name("vpc-id").values(vpc).build())
+        .filters(Filter::builder().name("group-name").set_values(Some(names)).build())
+        .into_paginator()
+        .items()
+        .send();
+    let mut groups = Vec::new();
+    while let Some(group) = items.next().await {
+        groups.push(group?);
+    }
+    Ok(groups)
+}
+
+fn model(group: &SdkGroup) -> GroupModel {
+    let rules = |permissions: &[IpPermission]| {
+        let mut rules: Vec<Rule> = permissions.iter().flat_map(flatten).collect();
+        rules.sort();
+        rules
+    };
+    GroupModel {
+        is_default: group.group_name() == Some(DEFAULT),
+        description: group.description().map(ToOwned::to_owned),
+        ingress: rules(group.ip_permissions()),
+        egress: Some(rules(group.ip_permissions_egress())),
+        rules: RuleMode::Exclusive,
+        tags: Some(collect(group.tags().iter().map(|tag| (tag.key(), tag.value())))),
+    }
+}
+
+/// One permission of an answer holds many ranges; each is a rule of its own.
+fn flatten(permission: &IpPermission) -> Vec<Rule> {
+    let block = |text: Option<&str>| {
+        let text = text.unwrap_or_default();
+        cidr::parse(text).map_or_else(|_| text.to_owned(), |block| block.to_string())
+    };
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let v4 = permission.ip_ranges().iter().map(|range| (block(range.cidr_ip()), range.description()));
+    let v6 = permission.ipv6_ranges().iter().map(|range| (block(range.cidr_ipv6()), range.description()));
+    let groups = permission.user_id_group_pairs().iter().map(|pair| (text(pair.group_id()), pair.description()));
+    let lists = permission.prefix_list_ids().iter().map(|list| (text(list.prefix_list_id()), list.description()));
+    let rule = |(peer, note): (String, Option<&str>)| {
+        Rule {
+            protocol: permission.ip_protocol().unwrap_or("-1").to_owned(),
+            from_port: permission.from_port(),
+            to_port: permission.to_port(),
+            peer: Peer(peer),
+            note: note.filter(|note| !note.is_empty()).map(ToOwned::to_owned),
+        }
+        .normalised()
+    };
+    v4.chain(v6).chain(groups).chain(lists).map(rule).collect()
+}
+
+fn permissions(rules: &[Rule]) -> Vec<IpPermission> {
+    rules.iter().map(permission).collect()
+}
+
+fn permission(rule: &Rule) -> IpPermission {
+    let Rule { protocol, from_port, to_port, peer: Peer(peer), note } = rule;
+    let base =
+        IpPermission::builder().ip_protocol(protocol).set_from_port(*from_port).set_to_port(*to_port);
+    let note = note.clone();
+    if peer.starts_with("sg-") {
+        base.user_id_group_pairs(UserIdGroupPair::builder().group_id(peer).set_description(note).build()).build()
+    } else if peer.starts_with("pl-") {
+        base.prefix_list_ids(PrefixListId::builder().prefix_list_id(peer).set_description(note).build()).build()
+    } else if peer.contains(':') {
+        base.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(peer).set_description(note).build()).build()
+    } else {
+        base.ip_ranges(IpRange::builder().cidr_ip(peer).set_description(note).build()).build()
+    }
+}
+
+fn tag_specification(tags: &Tags) -> Option<Vec<TagSpecification>> {
+    let specification = || {
+        TagSpecification::builder().resource_type(ResourceType::SecurityGroup).set_tags(Some(sdk_tags(tags))).build()
+    };
+    (!tags.is_empty()).then(|| vec![specification()])
+}
+
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}

@@ -1,0 +1,252 @@
+//! `ec2.security_group`: a group of the region's VPC with its rules, one by one.
+//!
+//! A named group holds the spec's rules and no others, unless it says `rules: additive`; the VPC's
+//! own `default` group is additive unless it says otherwise, and is never made. A rule is authorised
+//! before another is revoked, so that no connection drops.
+
+mod api;
+mod rule;
+
+use regionctl_core::diff::{Diff, KeyedDelta, Mode, Phase};
+use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::model::tags::{self, Tags};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use rule::{Rule, RuleSpec};
+
+/// The kind `ec2.security_group`.
+pub struct SecurityGroup;
+
+/// What a person writes of a security group.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Ec2SecurityGroup")]
+pub struct GroupSpec {
+    /// What it is for. AWS never lets it change; the group's name where it is left out.
+    description: Option<String>,
+    /// What may come in.
+    #[serde(default)]
+    ingress: Vec<RuleSpec>,
+    /// What may go out. Where it is left out it is not managed: AWS lets everything out of a new group.
+    egress: Option<Vec<RuleSpec>>,
+    /// Whether rules that are not here go (exclusive) or stay (additive, the default for `default`).
+    rules: Option<RuleMode>,
+    /// Tags; others stay.
+    tags: Option<Tags>,
+}
+
+/// Whether rules that the spec does not name stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum RuleMode {
+    /// They go.
+    Exclusive,
+    /// They stay.
+    Additive,
+}
+
+/// The group that every VPC has.
+const DEFAULT: &str = "default";
+
+/// A group, desired or live.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GroupModel {
+    /// Whether it is the VPC's own `default`.
+    is_default: bool,
+    description: Option<String>,
+    ingress: Vec<Rule>,
+    egress: Option<Vec<Rule>>,
+    rules: RuleMode,
+    tags: Option<Tags>,
+}
+
+/// A call.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum GroupOp {
+    /// The group, without rules but for AWS's egress.
+    CreateSecurityGroup {
+        /// What it is for.
+        description: String,
+        /// The spec's tags.
+        tags: Tags,
+    },
+    /// Lets these in.
+    AuthorizeSecurityGroupIngress {
+        /// Which.
+        rules: Vec<Rule>,
+    },
+    /// Lets these out.
+    AuthorizeSecurityGroupEgress {
+        /// Which.
+        rules: Vec<Rule>,
+    },
+    /// Lets these in no longer.
+    RevokeSecurityGroupIngress {
+        /// Which.
+        rules: Vec<Rule>,
+    },
+    /// Lets these out no longer.
+    RevokeSecurityGroupEgress {
+        /// Which.
+        rules: Vec<Rule>,
+    },
+    /// Changes what is said of these, and nothing else.
+    UpdateSecurityGroupRuleDescriptionsIngress {
+        /// Which.
+        rules: Vec<Rule>,
+    },
+    /// Changes what is said of these, and nothing else.
+    UpdateSecurityGroupRuleDescriptionsEgress {
+        /// Which.
+        rules: Vec<Rule>,
+    },
+    /// Adds or changes these; others stay.
+    CreateTags {
+        /// The spec's.
+        tags: Tags,
+    },
+}
+
+impl Kind for SecurityGroup {
+    const FACTS: Facts = Facts {
+        name: "ec2.security_group",
+        service: "EC2",
+        summary: "A security group of the region's VPC, rule by rule; `default` is the VPC's own.",
+        reads: &["DescribeSecurityGroups"],
+        writes: &[
+            "CreateSecurityGroup",
+            "AuthorizeSecurityGroupIngress",
+            "AuthorizeSecurityGroupEgress",
+            "RevokeSecurityGroupIngress",
+            "RevokeSecurityGroupEgress",
+            "UpdateSecurityGroupRuleDescriptionsIngress",
+            "UpdateSecurityGroupRuleDescriptionsEgress",
+            "CreateTags",
+        ],
+        outputs: &["id"],
+        needs_vpc: true,
+        patterns: false,
+        example: "
+ec2.security_group:
+  web:
+    description: the load balancers
+    ingress:
+      - {tcp: 443, from: 0.0.0.0/0, waiver: it is the public web site}
+      - {tcp: 3567-3600, from: [10.0.0.0/8, \"${vpc.cidr}\"], note: cores}
+      - {icmp: ping, from: self}
+  default:
+    ingress:
+      - {tcp: 5432, group: web}
+",
+    };
+
+    type Spec = GroupSpec;
+    type Model = GroupModel;
+    type Op = GroupOp;
+
+    fn check_name(name: &str) -> Result<(), String> {
+        if name.starts_with("sg-") {
+            return Err(format!("a security group's name cannot start with sg-, and '{name}' does\nthat is for ids"));
+        }
+        text_fault("name", name).map_or(Ok(()), Err)
+    }
+
+    fn desire(name: &str, spec: GroupSpec, notes: &mut Notes<'_>) -> GroupModel {
+        if let Some(fault) = spec.description.as_deref().and_then(|text| text_fault("description", text)) {
+            let (message, help) = fault.split_once('\n').unwrap_or((&fault, ""));
+            notes.fault("description", message, help);
+        }
+        if let Some(fault) = spec.tags.as_ref().and_then(tags::fault) {
+            notes.fault("tags", fault, "see AWS's tag limits");
+        }
+        let by_default = if name == DEFAULT { RuleMode::Additive } else { RuleMode::Exclusive };
+        GroupModel {
+            is_default: name == DEFAULT,
+            description: spec.description,
+            ingress: rule::expand(name, "ingress", spec.ingress, notes),
+            egress: spec.egress.map(|rules| rule::expand(name, "egress", rules, notes)),
+            rules: spec.rules.unwrap_or(by_default),
+            tags: spec.tags,
+        }
+    }
+
+    fn diff(want: &GroupModel, live: Option<&GroupModel>, out: &mut Diff<'_, GroupOp>) {
+        let GroupModel { is_default, description, ingress, egress, rules, tags } = want;
+        let described = out.stated("description", description.as_ref(), live.and_then(|live| live.description.as_ref()));
+        let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
+        if live.is_some() {
+            out.blocked(&described, "AWS never changes a security group's description; make a group of another name");
+            out.step(Phase::Change, tagged, GroupOp::CreateTags { tags: tags.clone().unwrap_or_default() });
+        } else if *is_default {
+            let missing = out.birth();
+            out.blocked(&missing, "the VPC's default group is not there, and nobody can make it");
+        } else {
+            let covers = out.birth().and(described).and(tagged);
+            let description = description.clone().unwrap_or_else(|| "managed by regionctl".to_owned());
+            out.step(Phase::Create, covers, GroupOp::CreateSecurityGroup { description, tags: tags.clone().unwrap_or_default() });
+        }
+        let mode = match rules {
+            RuleMode::Exclusive => Mode::Exclusive,
+            RuleMode::Additive => Mode::Additive,
+        };
+        let inward = out.keyed("ingress", ingress, live.map_or(&[], |live| &live.ingress), mode);
+        for (rule, covers) in &inward.added {
+            if let Some(what) = rule.exposure() {
+                out.risk(covers, &rule::waiver_key(rule), what);
+            }
+        }
+        steps(
+            inward,
+            out,
+            |rules| GroupOp::AuthorizeSecurityGroupIngress { rules },
+            |rules| GroupOp::UpdateSecurityGroupRuleDescriptionsIngress { rules },
+            |rules| GroupOp::RevokeSecurityGroupIngress { rules },
+        );
+        let Some(egress) = egress else { return };
+        let there = live.map_or_else(Rule::egress_of_a_new_group, |live| live.egress.clone().unwrap_or_default());
+        let outward = out.keyed("egress", egress, &there, mode);
+        steps(
+            outward,
+            out,
+            |rules| GroupOp::AuthorizeSecurityGroupEgress { rules },
+            |rules| GroupOp::UpdateSecurityGroupRuleDescriptionsEgress { rules },
+            |rules| GroupOp::RevokeSecurityGroupEgress { rules },
+        );
+    }
+}
+
+/// One call a direction and purpose: authorise, describe anew, revoke.
+fn steps(
+    delta: KeyedDelta<Rule>,
+    out: &mut Diff<'_, GroupOp>,
+    authorize: impl Fn(Vec<Rule>) -> GroupOp,
+    describe: impl Fn(Vec<Rule>) -> GroupOp,
+    revoke: impl Fn(Vec<Rule>) -> GroupOp,
+) {
+    let KeyedDelta { added, removed, changed } = delta;
+    for (phase, rules, op) in [
+        (Phase::Widen, added, &authorize as &dyn Fn(Vec<Rule>) -> GroupOp),
+        (Phase::Change, changed, &describe),
+        (Phase::Narrow, removed, &revoke),
+    ] {
+        let (rules, covers): (Vec<Rule>, Vec<_>) = rules.into_iter().unzip();
+        if let Some(covers) = covers.into_iter().reduce(regionctl_core::diff::Covers::and) {
+            out.step(phase, covers, op(rules));
+        }
+    }
+}
+
+/// EC2 takes few characters in names and descriptions (CreateSecurityGroup).
+fn text_fault(what: &str, text: &str) -> Option<String> {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(letter);
+    let wrong = text.chars().find(|letter| !fits(*letter));
+    let allowed = "EC2 takes a-z A-Z 0-9, spaces and ._-:/()#,@[]+=&;{}!$*, 255 of them at most";
+    match wrong {
+        Some(letter) => Some(format!("EC2 does not take '{letter}' in a security group's {what}\n{allowed}")),
+        None if text.is_empty() || text.chars().count() > 255 => {
+            Some(format!("a security group's {what} has 1 to 255 characters\n{allowed}"))
+        }
+        None => None,
+    }
+}

@@ -1,0 +1,374 @@
+//! `sns.topic`: a topic with its subscriptions.
+//!
+//! A subscription by mail is *pending* until a person clicks the link in it; that is shown as waiting
+//! and is neither drift nor done. Subscriptions that the spec does not name stay.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::types::Tag;
+use futures::future::{join_all, try_join3};
+use regionctl_core::diff::{Diff, Keyed, Mode, Phase};
+use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::model::policy::{Policy, PolicySpec};
+use regionctl_core::model::tags::{self, Tags};
+use regionctl_core::reference::Outputs;
+use regionctl_core::world::{Observation, Place, Scope, Seen, StepTarget};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{CallError, if_found};
+use crate::live::Live;
+use crate::tags::collect;
+
+/// The kind `sns.topic`.
+pub struct Topic;
+
+/// What a person writes of a topic.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "SnsTopic")]
+pub struct TopicSpec {
+    /// The name shown in mails and text messages.
+    display_name: Option<String>,
+    /// Who gets what is published. Others' subscriptions stay.
+    #[serde(default)]
+    subscriptions: Vec<SubscriptionSpec>,
+    /// The access policy; AWS's default, which lets the account in, where it is left out.
+    policy: Option<PolicySpec>,
+    /// The KMS key for encryption at rest: an id, ARN or alias.
+    kms_key: Option<String>,
+    /// Tags; others stay.
+    tags: Option<Tags>,
+}
+
+/// One subscriber, by protocol.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum SubscriptionSpec {
+    /// A mail address; a person must confirm it.
+    Email(String),
+    /// A mail address that gets JSON; a person must confirm it.
+    EmailJson(String),
+    /// A URL; what answers there must confirm it.
+    Https(String),
+    /// An SQS queue's ARN.
+    Sqs(String),
+    /// A Lambda function's ARN.
+    Lambda(String),
+    /// A phone number.
+    Sms(String),
+}
+
+impl SubscriptionSpec {
+    fn subscription(self) -> Subscription {
+        let (protocol, endpoint) = match self {
+            Self::Email(endpoint) => ("email", endpoint),
+            Self::EmailJson(endpoint) => ("email-json", endpoint),
+            Self::Https(endpoint) => ("https", endpoint),
+            Self::Sqs(endpoint) => ("sqs", endpoint),
+            Self::Lambda(endpoint) => ("lambda", endpoint),
+            Self::Sms(endpoint) => ("sms", endpoint),
+        };
+        Subscription { protocol: protocol.to_owned(), endpoint, pending: false }
+    }
+}
+
+/// A topic, desired or live.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TopicModel {
+    display_name: Option<String>,
+    subscriptions: Vec<Subscription>,
+    policy: Option<Policy>,
+    kms_key: Option<String>,
+    tags: Option<Tags>,
+}
+
+/// A subscription, desired or live.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Subscription {
+    protocol: String,
+    endpoint: String,
+    pending: bool,
+}
+
+impl Keyed for Subscription {
+    fn key(&self) -> String {
+        format!("{} {}", self.protocol, self.endpoint)
+    }
+}
+
+/// A call.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum TopicOp {
+    /// With all attributes and tags at once.
+    CreateTopic {
+        /// By AWS's attribute names.
+        attributes: BTreeMap<String, String>,
+        /// All of the spec's.
+        tags: Tags,
+    },
+    /// One attribute a call.
+    SetTopicAttributes {
+        /// AWS's attribute name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// Asking again for a pair that is there changes nothing.
+    Subscribe {
+        /// AWS's name of the protocol.
+        protocol: String,
+        /// Where it goes.
+        endpoint: String,
+    },
+    /// Adds or changes these; others stay.
+    TagResource {
+        /// The ones that differ or are missing, and the spec's others.
+        tags: Tags,
+    },
+}
+
+impl Kind for Topic {
+    const FACTS: Facts = Facts {
+        name: "sns.topic",
+        service: "SNS",
+        summary: "A topic with its subscriptions. Subscriptions by mail wait for a person.",
+        reads: &["GetTopicAttributes", "ListSubscriptionsByTopic", "ListTagsForResource"],
+        writes: &["CreateTopic", "SetTopicAttributes", "Subscribe", "TagResource"],
+        outputs: &["arn"],
+        needs_vpc: false,
+        patterns: false,
+        example: "
+sns.topic:
+  CloudWatch_Alarms_${Region}_RDS:
+    subscriptions:
+      - email: alerts@example.com
+    tags: {Team: sre}
+",
+    };
+
+    type Spec = TopicSpec;
+    type Model = TopicModel;
+    type Op = TopicOp;
+
+    fn check_name(name: &str) -> Result<(), String> {
+        let base = name.strip_suffix(".fifo").unwrap_or(name);
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if (1..=256).contains(&name.len()) && !base.is_empty() && base.bytes().all(fits) {
+            return Ok(());
+        }
+        Err(format!("SNS does not take '{name}' as a topic's name\nup to 256 letters, digits, - and _"))
+    }
+
+    fn desire(_: &str, spec: TopicSpec, notes: &mut Notes<'_>) -> TopicModel {
+        let subscriptions: Vec<Subscription> =
+            spec.subscriptions.into_iter().map(SubscriptionSpec::subscription).collect();
+        for (index, subscription) in subscriptions.iter().enumerate() {
+            if let Some((message, help)) = endpoint_fault(subscription) {
+                notes.fault(&format!("subscriptions[{index}]"), message, help);
+            }
+        }
+        if let Some(fault) = spec.tags.as_ref().and_then(tags::fault) {
+            notes.fault("tags", fault, "see AWS's tag limits");
+        }
+        TopicModel {
+            display_name: spec.display_name,
+            subscriptions,
+            policy: spec.policy.and_then(|policy| policy.check("policy", 30 * 1024, notes)),
+            kms_key: spec.kms_key,
+            tags: spec.tags,
+        }
+    }
+
+    fn outputs(name: &str, place: &Place) -> Outputs {
+        Outputs::from([("arn".to_owned(), place.arn("sns", name))])
+    }
+
+    fn diff(want: &TopicModel, live: Option<&TopicModel>, out: &mut Diff<'_, TopicOp>) {
+        let TopicModel { display_name, subscriptions, policy, kms_key, tags } = want;
+        let attributes = [
+            (
+                "DisplayName",
+                display_name.clone(),
+                out.stated("display_name", display_name.as_ref(), live.and_then(|live| live.display_name.as_ref())),
+            ),
+            (
+                "Policy",
+                policy.as_ref().map(Policy::to_aws),
+                out.document("policy", policy.as_ref(), live.and_then(|live| live.policy.as_ref())),
+            ),
+            (
+                "KmsMasterKeyId",
+                kms_key.clone(),
+                out.stated("kms_key", kms_key.as_ref(), live.and_then(|live| live.kms_key.as_ref())),
+            ),
+        ];
+        let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
+        if live.is_some() {
+            for (name, value, covers) in attributes {
+                let op = TopicOp::SetTopicAttributes { name: name.to_owned(), value: value.unwrap_or_default() };
+                out.step(Phase::Change, covers, op);
+            }
+            out.step(Phase::Change, tagged, TopicOp::TagResource { tags: tags.clone().unwrap_or_default() });
+        } else {
+            let mut covers = out.birth().and(tagged);
+            let mut stated = BTreeMap::new();
+            for (name, value, covered) in attributes {
+                covers = covers.and(covered);
+                stated.extend(value.map(|value| (name.to_owned(), value)));
+            }
+            let op = TopicOp::CreateTopic { attributes: stated, tags: tags.clone().unwrap_or_default() };
+            out.step(Phase::Create, covers, op);
+        }
+        subscribe(subscriptions, live, out);
+    }
+}
+
+fn subscribe(wanted: &[Subscription], live: Option<&TopicModel>, out: &mut Diff<'_, TopicOp>) {
+    let there = live.map_or(&[][..], |live| &live.subscriptions);
+    for (subscription, covers) in out.keyed("subscriptions", wanted, there, Mode::Additive).added {
+        if confirmed_by_a_person(&subscription.protocol) {
+            out.waiting(format!("{}: AWS will send a mail, and somebody must click the link in it", subscription.key()));
+        }
+        let Subscription { protocol, endpoint, .. } = subscription;
+        out.step(Phase::Change, covers, TopicOp::Subscribe { protocol, endpoint });
+    }
+    for pending in there.iter().filter(|there| there.pending && wanted.iter().any(|want| want.key() == there.key())) {
+        out.waiting(format!("{} has not confirmed; the link in AWS's mail is valid for two days", pending.key()));
+    }
+}
+
+fn confirmed_by_a_person(protocol: &str) -> bool {
+    protocol.starts_with("email")
+}
+
+fn endpoint_fault(subscription: &Subscription) -> Option<(String, &'static str)> {
+    let Subscription { protocol, endpoint, .. } = subscription;
+    let references = endpoint.contains("${");
+    match protocol.as_str() {
+        _ if references => None,
+        "email" | "email-json" if !endpoint.contains('@') => {
+            Some((format!("'{endpoint}' is not a mail address"), "one looks like alerts@example.com"))
+        }
+        "https" if !endpoint.starts_with("https://") => {
+            Some((format!("'{endpoint}' is not an https URL"), "it starts with https://"))
+        }
+        "https" if endpoint["https://".len()..].split('/').next().is_some_and(|host| host.contains('@')) => {
+            Some(("an endpoint with a password in it".to_owned(), "a secret does not belong in a spec; use a token-free URL"))
+        }
+        "sqs" | "lambda" if !endpoint.starts_with("arn:") => {
+            Some((format!("'{endpoint}' is not an ARN"), "one looks like arn:aws:sqs:eu-central-1:123456789012:queue"))
+        }
+        _ => None,
+    }
+}
+
+impl Live for Topic {
+    type Api = Client;
+
+    async fn observe(api: &Client, scope: &Scope<TopicModel>) -> Result<Observation<TopicModel>, CallError> {
+        let reads = scope.wanted.iter().map(|(name, want)| async move { (name, read(api, scope, name, want).await) });
+        let mut found = Observation::default();
+        for (name, result) in join_all(reads).await {
+            match result {
+                Ok(Some(model)) => {
+                    found.seen.push(Seen { name: name.clone(), model, outputs: Self::outputs(name, &scope.place) });
+                }
+                Ok(None) => {}
+                Err(error) => found.unread.push((name.clone(), error.0)),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn run(api: &Client, target: &StepTarget, op: TopicOp) -> Result<Outputs, CallError> {
+        let arn = target.place.arn("sns", &target.name);
+        match op {
+            TopicOp::CreateTopic { mut attributes, tags } => {
+                if target.name.ends_with(".fifo") {
+                    attributes.insert("FifoTopic".to_owned(), "true".to_owned());
+                }
+                let attributes = (!attributes.is_empty()).then(|| attributes.into_iter().collect());
+                let tags = (!tags.is_empty()).then(|| sdk_tags(&tags));
+                let made =
+                    api.create_topic().name(&target.name).set_attributes(attributes).set_tags(tags).send().await?;
+                return Ok(Outputs::from([("arn".to_owned(), made.topic_arn().unwrap_or(&arn).to_owned())]));
+            }
+            TopicOp::SetTopicAttributes { name, value } => {
+                api.set_topic_attributes().topic_arn(arn).attribute_name(name).attribute_value(value).send().await?;
+            }
+            TopicOp::Subscribe { protocol, endpoint } => {
+                api.subscribe()
+                    .topic_arn(arn)
+                    .protocol(protocol)
+                    .endpoint(endpoint)
+                    .return_subscription_arn(true)
+                    .send()
+                    .await?;
+            }
+            TopicOp::TagResource { tags } => {
+                api.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(&tags))).send().await?;
+            }
+        }
+        Ok(Outputs::new())
+    }
+}
+
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build().expect("invariant: key and value are set"))
+        .collect()
+}
+
+async fn read(
+    api: &Client,
+    scope: &Scope<TopicModel>,
+    name: &str,
+    want: &TopicModel,
+) -> Result<Option<TopicModel>, CallError> {
+    let arn = scope.place.arn("sns", name);
+    let attributes = async {
+        let result = api.get_topic_attributes().topic_arn(&arn).send().await;
+        if_found(result.map_err(CallError::from))
+    };
+    let (attributes, subscriptions, tags) =
+        try_join3(attributes, read_subscriptions(api, &arn, want), read_tags(api, &arn, want)).await?;
+    let Some(attributes) = attributes.and_then(|answer| answer.attributes) else { return Ok(None) };
+    let text = |name: &str| attributes.get(name).filter(|text| !text.is_empty()).cloned();
+    Ok(Some(TopicModel {
+        display_name: text("DisplayName"),
+        subscriptions,
+        policy: text("Policy").and_then(|policy| Policy::from_aws(&policy).ok()),
+        kms_key: text("KmsMasterKeyId"),
+        tags,
+    }))
+}
+
+/// `PendingConfirmation` stands in place of the ARN of a subscription that nobody confirmed yet.
+async fn read_subscriptions(api: &Client, arn: &str, want: &TopicModel) -> Result<Vec<Subscription>, CallError> {
+    if want.subscriptions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut pages = api.list_subscriptions_by_topic().topic_arn(arn).into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let Some(page) = if_found(page.map_err(CallError::from))? else { return Ok(Vec::new()) };
+        found.extend(page.subscriptions().iter().map(|subscription| Subscription {
+            protocol: subscription.protocol().unwrap_or_default().to_owned(),
+            endpoint: subscription.endpoint().unwrap_or_default().to_owned(),
+            pending: subscription.subscription_arn() == Some("PendingConfirmation"),
+        }));
+    }
+    found.sort();
+    Ok(found)
+}
+
+async fn read_tags(api: &Client, arn: &str, want: &TopicModel) -> Result<Option<Tags>, CallError> {
+    if want.tags.is_none() {
+        return Ok(None);
+    }
+    let answer = api.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = if_found(answer.map_err(CallError::from))?;
+    Ok(answer.map(|answer| collect(answer.tags().iter().map(|tag| (Some(tag.key()), Some(tag.value()))))))
+}

@@ -1,0 +1,97 @@
+//! The live half of a kind: how it is read in bulk, and how one step is run.
+//!
+//! [`Live`] is what a kind's file implements, typed; [`LiveKind`] is the same with the types erased.
+
+use futures::future::BoxFuture;
+use regionctl_core::kind::{AnyKind, Erased, Kind};
+use regionctl_core::reference::Outputs;
+use regionctl_core::world::{Failure, FailureClass, Observation, Scope, Seen, StepTarget};
+use serde_json::Value;
+
+use crate::error::CallError;
+use crate::session::{FromSession, Session};
+
+/// The live half of a [`Kind`].
+pub trait Live: Kind {
+    /// The clients it uses.
+    type Api: FromSession;
+
+    /// Reads the wanted resources, or all of them where the scope says so. In bulk, all pages.
+    ///
+    /// # Guarantees
+    /// A resource is missing from the answer only if AWS says that it is not there; what could not
+    /// be read is in `unread`.
+    fn observe(
+        api: &Self::Api,
+        scope: &Scope<Self::Model>,
+    ) -> impl Future<Output = Result<Observation<Self::Model>, CallError>> + Send;
+
+    /// Runs one step. Running it twice has the same result as once.
+    fn run(
+        api: &Self::Api,
+        target: &StepTarget,
+        op: Self::Op,
+    ) -> impl Future<Output = Result<Outputs, CallError>> + Send;
+}
+
+/// A live kind with its types erased.
+pub trait LiveKind: AnyKind {
+    /// See [`Live::observe`].
+    fn observe<'a>(
+        &'a self,
+        session: &'a Session,
+        scope: Scope<Value>,
+    ) -> BoxFuture<'a, Result<Observation<Value>, Failure>>;
+
+    /// See [`Live::run`].
+    fn run<'a>(
+        &'a self,
+        session: &'a Session,
+        target: &'a StepTarget,
+        op: Value,
+    ) -> BoxFuture<'a, Result<Outputs, Failure>>;
+}
+
+impl<K: Live> LiveKind for Erased<K> {
+    fn observe<'a>(
+        &'a self,
+        session: &'a Session,
+        scope: Scope<Value>,
+    ) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
+        Box::pin(async move {
+            let wanted = scope.wanted.into_iter().map(|(name, model)| Ok((name, typed::<K, _>(model)?)));
+            let wanted = wanted.collect::<Result<_, Failure>>()?;
+            let scope = Scope { place: scope.place, wanted, everything: scope.everything };
+            let found = K::observe(&K::Api::from_session(session), &scope).await.map_err(|error| error.0)?;
+            let untyped = |seen: Seen<K::Model>| Seen {
+                name: seen.name,
+                model: serde_json::to_value(seen.model).expect("invariant: models are plain data"),
+                outputs: seen.outputs,
+            };
+            Ok(Observation { seen: found.seen.into_iter().map(untyped).collect(), unread: found.unread })
+        })
+    }
+
+    fn run<'a>(
+        &'a self,
+        session: &'a Session,
+        target: &'a StepTarget,
+        op: Value,
+    ) -> BoxFuture<'a, Result<Outputs, Failure>> {
+        Box::pin(async move {
+            let op = typed::<K, K::Op>(op)?;
+            K::run(&K::Api::from_session(session), target, op).await.map_err(|error| error.0)
+        })
+    }
+}
+
+fn typed<K: Kind, T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {
+    serde_json::from_value(value).map_err(|error| Failure {
+        class: FailureClass::Other,
+        call: K::FACTS.name.to_owned(),
+        code: None,
+        message: format!("not in this kind's form: {error}"),
+        request_id: None,
+    })
+}
+

@@ -1,0 +1,150 @@
+//! The one door to AWS: credentials, region, one connection pool, and the gateway that every call
+//! passes (guard, recorder, pace). No kind makes a client, retries, sleeps or limits by itself.
+
+mod gateway;
+mod pace;
+mod record;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+pub use gateway::WriteWhileReading;
+pub use pace::Pause;
+pub use record::{Call, Calls, Recorder};
+
+/// Whether a session may change anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Every mutating call is refused before it is sent.
+    ReadOnly,
+    /// Mutating calls pass.
+    Write,
+}
+
+/// Is told when a call waits for AWS's published rate.
+pub type PauseListener = Arc<dyn Fn(Pause) + Send + Sync>;
+
+/// What a session is opened with.
+#[derive(Clone)]
+pub struct Settings {
+    /// The region, from the spec.
+    pub region: String,
+    /// The profile, where the user names one.
+    pub profile: Option<String>,
+    /// The endpoint, where the user names one.
+    pub endpoint_url: Option<String>,
+    /// Whether it may write.
+    pub access: Access,
+    /// Another HTTP client than the network's, with its own credentials.
+    pub http: Option<(SharedHttpClient, SharedCredentialsProvider)>,
+    /// Is told when a call waits.
+    pub on_pause: Option<PauseListener>,
+}
+
+/// An open session: clients are made when first asked for, all on one connection pool.
+pub struct Session {
+    config: SdkConfig,
+    gateway: gateway::Gateway,
+    path_style: bool,
+    clients: Clients,
+}
+
+impl Session {
+    /// Opens a session by the SDK's own rules: profiles, SSO, roles, `AWS_ENDPOINT_URL`.
+    ///
+    /// Nothing is sent. Credentials are resolved with the first call.
+    pub async fn open(settings: Settings) -> Self {
+        let recorder = Recorder::default();
+        let network = settings.http.as_ref().map_or_else(network, |(client, _)| client.clone());
+        let paced = pace::client(network, recorder.clone(), settings.on_pause);
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(Region::new(settings.region))
+            .http_client(paced)
+            .retry_config(RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(300)))
+            .timeout_config(timeouts());
+        if let Some((_, credentials)) = settings.http {
+            loader = loader.credentials_provider(credentials);
+        }
+        if let Some(profile) = settings.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(url) = settings.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        let config = loader.load().await;
+        // Endpoints other than AWS's own rarely serve a host name per bucket.
+        let path_style = config.endpoint_url().is_some();
+        let gateway = gateway::Gateway::new(settings.access, recorder);
+        Self { config, gateway, path_style, clients: Clients::default() }
+    }
+
+    /// Returns the calls made so far.
+    pub fn calls(&self) -> Calls {
+        self.gateway.recorder().calls()
+    }
+}
+
+fn network() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .build_https()
+}
+
+/// The SDK leaves all but the connect timeout unset. The wait for a rate counts against the attempt,
+/// so that is generous: sixteen calls at once wait 16 s at one a second.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_millis(3100))
+        .read_timeout(Duration::from_secs(30))
+        .operation_attempt_timeout(Duration::from_secs(60))
+        .operation_timeout(Duration::from_secs(180))
+        .build()
+}
+
+/// Something that a kind can be given: its own clients, and no others.
+pub trait FromSession: Send + Sync {
+    /// Takes it from the session.
+    fn from_session(session: &Session) -> Self;
+}
+
+macro_rules! clients {
+    ($($field:ident: $sdk:ident $(, $style:ident)?;)*) => {
+        #[derive(Default)]
+        struct Clients {
+            $($field: OnceLock<$sdk::Client>,)*
+        }
+
+        $(impl FromSession for $sdk::Client {
+            fn from_session(session: &Session) -> Self {
+                session
+                    .clients
+                    .$field
+                    .get_or_init(|| {
+                        let config = $sdk::config::Builder::from(&session.config)
+                            .interceptor(session.gateway.clone())
+                            $(.$style(session.path_style))?;
+                        $sdk::Client::from_conf(config.build())
+                    })
+                    .clone()
+            }
+        })*
+    };
+}
+
+// The only place where clients are made: each has the gateway in it.
+clients! {
+    cloudwatch: aws_sdk_cloudwatch;
+    ec2: aws_sdk_ec2;
+    logs: aws_sdk_cloudwatchlogs;
+    route53: aws_sdk_route53;
+    s3: aws_sdk_s3, force_path_style;
+    sns: aws_sdk_sns;
+    sts: aws_sdk_sts;
+}

@@ -1,0 +1,158 @@
+//! Keeps each operation within AWS's published rate, so that throttling is the exception.
+//!
+//! Interceptors cannot wait, so the pace is an HTTP connector around the real one: it reads the
+//! operation that the gateway marked the request with, and waits for that operation's turn.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use tokio::time::Instant;
+
+use super::PauseListener;
+use super::gateway::CALL;
+use super::record::Recorder;
+
+/// A call that waits for its turn.
+#[derive(Debug, Clone)]
+pub struct Pause {
+    /// The service and operation.
+    pub call: String,
+    /// How long.
+    pub wait: Duration,
+}
+
+/// Calls a second and how many may come at once, by `service/operation`; else by `service/`.
+///
+/// From the services' quota pages; a burst is what a full token bucket lets through.
+const RATES: &[(&str, f64, f64)] = &[
+    ("CloudWatch/PutMetricAlarm", 3.0, 3.0),
+    ("CloudWatch/DescribeAlarms", 9.0, 9.0),
+    ("CloudWatch/", 10.0, 10.0),
+    ("CloudWatch Logs/", 10.0, 10.0),
+    ("EC2/Describe", 20.0, 50.0),
+    ("EC2/", 5.0, 50.0),
+    ("Route 53/", 5.0, 5.0),
+    ("S3/", 100.0, 100.0),
+    ("SNS/TagResource", 10.0, 10.0),
+    ("SNS/CreateTopic", 30.0, 30.0),
+    ("SNS/", 30.0, 30.0),
+    ("STS/", 50.0, 50.0),
+];
+
+/// Waits shorter than this are not worth a word.
+const WORTH_SAYING: Duration = Duration::from_millis(300);
+
+/// Puts the pace around an HTTP client.
+pub(super) fn client(inner: SharedHttpClient, recorder: Recorder, listen: Option<PauseListener>) -> SharedHttpClient {
+    SharedHttpClient::new(Paced { inner, pace: Arc::new(Pace { buckets: Mutex::default(), recorder, listen }) })
+}
+
+#[derive(Debug)]
+struct Paced {
+    inner: SharedHttpClient,
+    pace: Arc<Pace>,
+}
+
+impl HttpClient for Paced {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(PacedConnector { inner, pace: Arc::clone(&self.pace) })
+    }
+}
+
+#[derive(Debug)]
+struct PacedConnector {
+    inner: SharedHttpConnector,
+    pace: Arc<Pace>,
+}
+
+impl HttpConnector for PacedConnector {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        let call = request.headers_mut().remove(CALL);
+        let (inner, pace) = (self.inner.clone(), Arc::clone(&self.pace));
+        HttpConnectorFuture::new(async move {
+            let Some(call) = call else { return inner.call(request).await };
+            pace.wait(&call).await;
+            let response = inner.call(request).await;
+            let throttled = response.as_ref().is_ok_and(|response| matches!(response.status().as_u16(), 429 | 503));
+            if let Some((service, operation)) = call.split_once('/') {
+                pace.recorder.count(service, operation, |count| {
+                    count.attempts += 1;
+                    count.throttled += u64::from(throttled);
+                });
+            }
+            response
+        })
+    }
+}
+
+struct Pace {
+    buckets: Mutex<HashMap<&'static str, Bucket>>,
+    recorder: Recorder,
+    listen: Option<PauseListener>,
+}
+
+impl fmt::Debug for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pace")
+    }
+}
+
+impl Pace {
+    async fn wait(&self, call: &str) {
+        let Some((name, rate, burst)) = RATES.iter().find(|(prefix, ..)| call.starts_with(prefix)) else { return };
+        let wait = {
+            let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            buckets.entry(name).or_insert_with(|| Bucket::full(*burst, now)).take(*rate, *burst, now)
+        };
+        if wait.is_zero() {
+            return;
+        }
+        if wait >= WORTH_SAYING && let Some(listen) = &self.listen {
+            listen(Pause { call: call.replace('/', " "), wait });
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// A token bucket that may go into debt: who takes a token that is not there yet waits until it is.
+#[derive(Debug)]
+struct Bucket {
+    tokens: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn full(burst: f64, now: Instant) -> Self {
+        Self { tokens: burst, at: now }
+    }
+
+    fn take(&mut self, rate: f64, burst: f64, now: Instant) -> Duration {
+        let earned = now.saturating_duration_since(self.at).as_secs_f64() * rate;
+        self.tokens = (self.tokens + earned).min(burst) - 1.0;
+        self.at = now;
+        if self.tokens >= 0.0 { Duration::ZERO } else { Duration::from_secs_f64(-self.tokens / rate) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_the_rest_waits_its_turn() {
+        let now = Instant::now();
+        let mut bucket = Bucket::full(3.0, now);
+        let waits: Vec<u128> = (0..6).map(|_| bucket.take(3.0, 3.0, now).as_millis()).collect();
+        assert_eq!(waits, [0, 0, 0, 333, 666, 1000]);
+        assert_eq!(bucket.take(3.0, 3.0, now + Duration::from_secs(2)).as_millis(), 0);
+    }
+}

@@ -1,0 +1,126 @@
+//! AWS behind the engine's seam.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::future::{BoxFuture, try_join};
+use regionctl_core::plan::build::operation;
+use regionctl_core::reference::Outputs;
+use regionctl_core::spec::VpcSelector;
+use regionctl_core::world::{
+    Failure, FailureClass, Identity, Observation, Scope, StepTarget, Vpc, World,
+};
+use serde_json::Value;
+
+use crate::error::CallError;
+use crate::kinds;
+use crate::session::{FromSession, Session};
+
+/// After something was made, AWS may not know it everywhere for a while; so long a "not found" is
+/// taken for "not yet".
+const SETTLING: Duration = Duration::from_secs(30);
+
+/// How long a change by somebody else is waited out.
+const CONFLICT: Duration = Duration::from_secs(30);
+
+/// The first pause between two tries; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// An account and region of AWS, as a session reaches it.
+pub struct Aws {
+    session: Session,
+    last_birth: Mutex<Option<Instant>>,
+}
+
+impl Aws {
+    /// Puts a session behind the seam.
+    pub fn new(session: Session) -> Self {
+        Self { session, last_birth: Mutex::new(None) }
+    }
+
+    /// Returns the session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Says whether a failure is one that passes by itself, given how long it has been tried.
+    fn may_pass(&self, failure: &Failure, tried: Duration) -> bool {
+        let birth = *self.last_birth.lock().unwrap_or_else(PoisonError::into_inner);
+        match failure.class {
+            FailureClass::NotFound => birth.is_some_and(|birth| birth.elapsed() < SETTLING),
+            FailureClass::Conflict => tried < CONFLICT,
+            _ => false,
+        }
+    }
+
+    async fn account(&self) -> Result<String, CallError> {
+        let identity = aws_sdk_sts::Client::from_session(&self.session).get_caller_identity().send().await?;
+        Ok(identity.account().unwrap_or_default().to_owned())
+    }
+
+    async fn vpcs(&self, selector: Option<&VpcSelector>) -> Result<Vec<Vpc>, CallError> {
+        let Some(selector) = selector else { return Ok(Vec::new()) };
+        let (name, value) = match selector {
+            VpcSelector::Default => ("is-default".to_owned(), "true".to_owned()),
+            VpcSelector::Id(id) => ("vpc-id".to_owned(), id.clone()),
+            VpcSelector::Tag { key, value } => (format!("tag:{key}"), value.clone()),
+        };
+        let filter = aws_sdk_ec2::types::Filter::builder().name(name).values(value).build();
+        let mut pages = aws_sdk_ec2::Client::from_session(&self.session)
+            .describe_vpcs()
+            .filters(filter)
+            .into_paginator()
+            .items()
+            .send();
+        let mut vpcs = Vec::new();
+        while let Some(vpc) = pages.next().await {
+            let vpc = vpc?;
+            vpcs.push(Vpc {
+                id: vpc.vpc_id().unwrap_or_default().to_owned(),
+                cidr: vpc.cidr_block().unwrap_or_default().to_owned(),
+            });
+        }
+        Ok(vpcs)
+    }
+}
+
+impl World for Aws {
+    fn identify<'a>(&'a self, vpc: Option<&'a VpcSelector>) -> BoxFuture<'a, Result<Identity, Failure>> {
+        Box::pin(async move {
+            let (account, vpcs) = try_join(self.account(), self.vpcs(vpc)).await.map_err(|error| error.0)?;
+            Ok(Identity { account, vpcs })
+        })
+    }
+
+    fn observe<'a>(
+        &'a self,
+        kind: &'a str,
+        scope: Scope<Value>,
+    ) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
+        kinds::live(kind).observe(&self.session, scope)
+    }
+
+    /// Tries again what passes by itself: something new that is not known everywhere yet, and a
+    /// change by somebody else. Throttling and lost connections are the SDK's business.
+    fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>> {
+        Box::pin(async move {
+            let (started, mut pause) = (Instant::now(), FIRST_PAUSE);
+            loop {
+                match kinds::live(kind).run(&self.session, &target, op.clone()).await {
+                    Err(failure) if self.may_pass(&failure, started.elapsed()) => {
+                        tokio::time::sleep(pause).await;
+                        pause *= 2;
+                    }
+                    Ok(outputs) => {
+                        if operation(&op).starts_with("Create") {
+                            let now = Some(Instant::now());
+                            *self.last_birth.lock().unwrap_or_else(PoisonError::into_inner) = now;
+                        }
+                        return Ok(outputs);
+                    }
+                    Err(failure) => return Err(failure),
+                }
+            }
+        })
+    }
+}
