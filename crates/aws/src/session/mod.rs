@@ -31,6 +31,9 @@ pub enum Access {
 /// Is told when a call waits for AWS's published rate.
 pub type PauseListener = Arc<dyn Fn(Pause) + Send + Sync>;
 
+/// Another HTTP client than the network's, with its own credentials.
+pub type OwnHttp = (SharedHttpClient, SharedCredentialsProvider);
+
 /// What a session is opened with.
 #[derive(Clone)]
 pub struct Settings {
@@ -42,8 +45,8 @@ pub struct Settings {
     pub endpoint_url: Option<String>,
     /// Whether it may write.
     pub access: Access,
-    /// Another HTTP client than the network's, with its own credentials.
-    pub http: Option<(SharedHttpClient, SharedCredentialsProvider)>,
+    /// Where the calls go instead of the network.
+    pub http: Option<OwnHttp>,
     /// Is told when a call waits.
     pub on_pause: Option<PauseListener>,
 }

@@ -1,6 +1,6 @@
 //! The attributes in which two JSON values differ, down to the single setting.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{FieldAction, FieldChange};
 
@@ -21,6 +21,8 @@ pub fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, out: &
                 compare(&join(path, key), Some(value), None, out);
             }
         }
+        (None, Some(after @ Value::Object(_))) => compare(path, Some(&Value::Object(Map::new())), Some(after), out),
+        (Some(before @ Value::Object(_)), None) => compare(path, Some(before), Some(&Value::Object(Map::new())), out),
         (before, after) => {
             let action = match (before, after) {
                 (None, _) => FieldAction::Add,

@@ -131,20 +131,35 @@ fn render_field(out: &mut String, field: &FieldChange, whole_is_new: bool, style
         }
         return;
     }
-    let (before, after) = (field.before.as_ref().map(show), field.after.as_ref().map(show));
+    let (path, shown): (String, fn(&Value) -> String) = match element(&field.path) {
+        Some(path) => (path, quoted),
+        None => (field.path.clone(), show),
+    };
+    let (before, after) = (field.before.as_ref().map(shown), field.after.as_ref().map(shown));
     let value = match (before, after) {
         (Some(before), Some(after)) => {
-            let short = 9 + field.path.chars().count() + 2 + before.chars().count() + 3 + after.chars().count();
+            let short = 9 + path.chars().count() + 2 + before.chars().count() + 3 + after.chars().count();
             if short <= style.width {
                 format!(": {before} → {after}")
             } else {
                 format!(":\n            {before}\n          → {after}")
             }
         }
+        (Some(only), None) | (None, Some(only)) if path != field.path => format!("  {only}"),
         (Some(only), None) | (None, Some(only)) => format!(": {only}"),
         (None, None) => String::new(),
     };
-    let _ = writeln!(out, "      {mark} {}{value}{note}", resolve(&field.path));
+    let _ = writeln!(out, "      {mark} {}{value}{note}", resolve(&path));
+}
+
+/// `ingress[tcp 22 from 10.0.0.0/8]` reads `ingress tcp 22 from 10.0.0.0/8`; what follows is said of it.
+fn element(path: &str) -> Option<String> {
+    let (set, key) = path.strip_suffix(']')?.split_once('[')?;
+    Some(format!("{set} {key}"))
+}
+
+fn quoted(value: &Value) -> String {
+    format!("\"{}\"", show(value))
 }
 
 fn is_document(field: &FieldChange) -> bool {
@@ -163,6 +178,8 @@ fn show(value: &Value) -> String {
         Value::String(text) if text.is_empty() => "\"\"".to_owned(),
         Value::String(text) => resolve(text),
         Value::Array(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(", ")),
+        // 80.0 is 80; the plan's JSON keeps it as it is.
+        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string()),
         other => other.to_string(),
     }
 }

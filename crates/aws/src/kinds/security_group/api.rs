@@ -11,7 +11,7 @@ use regionctl_core::model::tags::Tags;
 use regionctl_core::reference::Outputs;
 use regionctl_core::world::{Observation, Scope, Seen, StepTarget};
 
-use super::rule::{Peer, Rule};
+use super::rule::{Direction, Peer, Rule};
 use super::{DEFAULT, GroupModel, GroupOp, RuleMode, SecurityGroup};
 use crate::error::{CallError, done_if};
 use crate::live::Live;
@@ -138,23 +138,23 @@ async fn describe(api: &Client, vpc: &str, names: &[&str]) -> Result<Vec<SdkGrou
 }
 
 fn model(group: &SdkGroup) -> GroupModel {
-    let rules = |permissions: &[IpPermission]| {
-        let mut rules: Vec<Rule> = permissions.iter().flat_map(flatten).collect();
+    let rules = |direction, permissions: &[IpPermission]| {
+        let mut rules: Vec<Rule> = permissions.iter().flat_map(|permission| flatten(direction, permission)).collect();
         rules.sort();
         rules
     };
     GroupModel {
         is_default: group.group_name() == Some(DEFAULT),
         description: group.description().map(ToOwned::to_owned),
-        ingress: rules(group.ip_permissions()),
-        egress: Some(rules(group.ip_permissions_egress())),
+        ingress: rules(Direction::Ingress, group.ip_permissions()),
+        egress: Some(rules(Direction::Egress, group.ip_permissions_egress())),
         rules: RuleMode::Exclusive,
         tags: Some(collect(group.tags().iter().map(|tag| (tag.key(), tag.value())))),
     }
 }
 
 /// One permission of an answer holds many ranges; each is a rule of its own.
-fn flatten(permission: &IpPermission) -> Vec<Rule> {
+fn flatten(direction: Direction, permission: &IpPermission) -> Vec<Rule> {
     let block = |text: Option<&str>| {
         let text = text.unwrap_or_default();
         cidr::parse(text).map_or_else(|_| text.to_owned(), |block| block.to_string())
@@ -166,6 +166,7 @@ fn flatten(permission: &IpPermission) -> Vec<Rule> {
     let lists = permission.prefix_list_ids().iter().map(|list| (text(list.prefix_list_id()), list.description()));
     let rule = |(peer, note): (String, Option<&str>)| {
         Rule {
+            direction,
             protocol: permission.ip_protocol().unwrap_or("-1").to_owned(),
             from_port: permission.from_port(),
             to_port: permission.to_port(),
@@ -182,7 +183,7 @@ fn permissions(rules: &[Rule]) -> Vec<IpPermission> {
 }
 
 fn permission(rule: &Rule) -> IpPermission {
-    let Rule { protocol, from_port, to_port, peer: Peer(peer), note } = rule;
+    let Rule { direction: _, protocol, from_port, to_port, peer: Peer(peer), note } = rule;
     let base =
         IpPermission::builder().ip_protocol(protocol).set_from_port(*from_port).set_to_port(*to_port);
     let note = note.clone();

@@ -7,13 +7,13 @@
 mod api;
 mod rule;
 
-use regionctl_core::diff::{Diff, KeyedDelta, Mode, Phase};
+use regionctl_core::diff::{Diff, Keyed, KeyedDelta, Mode, Phase};
 use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use rule::{Rule, RuleSpec};
+use rule::{Direction, Rule, RuleSpec};
 
 /// The kind `ec2.security_group`.
 pub struct SecurityGroup;
@@ -164,8 +164,8 @@ ec2.security_group:
         GroupModel {
             is_default: name == DEFAULT,
             description: spec.description,
-            ingress: rule::expand(name, "ingress", spec.ingress, notes),
-            egress: spec.egress.map(|rules| rule::expand(name, "egress", rules, notes)),
+            ingress: rule::expand(name, Direction::Ingress, spec.ingress, notes),
+            egress: spec.egress.map(|rules| rule::expand(name, Direction::Egress, rules, notes)),
             rules: spec.rules.unwrap_or(by_default),
             tags: spec.tags,
         }
@@ -193,7 +193,7 @@ ec2.security_group:
         let inward = out.keyed("ingress", ingress, live.map_or(&[], |live| &live.ingress), mode);
         for (rule, covers) in &inward.added {
             if let Some(what) = rule.exposure() {
-                out.risk(covers, &rule::waiver_key(rule), what);
+                out.risk(covers, &rule.key(), what);
             }
         }
         steps(

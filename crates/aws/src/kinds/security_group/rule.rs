@@ -161,9 +161,39 @@ impl From<Peer> for String {
     }
 }
 
-/// A rule, desired or live, of one direction.
+/// Which way a rule lets through.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// In.
+    Ingress,
+    /// Out.
+    Egress,
+}
+
+impl Direction {
+    /// The spec's field of these rules.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
+        }
+    }
+
+    /// The word before the peer; in a rule, the field that says who.
+    fn preposition(self) -> &'static str {
+        match self {
+            Self::Ingress => "from",
+            Self::Egress => "to",
+        }
+    }
+}
+
+/// A rule, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule {
+    /// Which way.
+    pub direction: Direction,
     /// `tcp`, `udp`, `icmp`, `icmpv6`, a protocol's number, or `-1` for all.
     pub protocol: String,
     /// The first port, or the ICMP type; none for all protocols.
@@ -178,7 +208,7 @@ pub struct Rule {
 
 impl Keyed for Rule {
     fn key(&self) -> String {
-        format!("{} {}", self.what(), self.peer.0)
+        format!("{} {} {}", self.what(), self.direction.preposition(), self.peer.0)
     }
 
     fn detail(&self) -> Option<String> {
@@ -190,6 +220,7 @@ impl Rule {
     /// AWS lets everything out of a new group.
     pub fn egress_of_a_new_group() -> Vec<Self> {
         vec![Self {
+            direction: Direction::Egress,
             protocol: "-1".to_owned(),
             from_port: None,
             to_port: None,
@@ -227,16 +258,11 @@ impl Rule {
     }
 }
 
-/// What a waiver for this rule is kept under.
-pub fn waiver_key(rule: &Rule) -> String {
-    rule.key()
-}
-
 /// Turns the rules of one direction into one rule a peer.
-pub fn expand(group: &str, direction: &str, specs: Vec<RuleSpec>, notes: &mut Notes<'_>) -> Vec<Rule> {
+pub fn expand(group: &str, direction: Direction, specs: Vec<RuleSpec>, notes: &mut Notes<'_>) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
     for (index, spec) in specs.into_iter().enumerate() {
-        let path = format!("{direction}[{index}]");
+        let path = format!("{}[{index}]", direction.field());
         for rule in expand_one(group, direction, &path, spec, notes) {
             if rules.iter().any(|earlier| earlier.key() == rule.key()) {
                 notes.fault(&path, format!("the rule '{}' stands here twice", rule.key()), "keep one of them");
@@ -249,7 +275,7 @@ pub fn expand(group: &str, direction: &str, specs: Vec<RuleSpec>, notes: &mut No
     rules
 }
 
-fn expand_one(group: &str, direction: &str, path: &str, spec: RuleSpec, notes: &mut Notes<'_>) -> Vec<Rule> {
+fn expand_one(group: &str, direction: Direction, path: &str, spec: RuleSpec, notes: &mut Notes<'_>) -> Vec<Rule> {
     let RuleSpec { tcp, udp, icmp, icmpv6, protocol, from, to, group: other, note, waiver } = spec;
     let ports = |Ports(first, last)| (Some(first), Some(last));
     let icmp_type = |kind, ping| match kind {
@@ -277,9 +303,10 @@ fn expand_one(group: &str, direction: &str, path: &str, spec: RuleSpec, notes: &
         let (message, help) = fault.split_once('\n').unwrap_or((&fault, ""));
         notes.fault(&format!("{path}.note"), message, help);
     }
-    let field = if direction == "ingress" { "from" } else { "to" };
-    let (peers, misplaced) = if direction == "ingress" { (from, to) } else { (to, from) };
+    let field = direction.preposition();
+    let (peers, misplaced) = if direction == Direction::Ingress { (from, to) } else { (to, from) };
     if misplaced.is_some() {
+        let direction = direction.field();
         notes.fault(path, format!("a rule of {direction} says who with `{field}`"), format!("rename it to `{field}`"));
     }
     let reference = |name: &str| Peer(format!("${{ec2.security_group/{name}.id}}"));
@@ -290,6 +317,7 @@ fn expand_one(group: &str, direction: &str, path: &str, spec: RuleSpec, notes: &
         notes.fault(path, "a rule without a peer", help);
     }
     let rule = |peer: Peer| Rule {
+        direction,
         protocol: protocol.to_owned(),
         from_port,
         to_port,
@@ -299,7 +327,7 @@ fn expand_one(group: &str, direction: &str, path: &str, spec: RuleSpec, notes: &
     let rules: Vec<Rule> = peers.into_iter().map(rule).collect();
     if let Some(reason) = waiver {
         for rule in &rules {
-            notes.waive(&waiver_key(rule), &reason, &format!("{path}.waiver"));
+            notes.waive(&rule.key(), &reason, &format!("{path}.waiver"));
         }
     }
     rules
@@ -310,7 +338,8 @@ mod tests {
     use super::*;
 
     fn rule(protocol: &str, from_port: Option<i32>, to_port: Option<i32>, peer: &str) -> Rule {
-        Rule { protocol: protocol.into(), from_port, to_port, peer: Peer(peer.into()), note: None }.normalised()
+        let direction = Direction::Ingress;
+        Rule { direction, protocol: protocol.into(), from_port, to_port, peer: Peer(peer.into()), note: None }.normalised()
     }
 
     #[test]

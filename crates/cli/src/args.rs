@@ -1,0 +1,167 @@
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use regionctl_core::address::Address;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    nothing to do, or done
+  1    an error, or something could not be read (the answer is not complete, and says so)
+  2    changes or drift (plan only with --detailed-exitcode, drift always)
+  3    refused before anything was changed
+  4    applied in part
+  130  interrupted, with what was done and what was not";
+
+/// Says what an AWS region should hold, shows what it does hold, and converges.
+#[derive(Debug, Parser)]
+#[command(name = "regionctl", version, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Args {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, ClapArgs)]
+pub struct Global {
+    /// Use the AWS in the box instead of AWS; its state is in FILE
+    #[cfg(feature = "sandbox")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "REGIONCTL_SANDBOX",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ".regionctl/sandbox.json"
+    )]
+    pub sandbox: Option<PathBuf>,
+    /// The AWS profile to use
+    #[arg(long, global = true)]
+    pub profile: Option<String>,
+    /// Another endpoint than AWS's own
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// How many steps run at once
+    #[arg(long, global = true, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub parallelism: u16,
+    /// When to use colour; NO_COLOR is honoured
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// Show the calls that were made
+    #[arg(long, global = true)]
+    pub stats: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what would be done. Changes nothing
+    Plan(Plan),
+    /// Do it, and prove that it is done
+    Apply(Apply),
+    /// Show what is no longer what the spec says. Changes nothing
+    Drift(Drift),
+    /// Print a JSON Schema, or the reference of the kinds
+    Schema(Schema),
+    /// Print completions for a shell
+    Completions {
+        /// Which
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+    /// Look after the AWS in the box
+    #[cfg(feature = "sandbox")]
+    #[command(subcommand)]
+    Sandbox(Sandbox),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Plan {
+    /// Spec files; every region in regions/ where none is named
+    pub specs: Vec<PathBuf>,
+    /// Save the plan for `apply FILE`; it holds for an hour, once
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Exit with 2 when there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Apply {
+    /// Spec files or a saved plan; every region in regions/ where none is named
+    pub specs: Vec<PathBuf>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Only these resources, and what they need
+    #[arg(long, value_name = "KIND/NAME")]
+    pub target: Vec<Address>,
+    /// Let through a plan that changes more than a third of what exists
+    #[arg(long)]
+    pub allow_large: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Drift {
+    /// Spec files; every region in regions/ where none is named
+    pub specs: Vec<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Schema {
+    /// Which
+    #[arg(value_enum, default_value_t = Which::Region)]
+    pub which: Which,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Which {
+    /// The schema of a spec file
+    Region,
+    /// The schema of a saved plan
+    Plan,
+    /// The reference of the kinds, in Markdown
+    Reference,
+}
+
+#[cfg(feature = "sandbox")]
+#[derive(Debug, Subcommand)]
+pub enum Sandbox {
+    /// Start anew, with what the company has in its older regions
+    Seed,
+    /// Serve it on a loopback port, for the AWS CLI and others
+    Serve {
+        /// The port; 0 takes a free one
+        #[arg(long, default_value_t = 4577)]
+        port: u16,
+        /// Milliseconds that are added to every answer
+        #[arg(long, default_value_t = 0, value_name = "MS")]
+        delay: u64,
+    },
+    /// Throw it away
+    Reset,
+    /// Change three things behind regionctl's back, as somebody in a hurry would
+    Tamper,
+}

@@ -1,0 +1,304 @@
+//! `regionctl apply`
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use regionctl_aws::kinds::REGISTRY;
+use regionctl_aws::session::Access;
+use regionctl_aws::world::Aws;
+use regionctl_core::address::Address;
+use regionctl_core::apply::{self, Outcome};
+use regionctl_core::diagnostic::{Diagnostic, Diagnostics};
+use regionctl_core::plan::saved::{Refusal, SavedPlan};
+use regionctl_core::plan::survey::{Inventory, explain};
+use regionctl_core::plan::{GateKind, Plan};
+use regionctl_core::render;
+use regionctl_core::spec::Spec;
+use tokio::sync::watch;
+
+use super::{look, stats, survey_failed};
+use crate::args::{self, Global};
+use crate::connect::Connector;
+use crate::exit::{Exit, Failed};
+use crate::files;
+use crate::output;
+use crate::progress::Progress;
+
+/// Converges, spec by spec, or runs a saved plan.
+pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
+    if let [path] = args.specs.as_slice()
+        && path.extension().is_some_and(|extension| extension == "json")
+    {
+        return saved(global, args, path).await;
+    }
+    let specs = files::load_all(&args.specs)?;
+    let connector = Connector::new(global).await?;
+    let mut worst = Exit::Done;
+    for spec in &specs {
+        let progress = Progress::new();
+        let world = connector.open(spec, Access::Write, Some(progress.on_pause())).await;
+        let (inventory, plan) = look(&world, spec).await?;
+        let plan = if args.target.is_empty() { plan } else { plan.targeting(&known(&args.target, spec)?) };
+        anstream::print!("{}", render::text(&plan, output::style()));
+        let exit = if plan.is_empty() && plan.is_complete() {
+            Exit::Done
+        } else {
+            pass_gates(&plan, args)?;
+            confirm(&plan, args)?;
+            converge(global, &world, spec, &inventory, &plan, &progress).await?
+        };
+        if global.stats {
+            stats::print(&world.session().calls());
+        }
+        worst = worst.max(exit);
+        if worst == Exit::Interrupted {
+            break;
+        }
+    }
+    Ok(worst)
+}
+
+/// Targets must be resources of the spec.
+fn known(targets: &[Address], spec: &Spec) -> Result<Vec<Address>, Failed> {
+    let mut faults = Diagnostics::default();
+    for target in targets {
+        let named = spec.wants.iter().any(|want| {
+            want.address == *target
+                || (want.pattern
+                    && want.address.kind == target.kind
+                    && regionctl_core::model::pattern::matches(&want.address.name, &target.name))
+        });
+        if !named {
+            let message = format!("{} has no {target}", spec.path);
+            faults.push(Diagnostic::new("unknown-target", message).help("plan shows the addresses there are"));
+        }
+    }
+    faults.or(targets.to_vec()).map_err(Failed::refused)
+}
+
+/// Runs a saved plan, if everything it rests on still holds.
+async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit, Failed> {
+    let saved = read_plan(path)?;
+    let spec = files::load(Path::new(&saved.plan.spec))?;
+    let used = used_mark(&saved);
+    let refusals =
+        saved.refusals_before_reading(&spec, Timestamp::now(), used.as_ref().is_some_and(|mark| mark.exists()));
+    refuse(refusals, &saved.plan.spec)?;
+    let connector = Connector::new(global).await?;
+    let progress = Progress::new();
+    let world = connector.open(&spec, Access::Write, Some(progress.on_pause())).await;
+    let (inventory, _) = look(&world, &spec).await?;
+    refuse(saved.refusals_after_reading(&inventory), &saved.plan.spec)?;
+    anstream::print!("{}", render::text(&saved.plan, output::style()));
+    if saved.plan.is_empty() {
+        return Ok(Exit::Done);
+    }
+    pass_gates(&saved.plan, args)?;
+    confirm(&saved.plan, args)?;
+    use_up(used.as_deref())?;
+    let exit = converge(global, &world, &spec, &inventory, &saved.plan, &progress).await?;
+    if global.stats {
+        stats::print(&world.session().calls());
+    }
+    Ok(exit)
+}
+
+fn read_plan(path: &Path) -> Result<SavedPlan, Failed> {
+    let unreadable = |why: String| {
+        let message = format!("{} is not a plan that can be applied: {why}", path.display());
+        Failed::refused(Diagnostic::new("unreadable-plan", message).help("make one with: regionctl plan SPEC -o plan.json"))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
+}
+
+/// Where it is kept that a plan was applied: beside nothing of the user's, by its nonce.
+fn used_mark(saved: &SavedPlan) -> Option<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = state.or_else(|| std::env::home_dir().map(|home| home.join(".local/state")))?;
+    let nonce: String = saved.seal.nonce.chars().filter(char::is_ascii_alphanumeric).collect();
+    Some(state.join("regionctl/applied-plans").join(nonce))
+}
+
+/// Marks the plan as applied before its first step; of two at once, one wins.
+fn use_up(mark: Option<&Path>) -> Result<(), Failed> {
+    let unkept = |error: std::io::Error| {
+        let message = format!("that the plan is applied cannot be kept: {error}");
+        Failed::refused(Diagnostic::new("unwritable", message).help("set XDG_STATE_HOME to a folder that can be written"))
+    };
+    let Some(mark) = mark else { return Ok(()) };
+    if let Some(folder) = mark.parent() {
+        std::fs::create_dir_all(folder).map_err(unkept)?;
+    }
+    std::fs::File::create_new(mark).map(|_| ()).map_err(unkept)
+}
+
+fn refuse(refusals: Vec<Refusal>, spec: &str) -> Result<(), Failed> {
+    let help = format!("nothing was changed; plan again: regionctl plan {spec} -o plan.json");
+    let diagnostics = refusals
+        .into_iter()
+        .map(|refusal| Diagnostic::new("stale-plan", refusal.to_string()).help(help.clone()))
+        .collect::<Vec<_>>();
+    Diagnostics(diagnostics).or(()).map_err(Failed::refused)
+}
+
+/// What needs an explicit word and did not get it stops everything before the first step.
+fn pass_gates(plan: &Plan, args: &args::Apply) -> Result<(), Failed> {
+    if !plan.is_complete() {
+        let fault = Diagnostic::new("incomplete-plan", "not applied: something could not be read, and what is not seen cannot be judged")
+            .help("mend what the plan names under 'Not read', and apply again");
+        return Err(Failed::error(fault));
+    }
+    let mut faults = Diagnostics::default();
+    for gate in plan.gates.iter().filter(|gate| !(gate.gate == GateKind::Large && args.allow_large)) {
+        faults.push(Diagnostic::new("gate", format!("not applied: {}", gate.what)).help(gate.pass.clone()));
+    }
+    faults.or(()).map_err(Failed::refused)
+}
+
+fn confirm(plan: &Plan, args: &args::Apply) -> Result<(), Failed> {
+    if args.yes {
+        return Ok(());
+    }
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        let fault = Diagnostic::new("not-confirmed", "not applied: nobody is there to ask").help("add --yes");
+        return Err(Failed::refused(fault));
+    }
+    anstream::eprint!("Apply this to {} in account {}? [y/N] ", plan.region, plan.account);
+    // A prompt that cannot be shown is answered with no.
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    let read = stdin.lock().read_line(&mut answer);
+    if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(Failed::refused(Diagnostic::new("not-confirmed", "not applied; nothing was changed")))
+}
+
+async fn converge(
+    global: &Global,
+    world: &Aws,
+    spec: &Spec,
+    inventory: &Inventory,
+    plan: &Plan,
+    progress: &Progress,
+) -> Result<Exit, Failed> {
+    progress.start(plan.summary.steps);
+    let (stop, stopped) = watch::channel(false);
+    let signals = tokio::spawn(stop_at_a_signal(stop, progress.clone()));
+    let listener = progress.clone();
+    let outcome = apply::run(
+        world,
+        plan,
+        &inventory.place,
+        inventory.known.clone(),
+        usize::from(global.parallelism),
+        stopped,
+        &mut |event| listener.show(&event),
+    )
+    .await;
+    let exit = conclude(world, spec, plan, &outcome, progress).await;
+    signals.abort();
+    exit
+}
+
+/// The first Ctrl-C lets running calls finish, the second leaves at once.
+async fn stop_at_a_signal(stop: watch::Sender<bool>, progress: Progress) {
+    asked_to_stop().await;
+    progress.say("Stopping: the calls that are running are finished, no other is started. Ctrl-C again leaves at once.");
+    // Nobody listens any more when the run is over already.
+    let _ = stop.send(true);
+    asked_to_stop().await;
+    progress.finish();
+    std::process::exit(130);
+}
+
+async fn asked_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        let _ = interrupt.await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Says what was done, and proves it.
+async fn conclude(
+    world: &Aws,
+    spec: &Spec,
+    plan: &Plan,
+    outcome: &Outcome,
+    progress: &Progress,
+) -> Result<Exit, Failed> {
+    if outcome.interrupted {
+        progress.finish();
+        say_what_was_done(plan, outcome, "Interrupted");
+        return Ok(Exit::Interrupted);
+    }
+    if !outcome.failed.is_empty() {
+        progress.finish();
+        say_what_was_done(plan, outcome, "Applied in part");
+        let exit = if outcome.done.is_empty() { Exit::Error } else { Exit::Partly };
+        return Err(Failed { exit, ..Failed::errors(failures(plan, outcome)) });
+    }
+    let touched: Vec<Address> = plan.changes.iter().map(|change| change.address.clone()).collect();
+    let verified = apply::verify(world, REGISTRY, spec, &touched).await;
+    progress.finish();
+    let after = verified.map_err(|error| survey_failed(&error))?;
+    let left: Vec<_> = after.iter().flat_map(|plan| &plan.changes).filter(|it| touched.contains(&it.address)).collect();
+    let Some(after) = after.as_ref().filter(|after| left.is_empty() && after.is_complete()) else {
+        return Err(Failed { exit: Exit::Partly, ..Failed::errors(did_not_take(&left)) });
+    };
+    let people = match after.summary.waiting {
+        0 => String::new(),
+        1 => " 1 thing waits for a person.".to_owned(),
+        several => format!(" {several} things wait for a person."),
+    };
+    if after.is_empty() {
+        anstream::println!("Applied: {} calls. {} is what {} says.{people}", outcome.done.len(), plan.region, plan.spec);
+    } else {
+        let others = after.changes.len();
+        anstream::println!("Applied: {} calls. {others} other changes of {} are left.{people}", outcome.done.len(), plan.spec);
+    }
+    Ok(Exit::Done)
+}
+
+fn say_what_was_done(plan: &Plan, outcome: &Outcome, word: &str) {
+    anstream::println!(
+        "{word}: {} calls done, {} failed, {} not tried. Run it again to go on: regionctl apply {}",
+        outcome.done.len(),
+        outcome.failed.len(),
+        outcome.skipped.len(),
+        plan.spec
+    );
+}
+
+fn failures(plan: &Plan, outcome: &Outcome) -> Diagnostics {
+    let steps = plan.steps();
+    let failed = outcome.failed.iter().filter_map(|(id, failure)| {
+        let (change, step) = steps.iter().find(|(_, step)| step.id == *id)?;
+        let mut diagnostic = explain(failure);
+        diagnostic.message = format!("{}: {} failed: {}", change.address, step.call, diagnostic.message);
+        Some(diagnostic.note(format!("it is wanted at {}:{}", change.at.file, change.at.line)))
+    });
+    Diagnostics(failed.collect())
+}
+
+fn did_not_take(left: &[&regionctl_core::plan::Change]) -> Diagnostics {
+    let each = left.iter().map(|change| {
+        let fields: Vec<&str> = change.fields.iter().map(|field| field.path.as_str()).collect();
+        let message = format!("{}: every call was done, and {} did not take", change.address, fields.join(", "));
+        Diagnostic::new("not-converged", message).help("plan again: somebody else may be changing it at the same time")
+    });
+    let mut faults = Diagnostics(each.collect());
+    if faults.0.is_empty() {
+        let message = "every call was done, and it could not be read whether they took";
+        faults.push(Diagnostic::new("not-verified", message).help("plan again"));
+    }
+    faults
+}

@@ -1,0 +1,55 @@
+//! One module a command.
+
+pub mod apply;
+pub mod drift;
+pub mod generate;
+pub mod plan;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+mod stats;
+
+use regionctl_aws::kinds::REGISTRY;
+use regionctl_core::plan::Plan;
+use regionctl_core::plan::build;
+use regionctl_core::plan::survey::{Inventory, SurveyError, survey};
+use regionctl_core::world::World;
+
+use crate::exit::{Exit, Failed};
+use regionctl_core::spec::Spec;
+
+/// Reads and compares.
+async fn look(world: &dyn World, spec: &Spec) -> Result<(Inventory, Plan), Failed> {
+    let inventory = survey(world, REGISTRY, spec).await.map_err(|error| survey_failed(&error))?;
+    let plan = build::plan(REGISTRY, spec, &inventory).map_err(|broken| broken_kind(&broken))?;
+    Ok((inventory, plan))
+}
+
+fn survey_failed(error: &SurveyError) -> Failed {
+    let exit = match error {
+        SurveyError::WrongAccount { .. } => Exit::Refused,
+        SurveyError::Failed(_) | SurveyError::Vpc { .. } => Exit::Error,
+    };
+    Failed { exit, ..Failed::error(error.diagnostic()) }
+}
+
+fn broken_kind(broken: &regionctl_core::kind::Broken) -> Failed {
+    Failed::error(regionctl_core::diagnostic::Diagnostic::new("internal", broken.to_string()))
+}
+
+/// The exit code of a command that only reads.
+fn exit_of(plan: &Plan, differs: Exit) -> Exit {
+    match (plan.is_complete(), plan.is_empty()) {
+        (false, _) => Exit::Error,
+        (true, true) => Exit::Done,
+        (true, false) => differs,
+    }
+}
+
+/// Prints plans as JSON: the plan itself for one spec, a list for several.
+fn print_json(plans: &[Plan]) {
+    let text = match plans {
+        [only] => serde_json::to_string_pretty(only),
+        several => serde_json::to_string_pretty(several),
+    };
+    anstream::println!("{}", text.expect("invariant: plans are plain data"));
+}

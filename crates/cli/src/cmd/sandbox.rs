@@ -1,0 +1,69 @@
+//! `regionctl sandbox`
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use regionctl_core::diagnostic::Diagnostic;
+use regionctl_sandbox::serve::Server;
+use regionctl_sandbox::{Sandbox, SandboxError, seed};
+
+use crate::args::{self, Global};
+use crate::exit::{Exit, Failed};
+
+/// Opens a sandbox.
+pub async fn open(path: &Path) -> Result<Sandbox, Failed> {
+    Sandbox::open(path).await.map_err(|error| failed(&error))
+}
+
+fn failed(error: &SandboxError) -> Failed {
+    Failed::error(Diagnostic::new("sandbox", error.to_string()))
+}
+
+/// Looks after the sandbox.
+pub async fn run(global: &Global, command: args::Sandbox) -> Result<Exit, Failed> {
+    let path = global.sandbox.clone().unwrap_or_else(|| PathBuf::from(".regionctl/sandbox.json"));
+    match command {
+        args::Sandbox::Seed => {
+            reset(&path)?;
+            seed::company(&open(&path).await?).await.map_err(|error| failed(&error))?;
+            anstream::eprintln!("Seeded {} with the company's older regions.", path.display());
+        }
+        args::Sandbox::Reset => {
+            reset(&path)?;
+            anstream::eprintln!("{} is gone.", path.display());
+        }
+        args::Sandbox::Tamper => {
+            for done in seed::tamper(&open(&path).await?).await.map_err(|error| failed(&error))? {
+                anstream::println!("{done}");
+            }
+        }
+        args::Sandbox::Serve { port, delay } => serve(&path, port, Duration::from_millis(delay)).await?,
+    }
+    Ok(Exit::Done)
+}
+
+fn reset(path: &Path) -> Result<(), Failed> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let message = format!("{} cannot be removed: {error}", path.display());
+            Err(Failed::error(Diagnostic::new("sandbox", message)))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn serve(path: &Path, port: u16, delay: Duration) -> Result<(), Failed> {
+    let unbound = |error: std::io::Error| {
+        let message = format!("port {port} of the loopback address cannot be used: {error}");
+        Failed::error(Diagnostic::new("sandbox", message).help("name another with --port, or 0 for a free one"))
+    };
+    let server = Server::bind(open(path).await?, port, delay).await.map_err(unbound)?;
+    let address = server.address().map_err(unbound)?;
+    anstream::println!("http://{address}");
+    anstream::eprintln!("Try it with any credentials: aws --endpoint-url http://{address} sns list-topics. Ctrl-C ends it.");
+    tokio::select! {
+        _ = server.run() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(())
+}

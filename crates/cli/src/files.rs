@@ -1,0 +1,77 @@
+//! Spec files and saved plans on disk.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use regionctl_aws::kinds::REGISTRY;
+use regionctl_core::diagnostic::{Diagnostic, Sources};
+use regionctl_core::spec::load::{MAX_BYTES, Unreadable};
+use regionctl_core::spec::{self, Spec};
+
+use crate::exit::{Exit, Failed};
+
+/// Reads one spec whole.
+pub fn load(path: &Path) -> Result<Spec, Failed> {
+    let mut sources = Sources::default();
+    spec::read(&path.display().to_string(), &read_file, REGISTRY, &mut sources)
+        .map_err(|diagnostics| Failed { exit: Exit::Error, diagnostics, sources })
+}
+
+/// Reads all specs before anything is done with one of them; faults of all are reported together.
+pub fn load_all(paths: &[PathBuf]) -> Result<Vec<Spec>, Failed> {
+    let paths = if paths.is_empty() { regions()? } else { paths.to_vec() };
+    paths.iter().map(|path| load(path)).collect()
+}
+
+/// Every file in regions/ that names a region; the others are there to be included.
+fn regions() -> Result<Vec<PathBuf>, Failed> {
+    let folder = Path::new("regions");
+    let none = || {
+        Failed::error(
+            Diagnostic::new("no-spec", "there is no spec: no regions/*.yaml here names a region")
+                .help("name a spec file, or go to the folder that holds regions/"),
+        )
+    };
+    let entries = std::fs::read_dir(folder).map_err(|_| none())?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"))
+        .filter(|path| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            text.lines().any(|line| line.starts_with("region:"))
+        })
+        .collect();
+    found.sort();
+    if found.is_empty() { Err(none()) } else { Ok(found) }
+}
+
+/// Reads a text file of a bounded size.
+fn read_file(path: &str) -> Result<String, Unreadable> {
+    let other = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => Unreadable::Missing,
+        ErrorKind::IsADirectory => Unreadable::Directory,
+        _ => Unreadable::Other(error.to_string()),
+    };
+    let file = File::open(path).map_err(other)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(other)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(Unreadable::TooLarge);
+    }
+    // Editors on Windows put a byte order mark in front.
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
+    String::from_utf8(bytes).map_err(|error| Unreadable::NotUtf8(error.utf8_error().valid_up_to()))
+}
+
+/// Writes a file whole or not at all, readable by its owner only.
+pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

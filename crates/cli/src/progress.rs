@@ -1,0 +1,121 @@
+//! The progress of an apply: a live line on a terminal, plain lines elsewhere. Always on standard error.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use regionctl_aws::session::{Pause, PauseListener};
+use regionctl_core::apply::Event;
+
+use crate::output;
+
+/// Listens to an apply.
+#[derive(Clone)]
+pub struct Progress(Arc<Mutex<Shown>>);
+
+struct Shown {
+    /// None where nobody looks: then each event is a line.
+    bar: Option<ProgressBar>,
+    total: usize,
+    done: usize,
+    running: BTreeMap<u32, String>,
+    paused: BTreeSet<String>,
+}
+
+impl Progress {
+    /// Makes one that is not shown yet.
+    pub fn new() -> Self {
+        let shown = Shown { bar: None, total: 0, done: 0, running: BTreeMap::new(), paused: BTreeSet::new() };
+        Self(Arc::new(Mutex::new(shown)))
+    }
+
+    /// Starts to show so many steps.
+    pub fn start(&self, total: usize) {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.total = total;
+        shown.bar = output::stderr_is_terminal().then(|| {
+            let bar = ProgressBar::new(total as u64);
+            let template = "{spinner} {pos}/{len} {bar:20} {wide_msg}";
+            bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+    }
+
+    /// Shows an event.
+    pub fn show(&self, event: &Event<'_>) {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Started { id, address, call } => {
+                shown.running.insert(*id, format!("{call} {}", address.name));
+                shown.message();
+            }
+            Event::Done { id, address, call } => {
+                shown.done += 1;
+                shown.running.remove(id);
+                let line = shown.line("done", &format!("{address}  {call}"));
+                shown.say(&line);
+            }
+            Event::Failed { id, address, failure } => {
+                shown.running.remove(id);
+                let line = shown.line("failed", &format!("{address}  {failure}"));
+                shown.say(&line);
+            }
+            Event::Skipped { address, call, .. } => {
+                let line = shown.line("not tried", &format!("{address}  {call}"));
+                shown.say(&line);
+            }
+        }
+    }
+
+    /// Says something between the steps.
+    pub fn say(&self, text: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).say(text);
+    }
+
+    /// Takes the live line away.
+    pub fn finish(&self) {
+        let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = &shown.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Returns a listener for waits on AWS's rates: always in the live line, and a line once a call elsewhere.
+    pub fn on_pause(&self) -> PauseListener {
+        let progress = self.clone();
+        Arc::new(move |Pause { call, wait }| {
+            let mut shown = progress.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = format!("waiting {:.1} s for AWS's rate of {call}", wait.as_secs_f64());
+            if let Some(bar) = &shown.bar {
+                bar.set_message(text);
+            } else if shown.paused.insert(call) {
+                shown.say(&text);
+            }
+        })
+    }
+}
+
+impl Shown {
+    fn line(&self, word: &str, rest: &str) -> String {
+        format!("{word:<9} {:>3}/{}  {rest}", self.done, self.total)
+    }
+
+    fn say(&mut self, text: &str) {
+        match &self.bar {
+            Some(bar) => {
+                bar.println(text);
+                bar.set_position(self.done as u64);
+                self.message();
+            }
+            None => anstream::eprintln!("{text}"),
+        }
+    }
+
+    fn message(&self) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(self.running.values().cloned().collect::<Vec<_>>().join(", "));
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Bucket names are global, and new buckets are closed.
+//!
+//! - Since April 2023 a new bucket has all four public-access blocks on, ACLs off and SSE-S3 on (S3
+//!   User Guide, "Default settings for new S3 buckets").
+//! - A name that another account has is answered with 403, and making it with `BucketAlreadyExists`;
+//!   one of the account's own in another region with 301 (S3 API Reference, HeadBucket, CreateBucket).
+//! - Access logs go to a bucket that exists in the same region, or the request is refused with
+//!   `InvalidTargetBucketForLogging` (PutBucketLogging). The emulated service forgets the setting.
+
+use http::HeaderValue;
+use winterbaume_core::{MockRequest, MockResponse, StatefulService};
+use winterbaume_s3::views::PublicAccessBlockConfigView;
+
+use super::Asked;
+use crate::ACCOUNT;
+use crate::seed::{FOREIGN_BUCKET, REGIONS};
+use crate::services::Services;
+
+/// What a bucket's encryption is until somebody changes it.
+const SSE_S3: &str = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
+    <SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled>\
+    </Rule></ServerSideEncryptionConfiguration>";
+
+pub(super) async fn before(services: &Services, region: &str, request: &mut MockRequest) -> Option<MockResponse> {
+    let bucket = bucket(&request.uri)?;
+    let creates = creates(&request.method, &request.uri);
+    if bucket == FOREIGN_BUCKET {
+        return Some(if creates {
+            MockResponse::error(409, "BucketAlreadyExists", "The requested bucket name is not available.")
+        } else {
+            MockResponse::error(403, "AccessDenied", "Access Denied")
+        });
+    }
+    let home = home(services, region, &bucket).await?;
+    if home == region {
+        return if has_query(&request.uri, "logging") { logging(services, region, &bucket, request).await } else { None };
+    }
+    let mut answer = if creates {
+        MockResponse::error(409, "BucketAlreadyOwnedByYou", "You own this bucket already, in another region.")
+    } else {
+        MockResponse::error(301, "PermanentRedirect", "The bucket is in another region.")
+    };
+    if let Ok(value) = HeaderValue::from_str(&home) {
+        answer.headers.insert("x-amz-bucket-region", value);
+    }
+    Some(answer)
+}
+
+pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut answer: MockResponse) -> MockResponse {
+    let Some(name) = bucket(&asked.uri) else { return answer };
+    if asked.method == "HEAD" && answer.status == 200 {
+        if let Ok(value) = HeaderValue::from_str(region) {
+            answer.headers.insert("x-amz-bucket-region", value);
+        }
+    }
+    if creates(&asked.method, &asked.uri) && answer.status == 200 {
+        let mut view = services.s3.snapshot(ACCOUNT, region).await;
+        if let Some(bucket) = view.buckets.get_mut(&name) {
+            bucket.public_access_block = Some(PublicAccessBlockConfigView {
+                block_public_acls: true,
+                ignore_public_acls: true,
+                block_public_policy: true,
+                restrict_public_buckets: true,
+            });
+            bucket.ownership_controls = Some("BucketOwnerEnforced".to_owned());
+            bucket.encryption_configuration = Some(SSE_S3.to_owned());
+        }
+        // The state came from this very service, so it takes it back.
+        let _ = services.s3.restore(ACCOUNT, region, view).await;
+    }
+    answer
+}
+
+/// Keeps and gives back where a bucket's access logs go.
+async fn logging(services: &Services, region: &str, bucket: &str, request: &MockRequest) -> Option<MockResponse> {
+    let mut view = services.s3.snapshot(ACCOUNT, region).await;
+    if request.method == "GET" {
+        let kept = view.buckets.get(bucket)?.logging_configuration.clone();
+        return Some(MockResponse::xml(200, kept.unwrap_or_else(|| "<BucketLoggingStatus/>".to_owned())));
+    }
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    let target = body.split("<TargetBucket>").nth(1).and_then(|rest| rest.split('<').next());
+    if target.is_some_and(|target| !view.buckets.contains_key(target)) {
+        let message = "The target bucket for logging does not exist, or is in another region";
+        return Some(MockResponse::error(400, "InvalidTargetBucketForLogging", message));
+    }
+    view.buckets.get_mut(bucket)?.logging_configuration = target.is_some().then_some(body);
+    // The state came from this very service, so it takes it back.
+    let _ = services.s3.restore(ACCOUNT, region, view).await;
+    Some(MockResponse::xml(200, ""))
+}
+
+fn has_query(uri: &str, name: &str) -> bool {
+    let query = uri.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').any(|part| part.split('=').next() == Some(name))
+}
+
+/// The region where one of the account's buckets is; looked for near first.
+async fn home(services: &Services, region: &str, bucket: &str) -> Option<String> {
+    let others = REGIONS.iter().copied().filter(|other| *other != region);
+    for candidate in std::iter::once(region).chain(others) {
+        if services.s3.snapshot(ACCOUNT, candidate).await.buckets.contains_key(bucket) {
+            return Some(candidate.to_owned());
+        }
+    }
+    None
+}
+
+/// `PUT /bucket` without a sub-resource.
+fn creates(method: &str, uri: &str) -> bool {
+    method == "PUT" && key(uri).is_empty() && !uri.contains('?')
+}
+
+fn split(uri: &str) -> (&str, &str) {
+    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    (host, path.split('?').next().unwrap_or_default())
+}
+
+/// The bucket, from the host name or from the path.
+fn bucket(uri: &str) -> Option<String> {
+    let (host, path) = split(uri);
+    let name = match host.split_once(".s3.") {
+        Some((bucket, _)) => bucket,
+        None => path.split('/').next()?,
+    };
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+fn key(uri: &str) -> &str {
+    let (host, path) = split(uri);
+    if host.contains(".s3.") { path } else { path.split_once('/').map_or("", |(_, key)| key) }
+}

@@ -1,0 +1,69 @@
+//! Which service and region a request is for: from its signature, as AWS does it.
+
+use winterbaume_core::MockRequest;
+
+/// A service and a region.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Route {
+    /// The signing name: `s3`, `monitoring`, `logs`.
+    pub service: String,
+    /// The region that the request is signed for.
+    pub region: String,
+}
+
+impl Route {
+    /// Reads `Credential=AKID/date/region/service/aws4_request` of the Authorization header.
+    pub fn of(request: &MockRequest) -> Option<Self> {
+        let header = request.headers.get("authorization")?.to_str().ok()?;
+        let credential = header.split("Credential=").nth(1)?.split(',').next()?;
+        let mut parts = credential.split('/').skip(2);
+        let (region, service) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+        Some(Self { service, region })
+    }
+
+    /// The region in which the service keeps its state; global services keep it in one.
+    pub fn home(&self) -> &str {
+        match self.service.as_str() {
+            "route53" | "iam" => "us-east-1",
+            _ => &self.region,
+        }
+    }
+
+    /// Gives a request the host name by which the emulated services tell regions apart. Requests that
+    /// came over a loopback port have another.
+    pub fn canonical(&self, mut request: MockRequest) -> MockRequest {
+        let rest = request.uri.split_once("://").map_or(request.uri.as_str(), |(_, rest)| rest);
+        let (host, path) = match rest.find('/') {
+            Some(at) => rest.split_at(at),
+            None => (rest, "/"),
+        };
+        let host = match self.service.as_str() {
+            _ if host.ends_with(".amazonaws.com") && self.service == "s3" => host.to_owned(),
+            "route53" => "route53.amazonaws.com".to_owned(),
+            "iam" => "iam.amazonaws.com".to_owned(),
+            service => format!("{service}.{}.amazonaws.com", self.region),
+        };
+        request.uri = format!("https://{host}{path}");
+        request
+    }
+
+    /// Says whether a request may change something; what is not known to read counts as writing.
+    pub fn may_write(&self, request: &MockRequest) -> bool {
+        if matches!(request.method.as_str(), "GET" | "HEAD") {
+            return false;
+        }
+        !operation(request)
+            .is_some_and(|name| ["Get", "List", "Describe"].iter().any(|verb| name.starts_with(verb)))
+    }
+}
+
+/// The operation's name, where the protocol has it outside the path.
+pub(crate) fn operation(request: &MockRequest) -> Option<String> {
+    if let Some(target) = request.headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
+        return target.rsplit('.').next().map(ToOwned::to_owned);
+    }
+    if let Some((_, operation)) = request.uri.split_once("/operation/") {
+        return Some(operation.to_owned()); // rpc-v2-cbor
+    }
+    form_urlencoded::parse(&request.body).find(|(name, _)| name == "Action").map(|(_, action)| action.into_owned())
+}
