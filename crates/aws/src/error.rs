@@ -64,7 +64,9 @@ where
             other => classify_unsent(other),
         };
         let message = own_message.unwrap_or_else(|| match status {
-            Some(status) if error.as_service_error().is_some() => format!("HTTP status {status}, without an explanation"),
+            Some(status) if error.as_service_error().is_some() => {
+                format!("HTTP status {status}, without an explanation")
+            }
             _ => innermost(&error),
         });
         let request_id = error.request_id().map(ToOwned::to_owned);
@@ -94,39 +96,70 @@ fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
     match (code, status) {
         (
             Some(
-                "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId" | "UnrecognizedClientException"
-                | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AuthFailure" | "RequestExpired" | "TokenRefreshRequired",
+                "ExpiredToken"
+                | "ExpiredTokenException"
+                | "InvalidClientTokenId"
+                | "UnrecognizedClientException"
+                | "InvalidAccessKeyId"
+                | "SignatureDoesNotMatch"
+                | "AuthFailure"
+                | "RequestExpired"
+                | "TokenRefreshRequired",
             ),
             _,
         ) => Class::Credentials,
         (
             Some(
-                "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthorizationError"
-                | "AuthorizationErrorException" | "AllAccessDisabled",
+                "AccessDenied"
+                | "AccessDeniedException"
+                | "UnauthorizedOperation"
+                | "AuthorizationError"
+                | "AuthorizationErrorException"
+                | "AllAccessDisabled",
             ),
             _,
         ) => Class::Denied,
         (
             Some(
-                "NotFound" | "NotFoundException" | "ResourceNotFound" | "ResourceNotFoundException" | "NoSuchBucket"
-                | "NoSuchBucketPolicy" | "NoSuchTagSet" | "NoSuchLifecycleConfiguration" | "NoSuchCORSConfiguration"
-                | "NoSuchPublicAccessBlockConfiguration" | "OwnershipControlsNotFoundError"
-                | "ServerSideEncryptionConfigurationNotFoundError" | "NoSuchHostedZone" | "InvalidGroup.NotFound"
-                | "InvalidGroupId.NotFound" | "InvalidVpcID.NotFound",
+                "NotFound"
+                | "NotFoundException"
+                | "ResourceNotFound"
+                | "ResourceNotFoundException"
+                | "NoSuchBucket"
+                | "NoSuchBucketPolicy"
+                | "NoSuchTagSet"
+                | "NoSuchLifecycleConfiguration"
+                | "NoSuchCORSConfiguration"
+                | "NoSuchPublicAccessBlockConfiguration"
+                | "OwnershipControlsNotFoundError"
+                | "ServerSideEncryptionConfigurationNotFoundError"
+                | "NoSuchHostedZone"
+                | "InvalidGroup.NotFound"
+                | "InvalidGroupId.NotFound"
+                | "InvalidVpcID.NotFound",
             ),
             _,
         ) => Class::NotFound,
         (
             Some(
-                "Throttling" | "ThrottlingException" | "ThrottledException" | "TooManyRequestsException"
-                | "RequestLimitExceeded" | "SlowDown" | "RequestThrottled",
+                "Throttling"
+                | "ThrottlingException"
+                | "ThrottledException"
+                | "TooManyRequestsException"
+                | "RequestLimitExceeded"
+                | "SlowDown"
+                | "RequestThrottled",
             ),
             _,
         ) => Class::Throttled,
         (
             Some(
-                "OperationAborted" | "ConcurrentModification" | "ConcurrentModificationException"
-                | "PriorRequestNotComplete" | "ConcurrentAccess" | "ConcurrentAccessException"
+                "OperationAborted"
+                | "ConcurrentModification"
+                | "ConcurrentModificationException"
+                | "PriorRequestNotComplete"
+                | "ConcurrentAccess"
+                | "ConcurrentAccessException"
                 | "OperationAbortedException",
             ),
             _,

@@ -94,4 +94,3 @@ fn typed<K: Kind, T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Fai
         request_id: None,
     })
 }
-

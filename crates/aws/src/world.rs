@@ -7,9 +7,7 @@ use futures::future::{BoxFuture, try_join};
 use regionctl_core::plan::build::operation;
 use regionctl_core::reference::Outputs;
 use regionctl_core::spec::VpcSelector;
-use regionctl_core::world::{
-    Failure, FailureClass, Identity, Observation, Scope, StepTarget, Vpc, World,
-};
+use regionctl_core::world::{Failure, FailureClass, Identity, Observation, Scope, StepTarget, Vpc, World};
 use serde_json::Value;
 
 use crate::error::CallError;
@@ -92,11 +90,7 @@ impl World for Aws {
         })
     }
 
-    fn observe<'a>(
-        &'a self,
-        kind: &'a str,
-        scope: Scope<Value>,
-    ) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
+    fn observe<'a>(&'a self, kind: &'a str, scope: Scope<Value>) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
         kinds::live(kind).observe(&self.session, scope)
     }
 

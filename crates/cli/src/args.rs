@@ -150,7 +150,14 @@ pub enum Which {
 #[derive(Debug, Subcommand)]
 pub enum Sandbox {
     /// Start anew, with what the company has in its older regions
-    Seed,
+    Seed {
+        /// Only so many alarms in eu-central-1, for measuring
+        #[arg(long, value_name = "N")]
+        alarms: Option<u32>,
+        /// Only so many log groups in eu-central-1, with a year of retention, for measuring
+        #[arg(long, value_name = "N")]
+        log_groups: Option<u32>,
+    },
     /// Serve it on a loopback port, for the AWS CLI and others
     Serve {
         /// The port; 0 takes a free one

@@ -14,8 +14,11 @@ use crate::exit::{Exit, Failed};
 /// Reads one spec whole.
 pub fn load(path: &Path) -> Result<Spec, Failed> {
     let mut sources = Sources::default();
-    spec::read(&path.display().to_string(), &read_file, REGISTRY, &mut sources)
-        .map_err(|diagnostics| Failed { exit: Exit::Error, diagnostics, sources })
+    spec::read(&path.display().to_string(), &read_file, REGISTRY, &mut sources).map_err(|diagnostics| Failed {
+        exit: Exit::Error,
+        diagnostics,
+        sources,
+    })
 }
 
 /// Reads all specs before anything is done with one of them; faults of all are reported together.

@@ -40,6 +40,21 @@ pub struct Facts {
     pub patterns: bool,
     /// A YAML section as a user would write it, for the reference; a test parses it.
     pub example: &'static str,
+    /// What the laws are tested with. Together they must use every read and write above.
+    pub cases: &'static [Case],
+}
+
+/// A way from one spec to another: it stands for any drift, whose cause does not matter.
+#[derive(Debug)]
+pub struct Case {
+    /// What it shows.
+    pub name: &'static str,
+    /// The sections of the spec that was applied before; empty for a region without any of it.
+    pub before: &'static str,
+    /// The sections of the spec that is applied now.
+    pub after: &'static str,
+    /// The API operations of the plan's steps, in their order.
+    pub steps: &'static [&'static str],
 }
 
 /// The pure half of a kind. Nothing in it sends a request.

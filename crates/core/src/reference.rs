@@ -36,11 +36,7 @@ impl Reference {
     /// Parses the inside of `${…}`; `None` when it is not a reference (a variable, or IAM's own).
     pub fn parse(inside: &str) -> Option<Self> {
         let (target, attribute) = inside.rsplit_once('.')?;
-        let target = if target == "vpc" {
-            Target::Vpc
-        } else {
-            Target::Resource(target.parse().ok()?)
-        };
+        let target = if target == "vpc" { Target::Vpc } else { Target::Resource(target.parse().ok()?) };
         Some(Self { target, attribute: attribute.to_owned() })
     }
 

@@ -94,8 +94,14 @@ pub fn reference(registry: Registry, iam: &dyn Fn(&str, &str) -> String) -> Stri
             actions.dedup();
             actions.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ")
         };
-        text.push_str(&format!("\n## {}\n\n{}\n\n```yaml\n{}\n```\n\n", facts.name, facts.summary, facts.example.trim()));
-        let outputs: Vec<String> = facts.outputs.iter().map(|name| format!("`${{{}/NAME.{name}}}`", facts.name)).collect();
+        text.push_str(&format!(
+            "\n## {}\n\n{}\n\n```yaml\n{}\n```\n\n",
+            facts.name,
+            facts.summary,
+            facts.example.trim()
+        ));
+        let outputs: Vec<String> =
+            facts.outputs.iter().map(|name| format!("`${{{}/NAME.{name}}}`", facts.name)).collect();
         if !outputs.is_empty() {
             text.push_str(&format!("- Gives: {}\n", outputs.join(", ")));
         }

@@ -153,8 +153,7 @@ pub trait World: Sync {
     fn identify<'a>(&'a self, vpc: Option<&'a VpcSelector>) -> BoxFuture<'a, Result<Identity, Failure>>;
 
     /// Reads the resources of one kind, in bulk. Sends no write.
-    fn observe<'a>(&'a self, kind: &'a str, scope: Scope<Value>)
-    -> BoxFuture<'a, Result<Observation<Value>, Failure>>;
+    fn observe<'a>(&'a self, kind: &'a str, scope: Scope<Value>) -> BoxFuture<'a, Result<Observation<Value>, Failure>>;
 
     /// Runs one step, and returns the values that it brought forth.
     fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>>;

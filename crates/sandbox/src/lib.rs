@@ -99,6 +99,17 @@ impl Sandbox {
         SharedCredentialsProvider::new(Credentials::new("AKIASANDBOX", "sandbox", None, None, "sandbox"))
     }
 
+    /// Keeps nothing on disk until [`Self::keep_now`]: writing the file anew for each of ten thousand
+    /// requests would take minutes.
+    pub(crate) async fn keep_later(&self) {
+        self.0.state.lock().await.defer();
+    }
+
+    /// Keeps on disk what was put off.
+    pub(crate) async fn keep_now(&self) -> Result<(), SandboxError> {
+        self.0.state.lock().await.save_deferred(&self.0.services).await.map_err(SandboxError::Seed)
+    }
+
     /// Answers one request.
     ///
     /// Requests that may write run one at a time and are on disk before they are answered, so that a

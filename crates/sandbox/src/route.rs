@@ -52,8 +52,7 @@ impl Route {
         if matches!(request.method.as_str(), "GET" | "HEAD") {
             return false;
         }
-        !operation(request)
-            .is_some_and(|name| ["Get", "List", "Describe"].iter().any(|verb| name.starts_with(verb)))
+        !operation(request).is_some_and(|name| ["Get", "List", "Describe"].iter().any(|verb| name.starts_with(verb)))
     }
 }
 

@@ -2,6 +2,7 @@
 //! in the new region that belong to somebody else and must stay as they are.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Statistic};
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
@@ -140,6 +141,38 @@ async fn somebody_elses(config: &SdkConfig) -> Result<(), SandboxError> {
     let rule = IpPermission::builder().ip_protocol("tcp").from_port(8443).to_port(8443).ip_ranges(office).build();
     ec2.authorize_security_group_ingress().group_id(id).ip_permissions(rule).send().await.map_err(failed)?;
     Ok(())
+}
+
+/// Puts many alarms and log groups into eu-central-1, for measuring how a plan's cost grows.
+///
+/// # Errors
+/// The sandbox refused something.
+pub async fn bulk(sandbox: &Sandbox, alarms: u32, log_groups: u32) -> Result<(), SandboxError> {
+    let config = config(sandbox, "eu-central-1");
+    sandbox.keep_later().await;
+    let cloudwatch = aws_sdk_cloudwatch::Client::new(&config);
+    for number in 0..alarms {
+        cloudwatch
+            .put_metric_alarm()
+            .alarm_name(format!("bulk-{number:05} Errors"))
+            .namespace("AWS/Lambda")
+            .metric_name("Errors")
+            .statistic(Statistic::Maximum)
+            .comparison_operator(ComparisonOperator::GreaterThanOrEqualToThreshold)
+            .threshold(1.0)
+            .period(900)
+            .evaluation_periods(1)
+            .send()
+            .await
+            .map_err(failed)?;
+    }
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&config);
+    for number in 0..log_groups {
+        let name = format!("/aws/lambda/bulk-{number:05}");
+        logs.create_log_group().log_group_name(&name).send().await.map_err(failed)?;
+        logs.put_retention_policy().log_group_name(&name).retention_in_days(365).send().await.map_err(failed)?;
+    }
+    sandbox.keep_now().await
 }
 
 /// Does what somebody in a hurry does: opens ssh to the world, raises an alarm's threshold, and lifts a

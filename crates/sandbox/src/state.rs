@@ -27,6 +27,8 @@ pub(crate) struct State {
     path: Option<PathBuf>,
     _lock: Option<File>,
     kept: Kept,
+    /// The services and regions that are to be kept later; none while each write is kept at once.
+    deferred: Option<BTreeSet<Route>>,
 }
 
 pub(crate) enum StateError {
@@ -36,7 +38,7 @@ pub(crate) enum StateError {
 
 impl State {
     pub fn in_memory() -> Self {
-        Self { path: None, _lock: None, kept: Kept { version: 1, ..Kept::default() } }
+        Self { path: None, _lock: None, kept: Kept { version: 1, ..Kept::default() }, deferred: None }
     }
 
     /// Locks and reads the file. The lock goes with the process, so there is none to clear after a crash.
@@ -52,7 +54,7 @@ impl State {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Kept { version: 1, ..Kept::default() },
             Err(error) => return Err(other(error)),
         };
-        let state = Self { path: Some(path.to_owned()), _lock: Some(lock), kept };
+        let state = Self { path: Some(path.to_owned()), _lock: Some(lock), kept, deferred: None };
         for (service, regions) in &state.kept.services {
             for (region, view) in regions {
                 services.restore(service, region, view.clone()).await.map_err(StateError::Other)?;
@@ -66,9 +68,26 @@ impl State {
         self.kept.regions.insert(region.to_owned())
     }
 
+    /// Puts off keeping until [`Self::save_deferred`].
+    pub fn defer(&mut self) {
+        self.deferred = Some(BTreeSet::new());
+    }
+
+    /// Keeps what was put off.
+    pub async fn save_deferred(&mut self, services: &Services) -> Result<(), String> {
+        for route in self.deferred.take().unwrap_or_default() {
+            self.save(services, &route).await?;
+        }
+        Ok(())
+    }
+
     /// Keeps the state of one service in one region.
     pub async fn save(&mut self, services: &Services, route: &Route) -> Result<(), String> {
         let Some(path) = &self.path else { return Ok(()) };
+        if let Some(deferred) = &mut self.deferred {
+            deferred.insert(route.clone());
+            return Ok(());
+        }
         let view = services.snapshot(&route.service, route.home()).await;
         self.kept.services.entry(route.service.clone()).or_default().insert(route.home().to_owned(), view);
         write_whole(path, &self.kept).map_err(|error| error.to_string())

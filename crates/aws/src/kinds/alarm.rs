@@ -11,7 +11,7 @@ use aws_sdk_cloudwatch::types::{
 };
 use futures::future::{join_all, try_join_all};
 use regionctl_core::diff::{Diff, Phase};
-use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
 use regionctl_core::world::{Observation, Place, Scope, Seen, StepTarget};
@@ -211,6 +211,62 @@ cloudwatch.alarm:
     period: 15m
     topic: CloudWatch_Alarms_${Region}_RDS
 ",
+        cases: &[
+            Case {
+                name: "the topic is there before the alarm that uses it",
+                before: "",
+                after: "
+sns.topic:
+  alarms:
+cloudwatch.alarm:
+  cpu:
+    namespace: AWS/RDS
+    metric: CPUUtilization
+    dimensions: {DBClusterIdentifier: c}
+    statistic: Maximum
+    comparison: \">\"
+    threshold: 80
+    period: 15m
+    topic: alarms
+    tags: {Team: sre}
+",
+                steps: &["CreateTopic", "PutMetricAlarm"],
+            },
+            Case {
+                name: "a threshold and a tag change",
+                before: "
+sns.topic:
+  alarms:
+cloudwatch.alarm:
+  cpu:
+    namespace: AWS/RDS
+    metric: CPUUtilization
+    dimensions: {DBClusterIdentifier: c}
+    statistic: Maximum
+    comparison: \">\"
+    threshold: 99
+    period: 15m
+    topic: alarms
+    tags: {Team: core}
+",
+                after: "
+sns.topic:
+  alarms:
+cloudwatch.alarm:
+  cpu:
+    namespace: AWS/RDS
+    metric: CPUUtilization
+    dimensions: {DBClusterIdentifier: c}
+    statistic: Maximum
+    comparison: \">\"
+    threshold: 80
+    period: 15m
+    topic: alarms
+    tags: {Team: sre}
+",
+                steps: &["PutMetricAlarm", "TagResource"],
+            },
+        ],
     };
 
     type Spec = AlarmSpec;
@@ -221,7 +277,8 @@ cloudwatch.alarm:
         if (1..=255).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
             return Ok(());
         }
-        Err("CloudWatch does not take this as an alarm's name\n1 to 255 characters, none of them a control character".into())
+        Err("CloudWatch does not take this as an alarm's name\n1 to 255 characters, none of them a control character"
+            .into())
     }
 
     fn desire(_: &str, spec: AlarmSpec, notes: &mut Notes<'_>) -> AlarmModel {
@@ -314,7 +371,11 @@ fn check(spec: &AlarmSpec, notes: &mut Notes<'_>) {
         notes.fault("evaluation_periods", "an alarm looks at one period at least", "write 1 or more");
     }
     if spec.datapoints_to_alarm.is_some_and(|points| points < 1 || points > periods) {
-        notes.fault("datapoints_to_alarm", format!("of {periods} periods, 1 to {periods} can be beyond"), "write fewer");
+        notes.fault(
+            "datapoints_to_alarm",
+            format!("of {periods} periods, 1 to {periods} can be beyond"),
+            "write fewer",
+        );
     }
     let longest = if spec.period.0 >= 3600 { 7 * 86_400 } else { 86_400 };
     if i64::from(spec.period.0) * i64::from(periods) > longest {

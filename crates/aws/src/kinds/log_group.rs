@@ -8,7 +8,7 @@ use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
 use futures::future::try_join_all;
 use regionctl_core::diff::{Diff, Phase};
-use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::reference::Outputs;
 use regionctl_core::world::{Observation, Place, Scope, Seen, StepTarget};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -30,9 +30,8 @@ pub struct LogGroupSpec {
 }
 
 /// The numbers of days that CloudWatch Logs takes (PutRetentionPolicy).
-const DAYS: [i32; 22] = [
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-];
+const DAYS: [i32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// A number of days that CloudWatch Logs takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -96,6 +95,31 @@ logs.log_group:
   \"*\": {retention_days: 365}
   /aws/lambda/resize: {retention_days: 30}
 ",
+        cases: &[
+            Case {
+                name: "a named group is made and keeps what it should",
+                before: "",
+                after: "
+logs.log_group:
+  /app: {retention_days: 30}
+",
+                steps: &["CreateLogGroup", "PutRetentionPolicy"],
+            },
+            Case {
+                name: "a pattern stands for every group, and a name beats it",
+                before: "
+logs.log_group:
+  /app: {retention_days: 30}
+  /web:
+",
+                after: "
+logs.log_group:
+  \"*\": {retention_days: 365}
+  /app: {retention_days: 60}
+",
+                steps: &["PutRetentionPolicy", "PutRetentionPolicy"],
+            },
+        ],
     };
 
     type Spec = LogGroupSpec;

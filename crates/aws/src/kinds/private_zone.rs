@@ -7,7 +7,7 @@ use aws_sdk_route53::Client;
 use aws_sdk_route53::types::{HostedZone, HostedZoneConfig, Tag, TagResourceType, Vpc as SdkVpc, VpcRegion};
 use futures::future::{join_all, try_join, try_join_all};
 use regionctl_core::diff::{Diff, Keyed, Mode, Phase};
-use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
 use regionctl_core::world::{Failure, FailureClass, Observation, Scope, Seen, StepTarget};
@@ -106,6 +106,42 @@ route53.private_zone:
   ${region}.dns:
     comment: names inside the region
 ",
+        cases: &[
+            Case {
+                name: "a zone is made with its VPC",
+                before: "",
+                after: "
+route53.private_zone:
+  a.dns: {comment: names, tags: {Team: sre}}
+",
+                steps: &["CreateHostedZone", "ChangeTagsForResource"],
+            },
+            Case {
+                name: "comment and tags change",
+                before: "
+route53.private_zone:
+  a.dns: {comment: names, tags: {Team: sre}}
+",
+                after: "
+route53.private_zone:
+  a.dns: {comment: other names, tags: {Team: core}}
+",
+                steps: &["UpdateHostedZoneComment", "ChangeTagsForResource"],
+            },
+            Case {
+                name: "a zone of another VPC is associated with the region's, and keeps the other",
+                before: "
+route53.private_zone:
+  a.dns:
+",
+                after: "
+vpc: {tag: {Name: second}}
+route53.private_zone:
+  a.dns:
+",
+                steps: &["AssociateVPCWithHostedZone"],
+            },
+        ],
     };
 
     type Spec = ZoneSpec;
@@ -120,7 +156,9 @@ route53.private_zone:
         if name.len() <= 255 && name.split('.').all(label) {
             return Ok(());
         }
-        Err(format!("'{name}' is not a zone's name\nlower-case labels of up to 63 characters with dots between, none at the end"))
+        Err(format!(
+            "'{name}' is not a zone's name\nlower-case labels of up to 63 characters with dots between, none at the end"
+        ))
     }
 
     fn desire(_: &str, spec: ZoneSpec, notes: &mut Notes<'_>) -> ZoneModel {
@@ -217,12 +255,7 @@ fn bare(id: &str) -> String {
     id.trim_start_matches("/hostedzone/").to_owned()
 }
 
-async fn read(
-    api: &Client,
-    name: &str,
-    vpc: &str,
-    want: &ZoneModel,
-) -> Result<Option<(String, ZoneModel)>, CallError> {
+async fn read(api: &Client, name: &str, vpc: &str, want: &ZoneModel) -> Result<Option<(String, ZoneModel)>, CallError> {
     let answer = api.list_hosted_zones_by_name().dns_name(name).send().await?;
     let of_name = |zone: &&HostedZone| {
         zone.name().trim_end_matches('.') == name && zone.config().is_some_and(HostedZoneConfig::private_zone)
@@ -270,8 +303,7 @@ async fn read_tags(api: &Client, id: &str, want: &ZoneModel) -> Result<Option<Ta
     if want.tags.is_none() {
         return Ok(None);
     }
-    let answer =
-        api.list_tags_for_resource().resource_type(TagResourceType::Hostedzone).resource_id(id).send().await?;
+    let answer = api.list_tags_for_resource().resource_type(TagResourceType::Hostedzone).resource_id(id).send().await?;
     let tags = answer.resource_tag_set().map(|set| collect(set.tags().iter().map(|tag| (tag.key(), tag.value()))));
     Ok(tags)
 }

@@ -9,7 +9,7 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Tag;
 use futures::future::{join_all, try_join3};
 use regionctl_core::diff::{Diff, Keyed, Mode, Phase};
-use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
@@ -146,6 +146,49 @@ sns.topic:
       - email: alerts@example.com
     tags: {Team: sre}
 ",
+        cases: &[
+            Case {
+                name: "a topic is made with all it has, then its subscriptions",
+                before: "",
+                after: "
+sns.topic:
+  alarms:
+    display_name: Alarms
+    subscriptions: [email: a@example.com, sqs: \"arn:aws:sqs:eu-central-1:123456789012:q\"]
+    tags: {Team: sre}
+",
+                steps: &["CreateTopic", "Subscribe", "Subscribe"],
+            },
+            Case {
+                name: "attributes, tags and a subscription change in place",
+                before: "
+sns.topic:
+  alarms:
+    display_name: Alarms
+    subscriptions: [email: a@example.com, sqs: \"arn:aws:sqs:eu-central-1:123456789012:q\"]
+    tags: {Team: sre}
+",
+                after: "
+sns.topic:
+  alarms:
+    display_name: Pages
+    subscriptions: [email: b@example.com]
+    policy:
+      Statement: {Sid: All, Effect: Allow, Principal: {AWS: \"123456789012\"}, Action: \"sns:Publish\", Resource: \"*\"}
+    tags: {Team: core}
+",
+                steps: &["SetTopicAttributes", "SetTopicAttributes", "TagResource", "Subscribe"],
+            },
+            Case {
+                name: "a first-in-first-out topic",
+                before: "",
+                after: "
+sns.topic:
+  orders.fifo:
+",
+                steps: &["CreateTopic"],
+            },
+        ],
     };
 
     type Spec = TopicSpec;
@@ -229,7 +272,10 @@ fn subscribe(wanted: &[Subscription], live: Option<&TopicModel>, out: &mut Diff<
     let there = live.map_or(&[][..], |live| &live.subscriptions);
     for (subscription, covers) in out.keyed("subscriptions", wanted, there, Mode::Additive).added {
         if confirmed_by_a_person(&subscription.protocol) {
-            out.waiting(format!("{}: AWS will send a mail, and somebody must click the link in it", subscription.key()));
+            out.waiting(format!(
+                "{}: AWS will send a mail, and somebody must click the link in it",
+                subscription.key()
+            ));
         }
         let Subscription { protocol, endpoint, .. } = subscription;
         out.step(Phase::Change, covers, TopicOp::Subscribe { protocol, endpoint });
@@ -254,9 +300,10 @@ fn endpoint_fault(subscription: &Subscription) -> Option<(String, &'static str)>
         "https" if !endpoint.starts_with("https://") => {
             Some((format!("'{endpoint}' is not an https URL"), "it starts with https://"))
         }
-        "https" if endpoint["https://".len()..].split('/').next().is_some_and(|host| host.contains('@')) => {
-            Some(("an endpoint with a password in it".to_owned(), "a secret does not belong in a spec; use a token-free URL"))
-        }
+        "https" if endpoint["https://".len()..].split('/').next().is_some_and(|host| host.contains('@')) => Some((
+            "an endpoint with a password in it".to_owned(),
+            "a secret does not belong in a spec; use a token-free URL",
+        )),
         "sqs" | "lambda" if !endpoint.starts_with("arn:") => {
             Some((format!("'{endpoint}' is not an ARN"), "one looks like arn:aws:sqs:eu-central-1:123456789012:queue"))
         }

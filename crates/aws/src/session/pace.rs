@@ -116,7 +116,9 @@ impl Pace {
         if wait.is_zero() {
             return;
         }
-        if wait >= WORTH_SAYING && let Some(listen) = &self.listen {
+        if wait >= WORTH_SAYING
+            && let Some(listen) = &self.listen
+        {
             listen(Pause { call: call.replace('/', " "), wait });
         }
         tokio::time::sleep(wait).await;

@@ -107,7 +107,9 @@ async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit,
 fn read_plan(path: &Path) -> Result<SavedPlan, Failed> {
     let unreadable = |why: String| {
         let message = format!("{} is not a plan that can be applied: {why}", path.display());
-        Failed::refused(Diagnostic::new("unreadable-plan", message).help("make one with: regionctl plan SPEC -o plan.json"))
+        Failed::refused(
+            Diagnostic::new("unreadable-plan", message).help("make one with: regionctl plan SPEC -o plan.json"),
+        )
     };
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
@@ -125,7 +127,9 @@ fn used_mark(saved: &SavedPlan) -> Option<PathBuf> {
 fn use_up(mark: Option<&Path>) -> Result<(), Failed> {
     let unkept = |error: std::io::Error| {
         let message = format!("that the plan is applied cannot be kept: {error}");
-        Failed::refused(Diagnostic::new("unwritable", message).help("set XDG_STATE_HOME to a folder that can be written"))
+        Failed::refused(
+            Diagnostic::new("unwritable", message).help("set XDG_STATE_HOME to a folder that can be written"),
+        )
     };
     let Some(mark) = mark else { return Ok(()) };
     if let Some(folder) = mark.parent() {
@@ -146,8 +150,11 @@ fn refuse(refusals: Vec<Refusal>, spec: &str) -> Result<(), Failed> {
 /// What needs an explicit word and did not get it stops everything before the first step.
 fn pass_gates(plan: &Plan, args: &args::Apply) -> Result<(), Failed> {
     if !plan.is_complete() {
-        let fault = Diagnostic::new("incomplete-plan", "not applied: something could not be read, and what is not seen cannot be judged")
-            .help("mend what the plan names under 'Not read', and apply again");
+        let fault = Diagnostic::new(
+            "incomplete-plan",
+            "not applied: something could not be read, and what is not seen cannot be judged",
+        )
+        .help("mend what the plan names under 'Not read', and apply again");
         return Err(Failed::error(fault));
     }
     let mut faults = Diagnostics::default();
@@ -207,7 +214,8 @@ async fn converge(
 /// The first Ctrl-C lets running calls finish, the second leaves at once.
 async fn stop_at_a_signal(stop: watch::Sender<bool>, progress: Progress) {
     asked_to_stop().await;
-    progress.say("Stopping: the calls that are running are finished, no other is started. Ctrl-C again leaves at once.");
+    progress
+        .say("Stopping: the calls that are running are finished, no other is started. Ctrl-C again leaves at once.");
     // Nobody listens any more when the run is over already.
     let _ = stop.send(true);
     asked_to_stop().await;
@@ -260,10 +268,19 @@ async fn conclude(
         several => format!(" {several} things wait for a person."),
     };
     if after.is_empty() {
-        anstream::println!("Applied: {} calls. {} is what {} says.{people}", outcome.done.len(), plan.region, plan.spec);
+        anstream::println!(
+            "Applied: {} calls. {} is what {} says.{people}",
+            outcome.done.len(),
+            plan.region,
+            plan.spec
+        );
     } else {
         let others = after.changes.len();
-        anstream::println!("Applied: {} calls. {others} other changes of {} are left.{people}", outcome.done.len(), plan.spec);
+        anstream::println!(
+            "Applied: {} calls. {others} other changes of {} are left.{people}",
+            outcome.done.len(),
+            plan.spec
+        );
     }
     Ok(Exit::Done)
 }

@@ -38,7 +38,10 @@ fn verdict(plan: &Plan) -> String {
         0 => String::new(),
         1 => format!("Drift: 1 resource is not what {} says. Mend it with: regionctl apply {}\n", plan.spec, plan.spec),
         several => {
-            format!("Drift: {several} resources are not what {} says. Mend them with: regionctl apply {}\n", plan.spec, plan.spec)
+            format!(
+                "Drift: {several} resources are not what {} says. Mend them with: regionctl apply {}\n",
+                plan.spec, plan.spec
+            )
         }
     }
 }

@@ -23,10 +23,17 @@ fn failed(error: &SandboxError) -> Failed {
 pub async fn run(global: &Global, command: args::Sandbox) -> Result<Exit, Failed> {
     let path = global.sandbox.clone().unwrap_or_else(|| PathBuf::from(".regionctl/sandbox.json"));
     match command {
-        args::Sandbox::Seed => {
+        args::Sandbox::Seed { alarms, log_groups } => {
             reset(&path)?;
-            seed::company(&open(&path).await?).await.map_err(|error| failed(&error))?;
-            anstream::eprintln!("Seeded {} with the company's older regions.", path.display());
+            let sandbox = open(&path).await?;
+            if alarms.is_none() && log_groups.is_none() {
+                seed::company(&sandbox).await.map_err(|error| failed(&error))?;
+                anstream::eprintln!("Seeded {} with the company's older regions.", path.display());
+            } else {
+                let (alarms, log_groups) = (alarms.unwrap_or(0), log_groups.unwrap_or(0));
+                seed::bulk(&sandbox, alarms, log_groups).await.map_err(|error| failed(&error))?;
+                anstream::eprintln!("Seeded {} with {alarms} alarms and {log_groups} log groups.", path.display());
+            }
         }
         args::Sandbox::Reset => {
             reset(&path)?;
@@ -60,7 +67,9 @@ async fn serve(path: &Path, port: u16, delay: Duration) -> Result<(), Failed> {
     let server = Server::bind(open(path).await?, port, delay).await.map_err(unbound)?;
     let address = server.address().map_err(unbound)?;
     anstream::println!("http://{address}");
-    anstream::eprintln!("Try it with any credentials: aws --endpoint-url http://{address} sns list-topics. Ctrl-C ends it.");
+    anstream::eprintln!(
+        "Try it with any credentials: aws --endpoint-url http://{address} sns list-topics. Ctrl-C ends it."
+    );
     tokio::select! {
         _ = server.run() => {}
         _ = tokio::signal::ctrl_c() => {}

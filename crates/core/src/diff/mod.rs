@@ -8,7 +8,7 @@
 mod leaves;
 mod recorder;
 
-pub use recorder::{Covers, Diff, KeyedDelta, Keyed, Mode};
+pub use recorder::{Covers, Diff, Keyed, KeyedDelta, Mode};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

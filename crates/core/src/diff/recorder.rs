@@ -211,8 +211,7 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
             return Err("no step makes the resource".to_owned());
         }
         steps.sort_by_key(|(phase, ..)| *phase);
-        draft.steps =
-            steps.into_iter().map(|(phase, covers, op)| DraftStep { phase, covers, op: json(&op) }).collect();
+        draft.steps = steps.into_iter().map(|(phase, covers, op)| DraftStep { phase, covers, op: json(&op) }).collect();
         Ok(draft)
     }
 }

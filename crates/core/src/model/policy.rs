@@ -74,9 +74,9 @@ impl Policy {
         let canonical = fold(self.canonical());
         let public = |statement: &&Value| {
             let fixed = statement["Condition"].as_object().into_iter().flat_map(Map::values).any(|keys| {
-                keys.as_object().is_some_and(|keys| keys.iter().any(|(key, value)| {
-                    FIXING.contains(&key.as_str()) && !value.to_string().contains('*')
-                }))
+                keys.as_object().is_some_and(|keys| {
+                    keys.iter().any(|(key, value)| FIXING.contains(&key.as_str()) && !value.to_string().contains('*'))
+                })
             });
             statement["Effect"] == "Allow" && statement["Principal"] == "*" && !fixed
         };
@@ -101,10 +101,7 @@ impl Policy {
 
 fn sids(canonical: &Value, which: impl Fn(&&Value) -> bool) -> Vec<String> {
     let statements = canonical["Statement"].as_array().into_iter().flatten();
-    statements
-        .filter(which)
-        .map(|statement| statement["Sid"].as_str().unwrap_or("without a Sid").to_owned())
-        .collect()
+    statements.filter(which).map(|statement| statement["Sid"].as_str().unwrap_or("without a Sid").to_owned()).collect()
 }
 
 fn as_list(value: Option<&Value>) -> Vec<Value> {
@@ -203,9 +200,11 @@ fn fold(mut canonical: Value) -> Value {
                 *actions = set(actions, str::to_ascii_lowercase);
             }
         }
-        for keys in statement.get_mut("Condition").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+        for keys in statement.get_mut("Condition").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+        {
             if let Value::Object(keys) = keys {
-                *keys = std::mem::take(keys).into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect();
+                *keys =
+                    std::mem::take(keys).into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect();
             }
         }
     }

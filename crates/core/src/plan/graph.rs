@@ -45,9 +45,10 @@ struct Node {
 fn nodes(changes: &[Change], known: &Known) -> Vec<Node> {
     let index: BTreeMap<&Address, usize> =
         changes.iter().enumerate().map(|(at, change)| (&change.address, at)).collect();
-    let steps = changes.iter().enumerate().flat_map(|(change, it)| {
-        it.steps.iter().enumerate().map(move |(step, it)| (change, step, &it.op))
-    });
+    let steps = changes
+        .iter()
+        .enumerate()
+        .flat_map(|(change, it)| it.steps.iter().enumerate().map(move |(step, it)| (change, step, &it.op)));
     steps
         .map(|(change, step, op)| {
             let needs = needed(op, known)
@@ -78,7 +79,12 @@ fn rings(nodes: &[Node], changes: &[Change]) -> Vec<usize> {
     let reach: Vec<BTreeSet<usize>> = (0..changes.len()).map(|from| reachable(from, &direct)).collect();
     (0..changes.len())
         .map(|change| {
-            reach[change].iter().copied().filter(|&other| reach[other].contains(&change)).min().unwrap_or(change)
+            reach[change]
+                .iter()
+                .copied()
+                .filter(|&other| reach[other].contains(&change))
+                .min()
+                .unwrap_or(change)
                 .min(change)
         })
         .collect()

@@ -148,10 +148,7 @@ pub async fn survey(world: &dyn World, registry: Registry, spec: &Spec) -> Resul
 
 fn place(spec: &Spec, identity: &Identity) -> Result<Place, SurveyError> {
     if identity.account != spec.account {
-        return Err(SurveyError::WrongAccount {
-            spec: spec.account.clone(),
-            credentials: identity.account.clone(),
-        });
+        return Err(SurveyError::WrongAccount { spec: spec.account.clone(), credentials: identity.account.clone() });
     }
     let vpc: Option<Vpc> = match (spec.needs_vpc, identity.vpcs.as_slice()) {
         (false, _) => None,

@@ -1,11 +1,13 @@
 //! A plan as text: grouped by service, one symbol a change, attributes before → after, one summary line.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style as Ansi};
 use serde_json::Value;
 
 use super::document;
+use crate::address::Address;
 use crate::diff::{FieldAction, FieldChange, Risk};
 use crate::plan::{Action, Change, Plan};
 use crate::reference::{Piece, Reference, Target, pieces};
@@ -209,8 +211,15 @@ fn waiting(out: &mut String, plan: &Plan, style: Style) {
         return;
     }
     let _ = writeln!(out, "{}", style.bold("Waiting for a person"));
+    let mut by_what: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
     for waiting in &plan.waiting {
-        let _ = writeln!(out, "  {} {}  {}", style.symbol('?'), waiting.address, waiting.what);
+        by_what.entry(&waiting.what).or_default().push(&waiting.address);
+    }
+    for (what, addresses) in by_what {
+        let _ = writeln!(out, "  {} {what}", style.symbol('?'));
+        for address in addresses {
+            let _ = writeln!(out, "      {address}");
+        }
     }
     out.push('\n');
 }
@@ -248,7 +257,8 @@ pub fn summary(plan: &Plan, style: Style) -> String {
     if plan.is_empty() && plan.is_complete() {
         return format!("No changes. {} is what {} says.{people}\n", plan.region, plan.spec);
     }
-    let blocked = if counts.blocked > 0 { format!(", {} cannot be changed in place", counts.blocked) } else { String::new() };
+    let blocked =
+        if counts.blocked > 0 { format!(", {} cannot be changed in place", counts.blocked) } else { String::new() };
     let unread = match plan.unread.len() {
         0 => String::new(),
         several => format!(", {several} not read"),

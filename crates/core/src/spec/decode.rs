@@ -92,7 +92,11 @@ impl de::Error for DecodeError {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::of("invalid-value", format!("'{variant}' is not one of the values here"), Some(choices(variant, expected)))
+        Self::of(
+            "invalid-value",
+            format!("'{variant}' is not one of the values here"),
+            Some(choices(variant, expected)),
+        )
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -178,11 +182,7 @@ impl<'de> Deserializer<'de> for At<'de> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, DecodeError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
         let span = self.0.span;
         visitor.visit_newtype_struct(self).map_err(|error| error.within(span))
     }

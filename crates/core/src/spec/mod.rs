@@ -10,5 +10,5 @@ mod suggest;
 pub mod tree;
 pub mod vars;
 
-pub use read::{Spec, VpcSelector, Want, Waiver, read};
+pub use read::{Spec, VpcSelector, Waiver, Want, read};
 pub use suggest::did_you_mean;

@@ -120,9 +120,8 @@ impl Reader<'_> {
             ("partition".to_owned(), names::partition(&region.0).to_owned()),
             ("account".to_owned(), account.0.clone()),
         ]);
-        let text_node = |(name, text): (String, String)| {
-            (name, Node { value: Value::Text(text), span: self.root.span })
-        };
+        let text_node =
+            |(name, text): (String, String)| (name, Node { value: Value::Text(text), span: self.root.span });
         let own = self.own_variables();
         let mut variables = Variables::new(built_in.into_iter().map(text_node).collect(), own, self.sources);
         let (mut sections, mut vpc) = (Vec::new(), VpcSelector::Default);
@@ -177,7 +176,8 @@ impl Reader<'_> {
     }
 
     fn account(&mut self) -> (String, Span) {
-        let help = "the twelve digits of the only account this spec may be applied to, such as account: \"123456789012\"";
+        let help =
+            "the twelve digits of the only account this spec may be applied to, such as account: \"123456789012\"";
         let (account, span) = self.text("account", help);
         if !account.is_empty() && !(account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())) {
             let message = format!("'{account}' is not an account id: those have twelve digits");
@@ -296,24 +296,22 @@ impl Reader<'_> {
         Span { file, line: want.at.line, column: want.at.column, start, len: 1 }
     }
 
-    fn reference_fault(
-        &self,
-        reference: &Reference,
-        named: &[Address],
-    ) -> Option<(String, String)> {
+    fn reference_fault(&self, reference: &Reference, named: &[Address]) -> Option<(String, String)> {
         let text = reference.text();
         let (outputs, what): (&[&str], String) = match &reference.target {
             Target::Vpc => (&["id", "cidr", "region"], "the VPC".to_owned()),
             Target::Resource(address) => {
                 let Some(kind) = self.registry.get(&address.kind) else {
                     let near = self.registry.near(&address.kind);
-                    let help = near.map_or_else(|| "see the reference for the kinds".to_owned(), |near| {
-                        format!("did you mean {near}?")
-                    });
+                    let help = near.map_or_else(
+                        || "see the reference for the kinds".to_owned(),
+                        |near| format!("did you mean {near}?"),
+                    );
                     return Some((format!("{text} names no kind"), help));
                 };
                 if !named.contains(address) {
-                    let names = named.iter().filter(|known| known.kind == address.kind).map(|known| known.name.as_str());
+                    let names =
+                        named.iter().filter(|known| known.kind == address.kind).map(|known| known.name.as_str());
                     let help = match did_you_mean(&address.name, names) {
                         Some(near) => format!("did you mean {}/{near}?", address.kind),
                         None => format!(

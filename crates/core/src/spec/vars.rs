@@ -169,9 +169,7 @@ mod tests {
         let file = sources.add("a.yaml".into(), text.into());
         let tree = tree::parse(text, file).unwrap();
         let own = match tree.get("vars").map(|entry| &entry.value.value) {
-            Some(Value::Map(entries)) => {
-                entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
-            }
+            Some(Value::Map(entries)) => entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect(),
             _ => BTreeMap::new(),
         };
         let region = Node { value: Value::Text("eu-central-1".into()), span: tree::start(0) };
@@ -202,8 +200,7 @@ mod tests {
 
     #[test]
     fn references_and_iam_variables_stay() {
-        let (node, faults, references) =
-            fill("x: '${s3.bucket/b-${region}.arn} ${aws:username} $${region}'\n");
+        let (node, faults, references) = fill("x: '${s3.bucket/b-${region}.arn} ${aws:username} $${region}'\n");
         assert!(faults.is_empty());
         assert!(
             matches!(&node.value, Value::Text(text) if text == "${s3.bucket/b-eu-central-1.arn} ${aws:username} ${region}")

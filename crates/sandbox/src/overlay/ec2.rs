@@ -28,7 +28,12 @@ pub(super) async fn default_vpc(services: &Services, region: &str) {
     let vpc_id = id("vpc");
     view.vpcs.insert(vpc_id.clone(), vpc(&vpc_id, id("dopt")));
     for (index, zone) in ["a", "b", "c"].iter().enumerate() {
-        let subnet = subnet(id(&format!("subnet{zone}")).replace(&format!("subnet{zone}"), "subnet"), &vpc_id, &format!("{region}{zone}"), index);
+        let subnet = subnet(
+            id(&format!("subnet{zone}")).replace(&format!("subnet{zone}"), "subnet"),
+            &vpc_id,
+            &format!("{region}{zone}"),
+            index,
+        );
         view.subnets.insert(subnet.subnet_id.clone(), subnet);
     }
     view.route_tables.insert(id("rtb"), route_table(id("rtb"), id("rtbassoc"), &vpc_id));
@@ -188,7 +193,9 @@ impl Change {
         let verb = match action {
             "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress" => Verb::Authorize,
             "RevokeSecurityGroupIngress" | "RevokeSecurityGroupEgress" => Verb::Revoke,
-            "UpdateSecurityGroupRuleDescriptionsIngress" | "UpdateSecurityGroupRuleDescriptionsEgress" => Verb::Describe,
+            "UpdateSecurityGroupRuleDescriptionsIngress" | "UpdateSecurityGroupRuleDescriptionsEgress" => {
+                Verb::Describe
+            }
             _ => return None,
         };
         Some(Self { verb, egress: action.ends_with("Egress") })
@@ -213,7 +220,10 @@ impl Change {
                 }
                 (Verb::Describe, Some(at)) => kept[at] = asked,
                 (Verb::Revoke | Verb::Describe, None) => {
-                    return error("InvalidPermission.NotFound", "The specified rule does not exist in this security group.");
+                    return error(
+                        "InvalidPermission.NotFound",
+                        "The specified rule does not exist in this security group.",
+                    );
                 }
             }
         }
@@ -230,9 +240,12 @@ fn single(permission: &IpPermissionView) -> Vec<IpPermissionView> {
         user_id_group_pairs: Vec::new(),
         ..permission.clone()
     };
-    let v4 = permission.ip_ranges.iter().map(|range| IpPermissionView { ip_ranges: vec![range.clone()], ..bare.clone() });
-    let v6 =
-        permission.ipv6_ranges.iter().map(|range| IpPermissionView { ipv6_ranges: vec![range.clone()], ..bare.clone() });
+    let v4 =
+        permission.ip_ranges.iter().map(|range| IpPermissionView { ip_ranges: vec![range.clone()], ..bare.clone() });
+    let v6 = permission
+        .ipv6_ranges
+        .iter()
+        .map(|range| IpPermissionView { ipv6_ranges: vec![range.clone()], ..bare.clone() });
     let groups = permission
         .user_id_group_pairs
         .iter()
@@ -254,11 +267,12 @@ fn identity(rule: &IpPermissionView) -> String {
 /// The permissions of a request, one a peer.
 fn asked(body: &[u8]) -> Vec<IpPermissionView> {
     let numbered = |prefix: &str, last: &str| {
-        (1..).map_while(|number| {
-            let value = parameter(body, &format!("{prefix}.{number}.{last}"))?;
-            Some((value, parameter(body, &format!("{prefix}.{number}.Description"))))
-        })
-        .collect::<Vec<_>>()
+        (1..)
+            .map_while(|number| {
+                let value = parameter(body, &format!("{prefix}.{number}.{last}"))?;
+                Some((value, parameter(body, &format!("{prefix}.{number}.Description"))))
+            })
+            .collect::<Vec<_>>()
     };
     let permission = |number: usize| {
         let at = format!("IpPermissions.{number}");
@@ -271,7 +285,10 @@ fn asked(body: &[u8]) -> Vec<IpPermissionView> {
             from_port: port("FromPort"),
             to_port: port("ToPort"),
             ip_ranges: v4.into_iter().map(|(cidr_ip, description)| IpRangeView { cidr_ip, description }).collect(),
-            ipv6_ranges: v6.into_iter().map(|(cidr_ipv6, description)| Ipv6RangeView { cidr_ipv6, description }).collect(),
+            ipv6_ranges: v6
+                .into_iter()
+                .map(|(cidr_ipv6, description)| Ipv6RangeView { cidr_ipv6, description })
+                .collect(),
             user_id_group_pairs: groups
                 .into_iter()
                 .map(|(group_id, _)| UserIdGroupPairView { group_id, user_id: Some(ACCOUNT.to_owned()) })

@@ -33,7 +33,11 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
     }
     let home = home(services, region, &bucket).await?;
     if home == region {
-        return if has_query(&request.uri, "logging") { logging(services, region, &bucket, request).await } else { None };
+        return if has_query(&request.uri, "logging") {
+            logging(services, region, &bucket, request).await
+        } else {
+            None
+        };
     }
     let mut answer = if creates {
         MockResponse::error(409, "BucketAlreadyOwnedByYou", "You own this bucket already, in another region.")

@@ -26,12 +26,7 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
     ))
 }
 
-pub(super) async fn after(
-    services: &Services,
-    region: &str,
-    asked: &Asked,
-    mut answer: MockResponse,
-) -> MockResponse {
+pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut answer: MockResponse) -> MockResponse {
     match parameter(&asked.body, "Action").as_deref() {
         Some("Subscribe") if answer.status == 200 => leave_pending(services, region, asked).await,
         Some("ListSubscriptions" | "ListSubscriptionsByTopic") => {

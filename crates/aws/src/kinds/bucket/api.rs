@@ -17,9 +17,9 @@ use super::config::{
 };
 use super::{Bucket, BucketModel, BucketOp};
 use crate::error::{CallError, done_if, if_found};
-use regionctl_core::kind::Kind;
 use crate::live::Live;
 use crate::tags::collect;
+use regionctl_core::kind::Kind;
 
 impl Live for Bucket {
     type Api = Client;
@@ -95,7 +95,9 @@ impl At<'_> {
         self.check_region(head.bucket_region(), region)?;
         let rules = |rules: Vec<s3::LifecycleRule>| sorted_by_id(rules.into_iter().map(lifecycle_rule).collect());
         Ok(Some(BucketModel {
-            public_access_block: block?.and_then(|answer| answer.public_access_block_configuration).map(public_access_block),
+            public_access_block: block?
+                .and_then(|answer| answer.public_access_block_configuration)
+                .map(public_access_block),
             ownership: ownership?.and_then(|answer| answer.ownership_controls).and_then(|rule| ownership_of(&rule)),
             encryption: encryption?
                 .and_then(|answer| answer.server_side_encryption_configuration)
@@ -104,13 +106,10 @@ impl At<'_> {
             policy: policy?.and_then(|answer| answer.policy).and_then(|policy| Policy::from_aws(&policy).ok()),
             lifecycle: lifecycle?.and_then(|answer| answer.rules).map(rules),
             cors: cors?.and_then(|answer| answer.cors_rules).map(|rules| rules.into_iter().map(cors_rule).collect()),
-            logging: logging?.and_then(|answer| answer.logging_enabled).map(|target| Logging {
-                bucket: target.target_bucket,
-                prefix: target.target_prefix,
-            }),
-            tags: tags?.map(|answer| {
-                collect(answer.tag_set().iter().map(|tag| (Some(tag.key()), Some(tag.value()))))
-            }),
+            logging: logging?
+                .and_then(|answer| answer.logging_enabled)
+                .map(|target| Logging { bucket: target.target_bucket, prefix: target.target_prefix }),
+            tags: tags?.map(|answer| collect(answer.tag_set().iter().map(|tag| (Some(tag.key()), Some(tag.value()))))),
         }))
     }
 
@@ -154,10 +153,7 @@ impl At<'_> {
             BucketOp::PutBucketOwnershipControls(ownership) => {
                 let rule = s3::OwnershipControlsRule::builder().object_ownership(ownership_to_sdk(ownership)).build();
                 let controls = s3::OwnershipControls::builder().rules(rule.map_err(unbuilt)?).build();
-                on!(self, put_bucket_ownership_controls)
-                    .ownership_controls(controls.map_err(unbuilt)?)
-                    .send()
-                    .await?;
+                on!(self, put_bucket_ownership_controls).ownership_controls(controls.map_err(unbuilt)?).send().await?;
             }
             BucketOp::PutBucketEncryption(encryption) => {
                 let configuration = encryption_to_sdk(encryption)?;
@@ -196,8 +192,7 @@ impl At<'_> {
             BucketOp::PutBucketTagging(tags) => self.tag(tags).await?,
             BucketOp::PutBucketLogging(Logging { bucket, prefix }) => {
                 let target = s3::LoggingEnabled::builder().target_bucket(bucket).target_prefix(prefix).build();
-                let status =
-                    s3::BucketLoggingStatus::builder().logging_enabled(target.map_err(unbuilt)?).build();
+                let status = s3::BucketLoggingStatus::builder().logging_enabled(target.map_err(unbuilt)?).build();
                 on!(self, put_bucket_logging).bucket_logging_status(status).send().await?;
             }
         }
@@ -211,7 +206,8 @@ impl At<'_> {
             s3::CreateBucketConfiguration::builder().location_constraint(location).build()
         };
         let configuration = (region != "us-east-1").then(constraint);
-        let made = self.api.create_bucket().bucket(self.name).set_create_bucket_configuration(configuration).send().await;
+        let made =
+            self.api.create_bucket().bucket(self.name).set_create_bucket_configuration(configuration).send().await;
         done_if(made.map(|_| ()).map_err(CallError::from), "BucketAlreadyOwnedByYou")
     }
 
@@ -219,11 +215,8 @@ impl At<'_> {
     /// as taking them away is refused.
     async fn tag(&self, tags: Tags) -> Result<(), CallError> {
         let there = if_found(on!(self, get_bucket_tagging).send().await.map_err(CallError::from))?;
-        let mut all: Tags = there
-            .into_iter()
-            .flat_map(|answer| answer.tag_set)
-            .map(|tag| (tag.key, tag.value))
-            .collect();
+        let mut all: Tags =
+            there.into_iter().flat_map(|answer| answer.tag_set).map(|tag| (tag.key, tag.value)).collect();
         all.extend(tags.into_iter().filter(|(key, _)| !is_aws(key)));
         let set = all
             .into_iter()

@@ -8,7 +8,7 @@ mod api;
 mod config;
 
 use regionctl_core::diff::{Covers, Diff, Phase};
-use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
@@ -16,7 +16,9 @@ use regionctl_core::world::Place;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use config::{CorsRule, Encryption, LifecycleRule, Logging, Ownership, PublicAccessBlock, PublicAccessBlockSpec, Versioning};
+use config::{
+    CorsRule, Encryption, LifecycleRule, Logging, Ownership, PublicAccessBlock, PublicAccessBlockSpec, Versioning,
+};
 
 /// The kind `s3.bucket`.
 pub struct Bucket;
@@ -140,6 +142,67 @@ s3.bucket:
     logging: {bucket: access-logs-${region}, prefix: uploads/}
     tags: {Team: sre}
 ",
+        cases: &[
+            Case {
+                name: "a bucket is made with all it has, after the one it logs into",
+                before: "",
+                after: "
+s3.bucket:
+  logs-bucket:
+  data-bucket:
+    public_access_block: all
+    ownership: BucketOwnerEnforced
+    encryption: {algorithm: AES256}
+    versioning: Enabled
+    policy:
+      Statement: {Sid: Vpc, Effect: Allow, Principal: \"*\", Action: \"s3:GetObject\", Resource: \"arn:aws:s3:::data-bucket/*\", Condition: {StringEquals: {\"aws:SourceVpc\": \"${vpc.id}\"}}}
+    lifecycle:
+      - {id: old, noncurrent_expire_days: 30, transitions: [{days: 60, storage_class: STANDARD_IA}]}
+    cors:
+      - {origins: [\"https://example.com\"], methods: [GET, PUT], max_age_seconds: 60}
+    logging: {bucket: logs-bucket, prefix: data/}
+    tags: {Team: sre}
+",
+                steps: &["CreateBucket", "CreateBucket", "PutPublicAccessBlock", "PutBucketOwnershipControls", "PutBucketEncryption", "PutBucketVersioning", "PutBucketLifecycleConfiguration", "PutBucketCors", "PutBucketLogging", "PutBucketPolicy", "PutBucketTagging"],
+            },
+            Case {
+                name: "every part changes in place, and empty lists take rules away",
+                before: "
+s3.bucket:
+  logs-bucket:
+  data-bucket:
+    public_access_block: all
+    ownership: BucketOwnerEnforced
+    encryption: {algorithm: AES256}
+    versioning: Enabled
+    policy:
+      Statement: {Sid: Vpc, Effect: Allow, Principal: \"*\", Action: \"s3:GetObject\", Resource: \"arn:aws:s3:::data-bucket/*\", Condition: {StringEquals: {\"aws:SourceVpc\": \"${vpc.id}\"}}}
+    lifecycle:
+      - {id: old, noncurrent_expire_days: 30, transitions: [{days: 60, storage_class: STANDARD_IA}]}
+    cors:
+      - {origins: [\"https://example.com\"], methods: [GET, PUT], max_age_seconds: 60}
+    logging: {bucket: logs-bucket, prefix: data/}
+    tags: {Team: sre}
+",
+                after: "
+s3.bucket:
+  logs-bucket:
+  data-bucket:
+    public_access_block: {block_public_acls: true, ignore_public_acls: true, block_public_policy: true, restrict_public_buckets: false}
+    ownership: BucketOwnerPreferred
+    encryption: {algorithm: \"aws:kms\", bucket_key: true}
+    versioning: Suspended
+    policy:
+      Statement: {Sid: Vpc, Effect: Allow, Principal: \"*\", Action: \"s3:GetObject*\", Resource: \"arn:aws:s3:::data-bucket/*\", Condition: {StringEquals: {\"aws:SourceVpc\": \"${vpc.id}\"}}}
+    lifecycle: []
+    cors: []
+    logging: {bucket: logs-bucket, prefix: other/}
+    tags: {Owner: me}
+    waiver: a test
+",
+                steps: &["PutPublicAccessBlock", "PutBucketOwnershipControls", "PutBucketEncryption", "PutBucketVersioning", "DeleteBucketLifecycle", "DeleteBucketCors", "PutBucketLogging", "PutBucketPolicy", "PutBucketTagging"],
+            },
+        ],
     };
 
     type Spec = BucketSpec;
@@ -168,7 +231,9 @@ s3.bucket:
         } else {
             return Ok(());
         };
-        Err(format!("S3 does not take '{name}' as a bucket's name: {why}\nchoose another; names are shared by all of AWS"))
+        Err(format!(
+            "S3 does not take '{name}' as a bucket's name: {why}\nchoose another; names are shared by all of AWS"
+        ))
     }
 
     fn desire(name: &str, spec: BucketSpec, notes: &mut Notes<'_>) -> BucketModel {
@@ -225,31 +290,57 @@ s3.bucket:
         let birth = out.birth();
         out.step(Phase::Create, birth, BucketOp::CreateBucket);
         let mut setting = Setting { live, out };
-        let blocks = setting.put("public_access_block", public_access_block.as_ref(), |live| live.public_access_block.as_ref(), |block| {
-            BucketOp::PutPublicAccessBlock(*block)
-        });
-        let _ = setting.put("ownership", ownership.as_ref(), |live| live.ownership.as_ref(), |rule| {
-            BucketOp::PutBucketOwnershipControls(*rule)
-        });
-        let _ = setting.put("encryption", encryption.as_ref(), |live| live.encryption.as_ref(), |rule| {
-            BucketOp::PutBucketEncryption(rule.clone())
-        });
-        let _ = setting.put("versioning", versioning.as_ref(), |live| live.versioning.as_ref(), |status| {
-            BucketOp::PutBucketVersioning(*status)
-        });
-        let _ = setting.put("lifecycle", lifecycle.as_ref(), |live| live.lifecycle.as_ref(), |rules| match rules.as_slice() {
-            [] => BucketOp::DeleteBucketLifecycle,
-            rules => BucketOp::PutBucketLifecycleConfiguration(rules.to_vec()),
-        });
-        let _ = setting.put("cors", cors.as_ref(), |live| live.cors.as_ref(), |rules| match rules.as_slice() {
-            [] => BucketOp::DeleteBucketCors,
-            rules => BucketOp::PutBucketCors(rules.to_vec()),
-        });
-        let _ = setting.put("logging", logging.as_ref(), |live| live.logging.as_ref(), |target| {
-            BucketOp::PutBucketLogging(target.clone())
-        });
+        let blocks = setting.put(
+            "public_access_block",
+            public_access_block.as_ref(),
+            |live| live.public_access_block.as_ref(),
+            |block| BucketOp::PutPublicAccessBlock(*block),
+        );
+        let _ = setting.put(
+            "ownership",
+            ownership.as_ref(),
+            |live| live.ownership.as_ref(),
+            |rule| BucketOp::PutBucketOwnershipControls(*rule),
+        );
+        let _ = setting.put(
+            "encryption",
+            encryption.as_ref(),
+            |live| live.encryption.as_ref(),
+            |rule| BucketOp::PutBucketEncryption(rule.clone()),
+        );
+        let _ = setting.put(
+            "versioning",
+            versioning.as_ref(),
+            |live| live.versioning.as_ref(),
+            |status| BucketOp::PutBucketVersioning(*status),
+        );
+        let _ = setting.put(
+            "lifecycle",
+            lifecycle.as_ref(),
+            |live| live.lifecycle.as_ref(),
+            |rules| match rules.as_slice() {
+                [] => BucketOp::DeleteBucketLifecycle,
+                rules => BucketOp::PutBucketLifecycleConfiguration(rules.to_vec()),
+            },
+        );
+        let _ = setting.put(
+            "cors",
+            cors.as_ref(),
+            |live| live.cors.as_ref(),
+            |rules| match rules.as_slice() {
+                [] => BucketOp::DeleteBucketCors,
+                rules => BucketOp::PutBucketCors(rules.to_vec()),
+            },
+        );
+        let _ = setting.put(
+            "logging",
+            logging.as_ref(),
+            |live| live.logging.as_ref(),
+            |target| BucketOp::PutBucketLogging(target.clone()),
+        );
         for lifted in public_access_block.iter().flat_map(PublicAccessBlock::off) {
-            let was_off = live.and_then(|live| live.public_access_block).is_some_and(|block| block.off().contains(&lifted));
+            let was_off =
+                live.and_then(|live| live.public_access_block).is_some_and(|block| block.off().contains(&lifted));
             if !was_off {
                 out.risk(&blocks, PUBLIC, format!("leaves {lifted} off, which AWS has on in every new bucket"));
             }

@@ -184,8 +184,7 @@ fn permissions(rules: &[Rule]) -> Vec<IpPermission> {
 
 fn permission(rule: &Rule) -> IpPermission {
     let Rule { direction: _, protocol, from_port, to_port, peer: Peer(peer), note } = rule;
-    let base =
-        IpPermission::builder().ip_protocol(protocol).set_from_port(*from_port).set_to_port(*to_port);
+    let base = IpPermission::builder().ip_protocol(protocol).set_from_port(*from_port).set_to_port(*to_port);
     let note = note.clone();
     if peer.starts_with("sg-") {
         base.user_id_group_pairs(UserIdGroupPair::builder().group_id(peer).set_description(note).build()).build()

@@ -8,7 +8,7 @@ mod api;
 mod rule;
 
 use regionctl_core::diff::{Diff, Keyed, KeyedDelta, Mode, Phase};
-use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -139,6 +139,96 @@ ec2.security_group:
     ingress:
       - {tcp: 5432, group: web}
 ",
+        cases: &[
+            Case {
+                name: "a group is made, and AWS's egress goes when the spec speaks of egress",
+                before: "",
+                after: "
+ec2.security_group:
+  web:
+    description: web
+    ingress:
+      - {tcp: 22, from: 198.51.100.0/24, note: office}
+      - {tcp: 443, from: [0.0.0.0/0, \"::/0\"], waiver: public site}
+      - {tcp: 80, from: 203.0.113.0/24}
+    egress:
+      - {tcp: 443, to: 0.0.0.0/0, note: updates}
+      - {udp: 53, to: 10.0.0.0/8}
+    tags: {Team: sre}
+",
+                steps: &[
+                    "CreateSecurityGroup",
+                    "AuthorizeSecurityGroupIngress",
+                    "AuthorizeSecurityGroupEgress",
+                    "RevokeSecurityGroupEgress",
+                ],
+            },
+            Case {
+                name: "what opens comes before what closes, and a note changes in place",
+                before: "
+ec2.security_group:
+  web:
+    description: web
+    ingress:
+      - {tcp: 22, from: 198.51.100.0/24, note: office}
+      - {tcp: 443, from: [0.0.0.0/0, \"::/0\"], waiver: public site}
+      - {tcp: 80, from: 203.0.113.0/24}
+    egress:
+      - {tcp: 443, to: 0.0.0.0/0, note: updates}
+      - {udp: 53, to: 10.0.0.0/8}
+    tags: {Team: sre}
+",
+                after: "
+ec2.security_group:
+  web:
+    description: web
+    ingress:
+      - {tcp: 22, from: 198.51.100.0/24, note: the office}
+      - {tcp: 443, from: [0.0.0.0/0, \"::/0\"], waiver: public site}
+      - {tcp: 80, from: 192.0.2.0/24}
+    egress:
+      - {tcp: 443, to: 0.0.0.0/0, note: package updates}
+      - {udp: 53, to: 172.31.0.0/16}
+    tags: {Team: core}
+",
+                steps: &[
+                    "AuthorizeSecurityGroupIngress",
+                    "AuthorizeSecurityGroupEgress",
+                    "CreateTags",
+                    "UpdateSecurityGroupRuleDescriptionsIngress",
+                    "UpdateSecurityGroupRuleDescriptionsEgress",
+                    "RevokeSecurityGroupIngress",
+                    "RevokeSecurityGroupEgress",
+                ],
+            },
+            Case {
+                name: "two groups that let each other in are both made first",
+                before: "",
+                after: "
+ec2.security_group:
+  a:
+    ingress: [{tcp: 1, group: b}, {icmp: ping, from: self}]
+  b:
+    ingress: [{tcp: 2, group: a}]
+",
+                steps: &[
+                    "CreateSecurityGroup",
+                    "CreateSecurityGroup",
+                    "AuthorizeSecurityGroupIngress",
+                    "AuthorizeSecurityGroupIngress",
+                ],
+            },
+            Case {
+                name: "the default group keeps what others put there",
+                before: "",
+                after: "
+ec2.security_group:
+  default:
+    ingress: [{tcp: 5432, from: \"${vpc.cidr}\"}]
+",
+                steps: &["AuthorizeSecurityGroupIngress"],
+            },
+        ],
     };
 
     type Spec = GroupSpec;
@@ -173,7 +263,8 @@ ec2.security_group:
 
     fn diff(want: &GroupModel, live: Option<&GroupModel>, out: &mut Diff<'_, GroupOp>) {
         let GroupModel { is_default, description, ingress, egress, rules, tags } = want;
-        let described = out.stated("description", description.as_ref(), live.and_then(|live| live.description.as_ref()));
+        let described =
+            out.stated("description", description.as_ref(), live.and_then(|live| live.description.as_ref()));
         let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
         if live.is_some() {
             out.blocked(&described, "AWS never changes a security group's description; make a group of another name");
@@ -184,7 +275,11 @@ ec2.security_group:
         } else {
             let covers = out.birth().and(described).and(tagged);
             let description = description.clone().unwrap_or_else(|| "managed by regionctl".to_owned());
-            out.step(Phase::Create, covers, GroupOp::CreateSecurityGroup { description, tags: tags.clone().unwrap_or_default() });
+            out.step(
+                Phase::Create,
+                covers,
+                GroupOp::CreateSecurityGroup { description, tags: tags.clone().unwrap_or_default() },
+            );
         }
         let mode = match rules {
             RuleMode::Exclusive => Mode::Exclusive,

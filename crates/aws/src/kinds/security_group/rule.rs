@@ -58,9 +58,9 @@ impl<'de> Deserialize<'de> for Ports {
         let port = |text: &str| text.trim().parse::<u16>().ok().map(i32::from);
         match (port(first), port(last)) {
             (Some(first), Some(last)) if first <= last => Ok(Self(first, last)),
-            (Some(first), Some(last)) => Err(serde::de::Error::custom(format!(
-                "the range {text} runs backwards\nwrite {last}-{first}"
-            ))),
+            (Some(first), Some(last)) => {
+                Err(serde::de::Error::custom(format!("the range {text} runs backwards\nwrite {last}-{first}")))
+            }
             _ => Err(serde::de::Error::custom(format!(
                 "'{text}' is neither a port nor a range of ports\nports are 0 to 65535: 5432, or 3567-3600"
             ))),
@@ -339,7 +339,8 @@ mod tests {
 
     fn rule(protocol: &str, from_port: Option<i32>, to_port: Option<i32>, peer: &str) -> Rule {
         let direction = Direction::Ingress;
-        Rule { direction, protocol: protocol.into(), from_port, to_port, peer: Peer(peer.into()), note: None }.normalised()
+        Rule { direction, protocol: protocol.into(), from_port, to_port, peer: Peer(peer.into()), note: None }
+            .normalised()
     }
 
     #[test]

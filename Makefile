@@ -1,0 +1,35 @@
+# The two that a newcomer needs: `make demo` and `make test`.
+# Everything is built with one profile in one target directory; `make bench` alone builds the release.
+
+CARGO ?= cargo
+PYTHON ?= python3
+MOTO := target/moto
+
+.PHONY: demo test lint bench bless schema release
+
+demo: ## The main job, on an AWS in the box
+	@$(CARGO) build --quiet --package regionctl
+	@docs/demo.sh target/debug/regionctl
+
+test: $(MOTO)/.installed ## All tests; installs what they need below target/
+	$(CARGO) test --workspace
+
+$(MOTO)/.installed: tests/requirements.txt
+	$(PYTHON) -m venv --clear $(MOTO)
+	$(MOTO)/bin/pip install --quiet --requirement tests/requirements.txt
+	@touch $@
+
+lint: ## Format, clippy, licences and advisories where cargo-deny is installed
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check bans licenses sources; \
+	else echo "cargo-deny is not installed: licences and sources are not checked"; fi
+
+schema bless: $(MOTO)/.installed ## Write schemas, reference, calls table and golden files anew; read the diff
+	BLESS=1 INSTA_UPDATE=always $(CARGO) test --package regionctl --test all
+
+release:
+	$(CARGO) build --release --package regionctl
+
+bench: release ## Calls, depth, memory and start-up
+	$(PYTHON) tests/bench.py target/release/regionctl

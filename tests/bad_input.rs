@@ -1,0 +1,200 @@
+//! Every wrong input has its golden message: where, what, and what to do. One file holds them all, so
+//! that they are read side by side.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
+
+use crate::harness::{Aws, Place};
+
+const HEAD: &str = "region: eu-central-1\naccount: \"123456789012\"\n";
+
+/// Name, and what follows the head of the spec.
+const SPECS: &[(&str, &str)] = &[
+    ("unknown field", "sns.topic:\n  alarms:\n    subscription: [email: a@example.com]\n"),
+    ("unknown section", "sns.topics:\n  alarms:\n"),
+    ("wrong type", "sns.topic:\n  alarms:\n    tags: [a, b]\n"),
+    ("missing field", "cloudwatch.alarm:\n  cpu:\n    namespace: AWS/RDS\n    metric: CPUUtilization\n"),
+    ("duplicate key", "sns.topic:\n  alarms: {}\n  alarms: {}\n"),
+    ("duplicate resource", "vars: {name: alarms}\nsns.topic:\n  alarms: {}\n  ${name}: {}\n"),
+    ("unknown variable", "sns.topic:\n  alarms-${regoin}:\n"),
+    (
+        "unknown reference",
+        "cloudwatch.alarm:\n  cpu: {namespace: AWS/RDS, metric: CPU, statistic: Sum, comparison: \">\", threshold: 1, period: 60, topic: alarm}\nsns.topic:\n  alarms:\n",
+    ),
+    ("missing include", "include: nowhere.yaml\n"),
+    (
+        "typographic quote in a policy",
+        "s3.bucket:\n  data-bucket:\n    policy: |\n      {\n        \"Version\": \"2012-10-17\",\n        “Statement”: []\n      }\n",
+    ),
+    (
+        "invalid JSON in a policy",
+        "s3.bucket:\n  data-bucket:\n    policy: |\n      {\n        \"Version\": \"2012-10-17\"\n        \"Statement\": []\n      }\n",
+    ),
+    (
+        "policy without an effect",
+        "s3.bucket:\n  data-bucket:\n    policy:\n      Statement:\n        - {Sid: A, Action: s3:GetObject, Resource: '*'}\n      Stament: []\n",
+    ),
+    ("invalid CIDR", "ec2.security_group:\n  web:\n    ingress:\n      - {tcp: 22, from: 198.51.100.7/24}\n"),
+    (
+        "invalid port range",
+        "ec2.security_group:\n  web:\n    ingress:\n      - {tcp: 3600-3567, from: 198.51.100.0/24}\n",
+    ),
+    ("invalid port", "ec2.security_group:\n  web:\n    ingress:\n      - {tcp: 70000, from: 198.51.100.0/24}\n"),
+    ("invalid protocol", "ec2.security_group:\n  web:\n    ingress:\n      - {tpc: 22, from: 198.51.100.0/24}\n"),
+    (
+        "rule without protocol or peer",
+        "ec2.security_group:\n  web:\n    ingress:\n      - {from: 198.51.100.0/24}\n      - {tcp: 22}\n",
+    ),
+    ("retention 364", "logs.log_group:\n  \"*\": {retention_days: 364}\n"),
+    (
+        "alarm period 100",
+        "cloudwatch.alarm:\n  cpu: {namespace: AWS/RDS, metric: CPU, statistic: Sum, comparison: \">\", threshold: 1, period: 100}\n",
+    ),
+    (
+        "alarm comparison",
+        "cloudwatch.alarm:\n  cpu: {namespace: AWS/RDS, metric: CPU, statistic: Sum, comparison: GreaterThenThreshold, threshold: 1, period: 60}\n",
+    ),
+    ("bucket name that S3 refuses", "s3.bucket:\n  My_Bucket:\n"),
+    ("bucket that logs into itself", "s3.bucket:\n  data-bucket:\n    logging: {bucket: data-bucket}\n"),
+    ("security-group description that EC2 refuses", "ec2.security_group:\n  web:\n    description: Büro\n"),
+    (
+        "password in an endpoint",
+        "sns.topic:\n  alarms:\n    subscriptions: [https: \"https://user:secret@example.com/\"]\n",
+    ),
+    ("VPC that is none", "vpc: main\n"),
+    ("tabs", "sns.topic:\n\talarms:\n"),
+    ("unclosed quote", "vars: {a: \"b}\n"),
+    ("two documents", "---\nregion: eu-west-1\n"),
+    (
+        "several at once",
+        "vars: {bad: ${none}}\nsns.topic:\n  ${bad}: {tag: {}}\ns3.bucket:\n  B: {versioning: on}\nlogs.log_group:\n  /a: {retention_days: forever}\n",
+    ),
+];
+
+/// Adds a case to the golden text and checks that nothing was sent: the sandbox was never touched.
+fn record(golden: &mut String, name: &str, place: &Place, args: &[&str], code: i32) {
+    let run = place.run(args).exits(code);
+    assert_eq!(run.stdout, "", "{name}: an error goes to standard error");
+    assert!(!place.folder.path().join("sandbox.json").exists(), "{name}: something was sent");
+    let _ = writeln!(golden, "===== {name}\n{}", run.stderr.trim_end());
+    golden.push('\n');
+}
+
+fn golden(name: &str, text: &str) {
+    insta::with_settings!({snapshot_path => "golden", prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+#[test]
+fn a_wrong_spec_says_where_what_and_what_to_do() {
+    let mut text = String::new();
+    for (name, sections) in SPECS {
+        let place = Place::with_spec(&format!("{HEAD}{sections}"));
+        record(&mut text, name, &place, &["plan", "spec.yaml"], 1);
+    }
+    golden("wrong_specs", &text);
+}
+
+#[test]
+fn a_wrong_file_says_what_it_is() {
+    let mut text = String::new();
+    let place = Place::with_spec("");
+    record(&mut text, "empty file", &place, &["plan", "spec.yaml"], 1);
+    place.write("spec.yaml", "- a\n- b\n");
+    record(&mut text, "a list", &place, &["plan", "spec.yaml"], 1);
+    place.write("spec.yaml", b"region: eu-central-1\naccount: \"\xff\"\n");
+    record(&mut text, "not UTF-8", &place, &["plan", "spec.yaml"], 1);
+    record(&mut text, "a directory", &place, &["plan", "regions"], 1);
+    record(&mut text, "no such file", &place, &["plan", "region/eu-central-1.yaml"], 1);
+    place.write("a.yaml", "include: b.yaml\nregion: eu-central-1\naccount: \"123456789012\"\n");
+    place.write("b.yaml", "include: a.yaml\n");
+    record(&mut text, "include cycle", &place, &["plan", "a.yaml"], 1);
+    place.write("spec.yaml", "region: frankfurt\naccount: 12\n");
+    record(&mut text, "wrong region and account", &place, &["plan", "spec.yaml"], 1);
+    place.write("spec.yaml", "vars: {}\n");
+    record(&mut text, "no region, no account", &place, &["plan", "spec.yaml"], 1);
+    place.write("spec.yaml", bomb());
+    record(&mut text, "a bomb of aliases", &place, &["plan", "spec.yaml"], 1);
+    golden("wrong_files", &text);
+}
+
+/// Ten levels of ten: ten thousand million texts, if it were believed.
+fn bomb() -> String {
+    let mut bomb = format!("{HEAD}vars:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..10 {
+        let inner = vec![format!("*a{}", level - 1); 10].join(", ");
+        let _ = writeln!(bomb, "  a{level}: &a{level} [{inner}]");
+    }
+    bomb
+}
+
+#[test]
+fn a_file_of_a_gigabyte_costs_no_memory() {
+    let place = Place::with_spec(HEAD);
+    File::create(place.folder.path().join("spec.yaml")).unwrap().set_len(1 << 30).unwrap();
+    let binary = env!("CARGO_BIN_EXE_regionctl");
+    let limited = format!("ulimit -v 700000; exec {binary} plan spec.yaml");
+    let output = Command::new("bash").args(["-c", &limited]).current_dir(place.folder.path()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("error[unreadable-spec]: spec.yaml is larger than 8 MiB, which no spec is"), "{stderr}");
+}
+
+#[test]
+fn a_wrong_account_no_credentials_and_no_endpoint_are_told_apart() {
+    let mut text = String::new();
+    let spec = format!("{HEAD}sns.topic:\n  alarms:\n");
+
+    let place = Place::with_spec(&spec.replace("123456789012", "210987654321"));
+    let run = place.run(&["apply", "--yes", "spec.yaml"]).exits(3);
+    let _ = writeln!(text, "===== wrong account\n{}", run.stderr);
+
+    let place = Place { aws: Aws::Endpoint("http://127.0.0.1:9".to_owned()), ..Place::with_spec(&spec) };
+    let mut command = place.command(&["plan", "spec.yaml"]);
+    let output = command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let _ = writeln!(text, "===== no credentials\n{}", String::from_utf8_lossy(&output.stderr));
+
+    let run = place.run(&["plan", "spec.yaml"]).exits(1);
+    let _ = writeln!(text, "===== unreachable endpoint\n{}", run.stderr);
+
+    let place = Place { aws: Aws::Endpoint(expired_credentials()), ..Place::with_spec(&spec) };
+    let run = place.run(&["plan", "spec.yaml"]).exits(1);
+    let _ = writeln!(text, "===== expired credentials\n{}", run.stderr);
+
+    let place = Place::with_spec(&format!("{HEAD}s3.bucket:\n  supertokens-someone-else:\n"));
+    let run = place.run(&["plan", "spec.yaml"]).exits(1);
+    let _ = writeln!(text, "===== a bucket's name that somebody else has\n{}", run.stdout);
+
+    let place = Place::with_spec(&format!("{HEAD}vpc: vpc-0123456789abcdef0\nroute53.private_zone:\n  a.dns:\n"));
+    let run = place.run(&["plan", "spec.yaml"]).exits(1);
+    let _ = writeln!(text, "===== a VPC that is not there\n{}", run.stderr);
+    golden("wrong_places", &text);
+}
+
+/// Answers every request as AWS does when a session has run out.
+fn expired_credentials() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let mut request = [0; 4096];
+            // What was asked does not matter, nor whether the client waits for the answer.
+            let _ = stream.read(&mut request);
+            let body = "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token \
+                        included in the request is expired</Message></Error><RequestId>11111111-2222-3333-4444-555555555555\
+                        </RequestId></ErrorResponse>";
+            let head = format!(
+                "HTTP/1.1 403 Forbidden\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(format!("{head}{body}").as_bytes());
+        }
+    });
+    url
+}

@@ -1,0 +1,67 @@
+//! What is generated is fresh, and what is written by hand agrees with it.
+
+use regionctl_aws::kinds::REGISTRY;
+use serde_json::Value;
+
+use crate::harness::{Place, assert_fresh, assert_valid, is_valid, root};
+
+fn printed(which: &str) -> String {
+    Place::seeded().run(&["schema", which]).exits(0).stdout
+}
+
+#[test]
+fn schemas_and_reference_are_fresh() {
+    assert_fresh("schema/region.schema.json", &printed("region"));
+    assert_fresh("schema/plan.schema.json", &printed("plan"));
+    assert_fresh("docs/kinds.md", &printed("reference"));
+}
+
+#[test]
+fn the_examples_and_the_companys_regions_fit_the_schema() {
+    let schema = printed("region");
+    let base = std::fs::read_to_string(root().join("regions/base.yaml")).unwrap();
+    let region = std::fs::read_to_string(root().join("regions/eu-central-1.yaml")).unwrap();
+    let examples = REGISTRY.0.iter().map(|kind| kind.facts().example.to_owned());
+    for text in examples.chain([base, region]) {
+        let value: Value = serde_saphyr::from_str(&text).unwrap();
+        assert_valid(&schema, &value.to_string());
+    }
+    assert!(!is_valid(&schema, r#"{"sns.topic": {"a": {"subscription": []}}}"#), "an unknown field does not fit");
+}
+
+/// The table of calls that a plan of the company's region costs, and that it does not grow by resources.
+#[test]
+fn the_calls_of_a_plan_are_those_of_the_table() {
+    let place = Place::seeded();
+    place.run(&["apply", "--yes", "regions/eu-central-1.yaml"]).exits(0);
+    let stats = place.run(&["plan", "regions/eu-central-1.yaml", "--stats"]).exits(0).stderr;
+    let mut table = String::from(
+        "# Calls of a plan\n\nWhat `regionctl plan regions/eu-central-1.yaml` asks AWS on the converged region; a test keeps this fresh.\n\n\
+         | service | operation | calls | grows with |\n| --- | --- | ---: | --- |\n",
+    );
+    let mut total = 0;
+    for row in stats.lines().filter(|row| row.ends_with(" 0 ")) {
+        let words: Vec<&str> = row.split_whitespace().collect();
+        let [service @ .., operation, calls, _, _] = words.as_slice() else { continue };
+        let service = service.join(" ");
+        total += calls.parse::<u32>().unwrap();
+        table.push_str(&format!("| {service} | {operation} | {calls} | {} |\n", growth(operation)));
+    }
+    table.push_str(&format!("\n{total} calls in all.\n"));
+    assert_fresh("docs/calls.md", &table);
+}
+
+fn growth(operation: &str) -> &'static str {
+    match operation {
+        "GetCallerIdentity" => "nothing",
+        "DescribeVpcs" => "nothing",
+        "DescribeAlarms" => "one for 100 alarms of the spec",
+        "DescribeLogGroups" => "one for 50 log groups of the region",
+        "DescribeSecurityGroups" => "one for 200 groups of the spec",
+        "ListHostedZonesByName" | "GetHostedZone" => "one a zone of the spec",
+        "GetTopicAttributes" => "one a topic of the spec",
+        "ListSubscriptionsByTopic" => "one a topic with subscriptions, and 100 of them",
+        "HeadBucket" => "one a bucket of the spec",
+        _ => "one a bucket whose spec states it",
+    }
+}

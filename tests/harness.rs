@@ -1,0 +1,194 @@
+//! Runs the binary as a user would, in a folder of its own and without the user's own AWS settings.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// The project's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the project is there")
+}
+
+/// A folder with the company's regions, and where its AWS is.
+pub struct Place {
+    pub folder: TempDir,
+    pub aws: Aws,
+}
+
+/// The AWS that a place talks to.
+pub enum Aws {
+    /// The sandbox, in the process that is run.
+    Sandbox,
+    /// A server on a loopback port.
+    Endpoint(String),
+}
+
+/// What a run printed and how it ended.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("output is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("output is UTF-8"),
+        }
+    }
+
+    /// Asserts how the run ended, showing all it printed if otherwise.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The last line of standard output.
+    pub fn verdict(&self) -> &str {
+        self.stdout.lines().last().unwrap_or_default()
+    }
+}
+
+impl Place {
+    /// A place with the company's regions and an empty account.
+    pub fn new(aws: Aws) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let regions = folder.path().join("regions");
+        fs::create_dir(&regions).unwrap();
+        for file in ["base.yaml", "eu-central-1.yaml"] {
+            fs::copy(root().join("regions").join(file), regions.join(file)).unwrap();
+        }
+        Self { folder, aws }
+    }
+
+    /// A place with the company's regions and its older regions in the sandbox.
+    pub fn seeded() -> Self {
+        let place = Self::new(Aws::Sandbox);
+        place.run(&["sandbox", "seed"]).exits(0);
+        place
+    }
+
+    /// A place with one spec, `spec.yaml`, and an empty sandbox.
+    pub fn with_spec(spec: &str) -> Self {
+        let place = Self::new(Aws::Sandbox);
+        place.write("spec.yaml", spec);
+        place
+    }
+
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+
+    /// The command, ready to run here.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_regionctl"));
+        command.args(args).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", self.folder.path()).env("AWS_EC2_METADATA_DISABLED", "true");
+        match &self.aws {
+            Aws::Sandbox => {
+                command.env("REGIONCTL_SANDBOX", "sandbox.json");
+            }
+            Aws::Endpoint(url) => {
+                command.args(["--endpoint-url", url]);
+                command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+            }
+        }
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.command(args).output().expect("the binary runs"))
+    }
+}
+
+/// Python with moto, from the virtual environment that `make test` makes.
+fn python() -> Command {
+    let python = root().join("target/moto/bin/python");
+    assert!(python.exists(), "the tests' Python is not installed: run them with `make test`");
+    Command::new(python)
+}
+
+/// Asserts that a JSON document has the form that a schema says.
+#[track_caller]
+pub fn assert_valid(schema: &str, document: &str) {
+    let output = validate(schema, document);
+    assert!(output.status.success(), "{document}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Says whether a JSON document has the form that a schema says.
+pub fn is_valid(schema: &str, document: &str) -> bool {
+    validate(schema, document).status.success()
+}
+
+fn validate(schema: &str, document: &str) -> Output {
+    let folder = TempDir::new().unwrap();
+    let [schema_file, document_file] = ["schema.json", "document.json"].map(|name| folder.path().join(name));
+    fs::write(&schema_file, schema).unwrap();
+    fs::write(&document_file, document).unwrap();
+    let program = "import json, jsonschema, sys; jsonschema.validate(*(json.load(open(f)) for f in (sys.argv[2], sys.argv[1])))";
+    python().args(["-c", program]).arg(schema_file).arg(document_file).output().unwrap()
+}
+
+/// A server that ends with the test.
+pub struct Server {
+    child: Child,
+    pub url: String,
+}
+
+impl Server {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
+        let stdout = child.stdout.take().expect("the output is piped");
+        let mut url = String::new();
+        BufReader::new(stdout).read_line(&mut url).expect("the server says where it listens");
+        assert!(url.starts_with("http://127.0.0.1:"), "the server did not start: {url}");
+        Self { child, url: url.trim().to_owned() }
+    }
+
+    /// moto, on a free port.
+    pub fn moto() -> Self {
+        let mut command = python();
+        command.arg(root().join("tests/moto/server.py"));
+        Self::start(command)
+    }
+
+    /// The sandbox of a place, served.
+    pub fn sandbox(place: &Place) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_regionctl"));
+        command.args(["--sandbox=sandbox.json", "sandbox", "serve", "--port", "0"]);
+        command.current_dir(place.folder.path()).stderr(Stdio::null());
+        Self::start(command)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Compares a text with a file of the project; `BLESS=1` writes the file instead.
+#[track_caller]
+pub fn assert_fresh(file: &str, text: &str) {
+    let path = root().join(file);
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == text, "{file} is not fresh: run `make bless` and look at what changed\n{text}");
+}

@@ -1,0 +1,207 @@
+//! The laws, once for all kinds: every kind's own cases are run through them on the embedded AWS.
+
+use std::collections::BTreeSet;
+
+use regionctl_aws::iam;
+use regionctl_aws::kinds::REGISTRY;
+use regionctl_aws::session::{Access, Session, Settings};
+use regionctl_aws::world::Aws;
+use regionctl_core::apply;
+use regionctl_core::diagnostic::Sources;
+use regionctl_core::kind::{Case, Facts};
+use regionctl_core::plan::Plan;
+use regionctl_core::plan::build::{operation, plan};
+use regionctl_core::plan::survey::{Inventory, survey};
+use regionctl_core::spec::load::Unreadable;
+use regionctl_core::spec::{self, Spec};
+use regionctl_sandbox::{Sandbox, seed};
+use tokio::sync::watch;
+
+const HEAD: &str = "region: eu-central-1\naccount: \"123456789012\"\n";
+
+fn facts() -> impl Iterator<Item = &'static Facts> {
+    REGISTRY.0.iter().map(|kind| kind.facts())
+}
+
+fn cases() -> Vec<(&'static Facts, &'static Case)> {
+    facts().flat_map(|facts| facts.cases.iter().map(move |case| (facts, case))).collect()
+}
+
+fn spec(sections: &str) -> Spec {
+    let text = format!("{HEAD}{sections}");
+    let read = |_: &str| Ok::<_, Unreadable>(text.clone());
+    spec::read("spec.yaml", &read, REGISTRY, &mut Sources::default())
+        .unwrap_or_else(|faults| panic!("{sections}: {:?}", faults.0))
+}
+
+/// A region with a second VPC, as cases may select one.
+async fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::in_memory();
+    let ec2 = aws_sdk_ec2::Client::new(&seed::config(&sandbox, "eu-central-1"));
+    let vpc = ec2.create_vpc().cidr_block("10.1.0.0/16").send().await.unwrap();
+    let id = vpc.vpc().unwrap().vpc_id().unwrap();
+    let tag = aws_sdk_ec2::types::Tag::builder().key("Name").value("second").build();
+    ec2.create_tags().resources(id).tags(tag).send().await.unwrap();
+    sandbox
+}
+
+async fn open(sandbox: &Sandbox, access: Access) -> Aws {
+    let settings = Settings {
+        region: "eu-central-1".to_owned(),
+        profile: None,
+        endpoint_url: None,
+        access,
+        http: Some((sandbox.http_client(), sandbox.credentials())),
+        on_pause: None,
+    };
+    Aws::new(Session::open(settings).await)
+}
+
+async fn look(aws: &Aws, spec: &Spec) -> (Inventory, Plan) {
+    let inventory = survey(aws, REGISTRY, spec).await.unwrap_or_else(|error| panic!("{:?}", error.diagnostic()));
+    let plan = plan(REGISTRY, spec, &inventory).unwrap();
+    assert!(plan.is_complete(), "{:?}", plan.unread);
+    (inventory, plan)
+}
+
+/// Runs the first steps of a plan, all of them with `None`, and returns how many are done.
+async fn run(aws: &Aws, inventory: &Inventory, plan: &Plan, steps: Option<usize>) -> usize {
+    let (stop, stopped) = watch::channel(steps == Some(0));
+    let mut done = 0;
+    let outcome = apply::run(aws, plan, &inventory.place, inventory.known.clone(), 1, stopped, &mut |event| {
+        if let apply::Event::Done { .. } = event {
+            done += 1;
+            stop.send_replace(Some(done) == steps);
+        }
+    })
+    .await;
+    assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
+    outcome.done.len()
+}
+
+async fn converge(sandbox: &Sandbox, spec: &Spec) {
+    let aws = open(sandbox, Access::Write).await;
+    let (inventory, plan) = look(&aws, spec).await;
+    run(&aws, &inventory, &plan, None).await;
+    let (_, after) = look(&aws, spec).await;
+    assert!(after.is_empty(), "not converged: {:#?}", after.changes);
+}
+
+fn operations(plan: &Plan) -> Vec<String> {
+    plan.steps().into_iter().map(|(_, step)| operation(&step.op).to_owned()).collect()
+}
+
+#[test]
+fn every_kind_has_its_facts_and_cases() {
+    for facts in facts() {
+        assert!(!facts.summary.is_empty() && !facts.reads.is_empty() && !facts.writes.is_empty(), "{}", facts.name);
+        assert!(facts.cases.iter().any(|case| case.before.is_empty()), "{}: no case makes one", facts.name);
+        assert!(facts.cases.iter().any(|case| !case.before.is_empty()), "{}: no case changes one", facts.name);
+        spec(facts.example);
+    }
+}
+
+#[tokio::test]
+async fn a_case_plans_its_steps_applies_and_is_quiet() {
+    for (facts, case) in cases() {
+        let name = format!("{}: {}", facts.name, case.name);
+        let sandbox = sandbox().await;
+        converge(&sandbox, &spec(case.before)).await;
+        let wanted = spec(case.after);
+        let aws = open(&sandbox, Access::Write).await;
+        let (inventory, plan) = look(&aws, &wanted).await;
+        assert_eq!(operations(&plan), case.steps, "{name}");
+
+        let json = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan, "{name}: a plan survives its JSON");
+        assert_eq!(look(&aws, &wanted).await.1, plan, "{name}: same input, same plan");
+
+        run(&aws, &inventory, &plan, None).await;
+        let before = writes(&aws);
+        let (inventory, after) = look(&aws, &wanted).await;
+        assert!(after.is_empty(), "{name}: {:#?}", after.changes);
+        run(&aws, &inventory, &after, None).await;
+        assert_eq!(writes(&aws), before, "{name}: twice is once");
+    }
+}
+
+#[tokio::test]
+async fn stopped_after_any_step_the_next_apply_converges() {
+    for (facts, case) in cases() {
+        for steps in 0..case.steps.len() {
+            let sandbox = sandbox().await;
+            converge(&sandbox, &spec(case.before)).await;
+            let wanted = spec(case.after);
+            let aws = open(&sandbox, Access::Write).await;
+            let (inventory, plan) = look(&aws, &wanted).await;
+            let done = run(&aws, &inventory, &plan, Some(steps)).await;
+            assert_eq!(done, steps, "{}: {}", facts.name, case.name);
+            let (_, rest) = look(&aws, &wanted).await;
+            assert_eq!(operations(&rest).len(), case.steps.len() - steps, "{}: {}", facts.name, case.name);
+            converge(&sandbox, &wanted).await;
+        }
+    }
+}
+
+fn writes(aws: &Aws) -> Vec<(String, u64)> {
+    let reads = ["Get", "List", "Describe", "Head"];
+    let calls = aws.session().calls();
+    calls
+        .into_iter()
+        .filter(|(call, _)| !reads.iter().any(|verb| call.operation.starts_with(verb)))
+        .map(|(call, count)| (format!("{} {}", call.service, call.operation), count.calls))
+        .collect()
+}
+
+#[tokio::test]
+async fn reading_sends_no_write_even_where_there_is_much_to_do() {
+    for (_, case) in cases() {
+        let sandbox = sandbox().await;
+        let aws = open(&sandbox, Access::ReadOnly).await;
+        look(&aws, &spec(case.after)).await;
+        assert_eq!(writes(&aws), []);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_only_reads_refuses_a_write_before_it_is_sent() {
+    for (_, case) in cases().into_iter().filter(|(_, case)| case.before.is_empty()) {
+        let sandbox = sandbox().await;
+        let aws = open(&sandbox, Access::ReadOnly).await;
+        let (inventory, plan) = look(&aws, &spec(case.after)).await;
+        let (_stop, stopped) = watch::channel(false);
+        let outcome = apply::run(&aws, &plan, &inventory.place, inventory.known.clone(), 1, stopped, &mut |_| {}).await;
+        assert!(outcome.done.is_empty());
+        for (_, failure) in outcome.failed {
+            assert_eq!(failure.class, regionctl_core::world::FailureClass::Refused, "{failure}");
+        }
+        assert_eq!(writes(&aws), []);
+    }
+}
+
+/// What a kind declares is what it calls: no more, so that permissions are least, and no less.
+#[tokio::test]
+async fn the_calls_recorded_are_the_calls_declared() {
+    for facts in facts() {
+        let mut called = BTreeSet::new();
+        for case in facts.cases {
+            let sandbox = sandbox().await;
+            for sections in [case.before, case.after] {
+                let aws = open(&sandbox, Access::Write).await;
+                let wanted = spec(sections);
+                let (inventory, plan) = look(&aws, &wanted).await;
+                run(&aws, &inventory, &plan, None).await;
+                look(&aws, &wanted).await;
+                let own = aws.session().calls().into_keys().filter(|call| call.service == facts.service);
+                called.extend(own.map(|call| call.operation));
+            }
+        }
+        called.remove("DescribeVpcs"); // the survey's own, for every spec that needs the VPC
+        let declared: BTreeSet<String> =
+            facts.reads.iter().chain(facts.writes).map(|operation| (*operation).to_owned()).collect();
+        assert_eq!(called, declared, "{}", facts.name);
+        for operation in called {
+            assert!(iam::action(facts.service, &operation).contains(':'));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! All tests that link the SDK, in one binary: the laws over the registry of kinds, the scenario on
+//! both emulators, wrong input, saved plans, interruptions, and what is generated.
+
+mod bad_input;
+mod generated;
+mod harness;
+mod interrupted;
+mod laws;
+mod saved_plan;
+mod scenario;
+mod terminal;

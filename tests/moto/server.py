@@ -1,0 +1,94 @@
+"""moto's server with what regionctl's tests need around it.
+
+Prints its URL as the first line, and ends when its standard input is closed, so that no server outlives the
+tests that started it.
+
+Where moto is wrong, it is mended here and never in the product:
+- CloudWatch's current clients speak rpc-v2-cbor and moto 5.2.5 answers 404. The same operation is translated to
+  the JSON protocol that moto does speak.
+"""
+
+import datetime
+import io
+import json
+import logging
+import os
+import re
+import sys
+import threading
+
+import cbor2
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+CBOR_PATH = re.compile(r"^/service/(?P<service>[^/]+)/operation/(?P<operation>[^/]+)$")
+TIMESTAMP = re.compile(r"(Timestamp|Time)$")
+
+
+class CborToJson:
+    """WSGI middleware: an rpc-v2-cbor request becomes the JSON request of the same operation."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        match = CBOR_PATH.match(environ.get("PATH_INFO", ""))
+        if not match:
+            return self.app(environ, start_response)
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = cbor2.loads(environ["wsgi.input"].read(length)) if length else {}
+        payload = json.dumps(body, default=str).encode()
+        environ.update(
+            {
+                "PATH_INFO": "/",
+                "CONTENT_TYPE": "application/x-amz-json-1.0",
+                "CONTENT_LENGTH": str(len(payload)),
+                "HTTP_X_AMZ_TARGET": f"{match['service']}.{match['operation']}",
+                "wsgi.input": io.BytesIO(payload),
+            }
+        )
+        answered = {}
+
+        def remember(status, headers, exc_info=None):
+            answered.update(status=status, headers=headers)
+            return lambda data: None
+
+        text = b"".join(self.app(environ, remember)) or b"{}"
+        answer = timestamps(json.loads(text))
+        if not answered["status"].startswith("2"):
+            answer.setdefault("__type", "InternalFailure")
+        encoded = cbor2.dumps(answer)
+        headers = [
+            ("Content-Type", "application/cbor"),
+            ("smithy-protocol", "rpc-v2-cbor"),
+            ("Content-Length", str(len(encoded))),
+        ]
+        start_response(answered["status"], headers)
+        return [encoded]
+
+
+def timestamps(value, name=""):
+    """Turns what the JSON protocol writes as times into CBOR's tag 1."""
+    if isinstance(value, dict):
+        return {key: timestamps(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [timestamps(item, name) for item in value]
+    if TIMESTAMP.search(name):
+        if isinstance(value, (int, float)):
+            return cbor2.CBORTag(1, value)
+        if isinstance(value, str):
+            return cbor2.CBORTag(1, datetime.datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp())
+    return value
+
+
+def main():
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", 0, CborToJson(DomainDispatcherApplication(create_backend_app)), threaded=True)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+//! The main job, as the demo shows it, on both emulators: plan, apply, plan again, a change behind
+//! regionctl's back, drift, heal.
+
+use serde_json::Value;
+
+use crate::harness::{Aws, Place, Run, Server};
+
+const SPEC: &str = "regions/eu-central-1.yaml";
+
+/// The mutating calls of a run, from its `--stats`.
+fn writes(run: &Run) -> Vec<String> {
+    let reads = ["Get", "List", "Describe", "Head"];
+    let rows = run.stderr.lines().skip_while(|line| !line.trim_start().starts_with("service")).skip(1);
+    let calls = rows.filter_map(|row| {
+        let words: Vec<&str> = row.split_whitespace().collect();
+        let operation = words.iter().rev().nth(3)?;
+        (words.len() >= 5 && !reads.iter().any(|verb| operation.starts_with(verb))).then(|| (*operation).to_owned())
+    });
+    calls.collect()
+}
+
+fn addresses(plan: &Value) -> Vec<String> {
+    let changes = plan["changes"].as_array().expect("a plan has changes");
+    changes.iter().map(|change| change["address"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// From empty to converged, and quiet after it.
+fn converges(place: &Place) {
+    let plan = place.run(&["plan", SPEC, "--stats"]).exits(0);
+    assert!(plan.verdict().starts_with("Plan: 15 to create"), "{}", plan.stdout);
+    assert_eq!(writes(&plan), Vec::<String>::new(), "plan writes nothing");
+
+    let apply = place.run(&["apply", "--yes", SPEC]).exits(0);
+    assert!(
+        apply.verdict().ends_with("eu-central-1 is what regions/eu-central-1.yaml says. 4 things wait for a person.")
+    );
+
+    let again = place.run(&["plan", SPEC, "--detailed-exitcode"]).exits(0);
+    assert!(again.verdict().starts_with("No changes. eu-central-1 is what regions/eu-central-1.yaml says."));
+
+    let twice = place.run(&["apply", "--yes", SPEC, "--stats"]).exits(0);
+    assert_eq!(writes(&twice), Vec::<String>::new(), "a second apply writes nothing");
+}
+
+#[test]
+fn the_sandbox_converges_drifts_and_heals_touching_only_what_drifted() {
+    let place = Place::seeded();
+    converges(&place);
+    place.run(&["sandbox", "tamper"]).exits(0);
+
+    let drift = place.run(&["drift", SPEC, "--format", "json", "--stats"]).exits(2);
+    assert_eq!(writes(&drift), Vec::<String>::new(), "drift writes nothing");
+    let found: Value = serde_json::from_str(&drift.stdout).unwrap();
+    assert_eq!(
+        addresses(&found),
+        [
+            "cloudwatch.alarm/db-supertokens-eu-central-1 CPUUtilization",
+            "ec2.security_group/ec2-internal-team-access",
+            "s3.bucket/supertokens-saas-eu-central-1",
+        ]
+    );
+
+    let heal = place.run(&["apply", "--yes", SPEC, "--stats"]).exits(0);
+    assert_eq!(writes(&heal), ["PutMetricAlarm", "RevokeSecurityGroupIngress", "PutPublicAccessBlock"]);
+    place.run(&["drift", SPEC]).exits(0);
+}
+
+#[test]
+fn moto_converges_and_stays_quiet() {
+    let moto = Server::moto();
+    converges(&Place::new(Aws::Endpoint(moto.url.clone())));
+}
+
+#[test]
+fn what_belongs_to_others_is_unchanged_to_the_byte() {
+    let place = Place::seeded();
+    let before: Value = serde_json::from_str(&place.read("sandbox.json")).unwrap();
+    place.run(&["apply", "--yes", SPEC]).exits(0);
+    let after: Value = serde_json::from_str(&place.read("sandbox.json")).unwrap();
+
+    for (service, regions) in before["services"].as_object().unwrap() {
+        for (region, state) in regions.as_object().unwrap() {
+            // Route 53 keeps its zones in one region; everything else of the other regions is others'.
+            if region != "eu-central-1" && service != "route53" {
+                assert_eq!(&after["services"][service][region], state, "{service} in {region}");
+            }
+        }
+    }
+    let topic = "/services/sns/eu-central-1/topics/arn:aws:sns:eu-central-1:123456789012:billing-team";
+    assert_eq!(before.pointer(topic), after.pointer(topic));
+    let bucket = "/services/s3/eu-central-1/buckets/billing-exports-eu-central-1";
+    assert!(before.pointer(bucket).is_some());
+    assert_eq!(before.pointer(bucket), after.pointer(bucket));
+
+    let default_group = |state: &Value| -> Vec<Value> {
+        let groups = state["services"]["ec2"]["eu-central-1"]["security_groups"].as_object().unwrap().clone();
+        let group = groups.values().find(|group| group["group_name"] == "default").unwrap().clone();
+        group["ingress_rules"].as_array().unwrap().clone()
+    };
+    let kept = default_group(&after);
+    for rule in default_group(&before) {
+        assert!(kept.contains(&rule), "the default group lost {rule}");
+    }
+}
+
+#[test]
+fn targets_take_along_what_they_need_and_nothing_else() {
+    let place = Place::seeded();
+    let alarm = "cloudwatch.alarm/db-supertokens-eu-central-1 CPUUtilization";
+    let run = place.run(&["apply", "--yes", SPEC, "--target", alarm, "--stats"]).exits(0);
+    assert_eq!(writes(&run), ["PutMetricAlarm", "CreateTopic", "Subscribe"]);
+    place.run(&["apply", "--yes", SPEC, "--target", "sns.topic/none"]).exits(3);
+}
+
+#[test]
+fn without_a_spec_every_region_is_looked_at_and_the_base_is_not() {
+    let place = Place::seeded();
+    let plan = place.run(&["plan"]).exits(0);
+    assert_eq!(plan.stdout.matches("Plan: ").count(), 1, "{}", plan.stdout);
+}
+
+#[test]
+fn a_bucket_that_cannot_be_read_is_named_and_never_taken_for_no_change() {
+    let place = Place::with_spec(
+        "region: eu-central-1\naccount: '123456789012'\nsns.topic:\n  a:\ns3.bucket:\n  supertokens-someone-else:\n",
+    );
+    let plan = place.run(&["plan", "spec.yaml"]).exits(1);
+    assert!(plan.stdout.contains("s3.bucket/supertokens-someone-else  S3 HeadBucket failed"), "{}", plan.stdout);
+    assert!(plan.verdict().contains("1 to create") && plan.verdict().contains("1 not read"), "{}", plan.stdout);
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(1);
+    assert!(place.run(&["plan", "spec.yaml"]).stdout.contains("+ sns.topic/a"), "nothing was applied");
+}
