@@ -65,12 +65,13 @@ const SPECS: &[(&str, &str)] = &[
         "sns.topic:\n  alarms:\n    subscriptions: [https: \"https://user:secret@example.com/\"]\n",
     ),
     ("VPC that is none", "vpc: main\n"),
+    ("variable without quotes in a flow mapping", "s3.bucket:\n  data-bucket: {logging: {bucket: logs-${region}}}\n"),
     ("tabs", "sns.topic:\n\talarms:\n"),
     ("unclosed quote", "vars: {a: \"b}\n"),
     ("two documents", "---\nregion: eu-west-1\n"),
     (
         "several at once",
-        "vars: {bad: ${none}}\nsns.topic:\n  ${bad}: {tag: {}}\ns3.bucket:\n  B: {versioning: on}\nlogs.log_group:\n  /a: {retention_days: forever}\n",
+        "vars: {bad: \"${none}\"}\nsns.topic:\n  ${bad}: {tag: {}}\ns3.bucket:\n  B: {versioning: Off}\nlogs.log_group:\n  /a: {retention_days: forever}\n",
     ),
 ];
 

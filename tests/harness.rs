@@ -138,7 +138,8 @@ fn validate(schema: &str, document: &str) -> Output {
     let [schema_file, document_file] = ["schema.json", "document.json"].map(|name| folder.path().join(name));
     fs::write(&schema_file, schema).unwrap();
     fs::write(&document_file, document).unwrap();
-    let program = "import json, jsonschema, sys; jsonschema.validate(*(json.load(open(f)) for f in (sys.argv[2], sys.argv[1])))";
+    let program =
+        "import json, jsonschema, sys; jsonschema.validate(*(json.load(open(f)) for f in (sys.argv[2], sys.argv[1])))";
     python().args(["-c", program]).arg(schema_file).arg(document_file).output().unwrap()
 }
 

@@ -137,7 +137,8 @@ async fn stopped_after_any_step_the_next_apply_converges() {
             let done = run(&aws, &inventory, &plan, Some(steps)).await;
             assert_eq!(done, steps, "{}: {}", facts.name, case.name);
             let (_, rest) = look(&aws, &wanted).await;
-            assert_eq!(operations(&rest).len(), case.steps.len() - steps, "{}: {}", facts.name, case.name);
+            // Fewer where AWS makes a new resource with what a later step would have set.
+            assert!(operations(&rest).len() <= case.steps.len() - steps, "{}: {}", facts.name, case.name);
             converge(&sandbox, &wanted).await;
         }
     }

@@ -6,6 +6,7 @@ tests that started it.
 Where moto is wrong, it is mended here and never in the product:
 - CloudWatch's current clients speak rpc-v2-cbor and moto 5.2.5 answers 404. The same operation is translated to
   the JSON protocol that moto does speak.
+- GetBucketVersioning answers with a root element named after the operation; S3's is VersioningConfiguration.
 """
 
 import datetime
@@ -67,6 +68,26 @@ class CborToJson:
         return [encoded]
 
 
+class S3Roots:
+    """WSGI middleware: gives an answer of S3 the root element that S3 gives it."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        if environ["REQUEST_METHOD"] != "GET" or "versioning" not in environ.get("QUERY_STRING", ""):
+            return self.app(environ, start_response)
+        answered = {}
+
+        def remember(status, headers, exc_info=None):
+            answered.update(status=status, headers=[header for header in headers if header[0] != "Content-Length"])
+            return lambda data: None
+
+        body = b"".join(self.app(environ, remember)).replace(b"GetBucketVersioningResponse", b"VersioningConfiguration")
+        start_response(answered["status"], [*answered["headers"], ("Content-Length", str(len(body)))])
+        return [body]
+
+
 def timestamps(value, name=""):
     """Turns what the JSON protocol writes as times into CBOR's tag 1."""
     if isinstance(value, dict):
@@ -83,7 +104,8 @@ def timestamps(value, name=""):
 
 def main():
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", 0, CborToJson(DomainDispatcherApplication(create_backend_app)), threaded=True)
+    app = CborToJson(S3Roots(DomainDispatcherApplication(create_backend_app)))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.read()

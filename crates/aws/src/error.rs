@@ -64,12 +64,12 @@ where
             other => classify_unsent(other),
         };
         let message = own_message.unwrap_or_else(|| match status {
-            Some(status) if error.as_service_error().is_some() => {
-                format!("HTTP status {status}, without an explanation")
-            }
+            Some(status @ 300..) if code.is_none() => format!("HTTP status {status}, without an explanation"),
             _ => innermost(&error),
         });
-        let request_id = error.request_id().map(ToOwned::to_owned);
+        // The query protocol has it in the body, the others in a header.
+        let in_body = error.as_service_error().and_then(|service| service.meta().request_id());
+        let request_id = error.request_id().or(in_body).map(ToOwned::to_owned);
         Self(Failure { class, call: call_of::<E>(), code, message, request_id })
     }
 }

@@ -116,6 +116,13 @@ impl<'a> Notes<'a> {
         self.faults.push(Diagnostic::at("invalid-value", span, message).help(help));
     }
 
+    /// Records that the value at `path` holds a secret. Its line is named and not shown.
+    pub fn fault_of_a_secret(&mut self, path: &str, message: &str, help: &str) {
+        let at = self.sources.position(self.node.locate(path));
+        let fault = Diagnostic::new("secret-in-spec", message);
+        self.faults.push(fault.note(format!("it stands at {at}")).help(help));
+    }
+
     /// Records a fault inside the text at `path`, at the first place where `needle` stands.
     pub fn fault_within(
         &mut self,

@@ -23,6 +23,9 @@ pub fn region(registry: Registry) -> Value {
             }),
         );
     }
+    let mut definitions = generator.take_definitions(true);
+    definitions.values_mut().for_each(allow_variables);
+    definitions.insert("Variable".to_owned(), json!({ "type": "string", "pattern": r"^\$\{[^}]+\}$" }));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "regionctl region spec",
@@ -30,8 +33,36 @@ pub fn region(registry: Registry) -> Value {
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
-        "$defs": generator.take_definitions(true),
+        "$defs": definitions,
     })
+}
+
+/// A value of any type may be written as one variable, `${name}`, which has that type.
+fn allow_variables(schema: &mut Value) {
+    let Value::Object(fields) = schema else { return };
+    for (name, value) in fields.iter_mut() {
+        match (name.as_str(), value) {
+            ("properties", Value::Object(properties)) => properties.values_mut().for_each(or_variable),
+            ("items" | "additionalProperties", value) => or_variable(value),
+            ("anyOf" | "oneOf", Value::Array(choices)) => choices.iter_mut().for_each(allow_variables),
+            _ => {}
+        }
+    }
+}
+
+fn or_variable(schema: &mut Value) {
+    allow_variables(schema);
+    let is_text =
+        schema.get("type").is_some_and(|it| it.to_string().contains("\"string\"")) && schema.get("enum").is_none();
+    if is_text || !schema.is_object() {
+        return;
+    }
+    let description = schema.get("description").cloned();
+    let mut either = json!({ "anyOf": [schema.take(), { "$ref": "#/$defs/Variable" }] });
+    if let Some(description) = description {
+        either["description"] = description;
+    }
+    *schema = either;
 }
 
 fn root_properties() -> Map<String, Value> {

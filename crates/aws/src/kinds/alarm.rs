@@ -84,6 +84,10 @@ enum Statistic {
 
 /// AWS's comparisons; the signs mean the same.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
+#[schemars(extend("enum" = [
+    ">", ">=", "<", "<=",
+    "GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold",
+]))]
 enum Comparison {
     #[serde(alias = ">")]
     GreaterThanThreshold,
@@ -200,6 +204,8 @@ impl Kind for Alarm {
         needs_vpc: false,
         patterns: false,
         example: "
+sns.topic:
+  CloudWatch_Alarms_${Region}_RDS:
 cloudwatch.alarm:
   db-prod CPUUtilization:
     namespace: AWS/RDS
@@ -354,12 +360,12 @@ cloudwatch.alarm:
             ))
             .and(out.value("actions_enabled", actions_enabled, live.map(|live| &live.actions_enabled)));
         let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
-        let put = AlarmOp::PutMetricAlarm(Box::new(want.clone()));
+        let put = |tags| AlarmOp::PutMetricAlarm(Box::new(AlarmModel { tags, ..want.clone() }));
         if live.is_some() {
-            out.step(Phase::Change, covers, put);
+            out.step(Phase::Change, covers, put(None));
             out.step(Phase::Change, tagged, AlarmOp::TagResource { tags: tags.clone().unwrap_or_default() });
         } else {
-            out.step(Phase::Create, covers.and(tagged), put);
+            out.step(Phase::Create, covers.and(tagged), put(tags.clone()));
         }
     }
 }

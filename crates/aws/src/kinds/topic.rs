@@ -208,8 +208,12 @@ sns.topic:
         let subscriptions: Vec<Subscription> =
             spec.subscriptions.into_iter().map(SubscriptionSpec::subscription).collect();
         for (index, subscription) in subscriptions.iter().enumerate() {
-            if let Some((message, help)) = endpoint_fault(subscription) {
-                notes.fault(&format!("subscriptions[{index}]"), message, help);
+            let path = format!("subscriptions[{index}]");
+            if has_password(&subscription.endpoint) {
+                let help = "a secret does not belong in a spec; use a URL that needs none";
+                notes.fault_of_a_secret(&path, "an endpoint with a password in it", help);
+            } else if let Some((message, help)) = endpoint_fault(subscription) {
+                notes.fault(&path, message, help);
             }
         }
         if let Some(fault) = spec.tags.as_ref().and_then(tags::fault) {
@@ -289,6 +293,12 @@ fn confirmed_by_a_person(protocol: &str) -> bool {
     protocol.starts_with("email")
 }
 
+/// `https://user:password@host/…`
+fn has_password(endpoint: &str) -> bool {
+    let authority = endpoint.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+    authority.is_some_and(|authority| authority.contains('@'))
+}
+
 fn endpoint_fault(subscription: &Subscription) -> Option<(String, &'static str)> {
     let Subscription { protocol, endpoint, .. } = subscription;
     let references = endpoint.contains("${");
@@ -300,10 +310,6 @@ fn endpoint_fault(subscription: &Subscription) -> Option<(String, &'static str)>
         "https" if !endpoint.starts_with("https://") => {
             Some((format!("'{endpoint}' is not an https URL"), "it starts with https://"))
         }
-        "https" if endpoint["https://".len()..].split('/').next().is_some_and(|host| host.contains('@')) => Some((
-            "an endpoint with a password in it".to_owned(),
-            "a secret does not belong in a spec; use a token-free URL",
-        )),
         "sqs" | "lambda" if !endpoint.starts_with("arn:") => {
             Some((format!("'{endpoint}' is not an ARN"), "one looks like arn:aws:sqs:eu-central-1:123456789012:queue"))
         }

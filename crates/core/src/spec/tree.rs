@@ -146,7 +146,12 @@ fn syntax_error(error: &serde_saphyr::Error, text: &str, file: usize) -> Diagnos
     }
     let location = error.location().filter(|location| location.line() > 0);
     let span = location.map_or(start(file), |location| span(location, text, file));
-    Diagnostic::at("invalid-yaml", span, format!("not valid YAML: {message}"))
+    let fault = Diagnostic::at("invalid-yaml", span, format!("not valid YAML: {message}"));
+    let line = text.lines().nth(span.line.saturating_sub(1) as usize).unwrap_or_default();
+    if full.contains("flow") && line.contains("${") {
+        return fault.help("inside {…} and […] a text with ${…} needs quotes: \"…-${region}\"");
+    }
+    fault
 }
 
 /// The first character of a file.

@@ -1,5 +1,6 @@
 //! Subscriptions by mail stay pending until somebody clicks (SNS Developer Guide, "Confirm the
-//! subscription"), and asking for a pair again gives the one that is there.
+//! subscription"), asking for a pair again gives the one that is there, and topics keep the attributes
+//! that they are made with.
 
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};
 
@@ -29,6 +30,7 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
 pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut answer: MockResponse) -> MockResponse {
     match parameter(&asked.body, "Action").as_deref() {
         Some("Subscribe") if answer.status == 200 => leave_pending(services, region, asked).await,
+        Some("CreateTopic") if answer.status == 200 => keep_attributes(services, region, asked).await,
         Some("ListSubscriptions" | "ListSubscriptionsByTopic") => {
             let view = services.sns.snapshot(ACCOUNT, region).await;
             let mut text = String::from_utf8_lossy(&answer.body).into_owned();
@@ -41,6 +43,22 @@ pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut 
         _ => {}
     }
     answer
+}
+
+/// A topic is made with its attributes (CreateTopic); the emulated service forgets them.
+async fn keep_attributes(services: &Services, region: &str, asked: &Asked) {
+    let name = parameter(&asked.body, "Name").unwrap_or_default();
+    let attributes = (1..).map_while(|number| {
+        let [key, value] =
+            ["key", "value"].map(|part| parameter(&asked.body, &format!("Attributes.entry.{number}.{part}")));
+        Some((key?, value?))
+    });
+    let mut view = services.sns.snapshot(ACCOUNT, region).await;
+    if let Some(topic) = view.topics.values_mut().find(|topic| topic.name == name) {
+        topic.attributes.extend(attributes);
+    }
+    // The state came from this very service, so it takes it back.
+    let _ = services.sns.restore(ACCOUNT, region, view).await;
 }
 
 async fn leave_pending(services: &Services, region: &str, asked: &Asked) {

@@ -139,7 +139,7 @@ s3.bucket:
     versioning: Enabled
     lifecycle:
       - {id: old-versions, noncurrent_expire_days: 30}
-    logging: {bucket: access-logs-${region}, prefix: uploads/}
+    logging: {bucket: \"access-logs-${region}\", prefix: uploads/}
     tags: {Team: sre}
 ",
         cases: &[
