@@ -1,5 +1,7 @@
 //! What is generated is fresh, and what is written by hand agrees with it.
 
+use std::fmt::Write as _;
+
 use regionctl_aws::kinds::REGISTRY;
 use serde_json::Value;
 
@@ -45,16 +47,15 @@ fn the_calls_of_a_plan_are_those_of_the_table() {
         let [service @ .., operation, calls, _, _] = words.as_slice() else { continue };
         let service = service.join(" ");
         total += calls.parse::<u32>().unwrap();
-        table.push_str(&format!("| {service} | {operation} | {calls} | {} |\n", growth(operation)));
+        let _ = writeln!(table, "| {service} | {operation} | {calls} | {} |", growth(operation));
     }
-    table.push_str(&format!("\n{total} calls in all.\n"));
+    let _ = writeln!(table, "\n{total} calls in all.");
     assert_fresh("docs/calls.md", &table);
 }
 
 fn growth(operation: &str) -> &'static str {
     match operation {
-        "GetCallerIdentity" => "nothing",
-        "DescribeVpcs" => "nothing",
+        "GetCallerIdentity" | "DescribeVpcs" => "nothing",
         "DescribeAlarms" => "one for 100 alarms of the spec",
         "DescribeLogGroups" => "one for 50 log groups of the region",
         "DescribeSecurityGroups" => "one for 200 groups of the spec",

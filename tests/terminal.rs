@@ -66,7 +66,8 @@ fn an_exposure_that_the_spec_does_not_explain_stops_apply() {
 #[test]
 fn a_plan_that_changes_much_of_what_exists_needs_a_word() {
     let topics = |display: &str| {
-        let topics: String = (0..12).map(|number| format!("  t{number}: {{display_name: {display}}}\n")).collect();
+        let topics: String =
+            (0..12).map(|number| format!("  t{number}: {{display_name: {display}}}")).collect::<Vec<_>>().join("\n");
         format!("region: eu-central-1\naccount: '123456789012'\nsns.topic:\n{topics}")
     };
     let place = Place::with_spec(&topics("a"));

@@ -92,84 +92,66 @@ fn call_of<E>() -> String {
 }
 
 fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
-    use FailureClass as Class;
-    match (code, status) {
-        (
-            Some(
-                "ExpiredToken"
-                | "ExpiredTokenException"
-                | "InvalidClientTokenId"
-                | "UnrecognizedClientException"
-                | "InvalidAccessKeyId"
-                | "SignatureDoesNotMatch"
-                | "AuthFailure"
-                | "RequestExpired"
-                | "TokenRefreshRequired",
-            ),
-            _,
-        ) => Class::Credentials,
-        (
-            Some(
-                "AccessDenied"
-                | "AccessDeniedException"
-                | "UnauthorizedOperation"
-                | "AuthorizationError"
-                | "AuthorizationErrorException"
-                | "AllAccessDisabled",
-            ),
-            _,
-        ) => Class::Denied,
-        (
-            Some(
-                "NotFound"
-                | "NotFoundException"
-                | "ResourceNotFound"
-                | "ResourceNotFoundException"
-                | "NoSuchBucket"
-                | "NoSuchBucketPolicy"
-                | "NoSuchTagSet"
-                | "NoSuchLifecycleConfiguration"
-                | "NoSuchCORSConfiguration"
-                | "NoSuchPublicAccessBlockConfiguration"
-                | "OwnershipControlsNotFoundError"
-                | "ServerSideEncryptionConfigurationNotFoundError"
-                | "NoSuchHostedZone"
-                | "InvalidGroup.NotFound"
-                | "InvalidGroupId.NotFound"
-                | "InvalidVpcID.NotFound",
-            ),
-            _,
-        ) => Class::NotFound,
-        (
-            Some(
-                "Throttling"
-                | "ThrottlingException"
-                | "ThrottledException"
-                | "TooManyRequestsException"
-                | "RequestLimitExceeded"
-                | "SlowDown"
-                | "RequestThrottled",
-            ),
-            _,
-        ) => Class::Throttled,
-        (
-            Some(
-                "OperationAborted"
-                | "ConcurrentModification"
-                | "ConcurrentModificationException"
-                | "PriorRequestNotComplete"
-                | "ConcurrentAccess"
-                | "ConcurrentAccessException"
-                | "OperationAbortedException",
-            ),
-            _,
-        ) => Class::Conflict,
-        (Some("BucketAlreadyExists"), _) => Class::Taken,
-        (None, Some(404)) => Class::NotFound,
-        (None, Some(403)) => Class::Denied,
-        (_, Some(400..=499)) => Class::Invalid,
-        _ => Class::Other,
+    match (code.and_then(class_of_code), code, status) {
+        (Some(class), ..) => class,
+        (None, None, Some(404)) => FailureClass::NotFound,
+        (None, None, Some(403)) => FailureClass::Denied,
+        (None, _, Some(400..=499)) => FailureClass::Invalid,
+        _ => FailureClass::Other,
     }
+}
+
+/// The codes by which regionctl decides; every service has its own words for the same thing.
+fn class_of_code(code: &str) -> Option<FailureClass> {
+    Some(match code {
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "AuthFailure"
+        | "RequestExpired"
+        | "TokenRefreshRequired" => FailureClass::Credentials,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "AuthorizationError"
+        | "AuthorizationErrorException"
+        | "AllAccessDisabled" => FailureClass::Denied,
+        "NotFound"
+        | "NotFoundException"
+        | "ResourceNotFound"
+        | "ResourceNotFoundException"
+        | "NoSuchBucket"
+        | "NoSuchBucketPolicy"
+        | "NoSuchTagSet"
+        | "NoSuchLifecycleConfiguration"
+        | "NoSuchCORSConfiguration"
+        | "NoSuchPublicAccessBlockConfiguration"
+        | "OwnershipControlsNotFoundError"
+        | "ServerSideEncryptionConfigurationNotFoundError"
+        | "NoSuchHostedZone"
+        | "InvalidGroup.NotFound"
+        | "InvalidGroupId.NotFound"
+        | "InvalidVpcID.NotFound" => FailureClass::NotFound,
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "SlowDown"
+        | "RequestThrottled" => FailureClass::Throttled,
+        "OperationAborted"
+        | "OperationAbortedException"
+        | "ConcurrentModification"
+        | "ConcurrentModificationException"
+        | "PriorRequestNotComplete"
+        | "ConcurrentAccess"
+        | "ConcurrentAccessException" => FailureClass::Conflict,
+        "BucketAlreadyExists" => FailureClass::Taken,
+        _ => return None,
+    })
 }
 
 fn classify_unsent<E>(error: &SdkError<E, HttpResponse>) -> FailureClass
@@ -203,4 +185,27 @@ fn innermost(error: &dyn Error) -> String {
     chain.dedup();
     let tail: Vec<String> = chain.split_off(chain.len().saturating_sub(2));
     tail.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_decides_and_the_status_where_there_is_none() {
+        assert_eq!(classify(Some("ExpiredToken"), Some(403)), FailureClass::Credentials);
+        assert_eq!(classify(Some("NoSuchTagSet"), Some(404)), FailureClass::NotFound);
+        assert_eq!(classify(Some("RequestLimitExceeded"), Some(503)), FailureClass::Throttled);
+        assert_eq!(classify(Some("SomethingNew"), Some(400)), FailureClass::Invalid);
+        assert_eq!(classify(Some("SomethingNew"), Some(403)), FailureClass::Invalid);
+        assert_eq!(classify(None, Some(403)), FailureClass::Denied);
+        assert_eq!(classify(None, Some(404)), FailureClass::NotFound);
+        assert_eq!(classify(None, Some(500)), FailureClass::Other);
+    }
+
+    #[test]
+    fn the_call_is_read_off_the_errors_type() {
+        let call = call_of::<aws_sdk_cloudwatchlogs::operation::describe_log_groups::DescribeLogGroupsError>();
+        assert_eq!(call, "CloudWatch Logs DescribeLogGroups");
+    }
 }

@@ -1,6 +1,8 @@
 //! The JSON Schemas of what users and machines write and read, and the reference of the kinds, all
 //! generated from the types themselves. Checked in under `schema/` and `docs/`; a test keeps them fresh.
 
+use std::fmt::Write;
+
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -125,22 +127,17 @@ pub fn reference(registry: Registry, iam: &dyn Fn(&str, &str) -> String) -> Stri
             actions.dedup();
             actions.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ")
         };
-        text.push_str(&format!(
-            "\n## {}\n\n{}\n\n```yaml\n{}\n```\n\n",
-            facts.name,
-            facts.summary,
-            facts.example.trim()
-        ));
+        let _ = write!(text, "\n## {}\n\n{}\n\n```yaml\n{}\n```\n\n", facts.name, facts.summary, facts.example.trim());
         let outputs: Vec<String> =
             facts.outputs.iter().map(|name| format!("`${{{}/NAME.{name}}}`", facts.name)).collect();
         if !outputs.is_empty() {
-            text.push_str(&format!("- Gives: {}\n", outputs.join(", ")));
+            let _ = writeln!(text, "- Gives: {}", outputs.join(", "));
         }
         if facts.patterns {
             text.push_str("- A name with `*` stands for every live resource that it matches.\n");
         }
-        text.push_str(&format!("- Reads with: {}\n", actions(facts.reads)));
-        text.push_str(&format!("- Writes with: {}\n", actions(facts.writes)));
+        let _ = writeln!(text, "- Reads with: {}", actions(facts.reads));
+        let _ = writeln!(text, "- Writes with: {}", actions(facts.writes));
     }
     text
 }

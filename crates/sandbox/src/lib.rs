@@ -121,7 +121,7 @@ impl Sandbox {
         let request = route.canonical(request);
         let mut state = self.0.state.lock().await;
         overlay::region(&self.0.services, &mut state, &route).await;
-        if !route.may_write(&request) {
+        if !route::may_write(&request) {
             drop(state);
             return self.emulate(&route, request).await;
         }

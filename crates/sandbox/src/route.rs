@@ -46,18 +46,18 @@ impl Route {
         request.uri = format!("https://{host}{path}");
         request
     }
+}
 
-    /// Says whether a request may change something; what is not known to read counts as writing.
-    pub fn may_write(&self, request: &MockRequest) -> bool {
-        if matches!(request.method.as_str(), "GET" | "HEAD") {
-            return false;
-        }
-        !operation(request).is_some_and(|name| ["Get", "List", "Describe"].iter().any(|verb| name.starts_with(verb)))
+/// Says whether a request may change something; what is not known to read counts as writing.
+pub(crate) fn may_write(request: &MockRequest) -> bool {
+    if matches!(request.method.as_str(), "GET" | "HEAD") {
+        return false;
     }
+    !operation(request).is_some_and(|name| ["Get", "List", "Describe"].iter().any(|verb| name.starts_with(verb)))
 }
 
 /// The operation's name, where the protocol has it outside the path.
-pub(crate) fn operation(request: &MockRequest) -> Option<String> {
+fn operation(request: &MockRequest) -> Option<String> {
     if let Some(target) = request.headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         return target.rsplit('.').next().map(ToOwned::to_owned);
     }

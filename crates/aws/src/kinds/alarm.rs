@@ -84,6 +84,7 @@ enum Statistic {
 
 /// AWS's comparisons; the signs mean the same.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
+#[allow(clippy::enum_variant_names)] // AWS's names
 #[schemars(extend("enum" = [
     ">", ">=", "<", "<=",
     "GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold",

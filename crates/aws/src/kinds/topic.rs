@@ -24,6 +24,9 @@ use crate::tags::collect;
 /// The kind `sns.topic`.
 pub struct Topic;
 
+/// First-in-first-out topics are told by their names.
+const FIFO: &str = ".fifo";
+
 /// What a person writes of a topic.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -196,7 +199,7 @@ sns.topic:
     type Op = TopicOp;
 
     fn check_name(name: &str) -> Result<(), String> {
-        let base = name.strip_suffix(".fifo").unwrap_or(name);
+        let base = name.strip_suffix(FIFO).unwrap_or(name);
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if (1..=256).contains(&name.len()) && !base.is_empty() && base.bytes().all(fits) {
             return Ok(());
@@ -339,7 +342,7 @@ impl Live for Topic {
         let arn = target.place.arn("sns", &target.name);
         match op {
             TopicOp::CreateTopic { mut attributes, tags } => {
-                if target.name.ends_with(".fifo") {
+                if target.name.strip_suffix(FIFO).is_some() {
                     attributes.insert("FifoTopic".to_owned(), "true".to_owned());
                 }
                 let attributes = (!attributes.is_empty()).then(|| attributes.into_iter().collect());

@@ -132,7 +132,9 @@ pub async fn survey(world: &dyn World, registry: Registry, spec: &Spec) -> Resul
     let place = place(spec, &identity)?;
     let known = known_before(registry, spec, &place);
     let mut wants: Vec<Want> = spec.wants.clone();
-    wants.iter_mut().for_each(|want| known.fill(&mut want.model));
+    for want in &mut wants {
+        known.fill(&mut want.model);
+    }
     let mut inventory = Inventory { place, live: BTreeMap::new(), unread: Vec::new(), wants: Vec::new(), known };
     observe(world, &wants, &mut inventory).await;
     inventory.wants = expand(wants, &inventory.live);

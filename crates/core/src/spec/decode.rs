@@ -112,7 +112,7 @@ fn in_yaml_words(expected: &str) -> String {
         "a map" => "a mapping".to_owned(),
         "a boolean" => "true or false".to_owned(),
         other if other.starts_with("struct ") => "a mapping".to_owned(),
-        other if matches!(other, "u8" | "u16" | "u32" | "u64" | "i32" | "i64") => "a whole number".to_owned(),
+        "u8" | "u16" | "u32" | "u64" | "i32" | "i64" => "a whole number".to_owned(),
         "f64" => "a number".to_owned(),
         other => other.to_owned(),
     }

@@ -179,7 +179,8 @@ impl Reader<'_> {
         let help =
             "the twelve digits of the only account this spec may be applied to, such as account: \"123456789012\"";
         let (account, span) = self.text("account", help);
-        if !account.is_empty() && !(account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())) {
+        let fits = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        if !account.is_empty() && !fits {
             let message = format!("'{account}' is not an account id: those have twelve digits");
             self.faults.push(Diagnostic::at("invalid-value", span, message).help(help));
         }

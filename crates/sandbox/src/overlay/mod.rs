@@ -21,7 +21,8 @@ pub(crate) struct Asked {
 /// Gives a region that is used for the first time what a new account has there.
 pub(crate) async fn region(services: &Services, state: &mut State, route: &Route) {
     if state.is_new_region(&route.region) {
-        ec2::default_vpc(services, &route.region).await;
+        // EC2's state is large, and so are the futures that hold it.
+        Box::pin(ec2::default_vpc(services, &route.region)).await;
         let ec2 = Route { service: "ec2".to_owned(), region: route.region.clone() };
         // A sandbox that cannot be saved says so with the first write.
         let _ = state.save(services, &ec2).await;
@@ -31,7 +32,7 @@ pub(crate) async fn region(services: &Services, state: &mut State, route: &Route
 /// Answers in the service's place, or lets it answer.
 pub(crate) async fn before(services: &Services, route: &Route, request: &mut MockRequest) -> Option<MockResponse> {
     match route.service.as_str() {
-        "ec2" => ec2::before(services, &route.region, request).await,
+        "ec2" => Box::pin(ec2::before(services, &route.region, request)).await,
         "s3" => s3::before(services, &route.region, request).await,
         "sns" => sns::before(services, &route.region, request).await,
         _ => None,

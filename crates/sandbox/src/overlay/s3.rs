@@ -52,10 +52,11 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
 
 pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut answer: MockResponse) -> MockResponse {
     let Some(name) = bucket(&asked.uri) else { return answer };
-    if asked.method == "HEAD" && answer.status == 200 {
-        if let Ok(value) = HeaderValue::from_str(region) {
-            answer.headers.insert("x-amz-bucket-region", value);
-        }
+    if asked.method == "HEAD"
+        && answer.status == 200
+        && let Ok(value) = HeaderValue::from_str(region)
+    {
+        answer.headers.insert("x-amz-bucket-region", value);
     }
     if creates(&asked.method, &asked.uri) && answer.status == 200 {
         let mut view = services.s3.snapshot(ACCOUNT, region).await;

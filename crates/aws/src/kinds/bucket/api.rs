@@ -27,7 +27,7 @@ impl Live for Bucket {
     async fn observe(api: &Client, scope: &Scope<BucketModel>) -> Result<Observation<BucketModel>, CallError> {
         let reads = scope.wanted.iter().map(|(name, want)| async move {
             let bucket = At { api, name, owner: &scope.place.account };
-            (name, bucket.read(want, &scope.place.region).await)
+            (name, Box::pin(bucket.read(want, &scope.place.region)).await)
         });
         let mut found = Observation::default();
         for (name, result) in join_all(reads).await {
@@ -97,7 +97,7 @@ impl At<'_> {
         Ok(Some(BucketModel {
             public_access_block: block?
                 .and_then(|answer| answer.public_access_block_configuration)
-                .map(public_access_block),
+                .map(|block| public_access_block(&block)),
             ownership: ownership?.and_then(|answer| answer.ownership_controls).and_then(|rule| ownership_of(&rule)),
             encryption: encryption?
                 .and_then(|answer| answer.server_side_encryption_configuration)
@@ -229,6 +229,7 @@ impl At<'_> {
 }
 
 /// A request that lacks a member that AWS needs: a fault in regionctl.
+#[allow(clippy::needless_pass_by_value)] // the form that `map_err` wants
 fn unbuilt(error: aws_smithy_types::error::operation::BuildError) -> CallError {
     CallError(Failure {
         class: FailureClass::Other,
@@ -239,7 +240,7 @@ fn unbuilt(error: aws_smithy_types::error::operation::BuildError) -> CallError {
     })
 }
 
-fn public_access_block(block: s3::PublicAccessBlockConfiguration) -> PublicAccessBlock {
+fn public_access_block(block: &s3::PublicAccessBlockConfiguration) -> PublicAccessBlock {
     PublicAccessBlock {
         block_public_acls: block.block_public_acls.unwrap_or(false),
         ignore_public_acls: block.ignore_public_acls.unwrap_or(false),

@@ -76,7 +76,7 @@ pub struct PublicAccessBlock {
 
 impl PublicAccessBlock {
     /// Returns the names of the settings that are off.
-    pub fn off(&self) -> Vec<&'static str> {
+    pub fn off(self) -> Vec<&'static str> {
         [
             ("block_public_acls", self.block_public_acls),
             ("ignore_public_acls", self.ignore_public_acls),

@@ -338,7 +338,7 @@ s3.bucket:
             |live| live.logging.as_ref(),
             |target| BucketOp::PutBucketLogging(target.clone()),
         );
-        for lifted in public_access_block.iter().flat_map(PublicAccessBlock::off) {
+        for lifted in public_access_block.iter().flat_map(|block| block.off()) {
             let was_off =
                 live.and_then(|live| live.public_access_block).is_some_and(|block| block.off().contains(&lifted));
             if !was_off {
