@@ -59,6 +59,10 @@ const SPECS: &[(&str, &str)] = &[
     ),
     ("bucket name that S3 refuses", "s3.bucket:\n  My_Bucket:\n"),
     ("bucket that logs into itself", "s3.bucket:\n  data-bucket:\n    logging: {bucket: data-bucket}\n"),
+    (
+        "storage class that S3 does not know",
+        "s3.bucket:\n  data-bucket:\n    lifecycle: [{id: a, transitions: [{days: 30, storage_class: GLACIR}]}]\n    cors: [{origins: [], methods: [GET]}]\n",
+    ),
     ("security-group description that EC2 refuses", "ec2.security_group:\n  web:\n    description: Büro\n"),
     (
         "password in an endpoint",
@@ -170,6 +174,11 @@ fn a_wrong_account_no_credentials_and_no_endpoint_are_told_apart() {
     let place = Place::with_spec(&format!("{HEAD}s3.bucket:\n  supertokens-someone-else:\n"));
     let run = place.run(&["plan", "spec.yaml"]).exits(1);
     let _ = writeln!(text, "===== a bucket's name that somebody else has\n{}", run.stdout);
+
+    let place = Place::seeded();
+    place.write("spec.yaml", format!("{HEAD}s3.bucket:\n  supertokens-saas-us-east-1:\n"));
+    let run = place.run(&["plan", "spec.yaml"]).exits(1);
+    let _ = writeln!(text, "===== a bucket of another region\n{}", run.stdout);
 
     let place = Place::with_spec(&format!("{HEAD}vpc: vpc-0123456789abcdef0\nroute53.private_zone:\n  a.dns:\n"));
     let run = place.run(&["plan", "spec.yaml"]).exits(1);

@@ -166,6 +166,13 @@ impl Server {
         Self::start(command)
     }
 
+    /// Holds every request against AWS's service model before it passes it on.
+    pub fn model(forward: &Self) -> Self {
+        let mut command = python();
+        command.arg(root().join("tests/moto/server.py")).args(["--forward", &forward.url]);
+        Self::start(command)
+    }
+
     /// The sandbox of a place, served.
     pub fn sandbox(place: &Place) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_regionctl"));

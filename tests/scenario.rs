@@ -110,6 +110,8 @@ fn targets_take_along_what_they_need_and_nothing_else() {
     let alarm = "cloudwatch.alarm/db-supertokens-eu-central-1 CPUUtilization";
     let run = place.run(&["apply", "--yes", SPEC, "--target", alarm, "--stats"]).exits(0);
     assert_eq!(writes(&run), ["PutMetricAlarm", "CreateTopic", "Subscribe"]);
+    let again = place.run(&["apply", "--yes", SPEC, "--target", alarm]).exits(0);
+    assert!(again.verdict().starts_with("No changes of the targets."), "{}", again.stdout);
     place.run(&["apply", "--yes", SPEC, "--target", "sns.topic/none"]).exits(3);
 }
 

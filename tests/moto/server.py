@@ -1,4 +1,6 @@
-"""moto's server with what regionctl's tests need around it.
+"""moto's server with what regionctl's tests need around it; or, with --forward URL, another emulator.
+
+Every request is first held against AWS's own service model (model.py).
 
 Prints its URL as the first line, and ends when its standard input is closed, so that no server outlives the
 tests that started it.
@@ -17,9 +19,12 @@ import os
 import re
 import sys
 import threading
+import urllib.error
+import urllib.request
 
 import cbor2
 from moto.server import DomainDispatcherApplication, create_backend_app
+from model import HeldAgainstTheModel, self_check
 from werkzeug.serving import make_server
 
 CBOR_PATH = re.compile(r"^/service/(?P<service>[^/]+)/operation/(?P<operation>[^/]+)$")
@@ -88,6 +93,31 @@ class S3Roots:
         return [body]
 
 
+class Forward:
+    """WSGI application: passes requests on to another server."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def __call__(self, environ, start_response):
+        query = environ.get("QUERY_STRING", "")
+        url = self.url + environ["RAW_URI"] if "RAW_URI" in environ else self.url + environ["PATH_INFO"] + "?" + query
+        headers = {
+            name[5:].replace("_", "-"): value for name, value in environ.items() if name.startswith("HTTP_")
+        }
+        headers["Content-Type"] = environ.get("CONTENT_TYPE") or "application/octet-stream"
+        body = environ["wsgi.input"].read()
+        request = urllib.request.Request(url, data=body or None, headers=headers, method=environ["REQUEST_METHOD"])
+        try:
+            answer = urllib.request.urlopen(request)
+        except urllib.error.HTTPError as error:
+            answer = error
+        hop_by_hop = {"connection", "transfer-encoding", "date"}
+        kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in hop_by_hop]
+        start_response(f"{answer.status} {answer.reason}", kept)
+        return [answer.read()]
+
+
 def timestamps(value, name=""):
     """Turns what the JSON protocol writes as times into CBOR's tag 1."""
     if isinstance(value, dict):
@@ -103,9 +133,13 @@ def timestamps(value, name=""):
 
 
 def main():
+    self_check()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app = CborToJson(S3Roots(DomainDispatcherApplication(create_backend_app)))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    if sys.argv[1:2] == ["--forward"]:
+        app = Forward(sys.argv[2])
+    else:
+        app = CborToJson(S3Roots(DomainDispatcherApplication(create_backend_app)))
+    server = make_server("127.0.0.1", 0, HeldAgainstTheModel(app), threaded=True)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.read()

@@ -94,6 +94,7 @@ fn call_of<E>() -> String {
 fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
     match (code.and_then(class_of_code), code, status) {
         (Some(class), ..) => class,
+        (None, _, Some(301)) => FailureClass::Taken,
         (None, None, Some(404)) => FailureClass::NotFound,
         (None, None, Some(403)) => FailureClass::Denied,
         (None, _, Some(400..=499)) => FailureClass::Invalid,

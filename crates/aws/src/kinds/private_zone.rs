@@ -10,9 +10,11 @@ use regionctl_core::diff::{Diff, Keyed, Mode, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
+use regionctl_core::spec::read::hex;
 use regionctl_core::world::{Failure, FailureClass, Observation, Scope, Seen, StepTarget};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::error::{CallError, done_if};
 use crate::live::Live;
@@ -216,7 +218,9 @@ impl Live for PrivateZone {
         match op {
             ZoneOp::CreateHostedZone { comment, vpc } => {
                 // The same zone asked for again by a retry has the same reference, so no second one is made.
-                let reference = format!("regionctl/{}/{}/{}", target.place.region, target.name, vpc.id);
+                // It takes 128 characters at most, and a name may have more.
+                let identity = format!("{} {} {}", target.place.region, target.name, vpc.id);
+                let reference = format!("regionctl-{}", hex(&Sha256::digest(identity)));
                 let config = HostedZoneConfig::builder().set_comment(comment).private_zone(true).build();
                 let made = api
                     .create_hosted_zone()

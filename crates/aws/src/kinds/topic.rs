@@ -219,6 +219,9 @@ sns.topic:
                 notes.fault(&path, message, help);
             }
         }
+        if spec.display_name.as_ref().is_some_and(|name| name.chars().count() > 100) {
+            notes.fault("display_name", "a display name has 100 characters at most", "shorten it");
+        }
         if let Some(fault) = spec.tags.as_ref().and_then(tags::fault) {
             notes.fault("tags", fault, "see AWS's tag limits");
         }

@@ -34,6 +34,7 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         account: spec.account.clone(),
         spec: spec.path.clone(),
         spec_digest: spec.digest.clone(),
+        targets: Vec::new(),
         changes: Vec::new(),
         waiting: Vec::new(),
         unread: inventory.unread.clone(),
@@ -59,8 +60,7 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
     }
     graph::order(&mut plan.changes, &inventory.known)
         .map_err(|ring| Broken { kind: "plan", what: format!("these resources are made of each other: {ring}") })?;
-    plan.count();
-    plan.gates = gates(&plan);
+    plan.settle();
     Ok(plan)
 }
 
@@ -122,7 +122,7 @@ pub fn fingerprint(live: Option<&Seen<Value>>) -> String {
     live.map_or_else(|| "absent".to_owned(), |seen| hex(&Sha256::digest(seen.model.to_string())))
 }
 
-fn gates(plan: &Plan) -> Vec<Gate> {
+pub(super) fn gates(plan: &Plan) -> Vec<Gate> {
     let mut gates = Vec::new();
     let (updates, existing) = (plan.summary.update, plan.summary.update + plan.summary.unchanged);
     if updates >= LARGE_FROM && updates * 3 > existing {

@@ -38,6 +38,9 @@ pub struct Plan {
     pub spec: String,
     /// A digest of all that the spec wants.
     pub spec_digest: String,
+    /// The resources that the plan is narrowed to; all of the spec's where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Address>,
     /// What differs, sorted by address.
     pub changes: Vec<Change>,
     /// What waits for a person, where nothing else differs.
@@ -203,12 +206,14 @@ impl Plan {
         self.changes.retain(|change| {
             targets.contains(&change.address) || change.steps.iter().any(|step| kept.contains(&step.id))
         });
-        self.count();
+        self.waiting.retain(|waiting| targets.contains(&waiting.address));
+        self.targets = targets.to_vec();
+        self.settle();
         self
     }
 
-    /// Counts again what the changes are.
-    pub(crate) fn count(&mut self) {
+    /// Counts what the changes are, and sets the gates by it.
+    pub(crate) fn settle(&mut self) {
         let of = |action| self.changes.iter().filter(|change| change.action == action).count();
         self.summary.create = of(Action::Create);
         self.summary.update = of(Action::Update);
@@ -216,5 +221,6 @@ impl Plan {
         self.summary.steps = self.changes.iter().map(|change| change.steps.len()).sum();
         self.summary.waiting =
             self.waiting.len() + self.changes.iter().map(|change| change.waiting.len()).sum::<usize>();
+        self.gates = build::gates(self);
     }
 }

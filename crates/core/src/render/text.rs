@@ -255,6 +255,9 @@ pub fn summary(plan: &Plan, style: Style) -> String {
         several => format!(" {several} things wait for a person."),
     };
     if plan.is_empty() && plan.is_complete() {
+        if !plan.targets.is_empty() {
+            return format!("No changes of the targets. The rest of {} was not looked at.{people}\n", plan.spec);
+        }
         return format!("No changes. {} is what {} says.{people}\n", plan.region, plan.spec);
     }
     let blocked =

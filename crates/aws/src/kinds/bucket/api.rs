@@ -113,14 +113,18 @@ impl At<'_> {
         }))
     }
 
-    /// HeadBucket answers 403 without a word when a bucket belongs to another account.
+    /// HeadBucket answers without a word: 403 when a bucket belongs to another account, 301 when it is
+    /// in another region.
     fn not_ours(&self, mut error: CallError) -> CallError {
-        if error.0.class == FailureClass::Denied {
-            error.0.class = FailureClass::Taken;
-            error.0.message = format!(
-                "the bucket {} belongs to another account, or its policy shuts account {} out",
-                self.name, self.owner
-            );
+        let Self { name, owner, .. } = self;
+        match error.0.class {
+            FailureClass::Denied => {
+                error.0.class = FailureClass::Taken;
+                error.0.message =
+                    format!("the bucket {name} belongs to another account, or its policy shuts account {owner} out");
+            }
+            FailureClass::Taken => error.0.message = format!("the bucket {name} exists in another region"),
+            _ => {}
         }
         error
     }

@@ -184,6 +184,10 @@ pub struct Transition {
     pub storage_class: String,
 }
 
+/// The storage classes that a lifecycle rule can move objects to (TransitionStorageClass).
+const CLASSES: [&str; 6] =
+    ["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"];
+
 fn yes() -> bool {
     true
 }
@@ -200,6 +204,9 @@ impl LifecycleRule {
         }
         if days.iter().all(Option::is_none) && self.transitions.is_empty() {
             return Some(format!("the rule '{}' does nothing", self.id));
+        }
+        if let Some(transition) = self.transitions.iter().find(|it| !CLASSES.contains(&it.storage_class.as_str())) {
+            return Some(format!("S3 moves nothing to {}; it knows {}", transition.storage_class, CLASSES.join(", ")));
         }
         days.iter().flatten().find(|days| **days < 1).map(|days| format!("{days} days are fewer than 1"))
     }
@@ -231,6 +238,14 @@ pub struct CorsRule {
     /// Its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+}
+
+impl CorsRule {
+    /// Says what AWS refuses.
+    pub fn fault(&self) -> Option<&'static str> {
+        (self.origins.is_empty() || self.methods.is_empty())
+            .then_some("a rule names one origin and one method at least")
+    }
 }
 
 /// The methods that S3 takes in a CORS rule.

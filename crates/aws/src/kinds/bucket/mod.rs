@@ -246,6 +246,15 @@ s3.bucket:
                 notes.fault(&format!("lifecycle[{index}]"), fault, "see S3's lifecycle rules");
             }
         }
+        for (index, rule) in spec.cors.iter().flatten().enumerate() {
+            if let Some(fault) = rule.fault() {
+                notes.fault(
+                    &format!("cors[{index}]"),
+                    fault,
+                    "such as {origins: [https://example.com], methods: [GET]}",
+                );
+            }
+        }
         if let Some(fault) = spec.encryption.as_ref().and_then(Encryption::fault) {
             notes.fault("encryption", fault, "kms_key and bucket_key go with algorithm: aws:kms");
         }

@@ -3,24 +3,18 @@
 //! `PutMetricAlarm` replaces the whole alarm and what it leaves out falls to AWS's defaults, so a spec
 //! owns an alarm whole: what it does not state is the default, here as there.
 
+mod api;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{
-    AlarmType, ComparisonOperator, Dimension, MetricAlarm, StandardUnit, Statistic as SdkStatistic, Tag,
-};
-use futures::future::{join_all, try_join_all};
+use aws_sdk_cloudwatch::types::StandardUnit;
 use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Observation, Place, Scope, Seen, StepTarget};
+use regionctl_core::world::Place;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
-
-use crate::error::{CallError, if_found};
-use crate::live::Live;
-use crate::tags::collect;
 
 /// The kind `cloudwatch.alarm`.
 pub struct Alarm;
@@ -392,11 +386,22 @@ fn check(spec: &AlarmSpec, notes: &mut Notes<'_>) {
     if spec.dimensions.len() > 30 {
         notes.fault("dimensions", "a metric has 30 dimensions at most", "take some out");
     }
-    if !spec.metric.is_ascii() || spec.metric.is_empty() {
-        notes.fault("metric", "a metric's name is ASCII and not empty", "copy it from the service's documentation");
+    for (name, value) in &spec.dimensions {
+        if !(1..=255).contains(&name.chars().count()) || !(1..=1024).contains(&value.chars().count()) {
+            let message = format!("the dimension '{name}' is empty or too long");
+            notes.fault(&format!("dimensions.{name}"), message, "255 characters for a name, 1,024 for a value");
+        }
     }
-    if spec.namespace.is_empty() || spec.namespace.starts_with(':') {
-        notes.fault("namespace", "a namespace is not empty and does not start with a colon", "such as AWS/RDS");
+    if !spec.metric.is_ascii() || !(1..=255).contains(&spec.metric.len()) {
+        let message = "a metric's name is ASCII and has 1 to 255 characters";
+        notes.fault("metric", message, "copy it from the service's documentation");
+    }
+    if !(1..=255).contains(&spec.namespace.len()) || spec.namespace.starts_with(':') {
+        let message = "a namespace has 1 to 255 characters and does not start with a colon";
+        notes.fault("namespace", message, "such as AWS/RDS");
+    }
+    if spec.description.as_ref().is_some_and(|text| text.chars().count() > 1024) {
+        notes.fault("description", "an alarm's description has 1,024 characters at most", "shorten it");
     }
     if spec.unit.as_deref().is_some_and(|unit| !StandardUnit::values().contains(&unit)) {
         notes.fault("unit", "CloudWatch has no such unit", format!("it has {}", StandardUnit::values().join(", ")));
@@ -413,146 +418,4 @@ fn check(spec: &AlarmSpec, notes: &mut Notes<'_>) {
     if let Some(fault) = spec.tags.as_ref().and_then(tags::fault) {
         notes.fault("tags", fault, "see AWS's tag limits");
     }
-}
-
-impl Live for Alarm {
-    type Api = Client;
-
-    /// Up to 100 names a call, all calls at once.
-    async fn observe(api: &Client, scope: &Scope<AlarmModel>) -> Result<Observation<AlarmModel>, CallError> {
-        let names: Vec<&str> = scope.wanted.iter().map(|(name, _)| name.as_str()).collect();
-        let alarms = try_join_all(names.chunks(100).map(|names| describe(api, names))).await?.concat();
-        let tagged: BTreeSet<&str> =
-            scope.wanted.iter().filter(|(_, want)| want.tags.is_some()).map(|(name, _)| name.as_str()).collect();
-        let tagged = &tagged;
-        let reads = alarms.into_iter().map(|alarm| async move {
-            let name = alarm.alarm_name().unwrap_or_default().to_owned();
-            let tags = if tagged.contains(name.as_str()) { read_tags(api, &alarm).await } else { Ok(None) };
-            (name, tags.map(|tags| model(&alarm, tags)))
-        });
-        let mut found = Observation::default();
-        for (name, result) in join_all(reads).await {
-            match result {
-                Ok(model) => {
-                    let outputs = Self::outputs(&name, &scope.place);
-                    found.seen.push(Seen { name, model, outputs });
-                }
-                Err(error) => found.unread.push((name, error.0)),
-            }
-        }
-        Ok(found)
-    }
-
-    async fn run(api: &Client, target: &StepTarget, op: AlarmOp) -> Result<Outputs, CallError> {
-        match op {
-            AlarmOp::PutMetricAlarm(alarm) => put(api, &target.name, *alarm).await?,
-            AlarmOp::TagResource { tags } => {
-                let arn = target.place.arn("cloudwatch", &format!("alarm:{}", target.name));
-                api.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(&tags))).send().await?;
-            }
-        }
-        Ok(Outputs::new())
-    }
-}
-
-async fn put(api: &Client, name: &str, alarm: AlarmModel) -> Result<(), CallError> {
-    let AlarmModel {
-        namespace,
-        metric,
-        dimensions,
-        statistic,
-        comparison,
-        threshold,
-        period,
-        evaluation_periods,
-        datapoints_to_alarm,
-        treat_missing_data,
-        unit,
-        description,
-        alarm_actions,
-        ok_actions,
-        insufficient_data_actions,
-        actions_enabled,
-        tags,
-    } = alarm;
-    let dimensions = dimensions.into_iter().map(|(name, value)| Dimension::builder().name(name).value(value).build());
-    let list = |actions: BTreeSet<String>| (!actions.is_empty()).then(|| actions.into_iter().collect());
-    api.put_metric_alarm()
-        .alarm_name(name)
-        .namespace(namespace)
-        .metric_name(metric)
-        .set_dimensions(Some(dimensions.collect()))
-        .statistic(SdkStatistic::from(statistic.as_str()))
-        .comparison_operator(ComparisonOperator::from(comparison.as_str()))
-        .set_threshold(threshold)
-        .period(period)
-        .evaluation_periods(evaluation_periods)
-        .datapoints_to_alarm(datapoints_to_alarm)
-        .treat_missing_data(treat_missing_data)
-        .set_unit(unit.as_deref().map(StandardUnit::from))
-        .set_alarm_description(description)
-        .set_alarm_actions(list(alarm_actions))
-        .set_ok_actions(list(ok_actions))
-        .set_insufficient_data_actions(list(insufficient_data_actions))
-        .actions_enabled(actions_enabled)
-        .set_tags(tags.filter(|tags| !tags.is_empty()).map(|tags| sdk_tags(&tags)))
-        .send()
-        .await?;
-    Ok(())
-}
-
-async fn describe(api: &Client, names: &[&str]) -> Result<Vec<MetricAlarm>, CallError> {
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut pages = api
-        .describe_alarms()
-        .set_alarm_names(Some(names.iter().map(ToString::to_string).collect()))
-        .alarm_types(AlarmType::MetricAlarm)
-        .max_records(100)
-        .into_paginator()
-        .send();
-    let mut alarms = Vec::with_capacity(names.len());
-    while let Some(page) = pages.next().await {
-        alarms.extend(page?.metric_alarms.unwrap_or_default());
-    }
-    Ok(alarms)
-}
-
-/// DescribeAlarms does not answer with tags, so alarms that state some cost a call each.
-async fn read_tags(api: &Client, alarm: &MetricAlarm) -> Result<Option<Tags>, CallError> {
-    let answer = api.list_tags_for_resource().set_resource_arn(alarm.alarm_arn.clone()).send().await;
-    let answer = if_found(answer.map_err(CallError::from))?;
-    Ok(answer.map(|answer| collect(answer.tags().iter().map(|tag| (tag.key(), tag.value())))))
-}
-
-fn model(alarm: &MetricAlarm, tags: Option<Tags>) -> AlarmModel {
-    let actions = |actions: &[String]| actions.iter().cloned().collect();
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    let dimension = |dimension: &Dimension| (text(dimension.name()), text(dimension.value()));
-    let evaluation_periods = alarm.evaluation_periods().unwrap_or(1);
-    let statistic = alarm.statistic().map(SdkStatistic::as_str).or(alarm.extended_statistic());
-    AlarmModel {
-        namespace: text(alarm.namespace()),
-        metric: text(alarm.metric_name()),
-        dimensions: alarm.dimensions().iter().map(dimension).collect(),
-        statistic: text(statistic),
-        comparison: text(alarm.comparison_operator().map(ComparisonOperator::as_str)),
-        threshold: alarm.threshold(),
-        period: alarm.period().unwrap_or_default(),
-        evaluation_periods,
-        datapoints_to_alarm: alarm.datapoints_to_alarm().filter(|points| *points > 0).unwrap_or(evaluation_periods),
-        treat_missing_data: alarm.treat_missing_data().filter(|text| !text.is_empty()).unwrap_or("missing").to_owned(),
-        unit: alarm.unit().map(|unit| unit.as_str().to_owned()).filter(|unit| !unit.is_empty()),
-        description: alarm.alarm_description().filter(|text| !text.is_empty()).map(ToOwned::to_owned),
-        alarm_actions: actions(alarm.alarm_actions()),
-        ok_actions: actions(alarm.ok_actions()),
-        insufficient_data_actions: actions(alarm.insufficient_data_actions()),
-        actions_enabled: alarm.actions_enabled().unwrap_or(true),
-        tags,
-    }
-}
-
-fn sdk_tags(tags: &Tags) -> Vec<Tag> {
-    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
