@@ -66,3 +66,36 @@ fn growth(operation: &str) -> &'static str {
         _ => "one a bucket whose spec states it",
     }
 }
+
+/// The codes are in the source where a diagnostic is made; the table must have them all and no others.
+#[test]
+fn every_error_code_is_in_the_table_and_no_other() {
+    let source = sources(&root().join("crates"));
+    let table = std::fs::read_to_string(root().join("docs/errors.md")).unwrap();
+    let listed: Vec<&str> = table.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+    for code in &listed {
+        assert!(source.contains(&format!("\"{code}\"")), "{code} is in docs/errors.md and nowhere in the source");
+    }
+    let made =
+        ["Diagnostic::new(", "Diagnostic::at(", "fault_within(", "fault_in_text(", "tree::duplicate(", "Self::of("];
+    for call in made {
+        for rest in source.split(call).skip(1) {
+            let argument = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+            if let Some(code) = argument {
+                assert!(listed.contains(&code), "{code} is not in docs/errors.md");
+            }
+        }
+    }
+}
+
+fn sources(folder: &std::path::Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            text.push_str(&sources(&entry));
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(entry).unwrap());
+        }
+    }
+    text
+}

@@ -32,6 +32,11 @@ pub fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
+/// Says whether standard error takes colour.
+pub fn stderr_has_color() -> bool {
+    AutoStream::choice(&std::io::stderr()) != ColorChoice::Never
+}
+
 /// Returns the width of the terminal that errors go to.
 pub fn width_of_stderr() -> usize {
     if stderr_is_terminal() { width(&console::Term::stderr()) } else { UNBOUNDED }

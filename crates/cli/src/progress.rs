@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use regionctl_aws::session::{Pause, PauseListener};
 use regionctl_core::apply::Event;
@@ -54,16 +55,16 @@ impl Progress {
             Event::Done { id, address, call } => {
                 shown.done += 1;
                 shown.running.remove(id);
-                let line = shown.line("done", &format!("{address}  {call}"));
+                let line = shown.line(AnsiColor::Green, "done", &format!("{address}  {call}"));
                 shown.say(&line);
             }
             Event::Failed { id, address, failure } => {
                 shown.running.remove(id);
-                let line = shown.line("failed", &format!("{address}  {failure}"));
+                let line = shown.line(AnsiColor::Red, "failed", &format!("{address}  {failure}"));
                 shown.say(&line);
             }
             Event::Skipped { address, call, .. } => {
-                let line = shown.line("not tried", &format!("{address}  {call}"));
+                let line = shown.line(AnsiColor::Yellow, "not tried", &format!("{address}  {call}"));
                 shown.say(&line);
             }
         }
@@ -98,8 +99,9 @@ impl Progress {
 }
 
 impl Shown {
-    fn line(&self, word: &str, rest: &str) -> String {
-        format!("{word:<9} {:>3}/{}  {rest}", self.done, self.total)
+    fn line(&self, color: AnsiColor, word: &str, rest: &str) -> String {
+        let style = if output::stderr_has_color() { color.on_default() } else { Style::new() };
+        format!("{style}{word:<9}{style:#} {:>3}/{}  {rest}", self.done, self.total)
     }
 
     fn say(&mut self, text: &str) {

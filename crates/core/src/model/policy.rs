@@ -301,6 +301,7 @@ fn check_document(document: &Value, path: &str, notes: &mut Notes<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn policy(value: Value) -> Policy {
@@ -356,5 +357,83 @@ mod tests {
         assert!(fixed.public_statements().is_empty());
         assert_eq!(open.public_statements(), ["A"]);
         assert_eq!(wild.public_statements(), ["A"]);
+    }
+
+    /// Writes a document as AWS might: lists of one as texts or not, everything in another order, other
+    /// spellings of principals, other case where case means nothing.
+    fn rewritten(value: &Value, path: &str, choice: &mut impl FnMut() -> usize) -> Value {
+        match value {
+            Value::Object(fields) => {
+                let mut entries: Vec<(String, Value)> = fields
+                    .iter()
+                    .map(|(key, value)| {
+                        let folded = path.ends_with("StringEquals") && choice() % 2 == 0;
+                        let written = if folded { key.to_ascii_uppercase() } else { key.clone() };
+                        (written, rewritten(value, &format!("{path}/{key}"), choice))
+                    })
+                    .collect();
+                entries.rotate_left(choice() % fields.len().max(1));
+                Value::Object(entries.into_iter().collect())
+            }
+            Value::Array(items) => {
+                let mut items: Vec<Value> = items.iter().map(|item| rewritten(item, path, choice)).collect();
+                let by = choice() % items.len().max(1);
+                items.rotate_left(by);
+                if items.len() == 1 && choice() % 2 == 0 { items.remove(0) } else { Value::Array(items) }
+            }
+            Value::String(text) if path.ends_with("/Action") && choice() % 2 == 0 => text.to_ascii_uppercase().into(),
+            Value::String(text) if path.ends_with("/AWS") && choice() % 2 == 0 && text != "*" => {
+                format!("arn:aws:iam::{text}:root").into()
+            }
+            Value::String(text) if !path.ends_with("/Statement") && text == "*" && path.ends_with("/Principal") => {
+                if choice() % 2 == 0 {
+                    json!({"AWS": "*"})
+                } else {
+                    text.as_str().into()
+                }
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn documents() -> impl Strategy<Value = Value> {
+        let names = |of: &'static str| proptest::collection::btree_set(of, 1..4).prop_map(Vec::from_iter);
+        let principal = prop_oneof![
+            Just(json!("*")),
+            proptest::collection::btree_set("[0-9]{12}", 1..3).prop_map(|accounts| json!({"AWS": accounts})),
+        ];
+        let statement =
+            (names("s3:[A-Z][a-z]{2,5}"), names("arn:aws:s3:::[a-z]{3}/[A-Za-z]{2}"), principal, names("vpc-[0-9]"));
+        proptest::collection::vec(statement, 1..4).prop_map(|statements| {
+            let statements: Vec<Value> = statements
+                .into_iter()
+                .enumerate()
+                .map(|(index, (actions, resources, principal, vpcs))| {
+                    json!({
+                        "Sid": format!("S{index}"), "Effect": "Allow", "Principal": principal, "Action": actions,
+                        "Resource": resources, "Condition": {"StringEquals": {"aws:sourceVpc": vpcs}},
+                    })
+                })
+                .collect();
+            json!({"Version": "2012-10-17", "Statement": statements})
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn however_aws_writes_a_document_it_means_the_same(document in documents(), choices: Vec<u8>) {
+            let mut choices = choices.iter().cycle();
+            let theirs = rewritten(&document, "", &mut || choices.next().map_or(0, |choice| usize::from(*choice)));
+            prop_assert_eq!(policy(document), policy(theirs));
+        }
+
+        #[test]
+        fn a_document_that_grants_more_is_another(document in documents(), index in 0_usize..3) {
+            let mut wider = document.clone();
+            let statements = wider["Statement"].as_array_mut().expect("documents have statements");
+            let index = index % statements.len();
+            statements[index]["Resource"].as_array_mut().expect("resources are a list").push("*".into());
+            prop_assert_ne!(policy(document), policy(wider));
+        }
     }
 }
