@@ -133,3 +133,24 @@ fn a_bucket_that_cannot_be_read_is_named_and_never_taken_for_no_change() {
     place.run(&["apply", "--yes", "spec.yaml"]).exits(1);
     assert!(place.run(&["plan", "spec.yaml"]).stdout.contains("+ sns.topic/a"), "nothing was applied");
 }
+
+#[test]
+fn a_call_that_aws_refuses_leaves_the_rest_done_and_says_which_where_and_why() {
+    let place = Place::with_spec(
+        "region: eu-central-1\naccount: '123456789012'\nsns.topic:\n  a:\ns3.bucket:\n  data-bucket:\n    versioning: Enabled\n    logging: {bucket: no-such-bucket}\n    tags: {A: b}\n",
+    );
+    let run = place.run(&["apply", "--yes", "spec.yaml"]).exits(4);
+    assert_eq!(
+        run.verdict(),
+        "Applied in part: 3 calls done, 1 failed, 1 not tried. Run it again to go on: regionctl apply spec.yaml"
+    );
+    for part in [
+        "error[refused-by-aws]: s3.bucket/data-bucket: S3 PutBucketLogging failed: The target bucket for logging does not exist",
+        "note: S3 PutBucketLogging answered InvalidTargetBucketForLogging",
+        "note: it is wanted at spec.yaml:6",
+    ] {
+        assert!(run.stderr.contains(part), "{part} is not in\n{}", run.stderr);
+    }
+    let rest = place.run(&["plan", "spec.yaml"]).exits(0);
+    assert!(rest.verdict().starts_with("Plan: 0 to create, 1 to change, 1 unchanged; 2 calls."), "{}", rest.stdout);
+}

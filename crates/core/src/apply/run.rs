@@ -151,3 +151,116 @@ impl<'a> Run<'a> {
         self.outcome.skipped.push(id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures::future::BoxFuture;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::spec::VpcSelector;
+    use crate::world::{Identity, Observation, Scope};
+
+    /// A world that runs everything but what is called `Fail`, and remembers what it ran.
+    #[derive(Default)]
+    struct Fake {
+        ran: Mutex<Vec<Value>>,
+    }
+
+    impl World for Fake {
+        fn identify<'a>(&'a self, _: Option<&'a VpcSelector>) -> BoxFuture<'a, Result<Identity, Failure>> {
+            Box::pin(async { Ok(Identity { account: String::new(), vpcs: Vec::new() }) })
+        }
+
+        fn observe<'a>(&'a self, _: &'a str, _: Scope<Value>) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
+            Box::pin(async { Ok(Observation::default()) })
+        }
+
+        fn run<'a>(&'a self, _: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>> {
+            Box::pin(async move {
+                self.ran.lock().unwrap().push(op.clone());
+                if op == "Fail" {
+                    let message = "no".to_owned();
+                    let class = FailureClass::Invalid;
+                    return Err(Failure { class, call: "T Fail".into(), code: None, message, request_id: None });
+                }
+                Ok(Outputs::from([("id".to_owned(), format!("id-of-{}", target.name))]))
+            })
+        }
+    }
+
+    fn plan(changes: &Value) -> Plan {
+        let change =
+            |name: &String, steps: &Value| {
+                let steps: Vec<Value> = steps.as_array().unwrap().iter().map(|step| json!({
+                "id": step[0], "call": "T Op", "phase": "create", "covers": [], "after": step[1], "op": step[2],
+            })).collect();
+                json!({
+                    "address": format!("t.t/{name}"), "service": "T", "action": "create", "fields": [], "steps": steps,
+                    "at": {"file": "a", "line": 1, "column": 1}, "fingerprint": "absent", "outputs": {},
+                })
+            };
+        let changes: Vec<Value> =
+            changes.as_object().unwrap().iter().map(|(name, steps)| change(name, steps)).collect();
+        serde_json::from_value(json!({
+            "format": 1, "tool": "", "region": "", "account": "", "spec": "", "spec_digest": "", "changes": changes,
+            "waiting": [], "unread": [], "gates": [],
+            "summary": {"create": 0, "update": 0, "blocked": 0, "unchanged": 0, "waiting": 0, "steps": 0},
+        }))
+        .unwrap()
+    }
+
+    fn place() -> Place {
+        Place { partition: String::new(), region: String::new(), account: String::new(), vpc: None }
+    }
+
+    async fn run_all(world: &Fake, plan: &Plan) -> Outcome {
+        let (_stop, stopped) = watch::channel(false);
+        run(world, plan, &place(), Known::default(), 4, stopped, &mut |_| {}).await
+    }
+
+    #[tokio::test]
+    async fn a_value_that_only_aws_gives_reaches_the_step_that_needs_it() {
+        let world = Fake::default();
+        let plan = plan(&json!({"a": [[1, [], "Create"]], "b": [[2, [1], {"Use": "${t.t/a.id}"}]]}));
+        let outcome = run_all(&world, &plan).await;
+        assert_eq!(outcome.done, [1, 2]);
+        assert_eq!(*world.ran.lock().unwrap(), [json!("Create"), json!({"Use": "id-of-a"})]);
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_only_what_depends_on_it_is_left() {
+        let world = Fake::default();
+        let plan = plan(&json!({
+            "a": [[1, [], "Fail"], [3, [1], "Next"]], "b": [[4, [3], "Needs"]], "c": [[2, [], "Create"], [5, [2], "More"]],
+        }));
+        let outcome = run_all(&world, &plan).await;
+        assert_eq!((outcome.done, outcome.skipped), (vec![2, 5], vec![3, 4]));
+        assert_eq!(outcome.failed.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1]);
+        assert!(!outcome.interrupted);
+    }
+
+    #[tokio::test]
+    async fn a_reference_without_a_value_is_never_sent() {
+        let world = Fake::default();
+        let outcome = run_all(&world, &plan(&json!({"a": [[1, [], {"Use": "${t.t/b.id}"}]]}))).await;
+        assert_eq!(outcome.failed[0].1.message, "${t.t/b.id} has no value");
+        assert!(world.ran.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn after_a_stop_nothing_else_starts_and_every_step_is_accounted_for() {
+        let world = Fake::default();
+        let plan = plan(&json!({"a": [[1, [], "One"], [2, [1], "Two"]], "b": [[3, [], "Three"]]}));
+        let (stop, stopped) = watch::channel(false);
+        let mut listen = |event: Event<'_>| {
+            if matches!(event, Event::Done { .. }) {
+                stop.send_replace(true);
+            }
+        };
+        let outcome = run(&world, &plan, &place(), Known::default(), 1, stopped, &mut listen).await;
+        assert_eq!((outcome.done, outcome.skipped, outcome.interrupted), (vec![1], vec![2, 3], true));
+    }
+}

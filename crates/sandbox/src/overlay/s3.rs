@@ -26,9 +26,9 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
     let creates = creates(&request.method, &request.uri);
     if bucket == FOREIGN_BUCKET {
         return Some(if creates {
-            MockResponse::error(409, "BucketAlreadyExists", "The requested bucket name is not available.")
+            error(409, "BucketAlreadyExists", "The requested bucket name is not available.")
         } else {
-            MockResponse::error(403, "AccessDenied", "Access Denied")
+            error(403, "AccessDenied", "Access Denied")
         });
     }
     let home = home(services, region, &bucket).await?;
@@ -40,9 +40,9 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
         };
     }
     let mut answer = if creates {
-        MockResponse::error(409, "BucketAlreadyOwnedByYou", "You own this bucket already, in another region.")
+        error(409, "BucketAlreadyOwnedByYou", "You own this bucket already, in another region.")
     } else {
-        MockResponse::error(301, "PermanentRedirect", "The bucket is in another region.")
+        error(301, "PermanentRedirect", "The bucket is in another region.")
     };
     if let Ok(value) = HeaderValue::from_str(&home) {
         answer.headers.insert("x-amz-bucket-region", value);
@@ -76,6 +76,11 @@ pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut 
     answer
 }
 
+/// S3's form of an error.
+fn error(status: u16, code: &str, message: &str) -> MockResponse {
+    MockResponse::xml(status, format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
+}
+
 /// Keeps and gives back where a bucket's access logs go.
 async fn logging(services: &Services, region: &str, bucket: &str, request: &MockRequest) -> Option<MockResponse> {
     let mut view = services.s3.snapshot(ACCOUNT, region).await;
@@ -87,7 +92,7 @@ async fn logging(services: &Services, region: &str, bucket: &str, request: &Mock
     let target = body.split("<TargetBucket>").nth(1).and_then(|rest| rest.split('<').next());
     if target.is_some_and(|target| !view.buckets.contains_key(target)) {
         let message = "The target bucket for logging does not exist, or is in another region";
-        return Some(MockResponse::error(400, "InvalidTargetBucketForLogging", message));
+        return Some(error(400, "InvalidTargetBucketForLogging", message));
     }
     view.buckets.get_mut(bucket)?.logging_configuration = target.is_some().then_some(body);
     // The state came from this very service, so it takes it back.
