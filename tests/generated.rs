@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use regionctl_aws::kinds::REGISTRY;
 use serde_json::Value;
 
-use crate::harness::{Place, assert_fresh, assert_valid, is_valid, root};
+use crate::harness::{Place, assert_fresh, assert_valid, is_valid, root, sources};
 
 fn printed(which: &str) -> String {
     Place::seeded().run(&["schema", which]).exits(0).stdout
@@ -70,7 +70,8 @@ fn growth(operation: &str) -> &'static str {
 /// The codes are in the source where a diagnostic is made; the table must have them all and no others.
 #[test]
 fn every_error_code_is_in_the_table_and_no_other() {
-    let source = sources(&root().join("crates"));
+    let files = sources(&root().join("crates"));
+    let source: String = files.into_iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     let table = std::fs::read_to_string(root().join("docs/errors.md")).unwrap();
     let listed: Vec<&str> = table.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
     for code in &listed {
@@ -86,16 +87,4 @@ fn every_error_code_is_in_the_table_and_no_other() {
             }
         }
     }
-}
-
-fn sources(folder: &std::path::Path) -> String {
-    let mut text = String::new();
-    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() {
-            text.push_str(&sources(&entry));
-        } else if entry.extension().is_some_and(|extension| extension == "rs") {
-            text.push_str(&std::fs::read_to_string(entry).unwrap());
-        }
-    }
-    text
 }

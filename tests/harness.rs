@@ -12,6 +12,16 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the project is there")
 }
 
+/// The Rust files below a folder.
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it can be read").path());
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|entry| entry.is_dir());
+    let mut found: Vec<PathBuf> =
+        files.into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect();
+    found.extend(folders.iter().flat_map(|folder| sources(folder)));
+    found
+}
+
 /// A folder with the company's regions, and where its AWS is.
 pub struct Place {
     pub folder: TempDir,

@@ -103,6 +103,33 @@ fn every_kind_has_its_facts_and_cases() {
     }
 }
 
+/// Adding a kind touches its own file and one line of the registry: nothing else knows any kind's name.
+#[test]
+fn a_kind_is_known_to_its_own_file_and_one_line() {
+    let registry = std::fs::read_to_string(harness::root().join("crates/aws/src/kinds/mod.rs")).unwrap();
+    let code = code_outside_kinds();
+    for facts in facts() {
+        assert!(!code.contains(&format!("\"{}\"", facts.name)), "{} is known outside its file", facts.name);
+    }
+    for module in ["alarm", "bucket", "log_group", "private_zone", "security_group", "topic"] {
+        let lines = registry.lines().filter(|line| line.contains(&format!("{module}::")));
+        assert_eq!(lines.count(), 1, "{module} has one line in the registry");
+        assert!(!code.contains(&format!("kinds::{module}")), "{module} is known outside the registry");
+    }
+}
+
+/// The product's code, without the kinds and without tests.
+fn code_outside_kinds() -> String {
+    let mut code = String::new();
+    for source in harness::sources(&harness::root().join("crates")) {
+        if !source.to_string_lossy().contains("/kinds/") {
+            let text = std::fs::read_to_string(source).unwrap();
+            code.push_str(text.split("#[cfg(test)]").next().unwrap_or_default());
+        }
+    }
+    code
+}
+
 #[tokio::test]
 async fn a_case_plans_its_steps_applies_and_is_quiet() {
     for (facts, case) in cases() {

@@ -23,20 +23,7 @@ pub fn action(service: &str, operation: &str) -> String {
         ("S3", "PutBucketLifecycleConfiguration" | "DeleteBucketLifecycle") => "PutLifecycleConfiguration",
         ("S3", "GetBucketCors") => "GetBucketCORS",
         ("S3", "PutBucketCors" | "DeleteBucketCors") => "PutBucketCORS",
-        ("Route 53", "AssociateVPCWithHostedZone") => "AssociateVPCWithHostedZone",
         (_, operation) => operation,
     };
     format!("{prefix}:{name}")
-}
-
-/// What an operation needs besides its own action.
-pub fn also(service: &str, operation: &str) -> &'static [&'static str] {
-    match (service, operation) {
-        // Creating with tags, and tying a zone to a VPC, are checked separately.
-        ("EC2", "CreateSecurityGroup") => &["ec2:CreateTags"],
-        ("SNS", "CreateTopic") => &["sns:TagResource"],
-        ("CloudWatch", "PutMetricAlarm") => &["cloudwatch:TagResource"],
-        ("Route 53", "CreateHostedZone" | "AssociateVPCWithHostedZone") => &["ec2:DescribeVpcs"],
-        _ => &[],
-    }
 }

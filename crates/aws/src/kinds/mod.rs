@@ -1,24 +1,19 @@
 //! The kinds, one line each. A kind's file holds everything about it: what a person writes, what
 //! AWS says, how the two are compared, which calls mend what differs, and its cases for the laws.
 
-pub mod alarm;
-pub mod bucket;
-pub mod log_group;
-pub mod private_zone;
-pub mod security_group;
-pub mod topic;
-
 use regionctl_core::kind::{AnyKind, Erased, Registry};
 
 use crate::live::LiveKind;
 
 macro_rules! kinds {
-    ($($kind:ty,)*) => {
-        static LIVE: &[&dyn LiveKind] = &[$(&Erased::<$kind>::NEW),*];
-        static PURE: &[&dyn AnyKind] = &[$(&Erased::<$kind>::NEW),*];
+    ($($module:ident::$kind:ident,)*) => {
+        $(pub mod $module;)*
+        static LIVE: &[&dyn LiveKind] = &[$(&Erased::<$module::$kind>::NEW),*];
+        static PURE: &[&dyn AnyKind] = &[$(&Erased::<$module::$kind>::NEW),*];
     };
 }
 
+// A new kind is a file beside this one, and its line here.
 kinds! {
     alarm::Alarm,
     bucket::Bucket,

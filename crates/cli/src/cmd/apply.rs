@@ -13,7 +13,7 @@ use regionctl_core::diagnostic::{Diagnostic, Diagnostics};
 use regionctl_core::plan::saved::{Refusal, SavedPlan};
 use regionctl_core::plan::survey::{Inventory, explain};
 use regionctl_core::plan::{GateKind, Plan};
-use regionctl_core::render;
+use regionctl_core::render::{self, counted, waiting_for_people};
 use regionctl_core::spec::Spec;
 use tokio::sync::watch;
 
@@ -262,33 +262,20 @@ async fn conclude(
     let Some(after) = after.as_ref().filter(|after| left.is_empty() && after.is_complete()) else {
         return Err(Failed { exit: Exit::Partly, ..Failed::errors(did_not_take(&left)) });
     };
-    let people = match after.summary.waiting {
-        0 => String::new(),
-        1 => " 1 thing waits for a person.".to_owned(),
-        several => format!(" {several} things wait for a person."),
-    };
+    let (people, calls) = (waiting_for_people(after.summary.waiting), counted(outcome.done.len(), "call"));
     if after.is_empty() {
-        anstream::println!(
-            "Applied: {} calls. {} is what {} says.{people}",
-            outcome.done.len(),
-            plan.region,
-            plan.spec
-        );
+        anstream::println!("Applied: {calls}. {} is what {} says.{people}", plan.region, plan.spec);
     } else {
-        let others = after.changes.len();
-        anstream::println!(
-            "Applied: {} calls. {others} other changes of {} are left.{people}",
-            outcome.done.len(),
-            plan.spec
-        );
+        let others = counted(after.changes.len(), "other change");
+        anstream::println!("Applied: {calls}. Left of {}: {others}.{people}", plan.spec);
     }
     Ok(Exit::Done)
 }
 
 fn say_what_was_done(plan: &Plan, outcome: &Outcome, word: &str) {
     anstream::println!(
-        "{word}: {} calls done, {} failed, {} not tried. Run it again to go on: regionctl apply {}",
-        outcome.done.len(),
+        "{word}: {} done, {} failed, {} not tried. Run it again to go on: regionctl apply {}",
+        counted(outcome.done.len(), "call"),
         outcome.failed.len(),
         outcome.skipped.len(),
         plan.spec

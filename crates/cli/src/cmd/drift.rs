@@ -34,14 +34,12 @@ pub async fn run(global: &Global, args: &args::Drift) -> Result<Exit, Failed> {
 }
 
 fn verdict(plan: &Plan) -> String {
-    match plan.changes.len() {
+    let Plan { spec, changes, .. } = plan;
+    match changes.len() {
         0 => String::new(),
-        1 => format!("Drift: 1 resource is not what {} says. Mend it with: regionctl apply {}\n", plan.spec, plan.spec),
+        1 => format!("Drift: 1 resource is not what {spec} says. Mend it with: regionctl apply {spec}\n"),
         several => {
-            format!(
-                "Drift: {several} resources are not what {} says. Mend them with: regionctl apply {}\n",
-                plan.spec, plan.spec
-            )
+            format!("Drift: {several} resources are not what {spec} says. Mend them with: regionctl apply {spec}\n")
         }
     }
 }

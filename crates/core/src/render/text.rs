@@ -61,8 +61,7 @@ pub fn text(plan: &Plan, style: Style) -> String {
     services.dedup();
     for service in services {
         let changes: Vec<&Change> = plan.changes.iter().filter(|change| change.service == service).collect();
-        let count = if changes.len() == 1 { "1 change".to_owned() } else { format!("{} changes", changes.len()) };
-        let _ = writeln!(out, "{}  {}", style.bold(service), style.dim(&count));
+        let _ = writeln!(out, "{}  {}", style.bold(service), style.dim(&counted(changes.len(), "change")));
         for change in changes {
             render_change(&mut out, change, style);
         }
@@ -246,14 +245,24 @@ fn gates(out: &mut String, plan: &Plan, style: Style) {
     }
 }
 
-/// The one line that says it all.
-pub fn summary(plan: &Plan, style: Style) -> String {
-    let counts = &plan.summary;
-    let people = match counts.waiting {
+/// `1 call`, `2 calls`.
+pub fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// What people owe, as a sentence after others; empty when they owe nothing.
+pub fn waiting_for_people(things: usize) -> String {
+    match things {
         0 => String::new(),
         1 => " 1 thing waits for a person.".to_owned(),
         several => format!(" {several} things wait for a person."),
-    };
+    }
+}
+
+/// The one line that says it all.
+pub fn summary(plan: &Plan, style: Style) -> String {
+    let counts = &plan.summary;
+    let people = waiting_for_people(counts.waiting);
     if plan.is_empty() && plan.is_complete() {
         if !plan.targets.is_empty() {
             return format!("No changes of the targets. The rest of {} was not looked at.{people}\n", plan.spec);
@@ -267,8 +276,11 @@ pub fn summary(plan: &Plan, style: Style) -> String {
         several => format!(", {several} not read"),
     };
     let line = format!(
-        "Plan: {} to create, {} to change, {} unchanged{blocked}{unread}; {} calls.{people}",
-        counts.create, counts.update, counts.unchanged, counts.steps
+        "Plan: {} to create, {} to change, {} unchanged{blocked}{unread}; {}.{people}",
+        counts.create,
+        counts.update,
+        counts.unchanged,
+        counted(counts.steps, "call")
     );
     format!("{}\n", style.bold(&line))
 }
