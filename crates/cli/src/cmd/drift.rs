@@ -1,35 +1,16 @@
 //! `regionctl drift`
 
-use regionctl_aws::session::Access;
 use regionctl_core::plan::Plan;
-use regionctl_core::render;
 
-use super::{exit_of, look, print_json, stats};
-use crate::args::{self, Format, Global};
-use crate::connect::Connector;
+use super::{exit_of, look_at_all};
+use crate::args::{self, Global};
 use crate::exit::{Exit, Failed};
-use crate::{files, output};
+use crate::files;
 
 /// Shows what is no longer what the spec says.
 pub async fn run(global: &Global, args: &args::Drift) -> Result<Exit, Failed> {
     let specs = files::load_all(&args.specs)?;
-    let connector = Connector::new(global).await?;
-    let mut plans = Vec::new();
-    for spec in &specs {
-        let world = connector.open(spec, Access::ReadOnly, None).await;
-        let (_, plan) = look(&world, spec).await?;
-        if args.format == Format::Text {
-            anstream::print!("{}", render::text(&plan, output::style()));
-            anstream::print!("{}", verdict(&plan));
-        }
-        if global.stats {
-            stats::print(&world.session().calls());
-        }
-        plans.push(plan);
-    }
-    if args.format == Format::Json {
-        print_json(&plans);
-    }
+    let plans = look_at_all(global, &specs, args.format, verdict).await?;
     Ok(plans.iter().map(|plan| exit_of(plan, Exit::Differs)).max().unwrap_or(Exit::Done))
 }
 

@@ -9,19 +9,51 @@ pub mod sandbox;
 mod stats;
 
 use regionctl_aws::kinds::REGISTRY;
+use regionctl_aws::session::Access;
 use regionctl_core::plan::Plan;
 use regionctl_core::plan::build;
 use regionctl_core::plan::survey::{Inventory, SurveyError, survey};
+use regionctl_core::render;
+use regionctl_core::spec::Spec;
 use regionctl_core::world::World;
 
+use crate::args::{Format, Global};
+use crate::connect::Connector;
 use crate::exit::{Exit, Failed};
-use regionctl_core::spec::Spec;
+use crate::output;
 
 /// Reads and compares.
 async fn look(world: &dyn World, spec: &Spec) -> Result<(Inventory, Plan), Failed> {
     let inventory = survey(world, REGISTRY, spec).await.map_err(|error| survey_failed(&error))?;
     let plan = build::plan(REGISTRY, spec, &inventory).map_err(|broken| broken_kind(&broken))?;
     Ok((inventory, plan))
+}
+
+/// Plans every spec without writing, and prints the plans: each as text, with what `verdict` adds to
+/// it, or all as JSON.
+async fn look_at_all(
+    global: &Global,
+    specs: &[Spec],
+    format: Format,
+    verdict: fn(&Plan) -> String,
+) -> Result<Vec<Plan>, Failed> {
+    let connector = Connector::new(global).await?;
+    let mut plans = Vec::new();
+    for spec in specs {
+        let world = connector.open(spec, Access::ReadOnly, None).await;
+        let (_, plan) = look(&world, spec).await?;
+        if format == Format::Text {
+            anstream::print!("{}{}", render::text(&plan, output::style()), verdict(&plan));
+        }
+        if global.stats {
+            stats::print(&world.session().calls());
+        }
+        plans.push(plan);
+    }
+    if format == Format::Json {
+        print_json(&plans);
+    }
+    Ok(plans)
 }
 
 fn survey_failed(error: &SurveyError) -> Failed {

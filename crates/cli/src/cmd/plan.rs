@@ -1,18 +1,15 @@
 //! `regionctl plan`
 
 use jiff::{SignedDuration, Timestamp};
-use regionctl_aws::session::Access;
 use regionctl_core::diagnostic::Diagnostic;
 use regionctl_core::plan::Plan;
 use regionctl_core::plan::saved::{SavedPlan, Seal};
-use regionctl_core::render;
 use regionctl_core::spec::read::hex;
 
-use super::{exit_of, look, print_json, stats};
-use crate::args::{self, Format, Global};
-use crate::connect::Connector;
+use super::{exit_of, look_at_all};
+use crate::args::{self, Global};
 use crate::exit::{Exit, Failed};
-use crate::{files, output};
+use crate::files;
 
 /// How long a saved plan holds.
 const HOLDS: SignedDuration = SignedDuration::from_hours(1);
@@ -24,22 +21,7 @@ pub async fn run(global: &Global, args: &args::Plan) -> Result<Exit, Failed> {
         let fault = Diagnostic::new("one-spec", "a saved plan is for one spec").help("name one spec with --out");
         return Err(Failed::error(fault));
     }
-    let connector = Connector::new(global).await?;
-    let mut plans = Vec::new();
-    for spec in &specs {
-        let world = connector.open(spec, Access::ReadOnly, None).await;
-        let (_, plan) = look(&world, spec).await?;
-        if args.format == Format::Text {
-            anstream::print!("{}", render::text(&plan, output::style()));
-        }
-        if global.stats {
-            stats::print(&world.session().calls());
-        }
-        plans.push(plan);
-    }
-    if args.format == Format::Json {
-        print_json(&plans);
-    }
+    let plans = look_at_all(global, &specs, args.format, |_| String::new()).await?;
     if let (Some(path), [plan]) = (&args.out, plans.as_slice()) {
         save(plan, path)?;
     }
