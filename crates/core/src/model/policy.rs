@@ -367,7 +367,7 @@ mod tests {
                 let mut entries: Vec<(String, Value)> = fields
                     .iter()
                     .map(|(key, value)| {
-                        let folded = path.ends_with("StringEquals") && choice() % 2 == 0;
+                        let folded = path.ends_with("StringEquals") && choice().is_multiple_of(2);
                         let written = if folded { key.to_ascii_uppercase() } else { key.clone() };
                         (written, rewritten(value, &format!("{path}/{key}"), choice))
                     })
@@ -379,14 +379,16 @@ mod tests {
                 let mut items: Vec<Value> = items.iter().map(|item| rewritten(item, path, choice)).collect();
                 let by = choice() % items.len().max(1);
                 items.rotate_left(by);
-                if items.len() == 1 && choice() % 2 == 0 { items.remove(0) } else { Value::Array(items) }
+                if items.len() == 1 && choice().is_multiple_of(2) { items.remove(0) } else { Value::Array(items) }
             }
-            Value::String(text) if path.ends_with("/Action") && choice() % 2 == 0 => text.to_ascii_uppercase().into(),
-            Value::String(text) if path.ends_with("/AWS") && choice() % 2 == 0 && text != "*" => {
+            Value::String(text) if path.ends_with("/Action") && choice().is_multiple_of(2) => {
+                text.to_ascii_uppercase().into()
+            }
+            Value::String(text) if path.ends_with("/AWS") && choice().is_multiple_of(2) && text != "*" => {
                 format!("arn:aws:iam::{text}:root").into()
             }
             Value::String(text) if !path.ends_with("/Statement") && text == "*" && path.ends_with("/Principal") => {
-                if choice() % 2 == 0 {
+                if choice().is_multiple_of(2) {
                     json!({"AWS": "*"})
                 } else {
                     text.as_str().into()
