@@ -147,6 +147,11 @@ fn render_field(out: &mut String, field: &FieldChange, whole_is_new: bool, style
             }
         }
         (Some(only), None) | (None, Some(only)) if path != field.path => format!("  {only}"),
+        (Some(only), None) | (None, Some(only))
+            if 9 + path.chars().count() + 2 + only.chars().count() > style.width =>
+        {
+            format!(":\n            {only}")
+        }
         (Some(only), None) | (None, Some(only)) => format!(": {only}"),
         (None, None) => String::new(),
     };
