@@ -118,6 +118,22 @@ fn a_kind_is_known_to_its_own_file_and_one_line() {
     }
 }
 
+/// A comparison that names every field of the model stops compiling when a field is added.
+#[test]
+fn forgetting_to_compare_a_field_does_not_compile() {
+    let mut kinds = 0;
+    for source in harness::sources(&harness::root().join("crates/aws/src/kinds")) {
+        let text = std::fs::read_to_string(&source).unwrap();
+        let Some((_, diff)) = text.split_once("    fn diff(") else { continue };
+        let body = diff.split_once("{\n").map_or("", |(_, body)| body).trim_start();
+        let (fields, _) =
+            body.split_once("} = want;").unwrap_or_else(|| panic!("{}: no destructuring", source.display()));
+        assert!(body.starts_with("let ") && !fields.contains(".."), "{}: {fields}", source.display());
+        kinds += 1;
+    }
+    assert_eq!(kinds, REGISTRY.0.len());
+}
+
 /// The product's code, without the kinds and without tests.
 fn code_outside_kinds() -> String {
     let mut code = String::new();

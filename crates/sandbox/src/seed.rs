@@ -175,14 +175,13 @@ pub async fn bulk(sandbox: &Sandbox, alarms: u32, log_groups: u32) -> Result<(),
     sandbox.keep_now().await
 }
 
-/// Does what somebody in a hurry does: opens ssh to the world, raises an alarm's threshold, and lifts a
+/// Does in eu-central-1 what somebody in a hurry does: opens ssh to the world, raises an alarm's threshold, and lifts a
 /// bucket's public-access block. Returns what was done, in words.
 ///
 /// # Errors
 /// The region of the company's demo is not there yet.
-pub async fn tamper(sandbox: &Sandbox) -> Result<Vec<String>, SandboxError> {
-    let config = config(sandbox, "eu-central-1");
-    let ec2 = aws_sdk_ec2::Client::new(&config);
+pub async fn tamper(config: &SdkConfig) -> Result<Vec<String>, SandboxError> {
+    let ec2 = aws_sdk_ec2::Client::new(config);
     let by_name = Filter::builder().name("group-name").values("ec2-internal-team-access").build();
     let groups = ec2.describe_security_groups().filters(by_name).send().await.map_err(failed)?;
     let id = groups.security_groups().first().and_then(|group| group.group_id()).unwrap_or_default();
@@ -190,7 +189,7 @@ pub async fn tamper(sandbox: &Sandbox) -> Result<Vec<String>, SandboxError> {
     let ssh = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22).ip_ranges(world).build();
     ec2.authorize_security_group_ingress().group_id(id).ip_permissions(ssh).send().await.map_err(failed)?;
 
-    let cloudwatch = aws_sdk_cloudwatch::Client::new(&config);
+    let cloudwatch = aws_sdk_cloudwatch::Client::new(config);
     let alarm = "db-supertokens-eu-central-1 CPUUtilization";
     let alarms = cloudwatch.describe_alarms().alarm_names(alarm).send().await.map_err(failed)?;
     let there = alarms.metric_alarms().first().ok_or_else(|| SandboxError::Seed(format!("no alarm '{alarm}'")))?;
@@ -214,7 +213,7 @@ pub async fn tamper(sandbox: &Sandbox) -> Result<Vec<String>, SandboxError> {
         .map_err(failed)?;
 
     let bucket = "supertokens-saas-eu-central-1";
-    aws_sdk_s3::Client::new(&config)
+    aws_sdk_s3::Client::new(config)
         .put_public_access_block()
         .bucket(bucket)
         .public_access_block_configuration(

@@ -40,7 +40,8 @@ pub async fn run(global: &Global, command: args::Sandbox) -> Result<Exit, Failed
             anstream::eprintln!("{} is gone.", path.display());
         }
         args::Sandbox::Tamper => {
-            for done in seed::tamper(&open(&path).await?).await.map_err(|error| failed(&error))? {
+            let config = seed::config(&open(&path).await?, "eu-central-1");
+            for done in seed::tamper(&config).await.map_err(|error| failed(&error))? {
                 anstream::println!("{done}");
             }
         }
