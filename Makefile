@@ -8,7 +8,7 @@ MOTO := target/moto
 .PHONY: demo test lint bench bless schema release fmt
 
 demo: ## The main job, on an AWS in the box
-	@$(CARGO) build --quiet --package regionctl
+	$(CARGO) build --package regionctl
 	@docs/demo.sh target/debug/regionctl
 
 test: $(MOTO)/.installed ## All tests; installs what they need below target/

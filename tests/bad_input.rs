@@ -101,6 +101,7 @@ fn a_wrong_spec_says_where_what_and_what_to_do() {
         let place = Place::with_spec(&format!("{HEAD}{sections}"));
         record(&mut text, name, &place, &["plan", "spec.yaml"], 1);
     }
+    assert!(!text.contains("user:secret"), "a secret is never echoed");
     golden("wrong_specs", &text);
 }
 

@@ -10,7 +10,7 @@ use regionctl_aws::world::Aws;
 use regionctl_core::address::Address;
 use regionctl_core::apply::{self, Outcome};
 use regionctl_core::diagnostic::{Diagnostic, Diagnostics};
-use regionctl_core::plan::saved::{Refusal, SavedPlan};
+use regionctl_core::plan::saved::{Refusal, SavedPlan, moved};
 use regionctl_core::plan::survey::{Inventory, explain};
 use regionctl_core::plan::{GateKind, Plan};
 use regionctl_core::render::{self, counted, waiting_for_people};
@@ -45,7 +45,15 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
             Exit::Done
         } else {
             pass_gates(&plan, args)?;
-            confirm(&plan, args)?;
+            let inventory = if args.yes {
+                inventory
+            } else {
+                confirm(&plan)?;
+                // Somebody read the plan for a while; what was shown must still be what is there.
+                let (now, _) = look(&world, spec).await?;
+                refuse(moved(&plan, &now), &plan.spec)?;
+                now
+            };
             converge(global, &world, spec, &inventory, &plan, &progress).await?
         };
         if global.stats {
@@ -89,13 +97,15 @@ async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit,
     let progress = Progress::new();
     let world = connector.open(&spec, Access::Write, Some(progress.on_pause())).await;
     let (inventory, _) = look(&world, &spec).await?;
-    refuse(saved.refusals_after_reading(&inventory), &saved.plan.spec)?;
+    refuse(moved(&saved.plan, &inventory), &saved.plan.spec)?;
     anstream::print!("{}", render::text(&saved.plan, output::style()));
     if saved.plan.is_empty() {
         return Ok(Exit::Done);
     }
     pass_gates(&saved.plan, args)?;
-    confirm(&saved.plan, args)?;
+    if !args.yes {
+        confirm(&saved.plan)?;
+    }
     use_up(used.as_deref())?;
     let exit = converge(global, &world, &spec, &inventory, &saved.plan, &progress).await?;
     if global.stats {
@@ -139,7 +149,7 @@ fn use_up(mark: Option<&Path>) -> Result<(), Failed> {
 }
 
 fn refuse(refusals: Vec<Refusal>, spec: &str) -> Result<(), Failed> {
-    let help = format!("nothing was changed; plan again: regionctl plan {spec} -o plan.json");
+    let help = format!("nothing was changed; plan again: regionctl plan {spec}");
     let diagnostics = refusals
         .into_iter()
         .map(|refusal| Diagnostic::new("stale-plan", refusal.to_string()).help(help.clone()))
@@ -164,10 +174,7 @@ fn pass_gates(plan: &Plan, args: &args::Apply) -> Result<(), Failed> {
     faults.or(()).map_err(Failed::refused)
 }
 
-fn confirm(plan: &Plan, args: &args::Apply) -> Result<(), Failed> {
-    if args.yes {
-        return Ok(());
-    }
+fn confirm(plan: &Plan) -> Result<(), Failed> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         let fault = Diagnostic::new("not-confirmed", "not applied: nobody is there to ask").help("add --yes");

@@ -121,22 +121,22 @@ impl SavedPlan {
         }
         refusals
     }
+}
 
-    /// Checks that each resource that the plan touches is still what it was.
-    pub fn refusals_after_reading(&self, inventory: &Inventory) -> Vec<Refusal> {
-        let unreadable = inventory.unread.iter().filter(|unread| {
-            self.plan.changes.iter().any(|change| {
-                unread.address == change.address.to_string() || unread.address == format!("{}/*", change.address.kind)
-            })
+/// Checks that each resource that a plan touches is still what the plan rests on.
+pub fn moved(plan: &Plan, inventory: &Inventory) -> Vec<Refusal> {
+    let unreadable = inventory.unread.iter().filter(|unread| {
+        plan.changes.iter().any(|change| {
+            unread.address == change.address.to_string() || unread.address == format!("{}/*", change.address.kind)
+        })
+    });
+    let mut refusals: Vec<Refusal> =
+        unreadable.map(|unread| Refusal::Unreadable { address: unread.address.clone() }).collect();
+    if refusals.is_empty() {
+        let moved = plan.changes.iter().filter(|change| {
+            !change.steps.is_empty() && fingerprint(inventory.live.get(&change.address)) != change.fingerprint
         });
-        let mut refusals: Vec<Refusal> =
-            unreadable.map(|unread| Refusal::Unreadable { address: unread.address.clone() }).collect();
-        if refusals.is_empty() {
-            let moved = self.plan.changes.iter().filter(|change| {
-                !change.steps.is_empty() && fingerprint(inventory.live.get(&change.address)) != change.fingerprint
-            });
-            refusals.extend(moved.map(|change| Refusal::Moved { address: change.address.clone() }));
-        }
-        refusals
+        refusals.extend(moved.map(|change| Refusal::Moved { address: change.address.clone() }));
     }
+    refusals
 }
