@@ -183,10 +183,10 @@ impl Server {
         Self::start(command)
     }
 
-    /// The sandbox of a place, served.
-    pub fn sandbox(place: &Place) -> Self {
+    /// The sandbox of a place, served; every answer takes so many milliseconds more.
+    pub fn sandbox(place: &Place, delay: u32) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_regionctl"));
-        command.args(["--sandbox=sandbox.json", "sandbox", "serve", "--port", "0"]);
+        command.args(["--sandbox=sandbox.json", "sandbox", "serve", "--port", "0", "--delay", &delay.to_string()]);
         command.current_dir(place.folder.path()).stderr(Stdio::null());
         Self::start(command)
     }

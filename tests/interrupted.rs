@@ -31,7 +31,10 @@ fn signal(child: &Child, name: &str) {
 
 #[test]
 fn ctrl_c_finishes_running_calls_says_what_is_left_and_exits_130() {
-    let place = Place::seeded();
+    let seeded = Place::seeded();
+    // Slow enough that much is left after five steps, however busy the machine is.
+    let server = Server::sandbox(&seeded, 100);
+    let place = Place::new(Aws::Endpoint(server.url.clone()));
     let (mut child, mut stderr) = apply_until(&place, 5);
     signal(&child, "-INT");
     let (mut rest, mut stdout) = (String::new(), String::new());
@@ -48,10 +51,29 @@ fn ctrl_c_finishes_running_calls_says_what_is_left_and_exits_130() {
 }
 
 #[test]
+fn a_second_ctrl_c_leaves_at_once() {
+    let seeded = Place::seeded();
+    let server = Server::sandbox(&seeded, 1000);
+    let place = Place::new(Aws::Endpoint(server.url.clone()));
+    let (mut child, mut stderr) = apply_until(&place, 1);
+    signal(&child, "-INT");
+    let mut line = String::new();
+    while !line.starts_with("Stopping") {
+        line.clear();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "the first Ctrl-C was not heard");
+    }
+    signal(&child, "-INT");
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!rest.contains("not tried"), "it waited for what was running: {rest}");
+}
+
+#[test]
 fn killed_between_any_two_steps_the_next_apply_ends_the_same_and_makes_nothing_twice() {
     for steps in [1, 8, 16, 24, 32] {
         let seeded = Place::seeded();
-        let server = Server::sandbox(&seeded);
+        let server = Server::sandbox(&seeded, 0);
         let place = Place::new(Aws::Endpoint(server.url.clone()));
         let (mut child, _stderr) = apply_until(&place, steps);
         child.kill().unwrap();

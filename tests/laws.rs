@@ -256,7 +256,7 @@ async fn the_calls_recorded_are_the_calls_declared() {
 #[tokio::test]
 async fn every_request_is_one_that_awss_service_model_allows() {
     let sandboxed = Place::with_spec("");
-    let emulator = Server::sandbox(&sandboxed);
+    let emulator = Server::sandbox(&sandboxed, 0);
     let model = Server::model(&emulator);
     let place = Place { aws: harness::Aws::Endpoint(model.url.clone()), ..Place::with_spec("") };
     let second_vpc = "vpc: {tag: {Name: second}}";
