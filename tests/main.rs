@@ -6,6 +6,7 @@ mod generated;
 mod harness;
 mod interrupted;
 mod laws;
+mod replay;
 mod saved_plan;
 mod scenario;
 mod terminal;

@@ -160,7 +160,7 @@ impl At<'_> {
                 on!(self, put_bucket_ownership_controls).ownership_controls(controls.map_err(unbuilt)?).send().await?;
             }
             BucketOp::PutBucketEncryption(encryption) => {
-                let configuration = encryption_to_sdk(encryption)?;
+                let configuration = encryption_to_sdk(encryption, self.blocked_encryption_types().await?)?;
                 on!(self, put_bucket_encryption).server_side_encryption_configuration(configuration).send().await?;
             }
             BucketOp::PutBucketVersioning(versioning) => {
@@ -174,14 +174,7 @@ impl At<'_> {
             BucketOp::PutBucketPolicy(policy) => {
                 on!(self, put_bucket_policy).policy(policy.to_aws()).send().await?;
             }
-            BucketOp::PutBucketLifecycleConfiguration(rules) => {
-                let rules = rules.into_iter().map(lifecycle_to_sdk).collect::<Result<_, _>>()?;
-                let configuration = s3::BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
-                on!(self, put_bucket_lifecycle_configuration)
-                    .lifecycle_configuration(configuration.map_err(unbuilt)?)
-                    .send()
-                    .await?;
-            }
+            BucketOp::PutBucketLifecycleConfiguration(rules) => self.lifecycle(rules).await?,
             BucketOp::DeleteBucketLifecycle => {
                 on!(self, delete_bucket_lifecycle).send().await?;
             }
@@ -194,11 +187,7 @@ impl At<'_> {
                 on!(self, delete_bucket_cors).send().await?;
             }
             BucketOp::PutBucketTagging(tags) => self.tag(tags).await?,
-            BucketOp::PutBucketLogging(Logging { bucket, prefix }) => {
-                let target = s3::LoggingEnabled::builder().target_bucket(bucket).target_prefix(prefix).build();
-                let status = s3::BucketLoggingStatus::builder().logging_enabled(target.map_err(unbuilt)?).build();
-                on!(self, put_bucket_logging).bucket_logging_status(status).send().await?;
-            }
+            BucketOp::PutBucketLogging(target) => self.log_into(target).await?,
         }
         Ok(())
     }
@@ -213,6 +202,46 @@ impl At<'_> {
         let made =
             self.api.create_bucket().bucket(self.name).set_create_bucket_configuration(configuration).send().await;
         done_if(made.map(|_| ()).map_err(CallError::from), "BucketAlreadyOwnedByYou")
+    }
+
+    /// PutBucketEncryption replaces the rule, and with it which encryption uploads may not bring: what is
+    /// blocked (SSE-C, in new buckets) stays blocked.
+    async fn blocked_encryption_types(&self) -> Result<Option<s3::BlockedEncryptionTypes>, CallError> {
+        let there = if_found(on!(self, get_bucket_encryption).send().await.map_err(CallError::from))?;
+        let rules = there.and_then(|answer| answer.server_side_encryption_configuration).map(|it| it.rules);
+        Ok(rules.into_iter().flatten().find_map(|rule| rule.blocked_encryption_types))
+    }
+
+    /// PutBucketLifecycleConfiguration sets the smallest size that is moved to AWS's default unless it
+    /// is said again.
+    async fn lifecycle(&self, rules: Vec<LifecycleRule>) -> Result<(), CallError> {
+        let there = if_found(on!(self, get_bucket_lifecycle_configuration).send().await.map_err(CallError::from))?;
+        let rules = rules.into_iter().map(lifecycle_to_sdk).collect::<Result<_, _>>()?;
+        let configuration = s3::BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
+        on!(self, put_bucket_lifecycle_configuration)
+            .set_transition_default_minimum_object_size(
+                there.and_then(|answer| answer.transition_default_minimum_object_size),
+            )
+            .lifecycle_configuration(configuration.map_err(unbuilt)?)
+            .send()
+            .await?;
+        Ok(())
+    }
+
+    /// PutBucketLogging replaces the target whole: the form of its keys and its grants are said again.
+    async fn log_into(&self, Logging { bucket, prefix }: Logging) -> Result<(), CallError> {
+        let there = if_found(on!(self, get_bucket_logging).send().await.map_err(CallError::from))?;
+        let there = there.and_then(|answer| answer.logging_enabled);
+        let (grants, form) = there.map_or((None, None), |it| (it.target_grants, it.target_object_key_format));
+        let target = s3::LoggingEnabled::builder()
+            .target_bucket(bucket)
+            .target_prefix(prefix)
+            .set_target_grants(grants)
+            .set_target_object_key_format(form)
+            .build();
+        let status = s3::BucketLoggingStatus::builder().logging_enabled(target.map_err(unbuilt)?).build();
+        on!(self, put_bucket_logging).bucket_logging_status(status).send().await?;
+        Ok(())
     }
 
     /// PutBucketTagging replaces the whole set, so the others are read and sent along; AWS's own too,
@@ -295,7 +324,10 @@ fn encryption_of(configuration: &s3::ServerSideEncryptionConfiguration) -> Optio
     })
 }
 
-fn encryption_to_sdk(encryption: Encryption) -> Result<s3::ServerSideEncryptionConfiguration, CallError> {
+fn encryption_to_sdk(
+    encryption: Encryption,
+    blocked: Option<s3::BlockedEncryptionTypes>,
+) -> Result<s3::ServerSideEncryptionConfiguration, CallError> {
     let algorithm = match encryption.algorithm {
         Algorithm::AES256 => s3::ServerSideEncryption::Aes256,
         Algorithm::Kms => s3::ServerSideEncryption::AwsKms,
@@ -309,6 +341,7 @@ fn encryption_to_sdk(encryption: Encryption) -> Result<s3::ServerSideEncryptionC
     let rule = s3::ServerSideEncryptionRule::builder()
         .apply_server_side_encryption_by_default(default)
         .bucket_key_enabled(encryption.bucket_key)
+        .set_blocked_encryption_types(blocked)
         .build();
     s3::ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(unbuilt)
 }
