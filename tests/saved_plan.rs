@@ -91,6 +91,13 @@ fn a_saved_plan_has_the_form_that_its_schema_says() {
 }
 
 #[test]
+fn a_saved_plan_is_not_narrowed() {
+    let place = planned();
+    let run = place.run(&["apply", "--yes", "plan.json", "--target", "sns.topic/a"]).exits(3);
+    assert!(run.stderr.contains("a saved plan is applied whole or not at all"), "{}", run.stderr);
+}
+
+#[test]
 fn something_that_is_no_plan_is_refused_with_what_to_do() {
     let place = Place::with_spec(SPEC);
     place.write("plan.json", "{}");

@@ -21,7 +21,7 @@ pub fn load(path: &Path) -> Result<Spec, Failed> {
     })
 }
 
-/// Reads all specs before anything is done with one of them; faults of all are reported together.
+/// Reads all specs before anything is done with one of them.
 pub fn load_all(paths: &[PathBuf]) -> Result<Vec<Spec>, Failed> {
     let paths = if paths.is_empty() { regions()? } else { paths.to_vec() };
     paths.iter().map(|path| load(path)).collect()

@@ -87,6 +87,10 @@ fn known(targets: &[Address], spec: &Spec) -> Result<Vec<Address>, Failed> {
 
 /// Runs a saved plan, if everything it rests on still holds.
 async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit, Failed> {
+    if !args.target.is_empty() {
+        let fault = Diagnostic::new("one-spec", "a saved plan is applied whole or not at all");
+        return Err(Failed::refused(fault.help("leave --target out, or name the spec instead of the plan")));
+    }
     let saved = read_plan(path)?;
     let spec = files::load(Path::new(&saved.plan.spec))?;
     let used = used_mark(&saved);
