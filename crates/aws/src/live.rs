@@ -2,7 +2,7 @@
 //!
 //! [`Live`] is what a kind's file implements, typed; [`LiveKind`] is the same with the types erased.
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use regionctl_core::kind::{AnyKind, Erased, Kind};
 use regionctl_core::reference::Outputs;
 use regionctl_core::world::{Failure, FailureClass, Observation, Scope, Seen, StepTarget};
@@ -32,6 +32,23 @@ pub trait Live: Kind {
         target: &StepTarget,
         op: Self::Op,
     ) -> impl Future<Output = Result<Outputs, CallError>> + Send;
+}
+
+/// Reads resources one by one, all at once: what is there is seen, what cannot be read is named.
+pub(crate) async fn all_at_once<M, F>(reads: impl IntoIterator<Item = (String, F)>) -> Observation<M>
+where
+    F: Future<Output = Result<Option<(M, Outputs)>, CallError>>,
+{
+    let reads = reads.into_iter().map(|(name, read)| async move { (name, read.await) });
+    let mut found = Observation::default();
+    for (name, result) in join_all(reads).await {
+        match result {
+            Ok(Some((model, outputs))) => found.seen.push(Seen { name, model, outputs }),
+            Ok(None) => {}
+            Err(error) => found.unread.push((name, error.0)),
+        }
+    }
+    found
 }
 
 /// A live kind with its types erased.

@@ -5,19 +5,19 @@
 
 use aws_sdk_route53::Client;
 use aws_sdk_route53::types::{HostedZone, HostedZoneConfig, Tag, TagResourceType, Vpc as SdkVpc, VpcRegion};
-use futures::future::{join_all, try_join, try_join_all};
+use futures::future::{try_join, try_join_all};
 use regionctl_core::diff::{Diff, Keyed, Mode, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
 use regionctl_core::spec::read::hex;
-use regionctl_core::world::{Failure, FailureClass, Observation, Scope, Seen, StepTarget};
+use regionctl_core::world::{Failure, FailureClass, Observation, Scope, StepTarget};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{CallError, done_if};
-use crate::live::Live;
+use crate::live::{Live, all_at_once};
 use crate::tags::collect;
 
 /// The kind `route53.private_zone`.
@@ -198,19 +198,8 @@ impl Live for PrivateZone {
 
     async fn observe(api: &Client, scope: &Scope<ZoneModel>) -> Result<Observation<ZoneModel>, CallError> {
         let vpc = scope.place.vpc.as_ref().map_or("", |vpc| &vpc.id);
-        let reads = scope.wanted.iter().map(|(name, want)| async move { (name, read(api, name, vpc, want).await) });
-        let mut found = Observation::default();
-        for (name, result) in join_all(reads).await {
-            match result {
-                Ok(Some((id, model))) => {
-                    let outputs = Outputs::from([("id".to_owned(), id)]);
-                    found.seen.push(Seen { name: name.clone(), model, outputs });
-                }
-                Ok(None) => {}
-                Err(error) => found.unread.push((name.clone(), error.0)),
-            }
-        }
-        Ok(found)
+        let reads = scope.wanted.iter().map(|(name, want)| (name.clone(), read(api, name, vpc, want)));
+        Ok(all_at_once(reads).await)
     }
 
     async fn run(api: &Client, target: &StepTarget, op: ZoneOp) -> Result<Outputs, CallError> {
@@ -259,7 +248,12 @@ fn bare(id: &str) -> String {
     id.trim_start_matches("/hostedzone/").to_owned()
 }
 
-async fn read(api: &Client, name: &str, vpc: &str, want: &ZoneModel) -> Result<Option<(String, ZoneModel)>, CallError> {
+async fn read(
+    api: &Client,
+    name: &str,
+    vpc: &str,
+    want: &ZoneModel,
+) -> Result<Option<(ZoneModel, Outputs)>, CallError> {
     let answer = api.list_hosted_zones_by_name().dns_name(name).send().await?;
     let of_name = |zone: &&HostedZone| {
         zone.name().trim_end_matches('.') == name && zone.config().is_some_and(HostedZoneConfig::private_zone)
@@ -272,7 +266,7 @@ async fn read(api: &Client, name: &str, vpc: &str, want: &ZoneModel) -> Result<O
         zones = if mine.is_empty() { others } else { mine };
     }
     match zones.len() {
-        0 | 1 => Ok(zones.pop()),
+        0 | 1 => Ok(zones.pop().map(|(id, zone)| (zone, Outputs::from([("id".to_owned(), id)])))),
         several => Err(ambiguous(name, several)),
     }
 }

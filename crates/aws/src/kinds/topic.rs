@@ -7,18 +7,18 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Tag;
-use futures::future::{join_all, try_join3};
+use futures::future::try_join3;
 use regionctl_core::diff::{Diff, Keyed, Mode, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Observation, Place, Scope, Seen, StepTarget};
+use regionctl_core::world::{Observation, Place, Scope, StepTarget};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CallError, if_found};
-use crate::live::Live;
+use crate::live::{Live, all_at_once};
 use crate::tags::collect;
 
 /// The kind `sns.topic`.
@@ -327,18 +327,14 @@ impl Live for Topic {
     type Api = Client;
 
     async fn observe(api: &Client, scope: &Scope<TopicModel>) -> Result<Observation<TopicModel>, CallError> {
-        let reads = scope.wanted.iter().map(|(name, want)| async move { (name, read(api, scope, name, want).await) });
-        let mut found = Observation::default();
-        for (name, result) in join_all(reads).await {
-            match result {
-                Ok(Some(model)) => {
-                    found.seen.push(Seen { name: name.clone(), model, outputs: Self::outputs(name, &scope.place) });
-                }
-                Ok(None) => {}
-                Err(error) => found.unread.push((name.clone(), error.0)),
-            }
-        }
-        Ok(found)
+        let reads = scope.wanted.iter().map(|(name, want)| {
+            let read = async move {
+                let model = read(api, scope, name, want).await?;
+                Ok(model.map(|model| (model, Self::outputs(name, &scope.place))))
+            };
+            (name.clone(), read)
+        });
+        Ok(all_at_once(reads).await)
     }
 
     async fn run(api: &Client, target: &StepTarget, op: TopicOp) -> Result<Outputs, CallError> {

@@ -6,15 +6,15 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{
     AlarmType, ComparisonOperator, Dimension, MetricAlarm, StandardUnit, Statistic as SdkStatistic, Tag,
 };
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::Tags;
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Observation, Scope, Seen, StepTarget};
+use regionctl_core::world::{Observation, Scope, StepTarget};
 
 use super::{Alarm, AlarmModel, AlarmOp};
 use crate::error::{CallError, if_found};
-use crate::live::Live;
+use crate::live::{Live, all_at_once};
 use crate::tags::collect;
 
 impl Live for Alarm {
@@ -26,23 +26,17 @@ impl Live for Alarm {
         let alarms = try_join_all(names.chunks(100).map(|names| describe(api, names))).await?.concat();
         let tagged: BTreeSet<&str> =
             scope.wanted.iter().filter(|(_, want)| want.tags.is_some()).map(|(name, _)| name.as_str()).collect();
-        let tagged = &tagged;
-        let reads = alarms.into_iter().map(|alarm| async move {
+        let reads = alarms.into_iter().map(|alarm| {
             let name = alarm.alarm_name().unwrap_or_default().to_owned();
-            let tags = if tagged.contains(name.as_str()) { read_tags(api, &alarm).await } else { Ok(None) };
-            (name, tags.map(|tags| model(&alarm, tags)))
+            let outputs = Self::outputs(&name, &scope.place);
+            let states_tags = tagged.contains(name.as_str());
+            let read = async move {
+                let tags = if states_tags { read_tags(api, &alarm).await? } else { None };
+                Ok(Some((model(&alarm, tags), outputs)))
+            };
+            (name, read)
         });
-        let mut found = Observation::default();
-        for (name, result) in join_all(reads).await {
-            match result {
-                Ok(model) => {
-                    let outputs = Self::outputs(&name, &scope.place);
-                    found.seen.push(Seen { name, model, outputs });
-                }
-                Err(error) => found.unread.push((name, error.0)),
-            }
-        }
-        Ok(found)
+        Ok(all_at_once(reads).await)
     }
 
     async fn run(api: &Client, target: &StepTarget, op: AlarmOp) -> Result<Outputs, CallError> {

@@ -5,11 +5,10 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types as s3;
-use futures::future::join_all;
 use regionctl_core::model::policy::Policy;
 use regionctl_core::model::tags::{Tags, is_aws};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Failure, FailureClass, Observation, Scope, Seen, StepTarget};
+use regionctl_core::world::{Failure, FailureClass, Observation, Scope, StepTarget};
 
 use super::config::{
     Algorithm, CorsRule, Encryption, LifecycleRule, Logging, Method, Ownership, PublicAccessBlock, Transition,
@@ -17,7 +16,7 @@ use super::config::{
 };
 use super::{Bucket, BucketModel, BucketOp};
 use crate::error::{CallError, done_if, if_found};
-use crate::live::Live;
+use crate::live::{Live, all_at_once};
 use crate::tags::collect;
 use regionctl_core::kind::Kind;
 
@@ -25,22 +24,15 @@ impl Live for Bucket {
     type Api = Client;
 
     async fn observe(api: &Client, scope: &Scope<BucketModel>) -> Result<Observation<BucketModel>, CallError> {
-        let reads = scope.wanted.iter().map(|(name, want)| async move {
+        let reads = scope.wanted.iter().map(|(name, want)| {
             let bucket = At { api, name, owner: &scope.place.account };
-            (name, Box::pin(bucket.read(want, &scope.place.region)).await)
+            let read = async move {
+                let model = Box::pin(bucket.read(want, &scope.place.region)).await?;
+                Ok(model.map(|model| (model, Self::outputs(name, &scope.place))))
+            };
+            (name.clone(), read)
         });
-        let mut found = Observation::default();
-        for (name, result) in join_all(reads).await {
-            match result {
-                Ok(Some(model)) => {
-                    let outputs = Self::outputs(name, &scope.place);
-                    found.seen.push(Seen { name: name.clone(), model, outputs });
-                }
-                Ok(None) => {}
-                Err(error) => found.unread.push((name.clone(), error.0)),
-            }
-        }
-        Ok(found)
+        Ok(all_at_once(reads).await)
     }
 
     async fn run(api: &Client, target: &StepTarget, op: BucketOp) -> Result<Outputs, CallError> {
