@@ -12,6 +12,11 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the project is there")
 }
 
+/// Says whether an API operation only reads. The product's own word for it is not asked: it is on trial.
+pub fn is_read(operation: &str) -> bool {
+    ["Get", "List", "Describe", "Head"].iter().any(|verb| operation.starts_with(verb))
+}
+
 /// The Rust files below a folder.
 pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it can be read").path());

@@ -190,11 +190,10 @@ async fn stopped_after_any_step_the_next_apply_converges() {
 }
 
 fn writes(aws: &Aws) -> Vec<(String, u64)> {
-    let reads = ["Get", "List", "Describe", "Head"];
     let calls = aws.session().calls();
     calls
         .into_iter()
-        .filter(|(call, _)| !reads.iter().any(|verb| call.operation.starts_with(verb)))
+        .filter(|(call, _)| !harness::is_read(&call.operation))
         .map(|(call, count)| (format!("{} {}", call.service, call.operation), count.calls))
         .collect()
 }
@@ -250,6 +249,15 @@ async fn the_calls_recorded_are_the_calls_declared() {
             assert!(iam::action(facts.service, &operation).contains(':'));
         }
     }
+}
+
+/// Only an emulator can have a VPC without its own group; whoever asks for it must not hear "unchanged".
+#[tokio::test]
+async fn what_cannot_be_made_is_said_even_where_no_attribute_differs() {
+    let sandbox = sandbox().await;
+    let aws = open(&sandbox, Access::ReadOnly).await;
+    let (_, plan) = look(&aws, &spec("vpc: {tag: {Name: second}}\nec2.security_group:\n  default:\n")).await;
+    assert_eq!((plan.summary.blocked, plan.summary.unchanged), (1, 0));
 }
 
 /// Emulators take what AWS refuses, so every request of every case is held against AWS's own model.

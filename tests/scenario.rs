@@ -4,18 +4,17 @@
 use regionctl_sandbox::{Sandbox, seed};
 use serde_json::Value;
 
-use crate::harness::{Aws, Place, Run, Server};
+use crate::harness::{Aws, Place, Run, Server, is_read};
 
 const SPEC: &str = "regions/eu-central-1.yaml";
 
 /// The mutating calls of a run, from its `--stats`.
 fn writes(run: &Run) -> Vec<String> {
-    let reads = ["Get", "List", "Describe", "Head"];
     let rows = run.stderr.lines().skip_while(|line| !line.trim_start().starts_with("service")).skip(1);
     let calls = rows.filter_map(|row| {
         let words: Vec<&str> = row.split_whitespace().collect();
         let operation = words.iter().rev().nth(3)?;
-        (words.len() >= 5 && !reads.iter().any(|verb| operation.starts_with(verb))).then(|| (*operation).to_owned())
+        (words.len() >= 5 && !is_read(operation)).then(|| (*operation).to_owned())
     });
     calls.collect()
 }

@@ -46,7 +46,7 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         let kind = registry.of(&want.address.kind);
         let live = inventory.live.get(&want.address);
         let draft = kind.diff(&want.model, &want.waivers, live.map(|seen| &seen.model))?;
-        if draft.fields.is_empty() && draft.steps.is_empty() {
+        if draft.fields.is_empty() && draft.steps.is_empty() && draft.blocked.is_empty() {
             plan.summary.unchanged += 1;
             let service = kind.facts().service;
             plan.waiting.extend(draft.waiting.into_iter().map(|waiting| WaitingOn {
