@@ -4,12 +4,13 @@
 CARGO ?= cargo
 PYTHON ?= python3
 MOTO := target/moto
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: demo test lint bench bless schema release fmt
 
 demo: ## The main job, on an AWS in the box
 	$(CARGO) build --package regionctl
-	@docs/demo.sh target/debug/regionctl
+	@docs/demo.sh $(TARGET)/debug/regionctl
 
 test: $(MOTO)/.installed ## All tests; installs what they need below target/
 	$(CARGO) test --workspace
@@ -36,4 +37,4 @@ release:
 	$(CARGO) build --release --package regionctl
 
 bench: release ## Calls, depth, memory and start-up
-	$(PYTHON) tests/bench.py target/release/regionctl
+	$(PYTHON) tests/bench.py $(TARGET)/release/regionctl

@@ -167,9 +167,7 @@ route53.private_zone:
         if spec.comment.as_ref().is_some_and(|comment| comment.chars().count() > 256) {
             notes.fault("comment", "a zone's comment has 256 characters at most", "shorten it");
         }
-        if let Some(fault) = spec.tags.as_ref().and_then(tags::fault) {
-            notes.fault("tags", fault, "see AWS's tag limits");
-        }
+        tags::check(spec.tags.as_ref(), notes);
         ZoneModel { comment: spec.comment, vpcs: vec![ZoneVpc::of_the_region()], tags: spec.tags }
     }
 

@@ -222,9 +222,7 @@ sns.topic:
         if spec.display_name.as_ref().is_some_and(|name| name.chars().count() > 100) {
             notes.fault("display_name", "a display name has 100 characters at most", "shorten it");
         }
-        if let Some(fault) = spec.tags.as_ref().and_then(tags::fault) {
-            notes.fault("tags", fault, "see AWS's tag limits");
-        }
+        tags::check(spec.tags.as_ref(), notes);
         TopicModel {
             display_name: spec.display_name,
             subscriptions,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::kind::Notes;
+
 /// Tag keys and values.
 pub type Tags = BTreeMap<String, String>;
 
@@ -10,8 +12,15 @@ pub fn is_aws(key: &str) -> bool {
     key.to_ascii_lowercase().starts_with("aws:")
 }
 
+/// Notes what is wrong with the tags that a spec states under `tags`.
+pub fn check(tags: Option<&Tags>, notes: &mut Notes<'_>) {
+    if let Some(fault) = tags.and_then(fault) {
+        notes.fault("tags", fault, "see AWS's tag limits");
+    }
+}
+
 /// Returns what is wrong with tags by AWS's common limits (50 tags, keys of 128 and values of 256 characters).
-pub fn fault(tags: &Tags) -> Option<String> {
+fn fault(tags: &Tags) -> Option<String> {
     if tags.len() > 50 {
         return Some(format!("{} tags, and AWS takes 50", tags.len()));
     }

@@ -415,7 +415,5 @@ fn check(spec: &AlarmSpec, notes: &mut Notes<'_>) {
             notes.fault(field, format!("'{action}' is not an ARN"), "for a topic of this spec write `topic: NAME`");
         }
     }
-    if let Some(fault) = spec.tags.as_ref().and_then(tags::fault) {
-        notes.fault("tags", fault, "see AWS's tag limits");
-    }
+    tags::check(spec.tags.as_ref(), notes);
 }

@@ -258,9 +258,7 @@ s3.bucket:
         if let Some(fault) = spec.encryption.as_ref().and_then(Encryption::fault) {
             notes.fault("encryption", fault, "kms_key and bucket_key go with algorithm: aws:kms");
         }
-        if let Some(fault) = spec.tags.as_ref().and_then(tags::fault) {
-            notes.fault("tags", fault, "see AWS's tag limits");
-        }
+        tags::check(spec.tags.as_ref(), notes);
         if let Some(reason) = &spec.waiver {
             notes.waive(PUBLIC, reason, "waiver");
         }

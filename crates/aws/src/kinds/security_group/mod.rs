@@ -247,9 +247,7 @@ ec2.security_group:
             let (message, help) = fault.split_once('\n').unwrap_or((&fault, ""));
             notes.fault("description", message, help);
         }
-        if let Some(fault) = spec.tags.as_ref().and_then(tags::fault) {
-            notes.fault("tags", fault, "see AWS's tag limits");
-        }
+        tags::check(spec.tags.as_ref(), notes);
         let by_default = if name == DEFAULT { RuleMode::Additive } else { RuleMode::Exclusive };
         GroupModel {
             is_default: name == DEFAULT,
