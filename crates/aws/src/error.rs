@@ -15,9 +15,22 @@ use crate::session::WriteWhileReading;
 pub struct CallError(pub Failure);
 
 impl CallError {
+    /// Makes a failure of something that must be there and is not.
+    pub(crate) fn not_there(call: &str, message: String) -> Self {
+        let (class, call) = (FailureClass::NotFound, call.to_owned());
+        Self(Failure { class, call, code: None, message, request_id: None })
+    }
+
     /// Says whether the service answered with this code.
     pub fn is(&self, code: &str) -> bool {
         self.0.code.as_deref() == Some(code)
+    }
+
+    /// Makes a failure of an item that an answer names as failed.
+    pub(crate) fn of_item(call: String, code: &str, message: &str) -> Self {
+        let class = class_of_code(code).unwrap_or(FailureClass::Invalid);
+        let (code, message) = (Some(code.to_owned()), message.to_owned());
+        Self(Failure { class, call, code, message, request_id: None })
     }
 
     /// Says whether the thing is not there.
@@ -47,6 +60,18 @@ pub fn done_if<T: Default>(result: Result<T, CallError>, ok: &str) -> Result<T, 
         Err(error) if error.is(ok) => Ok(T::default()),
         other => other,
     }
+}
+
+/// A request that lacks a member that AWS needs: a fault in regionctl.
+#[allow(clippy::needless_pass_by_value)] // the form that `map_err` wants
+pub(crate) fn unbuilt(error: aws_smithy_types::error::operation::BuildError) -> CallError {
+    CallError(Failure {
+        class: FailureClass::Other,
+        call: "regionctl".to_owned(),
+        code: None,
+        message: format!("the request could not be built: {error}"),
+        request_id: None,
+    })
 }
 
 impl<E> From<SdkError<E, HttpResponse>> for CallError
@@ -81,9 +106,13 @@ fn call_of<E>() -> String {
         "aws_sdk_cloudwatch" => "CloudWatch",
         "aws_sdk_cloudwatchlogs" => "CloudWatch Logs",
         "aws_sdk_ec2" => "EC2",
+        "aws_sdk_iam" => "IAM",
+        "aws_sdk_lambda" => "Lambda",
+        "aws_sdk_rds" => "RDS",
         "aws_sdk_route53" => "Route 53",
         "aws_sdk_s3" => "S3",
         "aws_sdk_sns" => "SNS",
+        "aws_sdk_ssm" => "SSM",
         "aws_sdk_sts" => "STS",
         other => other,
     };
@@ -135,7 +164,24 @@ fn class_of_code(code: &str) -> Option<FailureClass> {
         | "NoSuchHostedZone"
         | "InvalidGroup.NotFound"
         | "InvalidGroupId.NotFound"
-        | "InvalidVpcID.NotFound" => FailureClass::NotFound,
+        | "InvalidVpcID.NotFound"
+        | "InvalidVpcEndpointId.NotFound"
+        | "InvalidFlowLogId.NotFound"
+        | "InvalidKeyPair.NotFound"
+        | "InvalidInstanceID.NotFound"
+        | "InvalidSubnetID.NotFound"
+        | "InvalidSecurityGroupID.NotFound"
+        | "InvalidRouteTableID.NotFound"
+        | "NoSuchEntity"
+        | "ReplicationConfigurationNotFoundError"
+        | "InvalidDocument"
+        | "ParameterNotFound"
+        | "DBClusterNotFoundFault"
+        | "DBInstanceNotFound"
+        | "DBInstanceNotFoundFault"
+        | "DBSubnetGroupNotFoundFault"
+        | "DBClusterParameterGroupNotFound"
+        | "DBParameterGroupNotFound" => FailureClass::NotFound,
         "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
@@ -143,6 +189,14 @@ fn class_of_code(code: &str) -> Option<FailureClass> {
         | "RequestLimitExceeded"
         | "SlowDown"
         | "RequestThrottled" => FailureClass::Throttled,
+        "InvalidDBClusterStateFault"
+        | "InvalidDBInstanceState"
+        | "InvalidDBInstanceStateFault"
+        | "InvalidDBParameterGroupState"
+        | "InvalidDBSubnetGroupStateFault"
+        | "ResourceConflictException"
+        | "ResourceNotReadyException"
+        | "IncorrectInstanceState" => FailureClass::NotReady,
         "OperationAborted"
         | "OperationAbortedException"
         | "ConcurrentModification"

@@ -5,7 +5,7 @@
 use futures::future::{BoxFuture, join_all};
 use regionctl_core::kind::{AnyKind, Erased, Kind};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Failure, FailureClass, Observation, Scope, Seen, StepTarget};
+use regionctl_core::world::{Failure, FailureClass, Observation, Scope, Seen, Status, StepTarget, Wanted};
 use serde_json::Value;
 
 use crate::error::CallError;
@@ -32,6 +32,11 @@ pub trait Live: Kind {
         target: &StepTarget,
         op: Self::Op,
     ) -> impl Future<Output = Result<Outputs, CallError>> + Send;
+
+    /// Asks how far a resource is that takes its time. Most are there at once, and nothing is asked.
+    fn status(_api: &Self::Api, _target: &StepTarget) -> impl Future<Output = Result<Status, CallError>> + Send {
+        std::future::ready(Ok(Status::Ready))
+    }
 }
 
 /// Reads resources one by one, all at once: what is there is seen, what cannot be read is named.
@@ -67,18 +72,28 @@ pub trait LiveKind: AnyKind {
         target: &'a StepTarget,
         op: Value,
     ) -> BoxFuture<'a, Result<Outputs, Failure>>;
+
+    /// See [`Live::status`].
+    fn status<'a>(&'a self, session: &'a Session, target: &'a StepTarget) -> BoxFuture<'a, Result<Status, Failure>>;
 }
 
 impl<K: Live> LiveKind for Erased<K> {
+    fn status<'a>(&'a self, session: &'a Session, target: &'a StepTarget) -> BoxFuture<'a, Result<Status, Failure>> {
+        Box::pin(async move { K::status(&K::Api::from_session(session), target).await.map_err(|error| error.0) })
+    }
+
     fn observe<'a>(
         &'a self,
         session: &'a Session,
         scope: Scope<Value>,
     ) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
         Box::pin(async move {
-            let wanted = scope.wanted.into_iter().map(|(name, model)| Ok((name, typed::<K, _>(model)?)));
-            let wanted = wanted.collect::<Result<_, Failure>>()?;
-            let scope = Scope { place: scope.place, wanted, everything: scope.everything };
+            let named = |Wanted { name, model, whole }| {
+                let model = model.map(typed::<K, _>).transpose()?;
+                Ok(Wanted { name, model, whole })
+            };
+            let wanted = scope.wanted.into_iter().map(named).collect::<Result<_, Failure>>()?;
+            let scope = Scope { place: scope.place, wanted, everything: scope.everything, source: scope.source };
             let found = K::observe(&K::Api::from_session(session), &scope).await.map_err(|error| error.0)?;
             let untyped = |seen: Seen<K::Model>| Seen {
                 name: seen.name,

@@ -7,7 +7,7 @@ use futures::future::{BoxFuture, try_join};
 use regionctl_core::plan::build::operation;
 use regionctl_core::reference::Outputs;
 use regionctl_core::spec::VpcSelector;
-use regionctl_core::world::{Failure, FailureClass, Identity, Observation, Scope, StepTarget, Vpc, World};
+use regionctl_core::world::{Failure, FailureClass, Identity, Observation, Scope, Status, StepTarget, Vpc, World};
 use serde_json::Value;
 
 use crate::error::CallError;
@@ -21,8 +21,12 @@ const SETTLING: Duration = Duration::from_secs(30);
 /// How long a change by somebody else is waited out.
 const CONFLICT: Duration = Duration::from_secs(30);
 
-/// The first pause between two tries; each further one is twice as long.
+/// How long something is waited for that takes no change while it is being made or changed.
+const NOT_READY: Duration = Duration::from_hours(1);
+
+/// The first pause between two tries; each further one is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// An account and region of AWS, as a session reaches it.
 pub struct Aws {
@@ -47,6 +51,7 @@ impl Aws {
         match failure.class {
             FailureClass::NotFound => birth.is_some_and(|birth| birth.elapsed() < SETTLING),
             FailureClass::Conflict => tried < CONFLICT,
+            FailureClass::NotReady => tried < NOT_READY,
             _ => false,
         }
     }
@@ -91,7 +96,11 @@ impl World for Aws {
     }
 
     fn observe<'a>(&'a self, kind: &'a str, scope: Scope<Value>) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
-        kinds::live(kind).observe(&self.session, scope)
+        Box::pin(async move { kinds::live(kind).observe(&self.session.in_region(&scope.place.region), scope).await })
+    }
+
+    fn status<'a>(&'a self, kind: &'a str, target: StepTarget) -> BoxFuture<'a, Result<Status, Failure>> {
+        Box::pin(async move { kinds::live(kind).status(&self.session, &target).await })
     }
 
     /// Tries again what passes by itself: something new that is not known everywhere yet, and a
@@ -103,10 +112,10 @@ impl World for Aws {
                 match kinds::live(kind).run(&self.session, &target, op.clone()).await {
                     Err(failure) if self.may_pass(&failure, started.elapsed()) => {
                         tokio::time::sleep(pause).await;
-                        pause *= 2;
+                        pause = (pause * 2).min(LONGEST_PAUSE);
                     }
                     Ok(outputs) => {
-                        if operation(&op).starts_with("Create") {
+                        if ["Create", "Import", "Run"].iter().any(|verb| operation(&op).starts_with(verb)) {
                             let now = Some(Instant::now());
                             *self.last_birth.lock().unwrap_or_else(PoisonError::into_inner) = now;
                         }

@@ -119,6 +119,15 @@ pub struct Apply {
     /// Let through a plan that changes more than a third of what exists
     #[arg(long)]
     pub allow_large: bool,
+    /// Let through a plan that deletes something
+    #[arg(long)]
+    pub allow_destroy: bool,
+    /// Whether to wait for what takes minutes; with `--wait=false` the next plan says how far it is
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub wait: bool,
+    /// Ask the people again that something waits for, where AWS can
+    #[arg(long)]
+    pub resend: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -21,13 +21,21 @@ struct Shown {
     total: usize,
     done: usize,
     running: BTreeMap<u32, String>,
+    coming: BTreeMap<String, String>,
     paused: BTreeSet<String>,
 }
 
 impl Progress {
     /// Makes one that is not shown yet.
     pub fn new() -> Self {
-        let shown = Shown { bar: None, total: 0, done: 0, running: BTreeMap::new(), paused: BTreeSet::new() };
+        let shown = Shown {
+            bar: None,
+            total: 0,
+            done: 0,
+            running: BTreeMap::new(),
+            coming: BTreeMap::new(),
+            paused: BTreeSet::new(),
+        };
         Self(Arc::new(Mutex::new(shown)))
     }
 
@@ -61,6 +69,19 @@ impl Progress {
             Event::Failed { id, address, failure } => {
                 shown.running.remove(id);
                 let line = shown.line(AnsiColor::Red, "failed", &format!("{address}  {failure}"));
+                shown.say(&line);
+            }
+            Event::Coming { address, word } => {
+                let word = format!("{address} is {word}");
+                if shown.coming.insert(address.to_string(), word.clone()).as_ref() != Some(&word) && shown.bar.is_none()
+                {
+                    shown.say(&format!("waiting   {word}"));
+                }
+                shown.message();
+            }
+            Event::Arrived { address } => {
+                shown.coming.remove(&address.to_string());
+                let line = shown.line(AnsiColor::Green, "ready", &address.to_string());
                 shown.say(&line);
             }
             Event::Skipped { address, call, .. } => {
@@ -117,7 +138,8 @@ impl Shown {
 
     fn message(&self) {
         if let Some(bar) = &self.bar {
-            bar.set_message(self.running.values().cloned().collect::<Vec<_>>().join(", "));
+            let now: Vec<&str> = self.running.values().chain(self.coming.values()).map(String::as_str).collect();
+            bar.set_message(now.join(", "));
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::reference::Outputs;
 use crate::spec::decode::decode;
 use crate::spec::tree::Node;
 use crate::spec::{Waiver, did_you_mean};
-use crate::world::Place;
+use crate::world::{Place, Seen};
 
 /// What is the same for all resources of a kind.
 #[derive(Debug)]
@@ -38,6 +38,10 @@ pub struct Facts {
     pub needs_vpc: bool,
     /// Whether a name may be a pattern (`*`) that stands for every live resource it matches.
     pub patterns: bool,
+    /// Whether observing it can list every live one, so that a rule may go over them.
+    pub lists: bool,
+    /// Whether one can follow a live one of another region (`like`, `copy`).
+    pub follows: bool,
     /// A YAML section as a user would write it, for the reference; a test parses it.
     pub example: &'static str,
     /// What the laws are tested with. Together they must use every read and write above.
@@ -87,6 +91,27 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Outputs::new()
     }
 
+    /// Returns the values that follow from what a resource is, desired or live.
+    fn given(_model: &Self::Model) -> Outputs {
+        Outputs::new()
+    }
+
+    /// Lays what the spec states over the source that it follows; what cannot be taken over goes into
+    /// `left`, each with what to do. `None` when nothing can be made of this source.
+    fn follow(
+        own: Self::Model,
+        _source: &Seen<Self::Model>,
+        _place: &Place,
+        _left: &mut Vec<String>,
+    ) -> Option<Self::Model> {
+        Some(own)
+    }
+
+    /// Says which call takes the resource away; only ever asked where the spec says `absent`.
+    fn remove(_live: &Self::Model, out: &mut Diff<'_, Self::Op>) {
+        out.never_removed(&format!("regionctl never deletes a {}; do it by hand", Self::FACTS.name));
+    }
+
     /// Compares, and says which calls turn live into desired.
     ///
     /// # Assumptions
@@ -98,6 +123,8 @@ pub trait Kind: Sized + Send + Sync + 'static {
 pub struct Notes<'a> {
     node: &'a Node,
     sources: &'a Sources,
+    /// Whether the resource follows another, so that what is left out comes from there.
+    pub follows: bool,
     /// Faults found so far.
     pub faults: Diagnostics,
     /// Waivers stated so far.
@@ -106,8 +133,8 @@ pub struct Notes<'a> {
 
 impl<'a> Notes<'a> {
     /// Starts the notes for the resource that stands at this node.
-    pub fn new(node: &'a Node, sources: &'a Sources) -> Self {
-        Self { node, sources, faults: Diagnostics::default(), waivers: Vec::new() }
+    pub fn new(node: &'a Node, sources: &'a Sources, follows: bool) -> Self {
+        Self { node, sources, follows, faults: Diagnostics::default(), waivers: Vec::new() }
     }
 
     /// Records that the value at `path` is wrong.
@@ -175,6 +202,21 @@ pub trait AnyKind: Send + Sync {
     fn desire(&self, name: &str, node: &Node, notes: &mut Notes<'_>) -> Option<Value>;
     /// See [`Kind::outputs`].
     fn outputs(&self, name: &str, place: &Place) -> Outputs;
+    /// See [`Kind::given`].
+    ///
+    /// # Errors
+    /// The model is not of this kind's form.
+    fn given(&self, model: &Value) -> Result<Outputs, Broken>;
+    /// See [`Kind::follow`].
+    ///
+    /// # Errors
+    /// The models are not of this kind's form.
+    fn follow(&self, own: &Value, source: &Seen<Value>, place: &Place) -> Result<(Option<Value>, Vec<String>), Broken>;
+    /// See [`Kind::remove`].
+    ///
+    /// # Errors
+    /// The model is not of this kind's form.
+    fn remove(&self, live: &Value) -> Result<Draft, Broken>;
     /// See [`Kind::diff`].
     ///
     /// # Errors
@@ -232,17 +274,38 @@ impl<K: Kind> AnyKind for Erased<K> {
         K::outputs(name, place)
     }
 
+    fn given(&self, model: &Value) -> Result<Outputs, Broken> {
+        Ok(K::given(&typed::<K>(model)?))
+    }
+
+    fn follow(&self, own: &Value, source: &Seen<Value>, place: &Place) -> Result<(Option<Value>, Vec<String>), Broken> {
+        let model = typed::<K>(&source.model)?;
+        let source = Seen { name: source.name.clone(), model, outputs: source.outputs.clone() };
+        let mut left = Vec::new();
+        let followed = K::follow(typed::<K>(own)?, &source, place, &mut left);
+        let untyped = |model| serde_json::to_value(model).expect("invariant: models are plain data");
+        Ok((followed.map(untyped), left))
+    }
+
+    fn remove(&self, live: &Value) -> Result<Draft, Broken> {
+        let mut diff = Diff::new(true, &[]);
+        K::remove(&typed::<K>(live)?, &mut diff);
+        diff.finish().map_err(|what| Broken { kind: K::FACTS.name, what })
+    }
+
     fn diff(&self, want: &Value, waivers: &[Waiver], live: Option<&Value>) -> Result<Draft, Broken> {
-        let broken = |what: String| Broken { kind: K::FACTS.name, what };
-        let typed = |value: &Value| {
-            serde_json::from_value::<K::Model>(value.clone()).map_err(|error| broken(format!("model {value}: {error}")))
-        };
-        let want = typed(want)?;
-        let live = live.map(typed).transpose()?;
+        let want = typed::<K>(want)?;
+        let live = live.map(typed::<K>).transpose()?;
         let mut diff = Diff::new(live.is_some(), waivers);
         K::diff(&want, live.as_ref(), &mut diff);
-        diff.finish().map_err(broken)
+        diff.finish().map_err(|what| Broken { kind: K::FACTS.name, what })
     }
+}
+
+/// A model in its kind's own type. What it holds is not said: it may be secret.
+fn typed<K: Kind>(value: &Value) -> Result<K::Model, Broken> {
+    serde_json::from_value(value.clone())
+        .map_err(|error| Broken { kind: K::FACTS.name, what: format!("a model of another form: {error}") })
 }
 
 /// The kinds there are, in the order of their registration.

@@ -19,6 +19,8 @@ pub type Outputs = BTreeMap<String, String>;
 pub enum Target {
     /// The region's VPC, which specs select and regionctl never makes.
     Vpc,
+    /// The resource that a `for_each` is at.
+    Each,
     /// A resource of the spec.
     Resource(Address),
 }
@@ -36,7 +38,11 @@ impl Reference {
     /// Parses the inside of `${…}`; `None` when it is not a reference (a variable, or IAM's own).
     pub fn parse(inside: &str) -> Option<Self> {
         let (target, attribute) = inside.rsplit_once('.')?;
-        let target = if target == "vpc" { Target::Vpc } else { Target::Resource(target.parse().ok()?) };
+        let target = match target {
+            "vpc" => Target::Vpc,
+            "each" => Target::Each,
+            address => Target::Resource(address.parse().ok()?),
+        };
         Some(Self { target, attribute: attribute.to_owned() })
     }
 
@@ -44,6 +50,7 @@ impl Reference {
     pub fn text(&self) -> String {
         match &self.target {
             Target::Vpc => format!("${{vpc.{}}}", self.attribute),
+            Target::Each => format!("${{each.{}}}", self.attribute),
             Target::Resource(address) => format!("${{{address}.{}}}", self.attribute),
         }
     }
@@ -170,7 +177,8 @@ impl Known {
         }
     }
 
-    fn fill_text(&self, text: &str) -> Option<String> {
+    /// Returns a text with its known references filled in; `None` where it holds no reference at all.
+    pub fn fill_text(&self, text: &str) -> Option<String> {
         if !text.contains("${") {
             return None;
         }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::kind::Registry;
+use crate::kind::{Facts, Registry};
 use crate::plan::saved::SavedPlan;
 
 /// Returns the schema of a spec file.
@@ -21,11 +21,18 @@ pub fn region(registry: Registry) -> Value {
             json!({
                 "description": facts.summary,
                 "type": ["object", "null"],
-                "additionalProperties": { "anyOf": [resource, { "type": "null" }] },
+                "additionalProperties": { "anyOf": [resource, { "type": "null" }, { "const": "absent" }] },
             }),
         );
     }
     let mut definitions = generator.take_definitions(true);
+    for kind in registry.0 {
+        let schema = kind.schema(&mut generator).to_value();
+        let name = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+        if let Some(definition) = definitions.get_mut(name) {
+            add_words(definition, kind.facts());
+        }
+    }
     definitions.values_mut().for_each(allow_variables);
     definitions.insert("Variable".to_owned(), json!({ "type": "string", "pattern": r"^\$\{[^}]+\}$" }));
     json!({
@@ -37,6 +44,48 @@ pub fn region(registry: Registry) -> Value {
         "additionalProperties": false,
         "$defs": definitions,
     })
+}
+
+/// The words that every kind takes beside its own.
+fn add_words(schema: &mut Value, facts: &Facts) {
+    let texts = json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] });
+    let mut words = json!({
+        "for_each": {
+            "description": "One of these for each resource of a kind, wanted or live; ${each.name} is its name.",
+            "anyOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "properties": { "kind": { "type": "string" }, "matching": { "type": "string" } },
+                    "required": ["kind"],
+                    "additionalProperties": false,
+                },
+            ],
+        },
+        "except": { "description": "Names, or patterns of names, that for_each or copy leaves out.", "anyOf": texts["anyOf"] },
+    });
+    if facts.follows {
+        words["like"] = json!({
+            "description": "A live one that this one follows, as REGION/NAME; what stands here wins.",
+            "type": "string",
+        });
+        words["copy"] = json!({
+            "description": "The region from which every one that the name matches is copied.",
+            "type": "string",
+        });
+        words["rewrite"] = json!({
+            "description": "Texts that are written anew in all that is taken over.",
+            "type": "object",
+            "additionalProperties": { "type": "string" },
+        });
+        // What is left out comes from the source.
+        if let Some(fields) = schema.as_object_mut() {
+            fields.remove("required");
+        }
+    }
+    if let (Value::Object(words), Some(properties)) = (words, schema["properties"].as_object_mut()) {
+        properties.extend(words);
+    }
 }
 
 /// A value of any type may be written as one variable, `${name}`, which has that type.
@@ -81,7 +130,22 @@ fn root_properties() -> Map<String, Value> {
         },
         "vars": {
             "type": "object",
-            "description": "Variables, used as ${name} in values and keys. Built in: region, Region, account, partition.",
+            "description": "Variables, used as ${name} in values and keys. Built in: region, Region, RegionId, account, partition.",
+        },
+        "manual": {
+            "description": "What only people can do; every plan shows it until there is evidence.",
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {
+                    "what": { "type": "string", "description": "What is to be done." },
+                    "who": { "type": "string", "description": "Who does it." },
+                    "when": { "type": "string", "description": "Until when, in words or a date." },
+                    "evidence": { "type": ["string", "null"], "description": "What shows that it was done." },
+                },
+                "required": ["what", "who"],
+                "additionalProperties": false,
+            },
         },
         "vpc": {
             "description": "The region's VPC: `default`, its id, or a tag. ${vpc.id} and ${vpc.cidr} give its values.",
@@ -132,6 +196,12 @@ pub fn reference(registry: Registry, iam: &dyn Fn(&str, &str) -> String) -> Stri
             facts.outputs.iter().map(|name| format!("`${{{}/NAME.{name}}}`", facts.name)).collect();
         if !outputs.is_empty() {
             let _ = writeln!(text, "- Gives: {}", outputs.join(", "));
+        }
+        if facts.follows {
+            text.push_str("- Can follow a live one of another region: `like: REGION/NAME`, or `copy: REGION` for all that the name matches.\n");
+        }
+        if facts.lists {
+            let _ = writeln!(text, "- A rule can go over all of them: `for_each: {}`.", facts.name);
         }
         if facts.patterns {
             text.push_str("- A name with `*` stands for every live resource that it matches.\n");

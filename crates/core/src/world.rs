@@ -42,12 +42,39 @@ pub struct Vpc {
 /// What a kind is asked to read.
 #[derive(Debug, Clone)]
 pub struct Scope<M> {
-    /// Where.
+    /// Where. A source's place has no VPC.
     pub place: Place,
-    /// The resources that the spec names, with what it wants of each, sorted by name.
-    pub wanted: Vec<(String, M)>,
-    /// Whether the spec has a pattern of this kind, so that every live resource matters.
+    /// The resources that the spec names, sorted by name.
+    pub wanted: Vec<Wanted<M>>,
+    /// Whether every live resource matters: the spec has a pattern, a copy or a rule over this kind.
     pub everything: bool,
+    /// Whether this is a source, of which everything is read that a resource here could follow.
+    pub source: bool,
+}
+
+/// A resource that is asked for by its name.
+#[derive(Debug, Clone)]
+pub struct Wanted<M> {
+    /// Its name.
+    pub name: String,
+    /// What the spec says of it; `None` where all that matters is whether it is there.
+    pub model: Option<M>,
+    /// Whether what the spec leaves out is read too, since the resource follows another.
+    pub whole: bool,
+}
+
+impl<M> Scope<M> {
+    /// Says whether a live resource of this name is asked for.
+    pub fn asks_for(&self, name: &str) -> bool {
+        self.everything || self.wanted.iter().any(|wanted| wanted.name == name)
+    }
+}
+
+impl<M> Wanted<M> {
+    /// Says whether a part is to be read: the spec states it, or the resource follows another.
+    pub fn states(&self, part: impl FnOnce(&M) -> bool) -> bool {
+        self.whole || self.model.as_ref().is_some_and(part)
+    }
 }
 
 /// A live resource.
@@ -90,6 +117,8 @@ pub enum FailureClass {
     Conflict,
     /// AWS refuses the request as it stands.
     Invalid,
+    /// It is still being made or changed, and takes no other change meanwhile.
+    NotReady,
     /// A name that belongs to somebody else.
     Taken,
     /// No credentials, or expired ones.
@@ -136,6 +165,17 @@ pub struct Identity {
     pub vpcs: Vec<Vpc>,
 }
 
+/// How far a resource is on its way, in the service's own word (`creating`, `modifying`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// It is what it was told to be.
+    Ready,
+    /// It is on its way.
+    Coming(String),
+    /// It did not get there; why.
+    Failed(String),
+}
+
 /// A resource as a step finds it.
 #[derive(Debug, Clone)]
 pub struct StepTarget {
@@ -157,6 +197,9 @@ pub trait World: Sync {
 
     /// Runs one step, and returns the values that it brought forth.
     fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>>;
+
+    /// Asks how far a resource is, without waiting for it.
+    fn status<'a>(&'a self, kind: &'a str, target: StepTarget) -> BoxFuture<'a, Result<Status, Failure>>;
 }
 
 /// Something that could not be read, so that the plan is not the whole truth.

@@ -5,6 +5,7 @@
 //! calls in the process, [`serve`] the same state on a loopback port.
 
 mod overlay;
+mod own;
 mod route;
 pub mod seed;
 pub mod serve;
@@ -20,9 +21,11 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
 use tokio::sync::Mutex;
 use winterbaume_core::{MockRequest, MockResponse};
@@ -134,6 +137,9 @@ impl Sandbox {
 
     async fn emulate(&self, route: &Route, mut request: MockRequest) -> MockResponse {
         let services = &self.0.services;
+        if let Some(response) = own::answer(services, route, &request).await {
+            return response;
+        }
         if let Some(response) = overlay::before(services, route, &mut request).await {
             return response;
         }
@@ -158,13 +164,19 @@ impl HttpConnector for Sandbox {
                 headers.insert(name, value);
             }
         }
-        let request = MockRequest {
-            method: request.method().to_owned(),
-            uri: request.uri().to_owned(),
-            headers,
-            body: request.body().bytes().map(Bytes::copy_from_slice).unwrap_or_default(),
-        };
-        HttpConnectorFuture::new(async move { Ok(to_sdk(sandbox.answer(request).await)) })
+        let (method, uri) = (request.method().to_owned(), request.uri().to_owned());
+        HttpConnectorFuture::new(async move {
+            let body = match request.body().bytes() {
+                Some(bytes) => Bytes::copy_from_slice(bytes),
+                // One that is sent in pieces.
+                None => ByteStream::new(request.into_body())
+                    .collect()
+                    .await
+                    .map_err(|error| ConnectorError::io(error.into()))?
+                    .into_bytes(),
+            };
+            Ok(to_sdk(sandbox.answer(MockRequest { method, uri, headers, body }).await))
+        })
     }
 }
 

@@ -12,10 +12,12 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Reads `Credential=AKID/date/region/service/aws4_request` of the Authorization header.
+    /// Reads `Credential=AKID/date/region/service/aws4_request` of the Authorization header, or of a
+    /// presigned URL.
     pub fn of(request: &MockRequest) -> Option<Self> {
-        let header = request.headers.get("authorization")?.to_str().ok()?;
-        let credential = header.split("Credential=").nth(1)?.split(',').next()?;
+        let header = request.headers.get("authorization").and_then(|header| header.to_str().ok());
+        let signed = header.map_or_else(|| request.uri.replace("%2F", "/"), ToOwned::to_owned);
+        let credential = signed.split("Credential=").nth(1)?.split([',', '&']).next()?;
         let mut parts = credential.split('/').skip(2);
         let (region, service) = (parts.next()?.to_owned(), parts.next()?.to_owned());
         Some(Self { service, region })

@@ -5,8 +5,15 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Statistic};
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange};
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{FunctionCode, Runtime};
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration};
+use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime};
+use aws_sdk_s3::types::{
+    BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration,
+    DeleteMarkerReplication, DeleteMarkerReplicationStatus, Destination, ExpirationStatus, LifecycleExpiration,
+    LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration, ObjectOwnership, OwnershipControls,
+    OwnershipControlsRule, PublicAccessBlockConfiguration, ReplicationConfiguration, ReplicationRule,
+    ReplicationRuleFilter, ReplicationRuleStatus, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
+};
 
 use crate::{Sandbox, SandboxError};
 
@@ -16,20 +23,29 @@ pub const FOREIGN_BUCKET: &str = "supertokens-someone-else";
 /// The regions in which the company has or opens something.
 pub(crate) const REGIONS: [&str; 4] = ["eu-central-1", "us-east-1", "eu-west-1", "ap-south-1"];
 
-/// Puts the company's account into an empty sandbox.
+/// Puts the company's account into an empty one: the sandbox's, or another emulator's.
+///
+/// `config` gives the SDK configuration of a region.
 ///
 /// # Errors
-/// The sandbox refused something.
-pub async fn company(sandbox: &Sandbox) -> Result<(), SandboxError> {
-    let us_east_1 = config(sandbox, "us-east-1");
-    let eu_west_1 = config(sandbox, "eu-west-1");
-    let eu_central_1 = config(sandbox, "eu-central-1");
+/// The emulator refused something.
+pub async fn company(config: impl Fn(&str) -> SdkConfig) -> Result<(), SandboxError> {
+    older_regions(&config).await?;
+    somebody_elses(&config("eu-central-1")).await
+}
+
+/// Puts only what the company has in its older regions into an empty account.
+///
+/// # Errors
+/// The emulator refused something.
+pub async fn older_regions(config: impl Fn(&str) -> SdkConfig) -> Result<(), SandboxError> {
+    let (us_east_1, eu_west_1) = (config("us-east-1"), config("eu-west-1"));
+    roles(&us_east_1).await?;
     older_buckets(&us_east_1).await?;
     shared_policies(&us_east_1).await?;
     documents(&us_east_1).await?;
     older_cluster(&us_east_1).await?;
-    functions(&eu_west_1).await?;
-    somebody_elses(&eu_central_1).await
+    functions(&eu_west_1).await
 }
 
 /// An SDK configuration for one region of the sandbox.
@@ -52,18 +68,127 @@ fn failed(error: impl std::error::Error) -> SandboxError {
     SandboxError::Seed(text)
 }
 
+/// The roles that functions and replication have.
+async fn roles(config: &SdkConfig) -> Result<(), SandboxError> {
+    let iam = aws_sdk_iam::Client::new(config);
+    for (name, service) in [("lambda", "lambda"), (REPLICATION_ROLE, "s3")] {
+        let trust = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":"{service}.amazonaws.com"}},"Action":"sts:AssumeRole"}}]}}"#
+        );
+        iam.create_role().role_name(name).assume_role_policy_document(trust).send().await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+const REPLICATION_ROLE: &str = "s3crr_for_supertokens-ssl";
+const SAAS: &str = "supertokens-saas-us-east-1";
+const LOGS: &str = "supertokens-s3-access-logs-us-east-1";
+const CERTIFICATES: &str = "supertokens-ssl";
+
 async fn older_buckets(config: &SdkConfig) -> Result<(), SandboxError> {
     let s3 = aws_sdk_s3::Client::new(config);
-    for bucket in ["supertokens-saas-us-east-1", "supertokens-s3-access-logs-us-east-1", "supertokens-ssl"] {
+    for bucket in [SAAS, LOGS, CERTIFICATES] {
         s3.create_bucket().bucket(bucket).send().await.map_err(failed)?;
     }
+    for bucket in [SAAS, CERTIFICATES] {
+        let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+        s3.put_bucket_versioning().bucket(bucket).versioning_configuration(enabled).send().await.map_err(failed)?;
+    }
+    for (bucket, rule) in [
+        (
+            SAAS,
+            LifecycleRule::builder()
+                .id("old-versions")
+                .noncurrent_version_expiration(NoncurrentVersionExpiration::builder().noncurrent_days(30).build()),
+        ),
+        (LOGS, LifecycleRule::builder().id("expire").expiration(LifecycleExpiration::builder().days(365).build())),
+    ] {
+        let rule = rule.status(ExpirationStatus::Enabled).filter(LifecycleRuleFilter::builder().prefix("").build());
+        let rules = BucketLifecycleConfiguration::builder().rules(rule.build().map_err(failed)?);
+        s3.put_bucket_lifecycle_configuration()
+            .bucket(bucket)
+            .lifecycle_configuration(rules.build().map_err(failed)?)
+            .send()
+            .await
+            .map_err(failed)?;
+    }
+    for bucket in [SAAS, LOGS] {
+        closed(&s3, bucket).await?;
+    }
+    replicated(&s3).await
+}
+
+/// What the company set on its buckets by hand.
+async fn closed(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<(), SandboxError> {
+    let blocks = PublicAccessBlockConfiguration::builder()
+        .block_public_acls(true)
+        .ignore_public_acls(true)
+        .block_public_policy(true)
+        .restrict_public_buckets(true)
+        .build();
+    s3.put_public_access_block()
+        .bucket(bucket)
+        .public_access_block_configuration(blocks)
+        .send()
+        .await
+        .map_err(failed)?;
+    let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::BucketOwnerEnforced).build();
+    let controls = OwnershipControls::builder().rules(rule.map_err(failed)?).build().map_err(failed)?;
+    s3.put_bucket_ownership_controls().bucket(bucket).ownership_controls(controls).send().await.map_err(failed)?;
+    let default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256).build();
+    let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(default.map_err(failed)?);
+    let encryption = ServerSideEncryptionConfiguration::builder().rules(rule.build()).build().map_err(failed)?;
+    s3.put_bucket_encryption()
+        .bucket(bucket)
+        .server_side_encryption_configuration(encryption)
+        .send()
+        .await
+        .map_err(failed)?;
+    let tag = aws_sdk_s3::types::Tag::builder().key("CostCenter").value("managed-service").build().map_err(failed)?;
+    let tagging = aws_sdk_s3::types::Tagging::builder().tag_set(tag).build().map_err(failed)?;
+    s3.put_bucket_tagging().bucket(bucket).tagging(tagging).send().await.map_err(failed)?;
+    Ok(())
+}
+
+/// The certificates are replicated to the older region already.
+async fn replicated(s3: &aws_sdk_s3::Client) -> Result<(), SandboxError> {
+    let rule = ReplicationRule::builder()
+        .id("to-us-east-1")
+        .priority(1)
+        .filter(ReplicationRuleFilter::builder().prefix("").build())
+        .status(ReplicationRuleStatus::Enabled)
+        .destination(Destination::builder().bucket(format!("arn:aws:s3:::{SAAS}")).build().map_err(failed)?)
+        .delete_marker_replication(
+            DeleteMarkerReplication::builder().status(DeleteMarkerReplicationStatus::Disabled).build(),
+        )
+        .build()
+        .map_err(failed)?;
+    let configuration = ReplicationConfiguration::builder()
+        .role(format!("arn:aws:iam::{}:role/{REPLICATION_ROLE}", crate::ACCOUNT))
+        .rules(rule)
+        .build()
+        .map_err(failed)?;
+    s3.put_bucket_replication()
+        .bucket(CERTIFICATES)
+        .replication_configuration(configuration)
+        .send()
+        .await
+        .map_err(failed)?;
     Ok(())
 }
 
 async fn shared_policies(config: &SdkConfig) -> Result<(), SandboxError> {
     let iam = aws_sdk_iam::Client::new(config);
-    for name in ["S3SSLUpdater", "listBucketItems", "s3crr_for_supertokens-ssl_to_supertokens-saas-us-east-1"] {
-        let document = r#"{"Version":"2012-10-17","Statement":[{"Sid":"UsEast1","Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::supertokens-saas-us-east-1"}]}"#;
+    for (name, action) in [
+        ("S3SSLUpdater", "s3:PutObject"),
+        ("listBucketItems", "s3:ListBucket"),
+        ("s3crr_for_supertokens-ssl_to_supertokens-saas-us-east-1", "s3:ReplicateObject"),
+    ] {
+        // With white space, as somebody typed it.
+        let document = format!(
+            "{{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n    {{\"Sid\": \"UsEast1\", \"Effect\": \"Allow\", \
+             \"Action\": [\"{action}\"], \"Resource\": [\"arn:aws:s3:::{SAAS}\", \"arn:aws:s3:::{SAAS}/*\"]}}\n  ]\n}}"
+        );
         iam.create_policy().policy_name(name).policy_document(document).send().await.map_err(failed)?;
     }
     Ok(())
@@ -71,12 +196,18 @@ async fn shared_policies(config: &SdkConfig) -> Result<(), SandboxError> {
 
 async fn documents(config: &SdkConfig) -> Result<(), SandboxError> {
     let ssm = aws_sdk_ssm::Client::new(config);
-    for name in ["restart-core", "rotate-logs"] {
-        let content = r#"{"schemaVersion":"2.2","description":"operations","mainSteps":[{"action":"aws:runShellScript","name":"run","inputs":{"runCommand":["true"]}}]}"#;
+    for (name, command) in [
+        ("restart-core", "systemctl restart core"),
+        ("rotate-logs", "aws s3 sync /var/log/core s3://supertokens-s3-access-logs-us-east-1/core --region us-east-1"),
+    ] {
+        let content = format!(
+            r#"{{"schemaVersion":"2.2","description":"operations","mainSteps":[{{"action":"aws:runShellScript","name":"run","inputs":{{"runCommand":["{command}"]}}}}]}}"#
+        );
         ssm.create_document()
             .name(name)
             .content(content)
             .document_type(aws_sdk_ssm::types::DocumentType::Command)
+            .document_format(aws_sdk_ssm::types::DocumentFormat::Json)
             .send()
             .await
             .map_err(failed)?;
@@ -85,12 +216,27 @@ async fn documents(config: &SdkConfig) -> Result<(), SandboxError> {
 }
 
 async fn older_cluster(config: &SdkConfig) -> Result<(), SandboxError> {
-    aws_sdk_rds::Client::new(config)
-        .create_db_cluster()
+    let rds = aws_sdk_rds::Client::new(config);
+    let owner = aws_sdk_rds::types::Tag::builder().key("VantaOwner").value("platform@example.com").build();
+    rds.create_db_cluster()
         .db_cluster_identifier("supertokens-us-east-1")
         .engine("aurora-postgresql")
+        .engine_version("16.4")
         .master_username("root")
         .manage_master_user_password(true)
+        .storage_encrypted(true)
+        .backup_retention_period(7)
+        .copy_tags_to_snapshot(true)
+        .deletion_protection(true)
+        .tags(owner)
+        .send()
+        .await
+        .map_err(failed)?;
+    rds.create_db_instance()
+        .db_instance_identifier("supertokens-us-east-1-1")
+        .db_cluster_identifier("supertokens-us-east-1")
+        .db_instance_class("db.r6g.large")
+        .engine("aurora-postgresql")
         .send()
         .await
         .map_err(failed)?;
@@ -99,14 +245,21 @@ async fn older_cluster(config: &SdkConfig) -> Result<(), SandboxError> {
 
 async fn functions(config: &SdkConfig) -> Result<(), SandboxError> {
     let lambda = aws_sdk_lambda::Client::new(config);
-    for name in ["create-deployment", "renew-certificates"] {
+    for (name, timeout, package) in [("create-deployment", 60, PACKAGES[0]), ("renew-certificates", 300, PACKAGES[1])] {
+        let environment = Environment::builder()
+            .variables("QUEUE_URL", format!("https://sqs.eu-west-1.amazonaws.com/{}/jobs", crate::ACCOUNT))
+            .variables("API_KEY", "not-to-be-shown");
         lambda
             .create_function()
             .function_name(name)
             .runtime(Runtime::Nodejs22x)
             .role(format!("arn:aws:iam::{}:role/lambda", crate::ACCOUNT))
             .handler("index.handler")
-            .code(FunctionCode::builder().zip_file(Blob::new(EMPTY_ZIP)).build())
+            .timeout(timeout)
+            .memory_size(256)
+            .environment(environment.build())
+            .tags("Team", "core")
+            .code(FunctionCode::builder().zip_file(Blob::new(package)).build())
             .send()
             .await
             .map_err(failed)?;
@@ -114,8 +267,11 @@ async fn functions(config: &SdkConfig) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// The end-of-directory record alone: an archive without files.
-const EMPTY_ZIP: [u8; 22] = [0x50, 0x4b, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+/// Two archives without files: the end-of-directory record, one with a comment of a byte.
+const PACKAGES: [&[u8]; 2] = [
+    &[0x50, 0x4b, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    &[0x50, 0x4b, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, b'2'],
+];
 
 /// Log groups without retention, a topic, a bucket, and a rule in the default group: only the log
 /// groups' retention is the spec's business.

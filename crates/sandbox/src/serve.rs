@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use winterbaume_core::{MockRequest, MockResponse};
 
 use crate::Sandbox;
+use crate::own::BASE;
 
 /// A server that is bound and not running yet.
 pub struct Server {
@@ -45,13 +46,15 @@ impl Server {
     /// Answers until the task is dropped.
     pub async fn run(self) -> Infallible {
         let delay = self.delay;
+        let base = self.address().map(|address| format!("http://{address}")).unwrap_or_default();
         loop {
             let Ok((stream, _)) = self.listener.accept().await else { continue };
             // Small answers must not wait for the acknowledgement of the last packet.
             let _ = stream.set_nodelay(true);
             let sandbox = self.sandbox.clone();
+            let base = base.clone();
             tokio::spawn(async move {
-                let service = service_fn(move |request| answer(sandbox.clone(), request, delay));
+                let service = service_fn(move |request| answer(sandbox.clone(), request, base.clone(), delay));
                 // A client that goes away in the middle is its own business.
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             });
@@ -62,9 +65,13 @@ impl Server {
 async fn answer(
     sandbox: Sandbox,
     request: Request<Incoming>,
+    base: String,
     delay: Duration,
 ) -> Result<Response<Full<bytes::Bytes>>, hyper::Error> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    if let Ok(base) = base.parse() {
+        parts.headers.insert(BASE, base);
+    }
     let path = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let request = MockRequest {
         method: parts.method.to_string(),

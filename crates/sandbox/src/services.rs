@@ -5,7 +5,11 @@ use serde_json::Value;
 use winterbaume_core::{MockRequest, MockResponse, MockService, StatefulService};
 
 use crate::ACCOUNT;
+use crate::own::Memory;
 use crate::route::Route;
+
+/// The name under which the sandbox's own is kept.
+pub(crate) const MEMORY: &str = "memory";
 
 /// A service whose state can be kept.
 trait Emulated: Send + Sync {
@@ -19,11 +23,13 @@ macro_rules! services {
         /// All of them.
         pub(crate) struct Services {
             $(pub $field: $type,)*
+            /// What the sandbox answers by itself.
+            pub memory: Memory,
         }
 
         impl Default for Services {
             fn default() -> Self {
-                Self { $($field: <$type>::new(),)* }
+                Self { $($field: <$type>::new(),)* memory: Memory::default() }
             }
         }
 
@@ -82,6 +88,9 @@ impl Services {
     }
 
     pub async fn snapshot(&self, service: &str, region: &str) -> Value {
+        if service == MEMORY {
+            return self.memory.snapshot(region);
+        }
         match self.get(service) {
             Some(service) => service.snapshot(region).await,
             None => Value::Null,
@@ -89,6 +98,9 @@ impl Services {
     }
 
     pub async fn restore(&self, service: &str, region: &str, state: Value) -> Result<(), String> {
+        if service == MEMORY {
+            return self.memory.restore(region, state);
+        }
         match self.get(service) {
             Some(service) => service.restore(region, state).await,
             None => Err(format!("the sandbox has no {service}")),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::route::Route;
-use crate::services::Services;
+use crate::services::{MEMORY, Services};
 
 /// The file's form.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -90,6 +90,8 @@ impl State {
         }
         let view = services.snapshot(&route.service, route.home()).await;
         self.kept.services.entry(route.service.clone()).or_default().insert(route.home().to_owned(), view);
+        let own = services.snapshot(MEMORY, &route.region).await;
+        self.kept.services.entry(MEMORY.to_owned()).or_default().insert(route.region.clone(), own);
         write_whole(path, &self.kept).map_err(|error| error.to_string())
     }
 }

@@ -87,9 +87,11 @@ impl Kind for LogGroup {
         summary: "A log group and its retention; with `*` in its name, every log group of the region that matches.",
         reads: &["DescribeLogGroups"],
         writes: &["CreateLogGroup", "PutRetentionPolicy"],
-        outputs: &["arn"],
+        outputs: &["arn", "name"],
         needs_vpc: false,
         patterns: true,
+        lists: true,
+        follows: false,
         example: "
 logs.log_group:
   \"*\": {retention_days: 365}
@@ -139,7 +141,11 @@ logs.log_group:
     }
 
     fn outputs(name: &str, place: &Place) -> Outputs {
-        Outputs::from([("arn".to_owned(), place.arn("logs", &format!("log-group:{name}")))])
+        Outputs::from([
+            ("arn".to_owned(), place.arn("logs", &format!("log-group:{name}"))),
+            // A function that logs into it holds its name, and so comes after it.
+            ("name".to_owned(), name.to_owned()),
+        ])
     }
 
     fn diff(want: &LogGroupModel, live: Option<&LogGroupModel>, out: &mut Diff<'_, LogGroupOp>) {
@@ -165,11 +171,10 @@ impl Live for LogGroup {
         let groups = if scope.everything {
             pages(api, None).await?
         } else {
-            try_join_all(scope.wanted.iter().map(|(name, _)| pages(api, Some(name)))).await?.concat()
+            try_join_all(scope.wanted.iter().map(|wanted| pages(api, Some(&wanted.name)))).await?.concat()
         };
-        let wanted = |name: &str| scope.everything || scope.wanted.iter().any(|(wanted, _)| wanted == name);
         let seen = groups.into_iter().filter_map(|group| {
-            let name = group.log_group_name.filter(|name| wanted(name))?;
+            let name = group.log_group_name.filter(|name| scope.asks_for(name))?;
             let outputs = Self::outputs(&name, &scope.place);
             Some(Seen { name, model: LogGroupModel { retention_days: group.retention_in_days }, outputs })
         });

@@ -17,10 +17,19 @@ macro_rules! kinds {
 kinds! {
     alarm::Alarm,
     bucket::Bucket,
+    cluster::Cluster,
+    document::Document,
+    flow_log::FlowLog,
+    function::Function,
+    iam_policy::IamPolicy,
+    instance::Instance,
+    key_pair::KeyPair,
     log_group::LogGroup,
     private_zone::PrivateZone,
+    replication::Replication,
     security_group::SecurityGroup,
     topic::Topic,
+    vpc_endpoint::VpcEndpoint,
 }
 
 /// The kinds there are.

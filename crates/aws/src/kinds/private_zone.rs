@@ -11,7 +11,7 @@ use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
 use regionctl_core::spec::read::hex;
-use regionctl_core::world::{Failure, FailureClass, Observation, Scope, StepTarget};
+use regionctl_core::world::{Failure, FailureClass, Observation, Scope, StepTarget, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -103,6 +103,8 @@ impl Kind for PrivateZone {
         outputs: &["id"],
         needs_vpc: true,
         patterns: false,
+        lists: false,
+        follows: false,
         example: "
 route53.private_zone:
   ${region}.dns:
@@ -196,7 +198,7 @@ impl Live for PrivateZone {
 
     async fn observe(api: &Client, scope: &Scope<ZoneModel>) -> Result<Observation<ZoneModel>, CallError> {
         let vpc = scope.place.vpc.as_ref().map_or("", |vpc| &vpc.id);
-        let reads = scope.wanted.iter().map(|(name, want)| (name.clone(), read(api, name, vpc, want)));
+        let reads = scope.wanted.iter().map(|want| (want.name.clone(), read(api, vpc, want)));
         Ok(all_at_once(reads).await)
     }
 
@@ -246,12 +248,8 @@ fn bare(id: &str) -> String {
     id.trim_start_matches("/hostedzone/").to_owned()
 }
 
-async fn read(
-    api: &Client,
-    name: &str,
-    vpc: &str,
-    want: &ZoneModel,
-) -> Result<Option<(ZoneModel, Outputs)>, CallError> {
+async fn read(api: &Client, vpc: &str, want: &Wanted<ZoneModel>) -> Result<Option<(ZoneModel, Outputs)>, CallError> {
+    let name = want.name.as_str();
     let answer = api.list_hosted_zones_by_name().dns_name(name).send().await?;
     let of_name = |zone: &&HostedZone| {
         zone.name().trim_end_matches('.') == name && zone.config().is_some_and(HostedZoneConfig::private_zone)
@@ -281,7 +279,7 @@ fn ambiguous(name: &str, several: usize) -> CallError {
     })
 }
 
-async fn details(api: &Client, id: String, want: &ZoneModel) -> Result<(String, ZoneModel), CallError> {
+async fn details(api: &Client, id: String, want: &Wanted<ZoneModel>) -> Result<(String, ZoneModel), CallError> {
     let zone = async { Ok::<_, CallError>(api.get_hosted_zone().id(&id).send().await?) };
     let (zone, tags) = try_join(zone, read_tags(api, &id, want)).await?;
     let vpc = |vpc: &SdkVpc| ZoneVpc {
@@ -295,8 +293,8 @@ async fn details(api: &Client, id: String, want: &ZoneModel) -> Result<(String, 
     Ok((id, ZoneModel { comment, vpcs, tags }))
 }
 
-async fn read_tags(api: &Client, id: &str, want: &ZoneModel) -> Result<Option<Tags>, CallError> {
-    if want.tags.is_none() {
+async fn read_tags(api: &Client, id: &str, want: &Wanted<ZoneModel>) -> Result<Option<Tags>, CallError> {
+    if !want.states(|zone| zone.tags.is_some()) {
         return Ok(None);
     }
     let answer = api.list_tags_for_resource().resource_type(TagResourceType::Hostedzone).resource_id(id).send().await?;

@@ -13,7 +13,7 @@ use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Observation, Place, Scope, StepTarget};
+use regionctl_core::world::{Observation, Place, Scope, StepTarget, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -142,6 +142,8 @@ impl Kind for Topic {
         outputs: &["arn"],
         needs_vpc: false,
         patterns: false,
+        lists: false,
+        follows: false,
         example: "
 sns.topic:
   CloudWatch_Alarms_${Region}_RDS:
@@ -289,7 +291,13 @@ fn subscribe(wanted: &[Subscription], live: Option<&TopicModel>, out: &mut Diff<
         out.step(Phase::Change, covers, TopicOp::Subscribe { protocol, endpoint });
     }
     for pending in there.iter().filter(|there| there.pending && wanted.iter().any(|want| want.key() == there.key())) {
-        out.waiting(format!("{} has not confirmed; the link in AWS's mail is valid for two days", pending.key()));
+        let what = format!(
+            "{} has not confirmed: somebody must click the link in AWS's mail, which is valid for two days; \
+             `regionctl apply --resend` asks again",
+            pending.key()
+        );
+        let Subscription { protocol, endpoint, .. } = pending.clone();
+        out.waiting_again(what, &TopicOp::Subscribe { protocol, endpoint });
     }
 }
 
@@ -325,12 +333,12 @@ impl Live for Topic {
     type Api = Client;
 
     async fn observe(api: &Client, scope: &Scope<TopicModel>) -> Result<Observation<TopicModel>, CallError> {
-        let reads = scope.wanted.iter().map(|(name, want)| {
+        let reads = scope.wanted.iter().map(|want| {
             let read = async move {
-                let model = read(api, scope, name, want).await?;
-                Ok(model.map(|model| (model, Self::outputs(name, &scope.place))))
+                let model = read(api, scope, want).await?;
+                Ok(model.map(|model| (model, Self::outputs(&want.name, &scope.place))))
             };
-            (name.clone(), read)
+            (want.name.clone(), read)
         });
         Ok(all_at_once(reads).await)
     }
@@ -377,10 +385,9 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
 async fn read(
     api: &Client,
     scope: &Scope<TopicModel>,
-    name: &str,
-    want: &TopicModel,
+    want: &Wanted<TopicModel>,
 ) -> Result<Option<TopicModel>, CallError> {
-    let arn = scope.place.arn("sns", name);
+    let arn = scope.place.arn("sns", &want.name);
     let attributes = async {
         let result = api.get_topic_attributes().topic_arn(&arn).send().await;
         if_found(result.map_err(CallError::from))
@@ -399,8 +406,12 @@ async fn read(
 }
 
 /// `PendingConfirmation` stands in place of the ARN of a subscription that nobody confirmed yet.
-async fn read_subscriptions(api: &Client, arn: &str, want: &TopicModel) -> Result<Vec<Subscription>, CallError> {
-    if want.subscriptions.is_empty() {
+async fn read_subscriptions(
+    api: &Client,
+    arn: &str,
+    want: &Wanted<TopicModel>,
+) -> Result<Vec<Subscription>, CallError> {
+    if !want.states(|topic| !topic.subscriptions.is_empty()) {
         return Ok(Vec::new());
     }
     let mut pages = api.list_subscriptions_by_topic().topic_arn(arn).into_paginator().send();
@@ -417,8 +428,8 @@ async fn read_subscriptions(api: &Client, arn: &str, want: &TopicModel) -> Resul
     Ok(found)
 }
 
-async fn read_tags(api: &Client, arn: &str, want: &TopicModel) -> Result<Option<Tags>, CallError> {
-    if want.tags.is_none() {
+async fn read_tags(api: &Client, arn: &str, want: &Wanted<TopicModel>) -> Result<Option<Tags>, CallError> {
+    if !want.states(|topic| topic.tags.is_some()) {
         return Ok(None);
     }
     let answer = api.list_tags_for_resource().resource_arn(arn).send().await;

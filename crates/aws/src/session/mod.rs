@@ -5,7 +5,9 @@ mod gateway;
 mod pace;
 mod record;
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -16,6 +18,9 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+
+use crate::error::CallError;
 
 pub use gateway::WriteWhileReading;
 pub use pace::Pause;
@@ -54,11 +59,19 @@ pub struct Settings {
 }
 
 /// An open session: clients are made when first asked for, all on one connection pool.
-pub struct Session {
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
     config: SdkConfig,
     gateway: gateway::Gateway,
     path_style: bool,
+    network: SharedHttpClient,
+    on_pause: Option<PauseListener>,
+    line: pace::Line,
     clients: Clients,
+    /// The sessions of other regions. Rates are per region, so each has a pace of its own.
+    others: Mutex<BTreeMap<String, Session>>,
 }
 
 impl Session {
@@ -68,10 +81,9 @@ impl Session {
     pub async fn open(settings: Settings) -> Self {
         let recorder = Recorder::default();
         let network = settings.http.as_ref().map_or_else(network, |(client, _)| client.clone());
-        let paced = pace::client(network, recorder.clone(), settings.on_pause);
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(settings.region))
-            .http_client(paced)
+            .http_client(network.clone())
             .retry_config(RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(300)))
             .timeout_config(timeouts());
         if let Some((_, credentials)) = settings.http {
@@ -83,16 +95,51 @@ impl Session {
         if let Some(url) = settings.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        let config = loader.load().await;
-        // Endpoints other than AWS's own rarely serve a host name per bucket.
-        let path_style = config.endpoint_url().is_some();
         let gateway = gateway::Gateway::new(settings.access, recorder);
-        Self { config, gateway, path_style, clients: Clients::default() }
+        Self::of(loader.load().await, gateway, network, settings.on_pause)
     }
 
-    /// Returns the calls made so far.
+    fn of(
+        config: SdkConfig,
+        gateway: gateway::Gateway,
+        network: SharedHttpClient,
+        on_pause: Option<PauseListener>,
+    ) -> Self {
+        let line = pace::Line::default();
+        let paced = pace::client(network.clone(), gateway.recorder().clone(), on_pause.clone(), line.clone());
+        // Endpoints other than AWS's own rarely serve a host name per bucket.
+        let path_style = config.endpoint_url().is_some();
+        let config = config.into_builder().http_client(paced).build();
+        let (clients, others) = (Clients::default(), Mutex::default());
+        Self(Arc::new(Inner { config, gateway, path_style, network, on_pause, line, clients, others }))
+    }
+
+    /// Returns the session of another region: the same credentials, connections, guard and counts.
+    pub fn in_region(&self, region: &str) -> Self {
+        if self.region() == region {
+            return self.clone();
+        }
+        let mut others = self.0.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = || {
+            let config = self.0.config.clone().into_builder().region(Region::new(region.to_owned())).build();
+            Self::of(config, self.0.gateway.clone(), self.0.network.clone(), self.0.on_pause.clone())
+        };
+        others.entry(region.to_owned()).or_insert_with(open).clone()
+    }
+
+    /// The region in which its clients call.
+    pub fn region(&self) -> &str {
+        self.0.config.region().map_or("", Region::as_ref)
+    }
+
+    /// Returns the calls made so far, those of other regions too.
     pub fn calls(&self) -> Calls {
-        self.gateway.recorder().calls()
+        self.0.gateway.recorder().calls()
+    }
+
+    /// Fetches a presigned URL, unsigned, over the connection of an earlier call.
+    pub(crate) async fn fetch(&self, url: &str) -> Result<SdkBody, CallError> {
+        self.0.line.fetch(url).await
     }
 }
 
@@ -125,6 +172,41 @@ pub trait FromSession: Send + Sync {
     fn from_session(session: &Session) -> Self;
 }
 
+impl<A: FromSession, B: FromSession> FromSession for (A, B) {
+    fn from_session(session: &Session) -> Self {
+        (A::from_session(session), B::from_session(session))
+    }
+}
+
+/// A client in whichever region it is needed.
+pub struct Anywhere<C> {
+    session: Session,
+    client: PhantomData<C>,
+}
+
+impl<C: FromSession> FromSession for Anywhere<C> {
+    fn from_session(session: &Session) -> Self {
+        Self { session: session.clone(), client: PhantomData }
+    }
+}
+
+impl<C: FromSession> Anywhere<C> {
+    /// Returns the client of the session's own region.
+    pub fn here(&self) -> C {
+        C::from_session(&self.session)
+    }
+
+    /// Returns the client of a region.
+    pub fn at(&self, region: &str) -> C {
+        C::from_session(&self.session.in_region(region))
+    }
+
+    /// Returns the session of a region.
+    pub(crate) fn session(&self, region: &str) -> Session {
+        self.session.in_region(region)
+    }
+}
+
 macro_rules! clients {
     ($($field:ident: $sdk:ident $(, $style:ident)?;)*) => {
         #[derive(Default)]
@@ -134,6 +216,7 @@ macro_rules! clients {
 
         $(impl FromSession for $sdk::Client {
             fn from_session(session: &Session) -> Self {
+                let session = &session.0;
                 session
                     .clients
                     .$field
@@ -153,9 +236,13 @@ macro_rules! clients {
 clients! {
     cloudwatch: aws_sdk_cloudwatch;
     ec2: aws_sdk_ec2;
+    iam: aws_sdk_iam;
+    lambda: aws_sdk_lambda;
     logs: aws_sdk_cloudwatchlogs;
+    rds: aws_sdk_rds;
     route53: aws_sdk_route53;
     s3: aws_sdk_s3, force_path_style;
     sns: aws_sdk_sns;
+    ssm: aws_sdk_ssm;
     sts: aws_sdk_sts;
 }

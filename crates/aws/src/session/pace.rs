@@ -13,11 +13,14 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use regionctl_core::world::{Failure, FailureClass};
 use tokio::time::Instant;
 
 use super::PauseListener;
 use super::gateway::CALL;
 use super::record::Recorder;
+use crate::error::CallError;
 
 /// A call that waits for its turn.
 #[derive(Debug, Clone)]
@@ -38,11 +41,17 @@ const RATES: &[(&str, f64, f64)] = &[
     ("CloudWatch Logs/", 10.0, 10.0),
     ("EC2/Describe", 20.0, 50.0),
     ("EC2/", 5.0, 50.0),
+    ("IAM/", 15.0, 15.0),
+    ("Lambda/GetFunction", 100.0, 100.0),
+    ("Lambda/", 15.0, 15.0),
+    ("RDS/", 10.0, 10.0),
     ("Route 53/", 5.0, 5.0),
     ("S3/", 100.0, 100.0),
     ("SNS/TagResource", 10.0, 10.0),
     ("SNS/CreateTopic", 30.0, 30.0),
     ("SNS/", 30.0, 30.0),
+    ("SSM/GetParameter", 40.0, 40.0),
+    ("SSM/", 10.0, 10.0),
     ("STS/", 50.0, 50.0),
 ];
 
@@ -50,19 +59,54 @@ const RATES: &[(&str, f64, f64)] = &[
 const WORTH_SAYING: Duration = Duration::from_millis(300);
 
 /// Puts the pace around an HTTP client.
-pub(super) fn client(inner: SharedHttpClient, recorder: Recorder, listen: Option<PauseListener>) -> SharedHttpClient {
-    SharedHttpClient::new(Paced { inner, pace: Arc::new(Pace { buckets: Mutex::default(), recorder, listen }) })
+pub(super) fn client(
+    inner: SharedHttpClient,
+    recorder: Recorder,
+    listen: Option<PauseListener>,
+    line: Line,
+) -> SharedHttpClient {
+    SharedHttpClient::new(Paced { inner, pace: Arc::new(Pace { buckets: Mutex::default(), recorder, listen }), line })
+}
+
+/// The way out that the last call took. The SDK makes connectors only for its own operations, and a
+/// presigned URL is fetched by none.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Line(Arc<Mutex<Option<SharedHttpConnector>>>);
+
+impl Line {
+    pub(super) async fn fetch(&self, url: &str) -> Result<SdkBody, CallError> {
+        // The URL is a secret while it is valid, so no error says it.
+        let failed = |class, message: String| {
+            let call = "fetching a presigned URL".to_owned();
+            CallError(Failure { class, call, code: None, message, request_id: None })
+        };
+        let connector = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(connector) = connector else {
+            return Err(failed(FailureClass::Other, "no call went before".to_owned()));
+        };
+        let mut request = HttpRequest::new(SdkBody::empty());
+        request.set_uri(url).map_err(|_| failed(FailureClass::Other, "it is no URL".to_owned()))?;
+        let response = connector.call(request).await;
+        let response = response.map_err(|error| failed(FailureClass::Transport, error.to_string()))?;
+        if !response.status().is_success() {
+            let status = response.status().as_u16();
+            return Err(failed(FailureClass::Other, format!("HTTP status {status}")));
+        }
+        Ok(response.into_body())
+    }
 }
 
 #[derive(Debug)]
 struct Paced {
     inner: SharedHttpClient,
     pace: Arc<Pace>,
+    line: Line,
 }
 
 impl HttpClient for Paced {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
+        *self.line.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(inner.clone());
         SharedHttpConnector::new(PacedConnector { inner, pace: Arc::clone(&self.pace) })
     }
 }

@@ -8,11 +8,11 @@ use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::session::Access;
 use regionctl_aws::world::Aws;
 use regionctl_core::address::Address;
-use regionctl_core::apply::{self, Outcome};
+use regionctl_core::apply::{self, Outcome, Settled};
 use regionctl_core::diagnostic::{Diagnostic, Diagnostics};
 use regionctl_core::plan::saved::{Refusal, SavedPlan, moved};
 use regionctl_core::plan::survey::{Inventory, explain};
-use regionctl_core::plan::{GateKind, Plan};
+use regionctl_core::plan::{Action, GateKind, Plan};
 use regionctl_core::render::{self, counted, waiting_for_people};
 use regionctl_core::spec::Spec;
 use tokio::sync::watch;
@@ -41,11 +41,14 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
         let (inventory, plan) = look(&world, spec).await?;
         let plan = if args.target.is_empty() { plan } else { plan.targeting(&known(&args.target, spec)?) };
         anstream::print!("{}", render::text(&plan, output::style()));
-        let exit = if plan.is_empty() && plan.is_complete() {
+        if args.resend {
+            resend(&world, &inventory, &plan).await?;
+        }
+        let exit = if plan.is_complete() && (plan.is_settled() || plan.is_empty() && !args.wait) {
             Exit::Done
         } else {
             pass_gates(&plan, args)?;
-            let inventory = if args.yes {
+            let inventory = if args.yes || plan.is_empty() {
                 inventory
             } else {
                 confirm(&plan)?;
@@ -54,7 +57,7 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
                 refuse(moved(&plan, &now), &plan.spec)?;
                 now
             };
-            converge(global, &world, spec, &inventory, &plan, &progress).await?
+            converge(global, args, &world, spec, &inventory, &plan, &progress).await?
         };
         if global.stats {
             stats::print(&world.session().calls());
@@ -71,13 +74,7 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
 fn known(targets: &[Address], spec: &Spec) -> Result<Vec<Address>, Failed> {
     let mut faults = Diagnostics::default();
     for target in targets {
-        let named = spec.wants.iter().any(|want| {
-            want.address == *target
-                || (want.pattern
-                    && want.address.kind == target.kind
-                    && regionctl_core::model::pattern::matches(&want.address.name, &target.name))
-        });
-        if !named {
+        if !spec.wants.iter().any(|want| want.may_make(target)) {
             let message = format!("{} has no {target}", spec.path);
             faults.push(Diagnostic::new("unknown-target", message).help("plan shows the addresses there are"));
         }
@@ -111,7 +108,7 @@ async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit,
         confirm(&saved.plan)?;
     }
     use_up(used.as_deref())?;
-    let exit = converge(global, &world, &spec, &inventory, &saved.plan, &progress).await?;
+    let exit = converge(global, args, &world, &spec, &inventory, &saved.plan, &progress).await?;
     if global.stats {
         stats::print(&world.session().calls());
     }
@@ -172,7 +169,12 @@ fn pass_gates(plan: &Plan, args: &args::Apply) -> Result<(), Failed> {
         return Err(Failed::error(fault));
     }
     let mut faults = Diagnostics::default();
-    for gate in plan.gates.iter().filter(|gate| !(gate.gate == GateKind::Large && args.allow_large)) {
+    let allowed = |kind| match kind {
+        GateKind::Large => args.allow_large,
+        GateKind::Destroy => args.allow_destroy,
+        GateKind::Exposure | GateKind::Blocked => false,
+    };
+    for gate in plan.gates.iter().filter(|gate| !allowed(gate.gate)) {
         faults.push(Diagnostic::new("gate", format!("not applied: {}", gate.what)).help(gate.pass.clone()));
     }
     faults.or(()).map_err(Failed::refused)
@@ -195,8 +197,24 @@ fn confirm(plan: &Plan) -> Result<(), Failed> {
     Err(Failed::refused(Diagnostic::new("not-confirmed", "not applied; nothing was changed")))
 }
 
+/// Asks the people again that something waits for.
+async fn resend(world: &Aws, inventory: &Inventory, plan: &Plan) -> Result<(), Failed> {
+    let again: Vec<_> =
+        plan.waiting.iter().filter_map(|it| Some((&it.address, &it.what, it.again.as_ref()?))).collect();
+    for (address, what, op) in again {
+        apply::ask_again(world, inventory, address, op).await.map_err(|failure| {
+            let mut fault = explain(&failure);
+            fault.message = format!("{address}: not asked again: {}", fault.message);
+            Failed::error(fault)
+        })?;
+        anstream::println!("Asked again: {address}  {what}");
+    }
+    Ok(())
+}
+
 async fn converge(
     global: &Global,
+    args: &args::Apply,
     world: &Aws,
     spec: &Spec,
     inventory: &Inventory,
@@ -207,19 +225,26 @@ async fn converge(
     let (stop, stopped) = watch::channel(false);
     let signals = tokio::spawn(stop_at_a_signal(stop, progress.clone()));
     let listener = progress.clone();
-    let outcome = apply::run(
-        world,
-        plan,
-        &inventory.place,
-        inventory.known.clone(),
-        usize::from(global.parallelism),
-        stopped,
-        &mut |event| listener.show(&event),
-    )
-    .await;
-    let exit = conclude(world, spec, plan, &outcome, progress).await;
+    let mut listen = |event: apply::Event<'_>| listener.show(&event);
+    let parallelism = usize::from(global.parallelism);
+    let outcome = apply::run(world, plan, inventory, parallelism, stopped.clone(), &mut listen).await;
+    let settled = if args.wait && !outcome.interrupted {
+        let told = told(plan, &outcome);
+        apply::settle(world, inventory, &outcome.known, &told, stopped, &mut listen).await
+    } else {
+        Settled::default()
+    };
+    let exit = conclude(world, spec, plan, &outcome, &settled, progress).await;
     signals.abort();
     exit
+}
+
+/// The resources to wait for: those that were changed, and those that were on their way already.
+fn told(plan: &Plan, outcome: &Outcome) -> Vec<Address> {
+    let changed = plan.changes.iter().filter(|change| {
+        change.action != Action::Delete && change.steps.iter().any(|step| outcome.done.contains(&step.id))
+    });
+    changed.map(|change| &change.address).chain(plan.coming.iter().map(|coming| &coming.address)).cloned().collect()
 }
 
 /// The first Ctrl-C lets running calls finish, the second leaves at once.
@@ -252,18 +277,28 @@ async fn conclude(
     spec: &Spec,
     plan: &Plan,
     outcome: &Outcome,
+    settled: &Settled,
     progress: &Progress,
 ) -> Result<Exit, Failed> {
-    if outcome.interrupted {
+    if outcome.interrupted || settled.interrupted {
         progress.finish();
         say_what_was_done(plan, outcome, "Interrupted");
+        for (address, word) in &settled.coming {
+            anstream::println!("Still on its way: {address} is {word}.");
+        }
         return Ok(Exit::Interrupted);
     }
-    if !outcome.failed.is_empty() {
+    if !outcome.failed.is_empty() || !settled.failed.is_empty() {
         progress.finish();
         say_what_was_done(plan, outcome, "Applied in part");
         let exit = if outcome.done.is_empty() { Exit::Error } else { Exit::Partly };
-        return Err(Failed { exit, ..Failed::errors(failures(plan, outcome)) });
+        let mut faults = failures(plan, outcome);
+        faults.0.extend(settled.failed.iter().map(|(address, why)| {
+            let message = format!("{address} was told, and did not get there: {why}");
+            Diagnostic::new("not-ready", message)
+                .help("look at it in the console; the next plan says what is left to do")
+        }));
+        return Err(Failed { exit, ..Failed::errors(faults) });
     }
     let touched: Vec<Address> = plan.changes.iter().map(|change| change.address.clone()).collect();
     let verified = apply::verify(world, REGISTRY, spec, &touched).await;
@@ -274,7 +309,10 @@ async fn conclude(
         return Err(Failed { exit: Exit::Partly, ..Failed::errors(did_not_take(&left)) });
     };
     let (people, calls) = (waiting_for_people(after.summary.waiting), counted(outcome.done.len(), "call"));
-    if after.is_empty() {
+    if after.is_empty() && !after.is_settled() {
+        let coming = counted(after.coming.len(), "resource");
+        anstream::println!("Applied: {calls}. Nothing is left to do, and {coming} still on the way.{people}");
+    } else if after.is_empty() {
         anstream::println!("Applied: {calls}. {} is what {} says.{people}", plan.region, plan.spec);
     } else {
         let others = counted(after.changes.len(), "other change");

@@ -59,9 +59,9 @@ async fn look_at_all(
 fn survey_failed(error: &SurveyError) -> Failed {
     let exit = match error {
         SurveyError::WrongAccount { .. } => Exit::Refused,
-        SurveyError::Failed(_) | SurveyError::Vpc { .. } => Exit::Error,
+        SurveyError::Failed(_) | SurveyError::Unexpanded(_) | SurveyError::Vpc { .. } => Exit::Error,
     };
-    Failed { exit, ..Failed::error(error.diagnostic()) }
+    Failed { exit, ..Failed::errors(error.diagnostics()) }
 }
 
 fn broken_kind(broken: &regionctl_core::kind::Broken) -> Failed {
@@ -70,7 +70,7 @@ fn broken_kind(broken: &regionctl_core::kind::Broken) -> Failed {
 
 /// The exit code of a command that only reads.
 fn exit_of(plan: &Plan, differs: Exit) -> Exit {
-    match (plan.is_complete(), plan.is_empty()) {
+    match (plan.is_complete(), plan.is_settled()) {
         (false, _) => Exit::Error,
         (true, true) => Exit::Done,
         (true, false) => differs,

@@ -27,7 +27,7 @@ pub async fn run(global: &Global, command: args::Sandbox) -> Result<Exit, Failed
             reset(&path)?;
             let sandbox = open(&path).await?;
             if alarms.is_none() && log_groups.is_none() {
-                seed::company(&sandbox).await.map_err(|error| failed(&error))?;
+                seed::company(|region| seed::config(&sandbox, region)).await.map_err(|error| failed(&error))?;
                 anstream::eprintln!("Seeded {} with the company's older regions.", path.display());
             } else {
                 let (alarms, log_groups) = (alarms.unwrap_or(0), log_groups.unwrap_or(0));

@@ -3,9 +3,11 @@
 //! The run is a stream of [`Event`]s; progress displays and logs are listeners of it.
 
 mod run;
+mod settle;
 mod verify;
 
-pub use run::{Outcome, Stop, run};
+pub use run::{Outcome, Stop, ask_again, run};
+pub use settle::{Settled, settle};
 pub use verify::verify;
 
 use crate::address::Address;
@@ -40,6 +42,18 @@ pub enum Event<'a> {
         address: &'a Address,
         /// Why.
         failure: &'a Failure,
+    },
+    /// Everything was told, and this resource is still on its way.
+    Coming {
+        /// The resource.
+        address: &'a Address,
+        /// How far it is, in the service's own word.
+        word: &'a str,
+    },
+    /// A resource that was on its way is there.
+    Arrived {
+        /// The resource.
+        address: &'a Address,
     },
     /// A step was not tried, because one before it failed or the run was stopped.
     Skipped {

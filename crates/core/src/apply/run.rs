@@ -3,12 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{FuturesUnordered, StreamExt};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Event;
+use crate::address::Address;
+use crate::model::secret;
+use crate::plan::survey::Inventory;
 use crate::plan::{Change, Plan, Step};
 use crate::reference::{self, Known, Outputs, Target};
-use crate::world::{Failure, FailureClass, Place, StepTarget, World};
+use crate::world::{Failure, FailureClass, StepTarget, World};
 
 /// Tells a run to start no further step; `true` once somebody asked.
 pub type Stop = watch::Receiver<bool>;
@@ -24,6 +28,8 @@ pub struct Outcome {
     pub skipped: Vec<u32>,
     /// Whether the run was stopped from outside.
     pub interrupted: bool,
+    /// The values that are known afterwards.
+    pub known: Known,
 }
 
 /// Runs the steps of a plan.
@@ -38,15 +44,15 @@ pub struct Outcome {
 pub async fn run(
     world: &dyn World,
     plan: &Plan,
-    place: &Place,
-    known: Known,
+    inventory: &Inventory,
     parallelism: usize,
     mut stop: Stop,
-    listen: &mut dyn FnMut(Event<'_>),
+    listen: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Outcome {
     let steps: BTreeMap<u32, (&Change, &Step)> =
         plan.steps().into_iter().map(|(change, step)| (step.id, (change, step))).collect();
-    let mut run = Run { steps: &steps, waiting: steps.keys().copied().collect(), known, outcome: Outcome::default() };
+    let outcome = Outcome { known: inventory.known.clone(), ..Outcome::default() };
+    let mut run = Run { steps: &steps, waiting: steps.keys().copied().collect(), outcome };
     let mut running = FuturesUnordered::new();
     loop {
         run.outcome.interrupted |= *stop.borrow();
@@ -54,7 +60,7 @@ pub async fn run(
             let Some(id) = run.next_ready() else { break };
             let (change, step) = steps[&id];
             listen(Event::Started { id, address: &change.address, call: &step.call });
-            let call = run.call(world, place, change, step);
+            let call = run.call(world, inventory, change, step);
             running.push(async move { (id, call.await) });
         }
         if running.is_empty() {
@@ -72,10 +78,24 @@ pub async fn run(
     run.outcome
 }
 
+/// A resource as a call finds it.
+pub(super) fn target(address: &Address, inventory: &Inventory, known: &Known) -> StepTarget {
+    StepTarget {
+        name: address.name.clone(),
+        place: inventory.place.clone(),
+        outputs: known.of(&Target::Resource(address.clone())),
+    }
+}
+
+/// Runs the operation by which a person is asked again.
+pub async fn ask_again(world: &dyn World, inventory: &Inventory, address: &Address, op: &Value) -> Result<(), Failure> {
+    let target = target(address, inventory, &inventory.known);
+    world.run(&address.kind, target, op.clone()).await.map(|_| ())
+}
+
 struct Run<'a> {
     steps: &'a BTreeMap<u32, (&'a Change, &'a Step)>,
     waiting: BTreeSet<u32>,
-    known: Known,
     outcome: Outcome,
 }
 
@@ -92,17 +112,13 @@ impl<'a> Run<'a> {
     fn call(
         &self,
         world: &'a dyn World,
-        place: &Place,
+        inventory: &Inventory,
         change: &'a Change,
         step: &Step,
     ) -> impl Future<Output = Result<Outputs, Failure>> + use<'a> {
         let mut op = step.op.clone();
-        self.known.fill(&mut op);
-        let target = StepTarget {
-            name: change.address.name.clone(),
-            place: place.clone(),
-            outputs: self.known.of(&Target::Resource(change.address.clone())),
-        };
+        self.outcome.known.fill(&mut op);
+        let target = target(&change.address, inventory, &self.outcome.known);
         let missing = reference::find(&op).into_iter().next().map(|reference| Failure {
             class: FailureClass::Other,
             call: step.call.clone(),
@@ -110,6 +126,10 @@ impl<'a> Run<'a> {
             message: format!("{} has no value", reference.text()),
             request_id: None,
         });
+        // After the search for open references: a secret may look like one.
+        if let Some(secrets) = inventory.secrets.get(&change.address) {
+            secret::unseal(&mut op, secrets);
+        }
         async move {
             match missing {
                 Some(failure) => Err(failure),
@@ -118,11 +138,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn finish(&mut self, id: u32, result: Result<Outputs, Failure>, listen: &mut dyn FnMut(Event<'_>)) {
+    fn finish(&mut self, id: u32, result: Result<Outputs, Failure>, listen: &mut (dyn FnMut(Event<'_>) + Send)) {
         let (change, step) = self.steps[&id];
         match result {
             Ok(outputs) => {
-                self.known.add(Target::Resource(change.address.clone()), outputs);
+                self.outcome.known.add(Target::Resource(change.address.clone()), outputs);
                 self.outcome.done.push(id);
                 listen(Event::Done { id, address: &change.address, call: &step.call });
             }
@@ -134,7 +154,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn skip_after(&mut self, id: u32, listen: &mut dyn FnMut(Event<'_>)) {
+    fn skip_after(&mut self, id: u32, listen: &mut (dyn FnMut(Event<'_>) + Send)) {
         let dependents: Vec<u32> =
             self.waiting.iter().copied().filter(|waiting| self.steps[waiting].1.after.contains(&id)).collect();
         for dependent in dependents {
@@ -145,7 +165,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn skip(&mut self, id: u32, listen: &mut dyn FnMut(Event<'_>)) {
+    fn skip(&mut self, id: u32, listen: &mut (dyn FnMut(Event<'_>) + Send)) {
         let (change, step) = self.steps[&id];
         listen(Event::Skipped { id, address: &change.address, call: &step.call });
         self.outcome.skipped.push(id);
@@ -157,11 +177,11 @@ mod tests {
     use std::sync::Mutex;
 
     use futures::future::BoxFuture;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::spec::VpcSelector;
-    use crate::world::{Identity, Observation, Scope};
+    use crate::world::{Identity, Observation, Place, Scope, Status};
 
     /// A world that runs everything but what is called `Fail`, and remembers what it ran.
     #[derive(Default)]
@@ -189,6 +209,10 @@ mod tests {
                 Ok(Outputs::from([("id".to_owned(), format!("id-of-{}", target.name))]))
             })
         }
+
+        fn status<'a>(&'a self, _: &'a str, _: StepTarget) -> BoxFuture<'a, Result<Status, Failure>> {
+            Box::pin(async { Ok(Status::Ready) })
+        }
     }
 
     fn plan(changes: &Value) -> Plan {
@@ -212,13 +236,21 @@ mod tests {
         .unwrap()
     }
 
-    fn place() -> Place {
-        Place { partition: String::new(), region: String::new(), account: String::new(), vpc: None }
+    fn inventory() -> Inventory {
+        Inventory {
+            place: Place { partition: String::new(), region: String::new(), account: String::new(), vpc: None },
+            live: BTreeMap::new(),
+            unread: Vec::new(),
+            wants: Vec::new(),
+            known: Known::default(),
+            notes: Vec::new(),
+            secrets: BTreeMap::new(),
+        }
     }
 
     async fn run_all(world: &Fake, plan: &Plan) -> Outcome {
         let (_stop, stopped) = watch::channel(false);
-        run(world, plan, &place(), Known::default(), 4, stopped, &mut |_| {}).await
+        run(world, plan, &inventory(), 4, stopped, &mut |_| {}).await
     }
 
     #[tokio::test]
@@ -260,7 +292,7 @@ mod tests {
                 stop.send_replace(true);
             }
         };
-        let outcome = run(&world, &plan, &place(), Known::default(), 1, stopped, &mut listen).await;
+        let outcome = run(&world, &plan, &inventory(), 1, stopped, &mut listen).await;
         assert_eq!((outcome.done, outcome.skipped, outcome.interrupted), (vec![1], vec![2, 3], true));
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{FieldAction, FieldChange};
+use crate::model::secret;
 
 /// Adds a field change for each leaf that differs. Mappings are descended into; lists are leaves,
 /// and an empty one is as good as none.
@@ -13,6 +14,10 @@ pub fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, out: &
         (None, Some(Value::Array(items))) | (Some(Value::Array(items)), None) if items.is_empty() => {}
         (None, None) => {}
         (Some(before), Some(after)) if before == after => {}
+        (before, after) if before.or(after).is_some_and(|value| secret::of(value).is_some()) => {
+            let hidden = |value: Option<&Value>| value.map(|_| Value::from(secret::HIDDEN));
+            out.push(change(path, hidden(before), hidden(after)));
+        }
         (Some(Value::Object(before)), Some(Value::Object(after))) => {
             for (key, value) in after {
                 compare(&join(path, key), before.get(key), Some(value), out);
@@ -23,21 +28,17 @@ pub fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, out: &
         }
         (None, Some(after @ Value::Object(_))) => compare(path, Some(&Value::Object(Map::new())), Some(after), out),
         (Some(before @ Value::Object(_)), None) => compare(path, Some(before), Some(&Value::Object(Map::new())), out),
-        (before, after) => {
-            let action = match (before, after) {
-                (None, _) => FieldAction::Add,
-                (_, None) => FieldAction::Remove,
-                _ => FieldAction::Change,
-            };
-            out.push(FieldChange {
-                path: path.to_owned(),
-                action,
-                before: before.cloned(),
-                after: after.cloned(),
-                note: None,
-            });
-        }
+        (before, after) => out.push(change(path, before.cloned(), after.cloned())),
     }
+}
+
+fn change(path: &str, before: Option<Value>, after: Option<Value>) -> FieldChange {
+    let action = match (&before, &after) {
+        (None, _) => FieldAction::Add,
+        (_, None) => FieldAction::Remove,
+        _ => FieldAction::Change,
+    };
+    FieldChange { path: path.to_owned(), action, before, after, note: None }
 }
 
 fn join(path: &str, key: &str) -> String {
@@ -48,6 +49,19 @@ fn join(path: &str, key: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_secret_is_not_shown_and_that_it_changes_is() {
+        let mut out = Vec::new();
+        let of = |value: &str| json!({"A": {"$secret": value}});
+        compare("environment", Some(&of("old")), Some(&of("new")), &mut out);
+        assert_eq!(out[0].path, "environment.A");
+        assert_eq!(
+            (out[0].before.clone(), out[0].after.clone()),
+            (Some(secret::HIDDEN.into()), Some(secret::HIDDEN.into()))
+        );
+        assert!(!format!("{out:?}").contains("new"));
+    }
 
     #[test]
     fn only_what_differs_is_named_down_to_the_leaf() {

@@ -65,6 +65,9 @@ pub enum Phase {
 pub struct Waiting {
     /// What waits, and for whom.
     pub what: String,
+    /// The operation that asks the person again, where AWS has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Value>,
 }
 
 /// Why a change deserves a second look.
@@ -110,4 +113,10 @@ pub struct Draft {
     pub risks: Vec<Risk>,
     /// What cannot be changed in place, with what to do. Nothing is done then.
     pub blocked: Vec<String>,
+    /// What is on its way already, in the service's own words.
+    pub coming: Vec<String>,
+    /// Why the resource is made anew instead of changed.
+    pub replaced: Option<String>,
+    /// What is deleted by the steps.
+    pub deletes: Vec<String>,
 }

@@ -122,6 +122,14 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         })
     }
 
+    /// Says that something there is to be taken out.
+    pub fn gone<T: Serialize + ?Sized>(&mut self, path: &str, there: &T) -> Covers {
+        let (before, action) = (Some(json(there)), FieldAction::Remove);
+        self.recorded(|fields| {
+            fields.push(FieldChange { path: path.to_owned(), action, before, after: None, note: None })
+        })
+    }
+
     /// Compares sets by the identity of their elements.
     pub fn keyed<T: Keyed>(&mut self, path: &str, want: &[T], live: &[T], mode: Mode) -> KeyedDelta<T> {
         let by_key = |items: &[T]| items.iter().map(|item| (item.key(), item.clone())).collect::<BTreeMap<_, _>>();
@@ -168,7 +176,54 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
 
     /// Says that something waits for a person.
     pub fn waiting(&mut self, what: impl Into<String>) {
-        self.draft.waiting.push(Waiting { what: what.into() });
+        self.draft.waiting.push(Waiting { what: what.into(), again: None });
+    }
+
+    /// Says that something waits for a person, who can be asked again by this operation.
+    pub fn waiting_again(&mut self, what: impl Into<String>, again: &Op) {
+        self.draft.waiting.push(Waiting { what: what.into(), again: Some(json(again)) });
+    }
+
+    /// Says that nothing here makes the resource: somebody or something else does, and it waits for that.
+    pub fn made_by_others(&mut self, what: impl Into<String>) {
+        self.born = true;
+        self.draft.fields.clear();
+        self.waiting(what);
+    }
+
+    /// Says that the resource is on its way already, in the service's own word.
+    pub fn coming(&mut self, word: impl Into<String>) {
+        self.draft.coming.push(word.into());
+    }
+
+    /// Says that the resource is made anew, and why.
+    pub fn replaced(&mut self, why: &str) {
+        self.draft.replaced = Some(why.to_owned());
+    }
+
+    /// Says that a step deletes something, which needs an explicit word.
+    pub fn deletes(&mut self, what: impl Into<String>) {
+        self.draft.deletes.push(what.into());
+    }
+
+    /// Takes the resource away with one call.
+    pub fn removed(&mut self, op: Op) {
+        let covers = self.recorded(|fields| {
+            fields.push(FieldChange {
+                path: "absent".to_owned(),
+                action: FieldAction::Remove,
+                before: None,
+                after: None,
+                note: None,
+            });
+        });
+        self.deletes("it is deleted");
+        self.step(Phase::Narrow, covers, op);
+    }
+
+    /// Says that the resource is not deleted, and what to do.
+    pub fn never_removed(&mut self, why: &str) {
+        self.draft.blocked.push(why.to_owned());
     }
 
     /// Says that a difference is a risk, unless there is none; the waiver of this key is shown with it.

@@ -1,6 +1,8 @@
-//! Canonical types that kinds share: policy documents by meaning, CIDR blocks, name patterns, tags.
+//! Canonical types that kinds share: policy documents by meaning, CIDR blocks, name patterns, tags,
+//! secrets.
 
 pub mod cidr;
 pub mod pattern;
 pub mod policy;
+pub mod secret;
 pub mod tags;

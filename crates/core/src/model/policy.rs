@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::kind::Notes;
 
@@ -33,6 +33,16 @@ impl Policy {
     /// It is not JSON.
     pub fn from_aws(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text).map(Self)
+    }
+
+    /// Makes a document of one statement.
+    pub fn of_statement(statement: &Value) -> Self {
+        Self(json!({ "Version": "2012-10-17", "Statement": [statement] }))
+    }
+
+    /// Returns the first statement as it was written.
+    pub fn statement(&self) -> Value {
+        as_list(self.0.get("Statement")).into_iter().next().unwrap_or_default()
     }
 
     /// Returns the document for a request, in the author's order and without white space.
@@ -233,6 +243,13 @@ impl JsonSchema for PolicySpec {
 const TYPOGRAPHIC: [char; 8] = ['“', '”', '„', '‟', '‘', '’', '«', '»'];
 
 impl PolicySpec {
+    /// Makes a document of one statement that stands under its Sid.
+    pub fn of_statement(sid: &str, fields: Map<String, Value>) -> Self {
+        let mut statement = Map::from_iter([("Sid".to_owned(), sid.into())]);
+        statement.extend(fields);
+        Self(json!({ "Version": "2012-10-17", "Statement": [statement] }))
+    }
+
     /// Checks the document; faults go into the notes, at the character where there is one.
     pub fn check(self, path: &str, max_bytes: usize, notes: &mut Notes<'_>) -> Option<Policy> {
         if let Some(quote) = self.0.to_string().chars().find(|character| TYPOGRAPHIC.contains(character)) {
@@ -302,7 +319,6 @@ fn check_document(document: &Value, path: &str, notes: &mut Notes<'_>) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
 
     fn policy(value: Value) -> Policy {
         Policy(value)

@@ -33,3 +33,14 @@ fn fault(tags: &Tags) -> Option<String> {
         () => None,
     })
 }
+
+/// Lays a spec's tags over those of a source.
+pub fn over(own: Option<Tags>, source: Option<Tags>) -> Option<Tags> {
+    match (own, source) {
+        (Some(own), Some(mut source)) => {
+            source.extend(own);
+            Some(source)
+        }
+        (own, source) => own.or(source),
+    }
+}

@@ -1,15 +1,20 @@
 //! From an inventory to a plan: compare each want, order the steps, set the gates.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::survey::{Expanded, Inventory};
-use super::{Action, Change, FORMAT, Gate, GateKind, Plan, Step, Summary, WaitingOn, graph};
-use crate::diff::Draft;
+use super::expand::{Expanded, Followed};
+use super::survey::Inventory;
+use super::{Action, Change, Coming, FORMAT, Follows, Gate, GateKind, Plan, Step, Summary, WaitingOn, graph};
+use crate::address::Address;
+use crate::diff::{Draft, FieldChange, Waiting};
 use crate::kind::{Broken, Facts, Registry};
+use crate::model::secret::{self, Secrets};
 use crate::reference::Target;
-use crate::spec::Spec;
 use crate::spec::read::hex;
+use crate::spec::{Spec, Want};
 use crate::world::Seen;
 
 /// The version that plans carry.
@@ -36,24 +41,24 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         spec_digest: spec.digest.clone(),
         targets: Vec::new(),
         changes: Vec::new(),
-        waiting: Vec::new(),
+        waiting: owed(spec),
+        coming: Vec::new(),
+        notes: inventory.notes.clone(),
         unread: inventory.unread.clone(),
         gates: Vec::new(),
-        summary: Summary { create: 0, update: 0, blocked: 0, unchanged: 0, waiting: 0, steps: 0 },
+        summary: Summary::default(),
     };
     for expanded in inventory.wants.iter().filter(|expanded| was_read(expanded, inventory)) {
         let want = &expanded.want;
         let kind = registry.of(&want.address.kind);
         let live = inventory.live.get(&want.address);
-        let draft = kind.diff(&want.model, &want.waivers, live.map(|seen| &seen.model))?;
+        let draft = match (want.absent, live) {
+            (true, None) => continue,
+            (true, Some(seen)) => kind.remove(&seen.model)?,
+            (false, live) => kind.diff(&want.model, &want.waivers, live.map(|seen| &seen.model))?,
+        };
         if draft.fields.is_empty() && draft.steps.is_empty() && draft.blocked.is_empty() {
-            plan.summary.unchanged += 1;
-            let service = kind.facts().service;
-            plan.waiting.extend(draft.waiting.into_iter().map(|waiting| WaitingOn {
-                address: want.address.clone(),
-                service: service.to_owned(),
-                what: waiting.what,
-            }));
+            settled(&mut plan, want, kind.facts(), draft, live.is_some());
         } else {
             plan.changes.push(change(kind.facts(), expanded, live, draft, inventory));
         }
@@ -62,6 +67,33 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         .map_err(|ring| Broken { kind: "plan", what: format!("these resources are made of each other: {ring}") })?;
     plan.settle();
     Ok(plan)
+}
+
+/// What only people can do, and did not yet.
+fn owed(spec: &Spec) -> Vec<WaitingOn> {
+    let owed = spec.manual.iter().filter(|manual| manual.evidence.is_none());
+    owed.map(|manual| WaitingOn {
+        address: Address::new("manual.step", &manual.name),
+        service: "People".to_owned(),
+        what: manual.owed(),
+        again: None,
+    })
+    .collect()
+}
+
+/// A resource of which nothing is to be changed: it may still be on its way, or wait for a person.
+fn settled(plan: &mut Plan, want: &Want, facts: &Facts, draft: Draft, exists: bool) {
+    let (address, service) = (&want.address, facts.service.to_owned());
+    plan.summary.unchanged += usize::from(exists && draft.coming.is_empty());
+    plan.waiting.extend(draft.waiting.into_iter().map(|Waiting { what, again }| WaitingOn {
+        address: address.clone(),
+        service: service.clone(),
+        what,
+        again,
+    }));
+    if !draft.coming.is_empty() {
+        plan.coming.push(Coming { address: address.clone(), service, what: draft.coming.join(", ") });
+    }
 }
 
 fn was_read(expanded: &Expanded, inventory: &Inventory) -> bool {
@@ -80,31 +112,63 @@ fn change(
     let want = &expanded.want;
     let action = match (draft.blocked.is_empty(), live) {
         (false, _) => Action::Blocked,
+        (true, _) if want.absent => Action::Delete,
         (true, None) => Action::Create,
+        (true, Some(_)) if draft.replaced.is_some() => Action::Replace,
         (true, Some(_)) => Action::Update,
     };
+    let none = Secrets::new();
+    let secrets = inventory.secrets.get(&want.address).unwrap_or(&none);
     let known = inventory.known.of(&Target::Resource(want.address.clone()));
-    let steps = draft.steps.into_iter().map(|step| Step {
-        id: 0,
-        call: format!("{} {}", facts.service, operation(&step.op)),
-        phase: step.phase,
-        covers: step.covers,
-        after: Vec::new(),
-        op: step.op,
+    let steps = draft.steps.into_iter().map(|mut step| {
+        secret::seal(&mut step.op, secrets);
+        Step {
+            id: 0,
+            call: format!("{} {}", facts.service, operation(&step.op)),
+            phase: step.phase,
+            covers: step.covers,
+            after: Vec::new(),
+            op: step.op,
+        }
+    });
+    let mut fields = draft.fields;
+    let follows = expanded.followed.as_ref().map(|followed| {
+        fields.iter_mut().for_each(|field| remark_rewritten(field, followed));
+        let Followed { region, name, fingerprint, rewritten: _ } = followed.clone();
+        Follows { region, name, fingerprint }
     });
     Change {
         address: want.address.clone(),
         service: facts.service.to_owned(),
         action,
         at: want.at.clone(),
-        pattern: expanded.pattern.clone(),
-        fields: draft.fields,
+        by: expanded.by.clone(),
+        follows,
+        fields,
         risks: draft.risks,
         waiting: draft.waiting,
         blocked: draft.blocked,
+        replaced: draft.replaced,
+        deletes: draft.deletes,
         steps: steps.collect(),
         fingerprint: fingerprint(live),
         outputs: facts.outputs.iter().map(|name| ((*name).to_owned(), known.get(*name).cloned())).collect(),
+    }
+}
+
+/// Says of a field that its value was written anew.
+fn remark_rewritten(field: &mut FieldChange, followed: &Followed) {
+    let within = |outer: &str, inner: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let said: BTreeSet<&str> = followed
+        .rewritten
+        .iter()
+        .filter(|(path, _)| within(&field.path, path) || within(path, &field.path))
+        .map(|(_, said)| said.as_str())
+        .collect();
+    if !said.is_empty() && field.note.is_none() {
+        field.note = Some(format!("rewritten: {}", said.into_iter().collect::<Vec<_>>().join(", ")));
     }
 }
 
@@ -124,7 +188,8 @@ pub fn fingerprint(live: Option<&Seen<Value>>) -> String {
 
 pub(super) fn gates(plan: &Plan) -> Vec<Gate> {
     let mut gates = Vec::new();
-    let (updates, existing) = (plan.summary.update, plan.summary.update + plan.summary.unchanged);
+    let updates = plan.summary.update + plan.summary.replace + plan.summary.delete;
+    let existing = updates + plan.summary.unchanged;
     if updates >= LARGE_FROM && updates * 3 > existing {
         gates.push(Gate {
             gate: GateKind::Large,
@@ -138,6 +203,13 @@ pub(super) fn gates(plan: &Plan) -> Vec<Gate> {
                 gate: GateKind::Exposure,
                 what: format!("{} {}, and the spec does not say why", change.address, risk.what),
                 pass: format!("if it is meant, state `waiver:` with the reason at {}", change.at),
+            });
+        }
+        for what in &change.deletes {
+            gates.push(Gate {
+                gate: GateKind::Destroy,
+                what: format!("{}: {what}", change.address),
+                pass: "if that is meant, add --allow-destroy".to_owned(),
             });
         }
         for why in &change.blocked {

@@ -65,7 +65,7 @@ fn nodes(changes: &[Change], known: &Known) -> Vec<Node> {
 pub fn needed(op: &Value, known: &Known) -> BTreeSet<Address> {
     let referenced = reference::find(op).into_iter().filter_map(|reference| match reference.target {
         Target::Resource(address) => Some(address),
-        Target::Vpc => None,
+        Target::Vpc | Target::Each => None,
     });
     referenced.chain(known.givers(op)).collect()
 }
@@ -151,7 +151,10 @@ mod tests {
             service: "T".into(),
             action: Action::Create,
             at: Position { file: "a".into(), line: 1, column: 1 },
-            pattern: None,
+            by: None,
+            follows: None,
+            replaced: None,
+            deletes: Vec::new(),
             fields: Vec::new(),
             risks: Vec::new(),
             waiting: Vec::new(),

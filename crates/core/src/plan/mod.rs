@@ -5,6 +5,7 @@
 //! times and no random ids: same input, same plan.
 
 pub mod build;
+pub mod expand;
 mod graph;
 pub mod saved;
 pub mod survey;
@@ -45,6 +46,12 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What waits for a person, where nothing else differs.
     pub waiting: Vec<WaitingOn>,
+    /// What is on its way already, where nothing else differs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coming: Vec<Coming>,
+    /// What should be said and changes nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
     /// What could not be read; the plan is not the whole truth then.
     pub unread: Vec<Unread>,
     /// What the plan needs an explicit word for.
@@ -61,6 +68,10 @@ pub enum Action {
     Create,
     /// It changes in place.
     Update,
+    /// It is made anew: the new one comes before the old one goes.
+    Replace,
+    /// It is taken away.
+    Delete,
     /// It differs in a way that cannot be changed in place.
     Blocked,
 }
@@ -76,9 +87,12 @@ pub struct Change {
     pub action: Action,
     /// Where the spec wants it.
     pub at: Position,
-    /// The pattern that it comes from, if it is not named itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pattern: Option<String>,
+    /// The entry that it comes from, if it is not named itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The live resource that it follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<Follows>,
     /// The attributes that differ.
     pub fields: Vec<FieldChange>,
     /// What deserves a second look.
@@ -90,12 +104,49 @@ pub struct Change {
     /// Why it cannot be changed in place, and what to do.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub blocked: Vec<String>,
+    /// Why it is made anew.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub replaced: Option<String>,
+    /// What its steps delete.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub deletes: Vec<String>,
     /// The calls, in order.
     pub steps: Vec<Step>,
     /// The digest of the live model that the change rests on; `absent` where there is none.
     pub fingerprint: String,
     /// The values that the resource gives to others; `null` where only AWS can say.
     pub outputs: BTreeMap<String, Option<String>>,
+}
+
+/// A live resource that another one follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Follows {
+    /// Its region.
+    pub region: String,
+    /// Its name.
+    pub name: String,
+    /// The digest of its model, on which the change rests.
+    pub fingerprint: String,
+}
+
+/// Something that is on its way already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Coming {
+    /// The resource.
+    pub address: Address,
+    /// The AWS service.
+    pub service: String,
+    /// The service's own word: `creating`.
+    pub what: String,
+}
+
+/// Something that should be said and changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Note {
+    /// The resource or entry that it is about.
+    pub about: String,
+    /// What there is to say.
+    pub what: String,
 }
 
 /// One mutating AWS call.
@@ -124,6 +175,9 @@ pub struct WaitingOn {
     pub service: String,
     /// What waits, and for whom.
     pub what: String,
+    /// The operation that asks again, where AWS has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Value>,
 }
 
 /// Something for which apply needs an explicit word.
@@ -147,29 +201,45 @@ pub enum GateKind {
     Exposure,
     /// Something cannot be changed in place.
     Blocked,
+    /// Something is deleted.
+    Destroy,
 }
 
 /// Counts over a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// Resources to make.
     pub create: usize,
     /// Resources to change.
     pub update: usize,
+    /// Resources to make anew.
+    #[serde(default)]
+    pub replace: usize,
+    /// Resources to take away.
+    #[serde(default)]
+    pub delete: usize,
     /// Resources that cannot be changed in place.
     pub blocked: usize,
     /// Resources that are what the spec says.
     pub unchanged: usize,
     /// Things that wait for a person.
     pub waiting: usize,
+    /// Resources that are on their way already.
+    #[serde(default)]
+    pub coming: usize,
     /// Steps in all.
     pub steps: usize,
 }
 
 impl Plan {
-    /// Says whether live is what the spec says, as far as could be read.
+    /// Says whether there is nothing to do, as far as could be read.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// Says whether nothing is to do and nothing is still on its way.
+    pub fn is_settled(&self) -> bool {
+        self.changes.is_empty() && self.coming.is_empty()
     }
 
     /// Says whether everything that the plan rests on was read.
@@ -207,6 +277,8 @@ impl Plan {
             targets.contains(&change.address) || change.steps.iter().any(|step| kept.contains(&step.id))
         });
         self.waiting.retain(|waiting| targets.contains(&waiting.address));
+        self.coming.retain(|coming| targets.contains(&coming.address));
+        self.notes.retain(|note| targets.iter().any(|target| target.to_string() == note.about));
         self.targets = targets.to_vec();
         self.settle();
         self
@@ -217,7 +289,10 @@ impl Plan {
         let of = |action| self.changes.iter().filter(|change| change.action == action).count();
         self.summary.create = of(Action::Create);
         self.summary.update = of(Action::Update);
+        self.summary.replace = of(Action::Replace);
+        self.summary.delete = of(Action::Delete);
         self.summary.blocked = of(Action::Blocked);
+        self.summary.coming = self.coming.len();
         self.summary.steps = self.changes.iter().map(|change| change.steps.len()).sum();
         self.summary.waiting =
             self.waiting.len() + self.changes.iter().map(|change| change.waiting.len()).sum::<usize>();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::build::{TOOL, fingerprint};
 use super::survey::Inventory;
-use super::{FORMAT, Plan};
+use super::{Change, FORMAT, Plan};
 use crate::address::Address;
 use crate::spec::Spec;
 
@@ -85,6 +85,16 @@ pub enum Refusal {
         /// Which.
         address: Address,
     },
+    /// The live resource that another one follows is not what the plan rests on.
+    #[error("{address} follows {region}/{name}, which was changed after the plan was made")]
+    SourceMoved {
+        /// Which follows.
+        address: Address,
+        /// The source's region.
+        region: String,
+        /// The source's name.
+        name: String,
+    },
     /// The live resource cannot be read any more.
     #[error("{address} could not be read, so nothing says that it is still what the plan rests on")]
     Unreadable {
@@ -137,6 +147,20 @@ pub fn moved(plan: &Plan, inventory: &Inventory) -> Vec<Refusal> {
             !change.steps.is_empty() && fingerprint(inventory.live.get(&change.address)) != change.fingerprint
         });
         refusals.extend(moved.map(|change| Refusal::Moved { address: change.address.clone() }));
+        refusals.extend(plan.changes.iter().filter_map(|change| source_moved(change, inventory)));
     }
     refusals
+}
+
+fn source_moved(change: &Change, inventory: &Inventory) -> Option<Refusal> {
+    let follows = change.follows.as_ref()?;
+    let now = inventory.wants.iter().find(|expanded| expanded.want.address == change.address);
+    let same = now
+        .and_then(|expanded| expanded.followed.as_ref())
+        .is_some_and(|followed| followed.fingerprint == follows.fingerprint);
+    (!same).then(|| Refusal::SourceMoved {
+        address: change.address.clone(),
+        region: follows.region.clone(),
+        name: follows.name.clone(),
+    })
 }

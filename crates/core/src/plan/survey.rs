@@ -4,16 +4,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use serde_json::Value;
 
+use super::Note;
+use super::expand::{Expanded, Expansion, Sources, Unexpanded, expand};
 use crate::address::Address;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Registry;
-use crate::model::pattern;
+use crate::model::secret::{self, Secrets};
 use crate::reference::{Known, Outputs, Target};
+use crate::spec::stands::Stands;
 use crate::spec::{Spec, Want, names};
-use crate::world::{Failure, FailureClass, Identity, Place, Scope, Seen, Unread, Vpc, World};
+use crate::world::{Failure, FailureClass, Identity, Place, Scope, Seen, Unread, Vpc, Wanted, World};
 
 /// What was read, and what follows from it.
 #[derive(Debug, Clone)]
@@ -28,15 +31,10 @@ pub struct Inventory {
     pub wants: Vec<Expanded>,
     /// The values that references can be filled with.
     pub known: Known,
-}
-
-/// A want for one resource.
-#[derive(Debug, Clone)]
-pub struct Expanded {
-    /// The want; its address is the resource's own.
-    pub want: Want,
-    /// The pattern that it comes from.
-    pub pattern: Option<String>,
+    /// What should be said and changes nothing.
+    pub notes: Vec<Note>,
+    /// What a plan must not hold, by resource and by the token that stands for it.
+    pub secrets: BTreeMap<Address, Secrets>,
 }
 
 /// Why nothing could be surveyed at all.
@@ -51,6 +49,8 @@ pub enum SurveyError {
         /// The account of the credentials.
         credentials: String,
     },
+    /// What the spec says cannot be laid over what is live.
+    Unexpanded(Unexpanded),
     /// The VPC that the spec selects is not there, or not the only one.
     Vpc {
         /// The selector, in words.
@@ -64,8 +64,10 @@ pub enum SurveyError {
 
 impl SurveyError {
     /// Says what happened, for the user.
-    pub fn diagnostic(&self) -> Diagnostic {
-        match self {
+    pub fn diagnostics(&self) -> Diagnostics {
+        Diagnostics::from(match self {
+            Self::Unexpanded(Unexpanded::Rules(faults)) => return faults.clone(),
+            Self::Unexpanded(Unexpanded::Broken(what)) => Diagnostic::new("internal", what.clone()),
             Self::Failed(failure) => explain(failure),
             Self::WrongAccount { spec, credentials } => Diagnostic::new(
                 "wrong-account",
@@ -80,7 +82,7 @@ impl SurveyError {
                 Diagnostic::new("no-vpc", format!("{selector} is not one but {found} in {region}"))
                     .help("name it by its id with `vpc:` in the spec")
             }
-        }
+        })
     }
 }
 
@@ -91,6 +93,7 @@ pub fn explain(failure: &Failure) -> Diagnostic {
         FailureClass::Denied => "access-denied",
         FailureClass::Throttled => "throttled",
         FailureClass::Conflict => "conflict",
+        FailureClass::NotReady => "not-ready",
         FailureClass::Invalid => "refused-by-aws",
         FailureClass::Taken => "name-taken",
         FailureClass::Credentials => "credentials",
@@ -101,6 +104,7 @@ pub fn explain(failure: &Failure) -> Diagnostic {
     let help = match failure.class {
         FailureClass::Denied => "give the caller the permission for this call",
         FailureClass::Throttled => "try again later, or with a smaller --parallelism",
+        FailureClass::NotReady => "it is still being made or changed; run it again when it is done",
         FailureClass::Conflict => "somebody else changes the same thing; run it again when they are done",
         FailureClass::Taken => "names of buckets are shared by all AWS accounts; choose another in the spec",
         FailureClass::Credentials => {
@@ -120,14 +124,35 @@ pub fn explain(failure: &Failure) -> Diagnostic {
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
 
-/// Reads all that a spec's plan rests on.
+/// Reads all that a spec's plan rests on: the sources in their regions at the same time as this one.
 ///
 /// # Guarantees
 /// Sends no write. What cannot be read is in `unread`; no other resource is missing for it.
 ///
 /// # Errors
-/// The identity or the VPC could not be read, or are not what the spec says.
+/// The identity or the VPC could not be read, or are not what the spec says; or two rules of the spec
+/// produce one resource.
 pub async fn survey(world: &dyn World, registry: Registry, spec: &Spec) -> Result<Inventory, SurveyError> {
+    let (here, sources) = join(survey_here(world, registry, spec), observe_sources(world, spec)).await;
+    let (mut inventory, wants) = here?;
+    let Expansion { wants: expanded, notes, unread } =
+        expand(registry, &inventory.place, &wants, &inventory.live, &sources).map_err(SurveyError::Unexpanded)?;
+    let found = scopes_of_made(&inventory.place, &wants, &expanded);
+    read(world, found, &mut inventory).await;
+    let wants = expanded;
+    inventory.notes = notes;
+    inventory.unread.extend(unread);
+    inventory.unread.sort_by(|a, b| a.address.cmp(&b.address));
+    inventory.wants = wants;
+    fill(registry, &mut inventory)?;
+    Ok(inventory)
+}
+
+async fn survey_here(
+    world: &dyn World,
+    registry: Registry,
+    spec: &Spec,
+) -> Result<(Inventory, Vec<Want>), SurveyError> {
     let identity = world.identify(spec.needs_vpc.then_some(&spec.vpc)).await.map_err(SurveyError::Failed)?;
     let place = place(spec, &identity)?;
     let known = known_before(registry, spec, &place);
@@ -135,17 +160,69 @@ pub async fn survey(world: &dyn World, registry: Registry, spec: &Spec) -> Resul
     for want in &mut wants {
         known.fill(&mut want.model);
     }
-    let mut inventory = Inventory { place, live: BTreeMap::new(), unread: Vec::new(), wants: Vec::new(), known };
-    observe(world, &wants, &mut inventory).await;
-    inventory.wants = expand(wants, &inventory.live);
-    let ids: Vec<_> = inventory.live.iter().map(|(address, seen)| (address.clone(), seen.outputs.clone())).collect();
-    for (address, outputs) in ids {
-        inventory.known.add(Target::Resource(address), outputs);
+    let mut inventory = Inventory {
+        place,
+        live: BTreeMap::new(),
+        unread: Vec::new(),
+        wants: Vec::new(),
+        known,
+        notes: Vec::new(),
+        secrets: BTreeMap::new(),
+    };
+    let scopes = scopes_of_spec(&inventory.place, &wants);
+    read(world, scopes, &mut inventory).await;
+    Ok((inventory, wants))
+}
+
+/// Fills in what is known now that everything is read, and sets the secrets aside.
+fn fill(registry: Registry, inventory: &mut Inventory) -> Result<(), SurveyError> {
+    for Expanded { want, .. } in inventory.wants.iter().filter(|expanded| !expanded.want.absent) {
+        let kind = registry.of(&want.address.kind);
+        let mut outputs = kind.outputs(&want.address.name, &inventory.place);
+        outputs.extend(kind.given(&want.model).map_err(Unexpanded::from).map_err(SurveyError::Unexpanded)?);
+        inventory.known.add(Target::Resource(want.address.clone()), outputs);
     }
-    for expanded in &mut inventory.wants {
-        inventory.known.fill(&mut expanded.want.model);
+    for (address, seen) in &inventory.live {
+        inventory.known.add(Target::Resource(address.clone()), seen.outputs.clone());
     }
-    Ok(inventory)
+    for Expanded { want, .. } in &mut inventory.wants {
+        inventory.known.fill(&mut want.model);
+        let mut secrets = Secrets::new();
+        secret::collect(&want.model, "", &mut secrets);
+        if !secrets.is_empty() {
+            inventory.secrets.insert(want.address.clone(), secrets);
+        }
+    }
+    Ok(())
+}
+
+/// Reads the sources of all regions and kinds at once.
+async fn observe_sources(world: &dyn World, spec: &Spec) -> Sources {
+    let mut scopes: BTreeMap<(String, String), Scope<Value>> = BTreeMap::new();
+    for want in &spec.wants {
+        let Some(source) = &want.source else { continue };
+        let scope = scopes.entry((source.region.clone(), want.address.kind.clone())).or_insert_with(|| Scope {
+            place: Place {
+                partition: names::partition(&source.region).to_owned(),
+                region: source.region.clone(),
+                account: spec.account.clone(),
+                vpc: None,
+            },
+            wanted: Vec::new(),
+            everything: false,
+            source: true,
+        });
+        if want.is_one() {
+            scope.wanted.push(Wanted { name: source.name.clone(), model: None, whole: true });
+        } else {
+            scope.everything = true;
+        }
+    }
+    let reads = scopes.into_iter().map(|(key, scope)| async move {
+        let result = world.observe(&key.1, scope).await;
+        (key, result)
+    });
+    join_all(reads).await.into_iter().collect()
 }
 
 fn place(spec: &Spec, identity: &Identity) -> Result<Place, SurveyError> {
@@ -179,63 +256,80 @@ fn known_before(registry: Registry, spec: &Spec, place: &Place) -> Known {
         let outputs = outputs.map(|(name, value)| (name.to_owned(), value.clone()));
         known.add(Target::Vpc, Outputs::from(outputs));
     }
-    for want in spec.wants.iter().filter(|want| !want.pattern) {
+    for want in spec.wants.iter().filter(|want| want.is_one() && !want.absent) {
         let outputs = registry.of(&want.address.kind).outputs(&want.address.name, place);
         known.add(Target::Resource(want.address.clone()), outputs);
     }
     known
 }
 
-/// Observes every kind of the wants at once.
-async fn observe(world: &dyn World, wants: &[Want], inventory: &mut Inventory) {
-    let kinds: BTreeSet<&str> = wants.iter().map(|want| want.address.kind.as_str()).collect();
-    let reads = kinds.into_iter().map(|kind| {
-        let of_kind = || wants.iter().filter(move |want| want.address.kind == kind);
-        let scope = Scope {
-            place: inventory.place.clone(),
-            wanted: of_kind()
-                .filter(|want| !want.pattern)
-                .map(|want| (want.address.name.clone(), want.model.clone()))
-                .collect(),
-            everything: of_kind().any(|want| want.pattern),
-        };
-        async move { (kind, world.observe(kind, scope).await) }
+/// What is read at first: what the spec names, and all of the kinds of which it does not know the names.
+fn scopes_of_spec(place: &Place, wants: &[Want]) -> Vec<(String, Scope<Value>)> {
+    let everything = kinds_read_whole(wants);
+    let mut kinds: BTreeSet<&str> = wants.iter().filter(|want| want.is_one()).map(kind_of).collect();
+    kinds.extend(&everything);
+    let scope = |kind: &str| {
+        let named = wants.iter().filter(|want| want.is_one() && want.address.kind == kind);
+        let everything = everything.contains(kind);
+        Scope { place: place.clone(), wanted: named.map(wanted).collect(), everything, source: false }
+    };
+    kinds.into_iter().map(|kind| (kind.to_owned(), scope(kind))).collect()
+}
+
+/// What is read when rules have made names that were not known before.
+fn scopes_of_made(place: &Place, wants: &[Want], expanded: &[Expanded]) -> Vec<(String, Scope<Value>)> {
+    let everything = kinds_read_whole(wants);
+    let named: BTreeSet<&Address> = wants.iter().filter(|want| want.is_one()).map(|want| &want.address).collect();
+    let mut scopes: BTreeMap<String, Scope<Value>> = BTreeMap::new();
+    for Expanded { want, .. } in expanded {
+        if !everything.contains(kind_of(want)) && !named.contains(&want.address) {
+            let empty = || Scope { place: place.clone(), wanted: Vec::new(), everything: false, source: false };
+            scopes.entry(want.address.kind.clone()).or_insert_with(empty).wanted.push(wanted(want));
+        }
+    }
+    scopes.into_iter().collect()
+}
+
+fn kind_of(want: &Want) -> &str {
+    &want.address.kind
+}
+
+fn wanted(want: &Want) -> Wanted<Value> {
+    let model = (!want.absent).then(|| want.model.clone());
+    Wanted { name: want.address.name.clone(), model, whole: want.source.is_some() }
+}
+
+/// The kinds of which every live resource matters: rules go over them, or patterns and copies stand for them.
+fn kinds_read_whole(wants: &[Want]) -> BTreeSet<&str> {
+    wants
+        .iter()
+        .filter_map(|want| match &want.stands {
+            Stands::One => None,
+            Stands::EveryLive | Stands::EveryOfSource => Some(kind_of(want)),
+            Stands::ForEach(each) => Some(each.kind.as_str()),
+        })
+        .collect()
+}
+
+/// Observes kinds, all at once.
+async fn read(world: &dyn World, scopes: Vec<(String, Scope<Value>)>, inventory: &mut Inventory) {
+    let reads = scopes.into_iter().map(|(kind, scope)| async move {
+        let result = world.observe(&kind, scope).await;
+        (kind, result)
     });
     for (kind, result) in join_all(reads).await {
         match result {
             Ok(observation) => {
                 for seen in observation.seen {
-                    inventory.live.insert(Address::new(kind, &seen.name), seen);
+                    inventory.live.insert(Address::new(&kind, &seen.name), seen);
                 }
-                inventory.unread.extend(
-                    observation
-                        .unread
-                        .into_iter()
-                        .map(|(name, failure)| Unread { address: format!("{kind}/{name}"), failure }),
-                );
+                let unread = observation.unread.into_iter();
+                inventory
+                    .unread
+                    .extend(unread.map(|(name, failure)| Unread { address: format!("{kind}/{name}"), failure }));
             }
             Err(failure) => inventory.unread.push(Unread { address: format!("{kind}/*"), failure }),
         }
     }
     inventory.unread.sort_by(|a, b| a.address.cmp(&b.address));
-}
-
-/// Makes a want for each live resource that a pattern matches; a name beats a pattern, and of two
-/// patterns the more specific one wins.
-fn expand(wants: Vec<Want>, live: &BTreeMap<Address, Seen<Value>>) -> Vec<Expanded> {
-    let (mut patterns, named): (Vec<Want>, Vec<Want>) = wants.into_iter().partition(|want| want.pattern);
-    patterns.sort_by_key(|want| std::cmp::Reverse(pattern::specificity(&want.address.name)));
-    let by_name: BTreeSet<Address> = named.iter().map(|want| want.address.clone()).collect();
-    let mut expanded: Vec<Expanded> = named.into_iter().map(|want| Expanded { want, pattern: None }).collect();
-    for address in live.keys().filter(|address| !by_name.contains(*address)) {
-        let matching = patterns
-            .iter()
-            .find(|want| want.address.kind == address.kind && pattern::matches(&want.address.name, &address.name));
-        if let Some(want) = matching {
-            let pattern = Some(want.address.name.clone());
-            expanded.push(Expanded { want: Want { address: address.clone(), ..want.clone() }, pattern });
-        }
-    }
-    expanded.sort_by(|a, b| a.want.address.cmp(&b.want.address));
-    expanded
 }

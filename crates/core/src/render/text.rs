@@ -67,6 +67,8 @@ pub fn text(plan: &Plan, style: Style) -> String {
         }
         out.push('\n');
     }
+    notes(&mut out, plan, style);
+    coming(&mut out, plan, style);
     waiting(&mut out, plan, style);
     unread(&mut out, plan, style);
     gates(&mut out, plan, style);
@@ -78,9 +80,19 @@ fn render_change(out: &mut String, change: &Change, style: Style) {
     let symbol = match change.action {
         Action::Create => '+',
         Action::Update => '~',
+        Action::Replace => '↻',
+        Action::Delete => '-',
         Action::Blocked => '✗',
     };
-    let origin = change.pattern.as_ref().map(|pattern| style.dim(&format!("  by '{pattern}' in {}", change.at)));
+    let origin = match (&change.by, &change.follows) {
+        (None, None) => None,
+        (Some(by), None) => Some(format!("  by '{by}' in {}", change.at)),
+        (by, Some(source)) => {
+            let word = if by.is_some() { "copies" } else { "follows" };
+            Some(format!("  {word} {}/{}", source.region, source.name))
+        }
+    };
+    let origin = origin.map(|origin| style.dim(&origin));
     let address = style.bold(&change.address.to_string());
     let _ = writeln!(out, "  {} {address}{}", style.symbol(symbol), origin.unwrap_or_default());
     for field in &change.fields {
@@ -91,6 +103,9 @@ fn render_change(out: &mut String, change: &Change, style: Style) {
             let value = value.clone().unwrap_or_else(|| "(known after apply)".to_owned());
             let _ = writeln!(out, "      {}", style.dim(&format!("= {name}: {value}")));
         }
+    }
+    for why in change.replaced.iter().chain(&change.deletes) {
+        let _ = writeln!(out, "      {} {why}", style.symbol(symbol));
     }
     for risk in &change.risks {
         let _ = writeln!(out, "      {} {}", style.paint(AnsiColor::Magenta, "!"), risk_text(risk));
@@ -210,6 +225,35 @@ fn resolve(text: &str) -> String {
         .collect()
 }
 
+fn notes(out: &mut String, plan: &Plan, style: Style) {
+    if plan.notes.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{}", style.bold("To know"));
+    let mut by_about: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for note in &plan.notes {
+        by_about.entry(&note.about).or_default().push(&note.what);
+    }
+    for (about, whats) in by_about {
+        let _ = writeln!(out, "  {} {about}", style.dim("i"));
+        for what in whats {
+            let _ = writeln!(out, "      {what}");
+        }
+    }
+    out.push('\n');
+}
+
+fn coming(out: &mut String, plan: &Plan, style: Style) {
+    if plan.coming.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{}", style.bold("On its way"));
+    for coming in &plan.coming {
+        let _ = writeln!(out, "  {} {}  {}", style.symbol('…'), coming.address, coming.what);
+    }
+    out.push('\n');
+}
+
 fn waiting(out: &mut String, plan: &Plan, style: Style) {
     if plan.waiting.is_empty() {
         return;
@@ -264,6 +308,12 @@ pub fn waiting_for_people(things: usize) -> String {
     }
 }
 
+/// How far what is coming is: `creating, modifying`.
+fn words(plan: &Plan) -> String {
+    let words: std::collections::BTreeSet<&str> = plan.coming.iter().map(|coming| coming.what.as_str()).collect();
+    words.into_iter().collect::<Vec<_>>().join(", ")
+}
+
 /// The one line that says it all.
 pub fn summary(plan: &Plan, style: Style) -> String {
     let counts = &plan.summary;
@@ -271,6 +321,10 @@ pub fn summary(plan: &Plan, style: Style) -> String {
     if plan.is_empty() && plan.is_complete() {
         if !plan.targets.is_empty() {
             return format!("No changes of the targets. The rest of {} was not looked at.{people}\n", plan.spec);
+        }
+        if counts.coming > 0 {
+            let resources = counted(counts.coming, "resource");
+            return format!("Nothing to change, and {resources} still on the way: {}.{people}\n", words(plan));
         }
         return format!("No changes. {} is what {} says.{people}\n", plan.region, plan.spec);
     }
@@ -280,8 +334,13 @@ pub fn summary(plan: &Plan, style: Style) -> String {
         0 => String::new(),
         several => format!(", {several} not read"),
     };
+    let more: String = [(counts.replace, "to replace"), (counts.delete, "to delete"), (counts.coming, "on the way")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!(", {count} {what}"))
+        .collect();
     let line = format!(
-        "Plan: {} to create, {} to change, {} unchanged{blocked}{unread}; {}.{people}",
+        "Plan: {} to create, {} to change{more}, {} unchanged{blocked}{unread}; {}.{people}",
         counts.create,
         counts.update,
         counts.unchanged,

@@ -1,11 +1,13 @@
 //! From files to a spec: [`tree`] parses YAML with positions, [`load`] follows includes, [`vars`]
-//! fills variables in, [`decode`] turns a positioned node into a kind's own type, and [`read`] puts
+//! fills variables in, [`stands`] says what an entry stands for, [`decode`] turns a positioned node into a kind's own type, and [`read`] puts
 //! it together. Every fault carries its position, and as many as can be found are returned at once.
 
 pub mod decode;
 pub mod load;
+pub mod manual;
 pub mod names;
 pub mod read;
+pub mod stands;
 mod suggest;
 pub mod tree;
 pub mod vars;

@@ -11,7 +11,9 @@ use crate::kind::{Notes, Registry};
 use crate::model::pattern;
 use crate::reference::{self, Reference, Target};
 use crate::spec::load::{ReadFile, load};
+use crate::spec::manual::{self, Manual};
 use crate::spec::names;
+use crate::spec::stands::{self, Source, Stands};
 use crate::spec::suggest::did_you_mean;
 use crate::spec::tree::{Entry, Node, Value};
 use crate::spec::vars::{Placed, Variables};
@@ -31,6 +33,8 @@ pub struct Spec {
     pub needs_vpc: bool,
     /// What is wanted, sorted by address.
     pub wants: Vec<Want>,
+    /// What only people can do, sorted by name.
+    pub manual: Vec<Manual>,
     /// A digest of everything that the spec wants, after includes and variables.
     pub digest: String,
 }
@@ -61,19 +65,50 @@ impl std::fmt::Display for VpcSelector {
     }
 }
 
-/// What is wanted of one resource, or of all that a pattern matches.
+/// What is wanted of one resource, or of all that an entry stands for.
 #[derive(Debug, Clone)]
 pub struct Want {
-    /// The resource; its name is a pattern when `pattern` is set.
+    /// The resource; its name is a pattern or a template where the entry stands for many.
     pub address: Address,
-    /// Whether it stands for every live resource that its name matches.
-    pub pattern: bool,
-    /// The desired model; references are still text.
+    /// What the entry stands for.
+    pub stands: Stands,
+    /// The live resource that it follows.
+    pub source: Option<Source>,
+    /// Whether the spec wants it gone.
+    pub absent: bool,
+    /// The desired model; references are still text. Null where it is to be gone.
     pub model: Json,
     /// Where the spec says so.
     pub at: Position,
     /// The risks that are meant.
     pub waivers: Vec<Waiver>,
+}
+
+impl Want {
+    /// Says whether it stands for the one resource of its name.
+    pub fn is_one(&self) -> bool {
+        self.stands == Stands::One
+    }
+
+    /// Says whether a resource may come from this entry.
+    pub fn may_make(&self, address: &Address) -> bool {
+        let named = match &self.stands {
+            Stands::One => self.address.name == address.name,
+            Stands::EveryLive => pattern::matches(&self.address.name, &address.name),
+            Stands::EveryOfSource => self.source.as_ref().is_some_and(|source| source.covers(&address.name)),
+            Stands::ForEach(_) => pattern::matches(&template_pattern(&self.address.name), &address.name),
+        };
+        self.address.kind == address.kind && named
+    }
+}
+
+/// A template's name with `*` for what is filled in.
+fn template_pattern(name: &str) -> String {
+    let piece = |piece: reference::Piece<'_>| match piece {
+        reference::Piece::Plain(plain) | reference::Piece::Open(plain) => plain.to_owned(),
+        reference::Piece::Escaped | reference::Piece::Braced(_) => "*".to_owned(),
+    };
+    reference::pieces(name).into_iter().map(piece).collect()
 }
 
 /// A stated reason for a risk.
@@ -87,7 +122,10 @@ pub struct Waiver {
     pub at: Position,
 }
 
-const ROOT: [&str; 5] = ["region", "account", "include", "vars", "vpc"];
+const ROOT: [&str; 6] = ["region", "account", "include", "vars", "vpc", "manual"];
+
+/// What an entry says when its resource is to be gone.
+const ABSENT: &str = "absent";
 
 /// Reads a spec file whole. The sources are filled even when it fails, so that faults can be shown.
 ///
@@ -117,6 +155,7 @@ impl Reader<'_> {
         let built_in = BTreeMap::from([
             ("region".to_owned(), region.0.clone()),
             ("Region".to_owned(), names::title(&region.0)),
+            ("RegionId".to_owned(), names::title(&region.0).replace('_', "")),
             ("partition".to_owned(), names::partition(&region.0).to_owned()),
             ("account".to_owned(), account.0.clone()),
         ]);
@@ -124,11 +163,14 @@ impl Reader<'_> {
             |(name, text): (String, String)| (name, Node { value: Value::Text(text), span: self.root.span });
         let own = self.own_variables();
         let mut variables = Variables::new(built_in.into_iter().map(text_node).collect(), own, self.sources);
-        let (mut sections, mut vpc) = (Vec::new(), VpcSelector::Default);
+        let (mut sections, mut vpc, mut manual) = (Vec::new(), VpcSelector::Default, Vec::new());
         let Value::Map(entries) = &self.root.value else { unreachable!("load returns mappings") };
         for entry in entries {
             match entry.key.as_str() {
                 "vpc" => vpc = self.vpc(&variables.fill(&entry.value)),
+                "manual" => {
+                    manual = manual::read(&variables.fill(&entry.value), self.sources, &mut self.faults);
+                }
                 known if ROOT.contains(&known) => {}
                 name if self.registry.get(name).is_some() => sections.push((name, variables.fill(&entry.value))),
                 _ => self.unknown_section(entry),
@@ -142,11 +184,16 @@ impl Reader<'_> {
         }
         wants.sort_by(|a: &Want, b| a.address.cmp(&b.address));
         self.check_references(&references, &wants, &addresses(&sections));
+        self.check_each(&wants);
+        let gone_over = |want: &Want| match &want.stands {
+            Stands::ForEach(each) => self.registry.get(&each.kind).is_some_and(|kind| kind.facts().needs_vpc),
+            _ => false,
+        };
         let needs_vpc = references.iter().any(|(reference, _)| reference.target == Target::Vpc)
-            || wants.iter().any(|want| self.registry.of(&want.address.kind).facts().needs_vpc);
+            || wants.iter().any(|want| self.registry.of(&want.address.kind).facts().needs_vpc || gone_over(want));
         let digest = digest(&region.0, &account.0, &vpc, &wants);
         let (region, account) = (region.0, account.0);
-        self.faults.or(Spec { path: path.to_owned(), region, account, vpc, needs_vpc, wants, digest })
+        self.faults.or(Spec { path: path.to_owned(), region, account, vpc, needs_vpc, wants, manual, digest })
     }
 
     fn text(&mut self, field: &'static str, help: &str) -> (String, Span) {
@@ -239,31 +286,78 @@ impl Reader<'_> {
                 return;
             }
         };
-        let kind = self.registry.of(kind_name);
         for entry in entries {
-            let pattern = kind.facts().patterns && pattern::is_pattern(&entry.key);
-            if !pattern && let Err(why) = kind.check_name(&entry.key) {
-                let (message, help) = why.split_once('\n').unwrap_or((&why, ""));
-                let mut fault = Diagnostic::at("invalid-name", entry.span, message);
-                if !help.is_empty() {
-                    fault = fault.help(help);
+            wants.extend(self.entry(kind_name, entry));
+        }
+    }
+
+    fn entry(&mut self, kind_name: &str, entry: &Entry) -> Option<Want> {
+        let kind = self.registry.of(kind_name);
+        let address = Address::new(kind_name, &entry.key);
+        let at = self.sources.position(entry.span);
+        if matches!(&entry.value.value, Value::Text(text) if text == ABSENT) {
+            let stands = Stands::One;
+            return Some(Want {
+                address,
+                stands,
+                source: None,
+                absent: true,
+                model: Json::Null,
+                at,
+                waivers: Vec::new(),
+            });
+        }
+        // `name:` with nothing behind it wants the resource with all that a spec may leave out left out.
+        let mut node = match entry.value.value {
+            Value::Null => Node { value: Value::Map(Vec::new()), span: entry.span },
+            _ => entry.value.clone(),
+        };
+        let (stands, source) = stands::take(entry, &mut node, kind.facts(), self.registry, &mut self.faults);
+        // What fills a template in is checked when it is known.
+        let name = match &stands {
+            Stands::ForEach(_) => template_pattern(&entry.key).replace('*', "x"),
+            _ => entry.key.clone(),
+        };
+        if matches!(stands, Stands::One | Stands::ForEach(_))
+            && let Err(why) = kind.check_name(&name)
+        {
+            let (message, help) = why.split_once('\n').unwrap_or((&why, ""));
+            let fault = Diagnostic::at("invalid-name", entry.span, message);
+            self.faults.push(if help.is_empty() { fault } else { fault.help(help) });
+        }
+        let mut notes = Notes::new(&node, self.sources, source.is_some());
+        let model = kind.desire(&entry.key, &node, &mut notes);
+        self.faults.0.append(&mut notes.faults.0);
+        let waivers = notes.waivers;
+        model.map(|model| Want { address, stands, source, absent: false, model, at, waivers })
+    }
+
+    /// `${each.…}` stands in entries with `for_each` alone, and names something that its kind gives.
+    fn check_each(&mut self, wants: &[Want]) {
+        for want in wants {
+            let mut used = reference::find(&want.model);
+            used.extend(reference::find(&Json::String(want.address.name.clone())));
+            for reference in used.into_iter().filter(|reference| reference.target == Target::Each) {
+                let fault = match &want.stands {
+                    Stands::ForEach(each) => {
+                        let mut given = vec!["name"];
+                        given.extend(self.registry.get(&each.kind).into_iter().flat_map(|kind| kind.facts().outputs));
+                        let known = given.contains(&reference.attribute.as_str());
+                        (!known).then(|| {
+                            let message =
+                                format!("{}: a {} gives no '{}'", reference.text(), each.kind, reference.attribute);
+                            (message, format!("it gives {}", given.join(", ")))
+                        })
+                    }
+                    _ => Some((
+                        format!("{} stands where there is no for_each", reference.text()),
+                        "add for_each: KIND beside it".to_owned(),
+                    )),
+                };
+                if let Some((message, help)) = fault {
+                    let span = self.span_of(want);
+                    self.faults.push(Diagnostic::at("unknown-reference", span, message).help(help));
                 }
-                self.faults.push(fault);
-            }
-            // `name:` with nothing behind it wants the resource with all that a spec may leave out left out.
-            let nothing = Node { value: Value::Map(Vec::new()), span: entry.span };
-            let node = if matches!(entry.value.value, Value::Null) { &nothing } else { &entry.value };
-            let mut notes = Notes::new(node, self.sources);
-            let model = kind.desire(&entry.key, node, &mut notes);
-            self.faults.0.append(&mut notes.faults.0);
-            if let Some(model) = model {
-                wants.push(Want {
-                    address: Address::new(kind_name, &entry.key),
-                    pattern,
-                    model,
-                    at: self.sources.position(entry.span),
-                    waivers: notes.waivers,
-                });
             }
         }
     }
@@ -273,7 +367,7 @@ impl Reader<'_> {
     /// References that a kind makes itself (an alarm's `topic`) are found in the models.
     fn check_references(&mut self, placed: &[Placed], wants: &[Want], named: &[Address]) {
         for (reference, span) in placed {
-            if let Some(fault) = self.reference_fault(reference, named) {
+            if let Some(fault) = self.reference_fault(reference, named, wants) {
                 self.faults.push(Diagnostic::at("unknown-reference", *span, fault.0).help(fault.1));
             }
         }
@@ -282,7 +376,7 @@ impl Reader<'_> {
                 if placed.iter().any(|(known, _)| *known == reference) {
                     continue;
                 }
-                if let Some(fault) = self.reference_fault(&reference, named) {
+                if let Some(fault) = self.reference_fault(&reference, named, wants) {
                     let span = self.span_of(want);
                     self.faults.push(Diagnostic::at("unknown-reference", span, fault.0).help(fault.1));
                 }
@@ -297,9 +391,10 @@ impl Reader<'_> {
         Span { file, line: want.at.line, column: want.at.column, start, len: 1 }
     }
 
-    fn reference_fault(&self, reference: &Reference, named: &[Address]) -> Option<(String, String)> {
+    fn reference_fault(&self, reference: &Reference, named: &[Address], wants: &[Want]) -> Option<(String, String)> {
         let text = reference.text();
         let (outputs, what): (&[&str], String) = match &reference.target {
+            Target::Each => return None,
             Target::Vpc => (&["id", "cidr", "region"], "the VPC".to_owned()),
             Target::Resource(address) => {
                 let Some(kind) = self.registry.get(&address.kind) else {
@@ -310,7 +405,9 @@ impl Reader<'_> {
                     );
                     return Some((format!("{text} names no kind"), help));
                 };
-                if !named.contains(address) {
+                // What is copied or made by a rule is known only when all is read.
+                let expected = wants.iter().any(|want| !want.is_one() && want.may_make(address));
+                if !named.contains(address) && !expected {
                     let names =
                         named.iter().filter(|known| known.kind == address.kind).map(|known| known.name.as_str());
                     let help = match did_you_mean(&address.name, names) {
@@ -344,7 +441,8 @@ fn digest(region: &str, account: &str, vpc: &VpcSelector, wants: &[Want]) -> Str
     let mut hasher = Sha256::new();
     hasher.update(format!("{region}\n{account}\n{vpc}\n"));
     for want in wants {
-        hasher.update(format!("{} {}\n", want.address, want.model));
+        let Want { address, stands, source, absent, model, at: _, waivers: _ } = want;
+        hasher.update(format!("{address} {stands:?} {source:?} {absent} {model}\n"));
     }
     hex(&hasher.finalize())
 }

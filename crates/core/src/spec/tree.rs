@@ -154,6 +154,21 @@ fn syntax_error(error: &serde_saphyr::Error, text: &str, file: usize) -> Diagnos
     fault
 }
 
+/// Returns a tree's values as JSON, their places forgotten.
+pub fn to_json(node: &Node) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Int(value) => (*value).into(),
+        Value::Float(value) => (*value).into(),
+        Value::Text(value) => value.as_str().into(),
+        Value::List(items) => items.iter().map(to_json).collect(),
+        Value::Map(entries) => {
+            serde_json::Value::Object(entries.iter().map(|entry| (entry.key.clone(), to_json(&entry.value))).collect())
+        }
+    }
+}
+
 /// The first character of a file.
 pub fn start(file: usize) -> Span {
     Span { file, line: 1, column: 1, start: 0, len: 0 }

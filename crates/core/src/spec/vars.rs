@@ -1,6 +1,7 @@
 //! Variables: `${name}` in values and in mapping keys, filled in before a kind sees the text.
 //!
-//! Built in are `region`, `Region` (its title form), `account` and `partition`; a spec adds its own
+//! Built in are `region`, `Region` (its title form), `RegionId` (that without underscores, as a Sid takes
+//! it), `account` and `partition`; a spec adds its own
 //! under `vars`, which may use each other. References to resources (`${kind/name.attribute}`,
 //! `${vpc.id}`) are not variables: they stay, and are returned with their places.
 

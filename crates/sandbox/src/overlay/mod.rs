@@ -1,8 +1,9 @@
 //! AWS's truth where the emulated services are kinder or simply wrong. Each piece cites AWS.
 
 mod ec2;
-mod s3;
+pub(crate) mod s3;
 mod sns;
+mod ssm;
 
 use bytes::Bytes;
 use winterbaume_core::{MockRequest, MockResponse};
@@ -35,6 +36,7 @@ pub(crate) async fn before(services: &Services, route: &Route, request: &mut Moc
         "ec2" => Box::pin(ec2::before(services, &route.region, request)).await,
         "s3" => s3::before(services, &route.region, request).await,
         "sns" => sns::before(services, &route.region, request).await,
+        "ssm" => ssm::before(services, &route.region, request).await,
         _ => None,
     }
 }
@@ -44,6 +46,7 @@ pub(crate) async fn after(services: &Services, route: &Route, asked: &Asked, ans
     match route.service.as_str() {
         "s3" => s3::after(services, &route.region, asked, answer).await,
         "sns" => sns::after(services, &route.region, asked, answer).await,
+        "ssm" => ssm::after(services, &route.region, answer).await,
         _ => answer,
     }
 }

@@ -77,7 +77,7 @@ pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut 
 }
 
 /// S3's form of an error.
-fn error(status: u16, code: &str, message: &str) -> MockResponse {
+pub(crate) fn error(status: u16, code: &str, message: &str) -> MockResponse {
     MockResponse::xml(status, format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
 }
 
@@ -100,7 +100,7 @@ async fn logging(services: &Services, region: &str, bucket: &str, request: &Mock
     Some(MockResponse::xml(200, ""))
 }
 
-fn has_query(uri: &str, name: &str) -> bool {
+pub(crate) fn has_query(uri: &str, name: &str) -> bool {
     let query = uri.split_once('?').map_or("", |(_, query)| query);
     query.split('&').any(|part| part.split('=').next() == Some(name))
 }
@@ -128,7 +128,7 @@ fn split(uri: &str) -> (&str, &str) {
 }
 
 /// The bucket, from the host name or from the path.
-fn bucket(uri: &str) -> Option<String> {
+pub(crate) fn bucket(uri: &str) -> Option<String> {
     let (host, path) = split(uri);
     let name = match host.split_once(".s3.") {
         Some((bucket, _)) => bucket,

@@ -22,10 +22,10 @@ impl Live for Alarm {
 
     /// Up to 100 names a call, all calls at once.
     async fn observe(api: &Client, scope: &Scope<AlarmModel>) -> Result<Observation<AlarmModel>, CallError> {
-        let names: Vec<&str> = scope.wanted.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = scope.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
         let alarms = try_join_all(names.chunks(100).map(|names| describe(api, names))).await?.concat();
-        let tagged: BTreeSet<&str> =
-            scope.wanted.iter().filter(|(_, want)| want.tags.is_some()).map(|(name, _)| name.as_str()).collect();
+        let tagged = scope.wanted.iter().filter(|wanted| wanted.states(|alarm| alarm.tags.is_some()));
+        let tagged: BTreeSet<&str> = tagged.map(|wanted| wanted.name.as_str()).collect();
         let reads = alarms.into_iter().map(|alarm| {
             let name = alarm.alarm_name().unwrap_or_default().to_owned();
             let outputs = Self::outputs(&name, &scope.place);

@@ -198,6 +198,8 @@ impl Kind for Alarm {
         outputs: &["arn"],
         needs_vpc: false,
         patterns: false,
+        lists: false,
+        follows: false,
         example: "
 sns.topic:
   CloudWatch_Alarms_${Region}_RDS:

@@ -8,14 +8,14 @@ use aws_sdk_s3::types as s3;
 use regionctl_core::model::policy::Policy;
 use regionctl_core::model::tags::{Tags, is_aws};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Failure, FailureClass, Observation, Scope, StepTarget};
+use regionctl_core::world::{Failure, FailureClass, Observation, Scope, StepTarget, Wanted};
 
 use super::config::{
     Algorithm, CorsRule, Encryption, LifecycleRule, Logging, Method, Ownership, PublicAccessBlock, Transition,
     Versioning, sorted_by_id,
 };
 use super::{Bucket, BucketModel, BucketOp};
-use crate::error::{CallError, done_if, if_found};
+use crate::error::{CallError, done_if, if_found, unbuilt};
 use crate::live::{Live, all_at_once};
 use crate::tags::collect;
 use regionctl_core::kind::Kind;
@@ -24,7 +24,8 @@ impl Live for Bucket {
     type Api = Client;
 
     async fn observe(api: &Client, scope: &Scope<BucketModel>) -> Result<Observation<BucketModel>, CallError> {
-        let reads = scope.wanted.iter().map(|(name, want)| {
+        let reads = scope.wanted.iter().map(|want| {
+            let name = &want.name;
             let bucket = At { api, name, owner: &scope.place.account };
             let read = async move {
                 let model = Box::pin(bucket.read(want, &scope.place.region)).await?;
@@ -58,9 +59,9 @@ macro_rules! on {
 
 /// Sends a read if the spec states the part, and turns AWS's "there is none" into `None`.
 macro_rules! read_if {
-    ($at:expr, $stated:expr, $call:ident) => {
+    ($at:expr, $want:ident.$part:ident, $call:ident) => {
         async {
-            if $stated.is_none() {
+            if !$want.states(|bucket| bucket.$part.is_some()) {
                 return Ok(None);
             }
             if_found(on!($at, $call).send().await.map_err(CallError::from))
@@ -69,7 +70,7 @@ macro_rules! read_if {
 }
 
 impl At<'_> {
-    async fn read(&self, want: &BucketModel, region: &str) -> Result<Option<BucketModel>, CallError> {
+    async fn read(&self, want: &Wanted<BucketModel>, region: &str) -> Result<Option<BucketModel>, CallError> {
         let head = async { if_found(on!(self, head_bucket).send().await.map_err(CallError::from)) };
         let (head, block, ownership, encryption, versioning, policy, lifecycle, cors, logging, tags) = tokio::join!(
             head,
@@ -251,18 +252,6 @@ impl At<'_> {
         on!(self, put_bucket_tagging).tagging(tagging).send().await?;
         Ok(())
     }
-}
-
-/// A request that lacks a member that AWS needs: a fault in regionctl.
-#[allow(clippy::needless_pass_by_value)] // the form that `map_err` wants
-fn unbuilt(error: aws_smithy_types::error::operation::BuildError) -> CallError {
-    CallError(Failure {
-        class: FailureClass::Other,
-        call: "S3".to_owned(),
-        code: None,
-        message: format!("the request could not be built: {error}"),
-        request_id: None,
-    })
 }
 
 fn public_access_block(block: &s3::PublicAccessBlockConfiguration) -> PublicAccessBlock {

@@ -12,7 +12,7 @@ use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::Place;
+use regionctl_core::world::{Place, Seen};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -130,6 +130,8 @@ impl Kind for Bucket {
         outputs: &["arn", "name"],
         needs_vpc: false,
         patterns: false,
+        lists: false,
+        follows: true,
         example: "
 s3.bucket:
   uploads-${region}:
@@ -280,6 +282,50 @@ s3.bucket:
             ("arn".to_owned(), format!("arn:{}:s3:::{name}", place.partition)),
             ("name".to_owned(), name.to_owned()),
         ])
+    }
+
+    /// The settings of the other bucket, but not where it logs to and who may reach it unless that was
+    /// written anew: both name the other bucket or its region's.
+    fn follow(
+        own: BucketModel,
+        source: &Seen<BucketModel>,
+        place: &Place,
+        left: &mut Vec<String>,
+    ) -> Option<BucketModel> {
+        let there = source.model.clone();
+        let names_its_region = |text: &str| text.contains(&source.name) || text.contains(&place.region);
+        let policy = there.policy.filter(|policy| {
+            let foreign = own.policy.is_none() && names_its_region(&policy.to_aws());
+            if foreign {
+                left.push("its policy names its own bucket or region, and is not taken over: state `policy:`, or `rewrite:` what it names".to_owned());
+            }
+            !foreign
+        });
+        let logging = there.logging.filter(|logging| {
+            let foreign = own.logging.is_none() && names_its_region(&logging.bucket);
+            if foreign {
+                left.push("its logs go to a bucket of its region, which is not taken over: state `logging:`, or `rewrite:` the name".to_owned());
+            }
+            !foreign
+        });
+        let encryption = there.encryption.filter(|encryption| {
+            let foreign = own.encryption.is_none() && encryption.kms_key.as_deref().is_some_and(names_its_region);
+            if foreign {
+                left.push("its KMS key is of its region, and is not taken over: state `encryption:`".to_owned());
+            }
+            !foreign
+        });
+        Some(BucketModel {
+            public_access_block: own.public_access_block.or(there.public_access_block),
+            ownership: own.ownership.or(there.ownership),
+            encryption: own.encryption.or(encryption),
+            versioning: own.versioning.or(there.versioning),
+            policy: own.policy.or(policy),
+            lifecycle: own.lifecycle.or(there.lifecycle),
+            cors: own.cors.or(there.cors),
+            logging: own.logging.or(logging),
+            tags: tags::over(own.tags, there.tags),
+        })
     }
 
     fn diff(want: &BucketModel, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {

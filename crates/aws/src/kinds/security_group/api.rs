@@ -2,17 +2,16 @@
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
-    Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, SecurityGroup as SdkGroup, Tag,
-    TagSpecification, UserIdGroupPair,
+    IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, SecurityGroup as SdkGroup, UserIdGroupPair,
 };
 use futures::future::try_join_all;
 use regionctl_core::model::cidr;
-use regionctl_core::model::tags::Tags;
 use regionctl_core::reference::Outputs;
 use regionctl_core::world::{Observation, Scope, Seen, StepTarget};
 
 use super::rule::{Direction, Peer, Rule};
 use super::{DEFAULT, GroupModel, GroupOp, RuleMode, SecurityGroup};
+use crate::ec2::{filter, sdk_tags, tag_specification};
 use crate::error::{CallError, done_if};
 use crate::live::Live;
 use crate::tags::collect;
@@ -25,7 +24,7 @@ impl Live for SecurityGroup {
 
     async fn observe(api: &Client, scope: &Scope<GroupModel>) -> Result<Observation<GroupModel>, CallError> {
         let Some(vpc) = &scope.place.vpc else { return Ok(Observation::default()) };
-        let names: Vec<&str> = scope.wanted.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = scope.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
         let groups = try_join_all(names.chunks(NAMES_A_CALL).map(|names| describe(api, &vpc.id, names))).await?;
         let seen = groups.into_iter().flatten().map(|group| Seen {
             name: group.group_name().unwrap_or_default().to_owned(),
@@ -45,7 +44,7 @@ impl Live for SecurityGroup {
                     .group_name(&target.name)
                     .description(description)
                     .set_vpc_id(vpc)
-                    .set_tag_specifications(tag_specification(&tags))
+                    .set_tag_specifications(tag_specification(ResourceType::SecurityGroup, &tags))
                     .send()
                     .await?;
                 return Ok(Outputs::from([("id".to_owned(), made.group_id().unwrap_or_default().to_owned())]));
@@ -122,11 +121,10 @@ async fn all(api: &Client, id: &str, call: Call, rules: &[Rule]) -> Result<(), C
 }
 
 async fn describe(api: &Client, vpc: &str, names: &[&str]) -> Result<Vec<SdkGroup>, CallError> {
-    let names = names.iter().map(ToString::to_string).collect();
     let mut items = api
         .describe_security_groups()
-        .filters(Filter::builder().name("vpc-id").values(vpc).build())
-        .filters(Filter::builder().name("group-name").set_values(Some(names)).build())
+        .filters(filter("vpc-id", [vpc.to_owned()]))
+        .filters(filter("group-name", names.iter().map(ToString::to_string)))
         .into_paginator()
         .items()
         .send();
@@ -195,15 +193,4 @@ fn permission(rule: &Rule) -> IpPermission {
     } else {
         base.ip_ranges(IpRange::builder().cidr_ip(peer).set_description(note).build()).build()
     }
-}
-
-fn tag_specification(tags: &Tags) -> Option<Vec<TagSpecification>> {
-    let specification = || {
-        TagSpecification::builder().resource_type(ResourceType::SecurityGroup).set_tags(Some(sdk_tags(tags))).build()
-    };
-    (!tags.is_empty()).then(|| vec![specification()])
-}
-
-fn sdk_tags(tags: &Tags) -> Vec<Tag> {
-    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }

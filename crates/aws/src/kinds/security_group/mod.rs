@@ -127,6 +127,8 @@ impl Kind for SecurityGroup {
         outputs: &["id"],
         needs_vpc: true,
         patterns: false,
+        lists: false,
+        follows: false,
         example: "
 ec2.security_group:
   web:

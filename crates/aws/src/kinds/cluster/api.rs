@@ -1,0 +1,452 @@
+//! Reading clusters and instances in bulk, and the calls that make and change them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_rds::Client;
+use aws_sdk_rds::types::{
+    ApplyMethod, CloudwatchLogsExportConfiguration, DbCluster, DbInstance, Parameter, ServerlessV2ScalingConfiguration,
+    Tag,
+};
+use futures::future::{join_all, try_join, try_join_all};
+use regionctl_core::kind::Kind;
+use regionctl_core::model::tags::Tags;
+use regionctl_core::reference::Outputs;
+use regionctl_core::world::{Observation, Place, Scope, Seen, Status, StepTarget, Wanted};
+
+use super::{
+    AWS_GROUP, Cluster, ClusterModel, ClusterOp, Instance, LiveOnly, Modified, ParameterGroup, Scaling, SubnetGroup,
+};
+use crate::error::{CallError, done_if, if_found};
+use crate::live::Live;
+use crate::tags::collect;
+
+/// RDS's word for what is ready.
+const AVAILABLE: &str = "available";
+
+/// ModifyDBClusterParameterGroup takes so many at once.
+const PARAMETERS_A_CALL: usize = 20;
+
+impl Live for Cluster {
+    type Api = (Client, aws_sdk_ec2::Client);
+
+    /// Both lists at once, then the groups of the clusters that state them.
+    async fn observe(
+        (api, ec2): &Self::Api,
+        scope: &Scope<ClusterModel>,
+    ) -> Result<Observation<ClusterModel>, CallError> {
+        let (clusters, instances) = try_join(clusters(api), instances(api)).await?;
+        let reads = clusters.into_iter().filter(|cluster| scope.asks_for(id_of(cluster))).map(|cluster| {
+            let name = id_of(&cluster).to_owned();
+            let wanted = scope.wanted.iter().find(|wanted| wanted.name == name);
+            let members: Vec<&DbInstance> =
+                instances.iter().filter(|instance| instance.db_cluster_identifier() == Some(&name)).collect();
+            async move {
+                let model = read(api, ec2, &cluster, &members, wanted, scope).await;
+                (name, model)
+            }
+        });
+        let mut observation = Observation::default();
+        for (name, model) in join_all(reads).await {
+            match model {
+                Ok(model) => {
+                    let mut outputs = Self::outputs(&name, &scope.place);
+                    outputs.extend(Self::given(&model));
+                    observation.seen.push(Seen { name, model, outputs });
+                }
+                Err(error) => observation.unread.push((name, error.0)),
+            }
+        }
+        Ok(observation)
+    }
+
+    async fn run((api, ec2): &Self::Api, target: &StepTarget, op: ClusterOp) -> Result<Outputs, CallError> {
+        let name = &target.name;
+        match op {
+            ClusterOp::CreateDBSubnetGroup(group) => {
+                let subnets = subnet_ids(ec2, &group, &target.place).await?;
+                let made = api
+                    .create_db_subnet_group()
+                    .db_subnet_group_name(&group.name)
+                    .db_subnet_group_description(format!("subnets of {name}"))
+                    .set_subnet_ids(Some(subnets))
+                    .send()
+                    .await;
+                done_if(made.map(|_| ()).map_err(CallError::from), "DBSubnetGroupAlreadyExists")?;
+            }
+            ClusterOp::ModifyDBSubnetGroup(group) => {
+                let subnets = subnet_ids(ec2, &group, &target.place).await?;
+                api.modify_db_subnet_group()
+                    .db_subnet_group_name(&group.name)
+                    .set_subnet_ids(Some(subnets))
+                    .send()
+                    .await?;
+            }
+            ClusterOp::CreateDBClusterParameterGroup { name: group, family } => {
+                let made = api
+                    .create_db_cluster_parameter_group()
+                    .db_cluster_parameter_group_name(group)
+                    .db_parameter_group_family(family)
+                    .description(format!("parameters of {name}"))
+                    .send()
+                    .await;
+                done_if(made.map(|_| ()).map_err(CallError::from), "DBParameterGroupAlreadyExists")?;
+            }
+            ClusterOp::ModifyDBClusterParameterGroup { name: group, parameters } => {
+                set_parameters(api, &group, parameters).await?;
+            }
+            ClusterOp::CreateDBCluster(cluster) => create(api, name, *cluster).await?,
+            ClusterOp::ModifyDBCluster(modified) => modify(api, name, *modified).await?,
+            ClusterOp::CreateDBInstance { id, class, engine, tags } => {
+                let made = api
+                    .create_db_instance()
+                    .db_instance_identifier(id)
+                    .db_cluster_identifier(name)
+                    .db_instance_class(class)
+                    .engine(engine)
+                    .set_tags(sdk_tags(&tags))
+                    .send()
+                    .await;
+                done_if(made.map(|_| ()).map_err(CallError::from), "DBInstanceAlreadyExists")?;
+            }
+            ClusterOp::ModifyDBInstance { id, class, apply_immediately } => {
+                api.modify_db_instance()
+                    .db_instance_identifier(id)
+                    .db_instance_class(class)
+                    .apply_immediately(apply_immediately)
+                    .send()
+                    .await?;
+            }
+            ClusterOp::AddTagsToResource { instance, tags } => {
+                let resource = match instance {
+                    Some(id) => format!("db:{id}"),
+                    None => format!("cluster:{name}"),
+                };
+                let arn = target.place.arn("rds", &resource);
+                api.add_tags_to_resource().resource_name(arn).set_tags(sdk_tags(&tags)).send().await?;
+            }
+        }
+        Ok(Outputs::new())
+    }
+
+    /// The cluster is ready when it and all its instances are.
+    async fn status((api, _): &Self::Api, target: &StepTarget) -> Result<Status, CallError> {
+        let cluster = api.describe_db_clusters().db_cluster_identifier(&target.name).send();
+        let cluster = async { if_found(cluster.await.map_err(CallError::from)) };
+        let by_cluster = aws_sdk_rds::types::Filter::builder().name("db-cluster-id").values(&target.name).build();
+        let instances = api.describe_db_instances().filters(by_cluster).send();
+        let instances = async { Ok::<_, CallError>(instances.await?) };
+        let (cluster, instances) = try_join(cluster, instances).await?;
+        let Some(cluster) = cluster.and_then(|answer| answer.db_clusters.unwrap_or_default().into_iter().next()) else {
+            return Ok(Status::Failed("the cluster is not there any more".to_owned()));
+        };
+        let of_instances = instances.db_instances().iter().map(|instance| {
+            (instance.db_instance_identifier().unwrap_or_default(), instance.db_instance_status().unwrap_or(AVAILABLE))
+        });
+        let all = std::iter::once(("the cluster", cluster.status().unwrap_or(AVAILABLE))).chain(of_instances);
+        let mut coming = BTreeSet::new();
+        for (what, status) in all.filter(|(_, status)| *status != AVAILABLE) {
+            if stuck(status) {
+                return Ok(Status::Failed(format!("{what} is {status}")));
+            }
+            coming.insert(status.to_owned());
+        }
+        let words = coming.into_iter().collect::<Vec<_>>().join(", ");
+        Ok(if words.is_empty() { Status::Ready } else { Status::Coming(words) })
+    }
+}
+
+/// States from which a database does not come back by itself (Aurora User Guide, "Viewing DB cluster status").
+fn stuck(status: &str) -> bool {
+    matches!(status, "stopped" | "failed" | "storage-full" | "restore-error" | "deleting")
+        || status.starts_with("incompatible-")
+        || status.starts_with("inaccessible-")
+}
+
+fn id_of(cluster: &DbCluster) -> &str {
+    cluster.db_cluster_identifier().unwrap_or_default()
+}
+
+async fn clusters(api: &Client) -> Result<Vec<DbCluster>, CallError> {
+    let mut items = api.describe_db_clusters().into_paginator().items().send();
+    let mut clusters = Vec::new();
+    while let Some(cluster) = items.next().await {
+        clusters.push(cluster?);
+    }
+    Ok(clusters)
+}
+
+async fn instances(api: &Client) -> Result<Vec<DbInstance>, CallError> {
+    let mut items = api.describe_db_instances().into_paginator().items().send();
+    let mut instances = Vec::new();
+    while let Some(instance) = items.next().await {
+        instances.push(instance?);
+    }
+    Ok(instances)
+}
+
+async fn read(
+    api: &Client,
+    ec2: &aws_sdk_ec2::Client,
+    cluster: &DbCluster,
+    members: &[&DbInstance],
+    wanted: Option<&Wanted<ClusterModel>>,
+    scope: &Scope<ClusterModel>,
+) -> Result<ClusterModel, CallError> {
+    let states = |part: fn(&ClusterModel) -> bool| scope.source || wanted.is_some_and(|wanted| wanted.states(part));
+    let subnets = async {
+        match cluster.db_subnet_group() {
+            // A source's subnets are never taken over, so its group's name is all that matters.
+            Some(name) if scope.source => Ok(Some(SubnetGroup { name: name.to_owned(), subnets: None })),
+            Some(name) if states(|model| model.subnet_group.is_some()) => {
+                let model = wanted.and_then(|wanted| wanted.model.as_ref());
+                let all = model.is_some_and(|model| model.subnet_group.as_ref().is_some_and(|it| it.subnets.is_none()));
+                subnet_group(api, ec2, name, &scope.place, all).await
+            }
+            _ => Ok(None),
+        }
+    };
+    let parameters = async {
+        match cluster.db_cluster_parameter_group() {
+            Some(name) if !name.starts_with(AWS_GROUP) && states(|model| model.parameter_group.is_some()) => {
+                parameter_group(api, name).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    };
+    let (subnet_group, parameter_group) = try_join(subnets, parameters).await?;
+    Ok(ClusterModel { subnet_group, parameter_group, ..model(cluster, members) })
+}
+
+fn model(cluster: &DbCluster, members: &[&DbInstance]) -> ClusterModel {
+    let pending = cluster.pending_modified_values();
+    let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
+    // What waits for the window was told, and is no difference.
+    let version = pending.and_then(|pending| pending.engine_version()).or(cluster.engine_version());
+    let backup = pending.and_then(|pending| pending.backup_retention_period()).or(cluster.backup_retention_period());
+    let iam_auth = pending
+        .and_then(|pending| pending.iam_database_authentication_enabled())
+        .or(cluster.iam_database_authentication_enabled());
+    let scaling = |it: &aws_sdk_rds::types::ServerlessV2ScalingConfigurationInfo| {
+        Some(Scaling { min: it.min_capacity()?, max: it.max_capacity()? })
+    };
+    ClusterModel {
+        engine: text(cluster.engine()),
+        engine_version: text(version),
+        master_username: text(cluster.master_username()),
+        database: text(cluster.database_name()),
+        port: cluster.port(),
+        instances: Some(members.iter().map(|instance| member(instance)).collect()),
+        subnet_group: None,
+        parameter_group: None,
+        security_groups: Some(
+            cluster
+                .vpc_security_groups()
+                .iter()
+                .filter_map(|group| group.vpc_security_group_id().map(ToOwned::to_owned))
+                .collect(),
+        ),
+        deletion_protection: Some(cluster.deletion_protection().unwrap_or(false)),
+        backup_days: backup,
+        storage_encrypted: Some(cluster.storage_encrypted().unwrap_or(false)),
+        kms_key: text(cluster.kms_key_id()),
+        iam_auth: Some(iam_auth.unwrap_or(false)),
+        copy_tags_to_snapshots: Some(cluster.copy_tags_to_snapshot().unwrap_or(false)),
+        log_exports: Some(cluster.enabled_cloudwatch_logs_exports().iter().cloned().collect()),
+        serverless: cluster.serverless_v2_scaling_configuration().and_then(scaling),
+        apply_immediately: false,
+        tags: Some(collect(cluster.tag_list().iter().map(|tag| (tag.key(), tag.value())))),
+        instance_tags: None,
+        live: live_only(cluster, members),
+    }
+}
+
+fn member(instance: &DbInstance) -> (String, Instance) {
+    let pending = instance.pending_modified_values().and_then(|pending| pending.db_instance_class());
+    let class = pending.or(instance.db_instance_class()).unwrap_or_default().to_owned();
+    let tags = collect(instance.tag_list().iter().map(|tag| (tag.key(), tag.value())));
+    (instance.db_instance_identifier().unwrap_or_default().to_owned(), Instance { class, tags })
+}
+
+fn live_only(cluster: &DbCluster, members: &[&DbInstance]) -> LiveOnly {
+    let mut pending = Vec::new();
+    if let Some(values) = cluster.pending_modified_values() {
+        pending.extend(values.engine_version().map(|version| format!("engine_version {version}")));
+        pending.extend(values.backup_retention_period().map(|days| format!("backup_days {days}")));
+        pending.extend(values.iam_database_authentication_enabled().map(|on| format!("iam_auth {on}")));
+    }
+    for instance in members {
+        let class = instance.pending_modified_values().and_then(|pending| pending.db_instance_class());
+        let id = instance.db_instance_identifier().unwrap_or_default();
+        pending.extend(class.map(|class| format!("the class {class} of {id}")));
+    }
+    let of_instances = members.iter().filter_map(|instance| instance.db_instance_status());
+    let statuses: BTreeSet<&str> =
+        cluster.status().into_iter().chain(of_instances).filter(|it| *it != AVAILABLE).collect();
+    let groups = members.iter().flat_map(|instance| instance.db_parameter_groups());
+    let groups = groups.filter_map(|group| group.db_parameter_group_name().map(ToOwned::to_owned));
+    LiveOnly {
+        status: (!statuses.is_empty()).then(|| statuses.into_iter().collect::<Vec<_>>().join(", ")),
+        moves: members.iter().any(|instance| instance.auto_minor_version_upgrade().unwrap_or(true)),
+        pending,
+        instance_parameter_groups: groups.filter(|group| !group.starts_with(AWS_GROUP)).collect(),
+    }
+}
+
+/// Where all of the VPC's subnets are wanted and the group has them, that is what is said.
+async fn subnet_group(
+    api: &Client,
+    ec2: &aws_sdk_ec2::Client,
+    name: &str,
+    place: &Place,
+    all: bool,
+) -> Result<Option<SubnetGroup>, CallError> {
+    let vpc = place.vpc.as_ref().filter(|_| all).map(|vpc| &vpc.id);
+    let of_vpc = async {
+        match vpc {
+            Some(vpc) => crate::ec2::subnets(ec2, vpc).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let group = async {
+        if_found(api.describe_db_subnet_groups().db_subnet_group_name(name).send().await.map_err(CallError::from))
+    };
+    let (group, of_vpc) = try_join(group, of_vpc).await?;
+    Ok(group.and_then(|answer| answer.db_subnet_groups.unwrap_or_default().into_iter().next()).map(|group| {
+        let ids: BTreeSet<String> =
+            group.subnets().iter().filter_map(|subnet| subnet.subnet_identifier().map(ToOwned::to_owned)).collect();
+        let has_all = of_vpc.is_some_and(|of_vpc| of_vpc == ids);
+        SubnetGroup { name: name.to_owned(), subnets: (!has_all).then_some(ids) }
+    }))
+}
+
+async fn parameter_group(api: &Client, name: &str) -> Result<ParameterGroup, CallError> {
+    let group = async {
+        let answer = api.describe_db_cluster_parameter_groups().db_cluster_parameter_group_name(name).send().await?;
+        let groups = answer.db_cluster_parameter_groups.unwrap_or_default();
+        Ok::<_, CallError>(
+            groups.into_iter().next().and_then(|group| group.db_parameter_group_family).unwrap_or_default(),
+        )
+    };
+    let parameters = async {
+        let mut items = api
+            .describe_db_cluster_parameters()
+            .db_cluster_parameter_group_name(name)
+            .source("user")
+            .into_paginator()
+            .items()
+            .send();
+        let mut parameters = BTreeMap::new();
+        while let Some(parameter) = items.next().await {
+            let parameter = parameter?;
+            parameters.extend(parameter.parameter_name.zip(parameter.parameter_value));
+        }
+        Ok(parameters)
+    };
+    let (family, parameters) = try_join(group, parameters).await?;
+    Ok(ParameterGroup { name: name.to_owned(), family, parameters })
+}
+
+async fn subnet_ids(ec2: &aws_sdk_ec2::Client, group: &SubnetGroup, place: &Place) -> Result<Vec<String>, CallError> {
+    let ids = match (&group.subnets, &place.vpc) {
+        (Some(ids), _) => ids.clone(),
+        (None, Some(vpc)) => crate::ec2::subnets(ec2, &vpc.id).await?,
+        (None, None) => BTreeSet::new(),
+    };
+    Ok(ids.into_iter().collect())
+}
+
+/// Static parameters take effect with the next restart, and RDS takes that method for all of them.
+async fn set_parameters(api: &Client, group: &str, parameters: BTreeMap<String, String>) -> Result<(), CallError> {
+    let parameter = |(name, value): (String, String)| {
+        Parameter::builder()
+            .parameter_name(name)
+            .parameter_value(value)
+            .apply_method(ApplyMethod::PendingReboot)
+            .build()
+    };
+    let parameters: Vec<Parameter> = parameters.into_iter().map(parameter).collect();
+    let calls = parameters.chunks(PARAMETERS_A_CALL).map(|chunk| {
+        let call = api.modify_db_cluster_parameter_group().db_cluster_parameter_group_name(group);
+        let call = call.set_parameters(Some(chunk.to_vec())).send();
+        async { call.await.map(|_| ()).map_err(CallError::from) }
+    });
+    try_join_all(calls).await.map(|_| ())
+}
+
+async fn create(api: &Client, name: &str, cluster: ClusterModel) -> Result<(), CallError> {
+    let made = api
+        .create_db_cluster()
+        .db_cluster_identifier(name)
+        .set_engine(cluster.engine)
+        .set_engine_version(cluster.engine_version)
+        .set_master_username(cluster.master_username)
+        .manage_master_user_password(true)
+        .set_database_name(cluster.database)
+        .set_port(cluster.port)
+        .set_db_subnet_group_name(cluster.subnet_group.map(|group| group.name))
+        .set_db_cluster_parameter_group_name(cluster.parameter_group.map(|group| group.name))
+        .set_vpc_security_group_ids(cluster.security_groups.map(|groups| groups.into_iter().collect()))
+        .set_deletion_protection(cluster.deletion_protection)
+        .set_backup_retention_period(cluster.backup_days)
+        .set_storage_encrypted(cluster.storage_encrypted)
+        .set_kms_key_id(cluster.kms_key)
+        .set_enable_iam_database_authentication(cluster.iam_auth)
+        .set_copy_tags_to_snapshot(cluster.copy_tags_to_snapshots)
+        .set_enable_cloudwatch_logs_exports(
+            cluster.log_exports.filter(|logs| !logs.is_empty()).map(|logs| logs.into_iter().collect()),
+        )
+        .set_serverless_v2_scaling_configuration(cluster.serverless.map(scaling))
+        .set_tags(sdk_tags(&cluster.tags.unwrap_or_default()))
+        .send()
+        .await;
+    done_if(made.map(|_| ()).map_err(CallError::from), "DBClusterAlreadyExistsFault")
+}
+
+fn scaling(scaling: Scaling) -> ServerlessV2ScalingConfiguration {
+    ServerlessV2ScalingConfiguration::builder().min_capacity(scaling.min).max_capacity(scaling.max).build()
+}
+
+async fn modify(api: &Client, name: &str, modified: Modified) -> Result<(), CallError> {
+    let Modified {
+        engine_version,
+        port,
+        parameter_group,
+        security_groups,
+        deletion_protection,
+        backup_days,
+        iam_auth,
+        copy_tags_to_snapshots,
+        enable_logs,
+        disable_logs,
+        serverless,
+        apply_immediately,
+    } = modified;
+    let list = |logs: BTreeSet<String>| Some(logs.into_iter().collect::<Vec<_>>()).filter(|logs| !logs.is_empty());
+    let logs = (!enable_logs.is_empty() || !disable_logs.is_empty()).then(|| {
+        CloudwatchLogsExportConfiguration::builder()
+            .set_enable_log_types(list(enable_logs))
+            .set_disable_log_types(list(disable_logs))
+            .build()
+    });
+    api.modify_db_cluster()
+        .db_cluster_identifier(name)
+        .set_engine_version(engine_version)
+        .set_port(port)
+        .set_db_cluster_parameter_group_name(parameter_group)
+        .set_vpc_security_group_ids(security_groups.map(|groups| groups.into_iter().collect()))
+        .set_deletion_protection(deletion_protection)
+        .set_backup_retention_period(backup_days)
+        .set_enable_iam_database_authentication(iam_auth)
+        .set_copy_tags_to_snapshot(copy_tags_to_snapshots)
+        .set_cloudwatch_logs_export_configuration(logs)
+        .set_serverless_v2_scaling_configuration(serverless.map(scaling))
+        .apply_immediately(apply_immediately)
+        .send()
+        .await?;
+    Ok(())
+}
+
+fn sdk_tags(tags: &Tags) -> Option<Vec<Tag>> {
+    let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
+    (!tags.is_empty()).then(|| tags.iter().map(tag).collect())
+}

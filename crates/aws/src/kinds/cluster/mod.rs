@@ -1,0 +1,721 @@
+//! `rds.cluster`: an Aurora cluster with its instances, its subnet group and its parameter group.
+//!
+//! A database is never replaced and never deleted: what cannot change in place is refused with the way
+//! to do it. Its password is made and kept by Secrets Manager; a spec that holds one is refused. Minor
+//! versions move by themselves and are compared only as far as they are stated.
+
+mod api;
+mod version;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regionctl_core::diff::{Covers, Diff, Phase};
+use regionctl_core::kind::{Case, Facts, Kind, Notes};
+use regionctl_core::model::tags::{self, Tags};
+use regionctl_core::reference::Outputs;
+use regionctl_core::world::{Place, Seen};
+use schemars::JsonSchema;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+/// The kind `rds.cluster`.
+pub struct Cluster;
+
+/// What a person writes of a cluster. What is left out comes from the source, where there is one.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RdsCluster")]
+pub struct ClusterSpec {
+    /// AWS's word: aurora-postgresql or aurora-mysql.
+    engine: Option<String>,
+    /// The version, as exactly as it is meant: 16, or 16.4.
+    engine_version: Option<String>,
+    /// The first user's name. The password is Secrets Manager's business.
+    master_username: Option<String>,
+    /// The first database's name.
+    database: Option<String>,
+    /// The port; the engine's where it is left out.
+    port: Option<i32>,
+    /// Its instances by their identifiers.
+    instances: Option<BTreeMap<String, InstanceSpec>>,
+    /// Tags of every instance; others stay.
+    instance_tags: Option<Tags>,
+    /// The subnets it lies in. AWS's default where it is left out.
+    subnet_group: Option<SubnetGroupSpec>,
+    /// What its engine is set to. AWS's default where it is left out.
+    parameter_group: Option<ParameterGroup>,
+    /// Security groups of this spec, or their ids. The VPC's default group where it is left out.
+    security_groups: Option<BTreeSet<String>>,
+    /// Whether nobody can delete it. So it is where it is left out.
+    deletion_protection: Option<bool>,
+    /// For how many days backups are kept: 1 to 35.
+    backup_days: Option<i32>,
+    /// Whether it is encrypted. So it is where it is left out and nothing is followed.
+    storage_encrypted: Option<bool>,
+    /// The ARN of the key that it is encrypted with; AWS's own where it is left out.
+    kms_key: Option<String>,
+    /// Whether users of IAM can log in.
+    iam_auth: Option<bool>,
+    /// Whether snapshots get its tags.
+    copy_tags_to_snapshots: Option<bool>,
+    /// The engine's logs that go to CloudWatch Logs, such as postgresql.
+    log_exports: Option<BTreeSet<String>>,
+    /// The smallest and largest capacity, in ACUs, of instances of class db.serverless.
+    serverless: Option<Scaling>,
+    /// Whether changes that may restart it are made at once, instead of in its maintenance window.
+    #[serde(default)]
+    apply_immediately: bool,
+    /// Tags; others stay.
+    tags: Option<Tags>,
+    #[serde(default)]
+    #[schemars(skip)]
+    password: Option<IgnoredAny>,
+    #[serde(default)]
+    #[schemars(skip)]
+    master_user_password: Option<IgnoredAny>,
+}
+
+/// An instance.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RdsInstance")]
+struct InstanceSpec {
+    /// Its class, such as db.r6g.large or db.serverless.
+    class: String,
+}
+
+/// A subnet group.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RdsSubnetGroup")]
+struct SubnetGroupSpec {
+    /// Its name. It is made where it is not there.
+    name: String,
+    /// Ids of subnets; all of the VPC's where they are left out.
+    subnets: Option<BTreeSet<String>>,
+}
+
+/// A cluster parameter group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RdsParameterGroup")]
+struct ParameterGroup {
+    /// Its name. It is made where it is not there.
+    name: String,
+    /// AWS's word for what it is for, such as aurora-postgresql16.
+    family: String,
+    /// What is set; others stay. Static ones take effect with the next restart.
+    #[serde(default)]
+    parameters: BTreeMap<String, String>,
+}
+
+/// Capacity.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RdsServerlessScaling")]
+struct Scaling {
+    /// 0 to 256, in halves.
+    min: f64,
+    /// 1 to 256, in halves.
+    max: f64,
+}
+
+/// A cluster, desired or live.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClusterModel {
+    engine: Option<String>,
+    engine_version: Option<String>,
+    master_username: Option<String>,
+    database: Option<String>,
+    port: Option<i32>,
+    instances: Option<BTreeMap<String, Instance>>,
+    subnet_group: Option<SubnetGroup>,
+    parameter_group: Option<ParameterGroup>,
+    security_groups: Option<BTreeSet<String>>,
+    deletion_protection: Option<bool>,
+    backup_days: Option<i32>,
+    storage_encrypted: Option<bool>,
+    kms_key: Option<String>,
+    iam_auth: Option<bool>,
+    copy_tags_to_snapshots: Option<bool>,
+    log_exports: Option<BTreeSet<String>>,
+    serverless: Option<Scaling>,
+    apply_immediately: bool,
+    tags: Option<Tags>,
+    /// Tags that the spec states for every instance; only desired.
+    instance_tags: Option<Tags>,
+    live: LiveOnly,
+}
+
+/// An instance, desired or live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Instance {
+    class: String,
+    tags: Tags,
+}
+
+/// A subnet group, desired or live. `None` stands for all subnets of the VPC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubnetGroup {
+    name: String,
+    subnets: Option<BTreeSet<String>>,
+}
+
+/// What only AWS says.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct LiveOnly {
+    /// RDS's word, unless it is available.
+    status: Option<String>,
+    /// Whether minor versions move by themselves.
+    moves: bool,
+    /// What waits for the maintenance window.
+    pending: Vec<String>,
+    /// Parameter groups of instances that are not AWS's own.
+    instance_parameter_groups: BTreeSet<String>,
+}
+
+/// A call.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ClusterOp {
+    /// Over these subnets.
+    CreateDBSubnetGroup(SubnetGroup),
+    /// Over other subnets.
+    ModifyDBSubnetGroup(SubnetGroup),
+    /// Without parameters.
+    CreateDBClusterParameterGroup {
+        /// Its name.
+        name: String,
+        /// What it is for.
+        family: String,
+    },
+    /// Twenty parameters a call.
+    ModifyDBClusterParameterGroup {
+        /// Its name.
+        name: String,
+        /// What is set.
+        parameters: BTreeMap<String, String>,
+    },
+    /// With all it has but instances; its password is Secrets Manager's.
+    CreateDBCluster(Box<ClusterModel>),
+    /// What differs.
+    ModifyDBCluster(Box<Modified>),
+    /// One instance.
+    CreateDBInstance {
+        /// Its identifier.
+        id: String,
+        /// Its class.
+        class: String,
+        /// The cluster's engine.
+        engine: String,
+        /// The spec's.
+        tags: Tags,
+    },
+    /// Another class.
+    ModifyDBInstance {
+        /// Its identifier.
+        id: String,
+        /// Its class.
+        class: String,
+        /// Whether at once.
+        apply_immediately: bool,
+    },
+    /// Adds or changes these; others stay.
+    AddTagsToResource {
+        /// An instance's identifier, or none for the cluster.
+        instance: Option<String>,
+        /// The spec's.
+        tags: Tags,
+    },
+}
+
+/// What ModifyDBCluster changes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Modified {
+    engine_version: Option<String>,
+    port: Option<i32>,
+    parameter_group: Option<String>,
+    security_groups: Option<BTreeSet<String>>,
+    deletion_protection: Option<bool>,
+    backup_days: Option<i32>,
+    iam_auth: Option<bool>,
+    copy_tags_to_snapshots: Option<bool>,
+    enable_logs: BTreeSet<String>,
+    disable_logs: BTreeSet<String>,
+    serverless: Option<Scaling>,
+    apply_immediately: bool,
+}
+
+/// AWS's own parameter groups start with this, and nothing in them can be changed.
+const AWS_GROUP: &str = "default.";
+
+impl Kind for Cluster {
+    const FACTS: Facts = Facts {
+        name: "rds.cluster",
+        service: "RDS",
+        summary: "An Aurora cluster with its instances, subnet group and parameter group. It is never replaced and never deleted.",
+        reads: &[
+            "DescribeDBClusters",
+            "DescribeDBInstances",
+            "DescribeDBSubnetGroups",
+            "DescribeDBClusterParameterGroups",
+            "DescribeDBClusterParameters",
+        ],
+        writes: &[
+            "CreateDBSubnetGroup",
+            "ModifyDBSubnetGroup",
+            "CreateDBClusterParameterGroup",
+            "ModifyDBClusterParameterGroup",
+            "CreateDBCluster",
+            "ModifyDBCluster",
+            "CreateDBInstance",
+            "ModifyDBInstance",
+            "AddTagsToResource",
+        ],
+        outputs: &["arn", "name", "engine"],
+        needs_vpc: true,
+        patterns: false,
+        lists: true,
+        follows: true,
+        example: "
+rds.cluster:
+  orders:
+    engine: aurora-postgresql
+    engine_version: \"16\"
+    master_username: root
+    instances:
+      orders-1: {class: db.r6g.large}
+      orders-2: {class: db.r6g.large}
+    instance_tags: {Team: sre}
+    subnet_group: {name: orders}
+    parameter_group: {name: orders-16, family: aurora-postgresql16, parameters: {log_min_duration_statement: \"500\"}}
+    backup_days: 7
+  payments:
+    like: us-east-1/payments
+    rewrite: {us-east-1: \"${region}\"}
+",
+        cases: &[
+            Case {
+                name: "a cluster is made after its groups and before its instances",
+                before: "",
+                after: "
+rds.cluster:
+  orders:
+    engine: aurora-postgresql
+    engine_version: \"16.4\"
+    master_username: root
+    instances:
+      orders-1: {class: db.r6g.large}
+    instance_tags: {Team: sre}
+    subnet_group: {name: orders}
+    parameter_group: {name: orders-16, family: aurora-postgresql16, parameters: {log_statement: ddl}}
+    backup_days: 7
+    tags: {Team: sre}
+",
+                steps: &[
+                    "CreateDBSubnetGroup",
+                    "CreateDBClusterParameterGroup",
+                    "ModifyDBClusterParameterGroup",
+                    "CreateDBCluster",
+                    "CreateDBInstance",
+                ],
+            },
+            Case {
+                name: "what can change in place does, and an instance is added",
+                before: "
+rds.cluster:
+  orders:
+    engine: aurora-postgresql
+    engine_version: \"16.4\"
+    master_username: root
+    instances:
+      orders-1: {class: db.r6g.large}
+    subnet_group: {name: orders, subnets: [subnet-a]}
+    parameter_group: {name: orders-16, family: aurora-postgresql16, parameters: {log_statement: ddl}}
+    deletion_protection: false
+    backup_days: 7
+",
+                after: "
+rds.cluster:
+  orders:
+    engine: aurora-postgresql
+    engine_version: \"16\"
+    master_username: root
+    instances:
+      orders-1: {class: db.r6g.xlarge}
+      orders-2: {class: db.r6g.large}
+    instance_tags: {Team: sre}
+    subnet_group: {name: orders}
+    parameter_group: {name: orders-16, family: aurora-postgresql16, parameters: {log_statement: all}}
+    backup_days: 14
+    apply_immediately: true
+    tags: {Team: core}
+",
+                steps: &[
+                    "ModifyDBSubnetGroup",
+                    "ModifyDBClusterParameterGroup",
+                    "ModifyDBCluster",
+                    "AddTagsToResource",
+                    "ModifyDBInstance",
+                    "AddTagsToResource",
+                    "CreateDBInstance",
+                ],
+            },
+            Case {
+                name: "a cluster follows one of another region, with its instances",
+                before: "",
+                after: "
+rds.cluster:
+  supertokens-eu-central-1:
+    like: us-east-1/supertokens-us-east-1
+    rewrite: {us-east-1: eu-central-1}
+",
+                steps: &["CreateDBCluster", "CreateDBInstance"],
+            },
+        ],
+    };
+
+    type Spec = ClusterSpec;
+    type Model = ClusterModel;
+    type Op = ClusterOp;
+
+    fn check_name(name: &str) -> Result<(), String> {
+        identifier(name, "cluster")
+    }
+
+    fn desire(_: &str, spec: ClusterSpec, notes: &mut Notes<'_>) -> ClusterModel {
+        check(&spec, notes);
+        let id = |group: String| match group.starts_with("sg-") || group.contains("${") {
+            true => group,
+            false => format!("${{ec2.security_group/{group}.id}}"),
+        };
+        let instance = |(id, instance): (String, InstanceSpec)| {
+            (id, Instance { class: instance.class, tags: spec.instance_tags.clone().unwrap_or_default() })
+        };
+        ClusterModel {
+            engine: spec.engine,
+            engine_version: spec.engine_version,
+            master_username: spec.master_username,
+            database: spec.database,
+            port: spec.port,
+            instances: spec.instances.map(|instances| instances.into_iter().map(instance).collect()),
+            subnet_group: spec.subnet_group.map(|SubnetGroupSpec { name, subnets }| SubnetGroup { name, subnets }),
+            parameter_group: spec.parameter_group,
+            security_groups: spec.security_groups.map(|groups| groups.into_iter().map(id).collect()),
+            deletion_protection: Some(spec.deletion_protection.unwrap_or(true)),
+            backup_days: spec.backup_days,
+            storage_encrypted: spec.storage_encrypted.or((!notes.follows).then_some(true)),
+            kms_key: spec.kms_key,
+            iam_auth: spec.iam_auth,
+            copy_tags_to_snapshots: spec.copy_tags_to_snapshots,
+            log_exports: spec.log_exports,
+            serverless: spec.serverless,
+            apply_immediately: spec.apply_immediately,
+            tags: spec.tags,
+            instance_tags: spec.instance_tags,
+            live: LiveOnly::default(),
+        }
+    }
+
+    fn outputs(name: &str, place: &Place) -> Outputs {
+        Outputs::from([
+            ("arn".to_owned(), place.arn("rds", &format!("cluster:{name}"))),
+            ("name".to_owned(), name.to_owned()),
+        ])
+    }
+
+    fn given(model: &ClusterModel) -> Outputs {
+        model.engine.iter().map(|engine| ("engine".to_owned(), engine.clone())).collect()
+    }
+
+    fn follow(
+        own: ClusterModel,
+        source: &Seen<ClusterModel>,
+        _: &Place,
+        left: &mut Vec<String>,
+    ) -> Option<ClusterModel> {
+        let there = source.model.clone();
+        if let (None, Some(group)) = (&own.subnet_group, &there.subnet_group) {
+            left.push(format!(
+                "subnet group {} is of its region: AWS's default is taken, unless `subnet_group:` is stated",
+                group.name
+            ));
+        }
+        if own.security_groups.is_none() && there.security_groups.is_some_and(|groups| !groups.is_empty()) {
+            left.push(
+                "security groups are of their region: the VPC's default is taken, unless `security_groups:` is stated"
+                    .to_owned(),
+            );
+        }
+        if own.kms_key.is_none() && there.kms_key.is_some() {
+            left.push("its KMS key is of its region: AWS's own is taken, unless `kms_key:` is stated".to_owned());
+        }
+        for group in &there.live.instance_parameter_groups {
+            left.push(format!("the parameter group {group} of its instances is not taken over; make it by hand"));
+        }
+        let mut instances = own.instances.or(there.instances);
+        for instance in instances.iter_mut().flat_map(BTreeMap::values_mut) {
+            instance.tags.extend(own.instance_tags.clone().unwrap_or_default());
+        }
+        Some(ClusterModel {
+            engine: own.engine.or(there.engine),
+            engine_version: own.engine_version.or(there.engine_version),
+            master_username: own.master_username.or(there.master_username),
+            database: own.database.or(there.database),
+            port: own.port.or(there.port),
+            instances,
+            subnet_group: own.subnet_group,
+            parameter_group: own.parameter_group.or(there.parameter_group),
+            security_groups: own.security_groups,
+            deletion_protection: own.deletion_protection,
+            backup_days: own.backup_days.or(there.backup_days),
+            storage_encrypted: own.storage_encrypted.or(there.storage_encrypted),
+            kms_key: own.kms_key,
+            iam_auth: own.iam_auth.or(there.iam_auth),
+            copy_tags_to_snapshots: own.copy_tags_to_snapshots.or(there.copy_tags_to_snapshots),
+            log_exports: own.log_exports.or(there.log_exports),
+            serverless: own.serverless.or(there.serverless),
+            apply_immediately: own.apply_immediately,
+            tags: tags::over(own.tags, there.tags),
+            instance_tags: own.instance_tags,
+            live: LiveOnly::default(),
+        })
+    }
+
+    fn remove(_: &ClusterModel, out: &mut Diff<'_, ClusterOp>) {
+        out.never_removed(
+            "regionctl never deletes a database; take `absent` out, or delete it by hand with a final snapshot",
+        );
+    }
+
+    fn diff(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
+        let ClusterModel {
+            engine,
+            engine_version,
+            master_username,
+            database,
+            port,
+            instances,
+            subnet_group,
+            parameter_group,
+            security_groups,
+            deletion_protection,
+            backup_days,
+            storage_encrypted,
+            kms_key,
+            iam_auth,
+            copy_tags_to_snapshots,
+            log_exports,
+            serverless,
+            apply_immediately,
+            tags,
+            instance_tags: _,
+            live: _,
+        } = want;
+        let fixed = out
+            .stated("engine", engine.as_ref(), live.and_then(|live| live.engine.as_ref()))
+            .and(out.stated(
+                "master_username",
+                master_username.as_ref(),
+                live.and_then(|live| live.master_username.as_ref()),
+            ))
+            .and(out.stated("database", database.as_ref(), live.and_then(|live| live.database.as_ref())))
+            .and(out.stated(
+                "storage_encrypted",
+                storage_encrypted.as_ref(),
+                live.and_then(|live| live.storage_encrypted.as_ref()),
+            ))
+            .and(out.stated("kms_key", kms_key.as_ref(), live.and_then(|live| live.kms_key.as_ref())));
+        let versioned = version::compare(engine_version.as_deref(), live, out);
+        let restarting =
+            versioned.clone().and(out.stated("port", port.as_ref(), live.and_then(|live| live.port.as_ref())));
+        let settings = out
+            .stated("security_groups", security_groups.as_ref(), live.and_then(|live| live.security_groups.as_ref()))
+            .and(out.stated(
+                "deletion_protection",
+                deletion_protection.as_ref(),
+                live.and_then(|live| live.deletion_protection.as_ref()),
+            ))
+            .and(out.stated("backup_days", backup_days.as_ref(), live.and_then(|live| live.backup_days.as_ref())))
+            .and(out.stated("iam_auth", iam_auth.as_ref(), live.and_then(|live| live.iam_auth.as_ref())))
+            .and(out.stated(
+                "copy_tags_to_snapshots",
+                copy_tags_to_snapshots.as_ref(),
+                live.and_then(|live| live.copy_tags_to_snapshots.as_ref()),
+            ))
+            .and(out.stated("log_exports", log_exports.as_ref(), live.and_then(|live| live.log_exports.as_ref())))
+            .and(out.stated("serverless", serverless.as_ref(), live.and_then(|live| live.serverless.as_ref())));
+        let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
+        subnets(subnet_group.as_ref(), live, out);
+        let grouped = parameters(parameter_group.as_ref(), live, out);
+        let covers = fixed.clone().and(restarting.clone()).and(settings.clone()).and(grouped.clone());
+        let Some(there) = live else {
+            let covers = covers.and(out.birth()).and(tagged);
+            out.step(Phase::Create, covers, ClusterOp::CreateDBCluster(Box::new(want.clone())));
+            return members(instances.as_ref(), want, None, out);
+        };
+        out.blocked(&fixed, "this never changes in place, and a database is never replaced: restore a snapshot into a new cluster with it, move, and change the spec");
+        if there.live.status.as_deref() == Some("stopped") {
+            out.blocked(&covers, "the cluster is stopped and takes no change: start it, then apply again");
+        }
+        there.live.status.iter().filter(|status| *status != "stopped").for_each(|status| out.coming(status));
+        there
+            .live
+            .pending
+            .iter()
+            .for_each(|what| out.waiting(format!("{what} waits for the cluster's maintenance window")));
+        let when = if *apply_immediately {
+            "at once; it may restart"
+        } else {
+            "in the maintenance window; `apply_immediately: true` does it at once"
+        };
+        out.remark(&restarting, when);
+        let logs = |want: &ClusterModel| want.log_exports.clone().unwrap_or_default();
+        let (wanted_logs, live_logs) = (logs(want), logs(there));
+        let modified = Modified {
+            engine_version: engine_version.clone().filter(|_| !versioned.is_empty()),
+            port: port.filter(|port| there.port != Some(*port)),
+            parameter_group: parameter_group.as_ref().map(|group| group.name.clone()).filter(|_| !grouped.is_empty()),
+            security_groups: security_groups.clone().filter(|groups| there.security_groups.as_ref() != Some(groups)),
+            deletion_protection: deletion_protection.filter(|it| there.deletion_protection != Some(*it)),
+            backup_days: backup_days.filter(|it| there.backup_days != Some(*it)),
+            iam_auth: iam_auth.filter(|it| there.iam_auth != Some(*it)),
+            copy_tags_to_snapshots: copy_tags_to_snapshots.filter(|it| there.copy_tags_to_snapshots != Some(*it)),
+            enable_logs: &wanted_logs - &live_logs,
+            disable_logs: if log_exports.is_some() { &live_logs - &wanted_logs } else { BTreeSet::new() },
+            serverless: serverless.filter(|it| there.serverless != Some(*it)),
+            apply_immediately: *apply_immediately,
+        };
+        out.step(Phase::Change, restarting.and(settings).and(grouped), ClusterOp::ModifyDBCluster(Box::new(modified)));
+        let tags = tags.clone().unwrap_or_default();
+        out.step(Phase::Change, tagged, ClusterOp::AddTagsToResource { instance: None, tags });
+        members(instances.as_ref(), want, Some(there), out);
+    }
+}
+
+/// The subnet group is made or spread over other subnets; a cluster never moves to another one.
+fn subnets(want: Option<&SubnetGroup>, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
+    let Some(group) = want else { return };
+    let there = live.and_then(|live| live.subnet_group.as_ref());
+    let all = "all of the VPC".to_owned();
+    let shown = |group: &SubnetGroup| {
+        group.subnets.as_ref().map_or_else(|| all.clone(), |ids| ids.iter().cloned().collect::<Vec<_>>().join(", "))
+    };
+    let named = out.value("subnet_group.name", &group.name, there.map(|there| &there.name));
+    let spread = out.value("subnet_group.subnets", &shown(group), there.map(shown).as_ref());
+    if live.is_some() {
+        out.blocked(&named, "a cluster never changes its subnet group: restore a snapshot into a new cluster in it, move, and change the spec");
+        out.step(Phase::Widen, spread, ClusterOp::ModifyDBSubnetGroup(group.clone()));
+    } else {
+        out.step(Phase::Create, named.and(spread), ClusterOp::CreateDBSubnetGroup(group.clone()));
+    }
+}
+
+/// Returns the difference "the cluster has another parameter group", which the cluster's step mends.
+fn parameters(want: Option<&ParameterGroup>, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) -> Covers {
+    let Some(ParameterGroup { name, family, parameters }) = want else { return Covers::default() };
+    let there = live.and_then(|live| live.parameter_group.as_ref());
+    let named = out.value("parameter_group.name", name, there.map(|there| &there.name));
+    if name.starts_with(AWS_GROUP) {
+        return named;
+    }
+    let there = there.filter(|there| there.name == *name);
+    let of_family = out.value("parameter_group.family", family, there.map(|there| &there.family));
+    let set = out.stated_entries("parameter_group.parameters", Some(parameters), there.map(|there| &there.parameters));
+    if there.is_some() {
+        out.blocked(&of_family, "a parameter group's family never changes: name another group");
+    } else {
+        let (name, family) = (name.clone(), family.clone());
+        let create = ClusterOp::CreateDBClusterParameterGroup { name, family };
+        out.step(if live.is_some() { Phase::Widen } else { Phase::Create }, named.clone().and(of_family), create);
+    }
+    let modify = ClusterOp::ModifyDBClusterParameterGroup { name: name.clone(), parameters: parameters.clone() };
+    out.step(if live.is_some() { Phase::Widen } else { Phase::Create }, set, modify);
+    named
+}
+
+/// Instances that are wanted are made or changed; others stay, as nothing of a database is deleted.
+fn members(
+    instances: Option<&BTreeMap<String, Instance>>,
+    want: &ClusterModel,
+    live: Option<&ClusterModel>,
+    out: &mut Diff<'_, ClusterOp>,
+) {
+    for (id, Instance { class, tags }) in instances.into_iter().flatten() {
+        let there = live.and_then(|live| live.instances.as_ref()).and_then(|instances| instances.get(id));
+        let classed = out.value(&format!("instances.{id}.class"), class, there.map(|there| &there.class));
+        let path = format!("instances.{id}.tags");
+        let tagged = out.stated_entries(&path, Some(tags), there.map(|there| &there.tags));
+        let (id, class, tags) = (id.clone(), class.clone(), tags.clone());
+        if there.is_some() {
+            let apply_immediately = want.apply_immediately;
+            let when = if apply_immediately {
+                "at once; it restarts"
+            } else {
+                "in the maintenance window; `apply_immediately: true` does it at once"
+            };
+            out.remark(&classed, when);
+            out.step(Phase::Change, classed, ClusterOp::ModifyDBInstance { id: id.clone(), class, apply_immediately });
+            out.step(Phase::Change, tagged, ClusterOp::AddTagsToResource { instance: Some(id), tags });
+        } else {
+            let engine = want.engine.clone().unwrap_or_default();
+            let phase = if live.is_some() { Phase::Change } else { Phase::Create };
+            out.step(phase, classed.and(tagged), ClusterOp::CreateDBInstance { id, class, engine, tags });
+        }
+    }
+}
+
+/// RDS's rule for identifiers (CreateDBCluster, CreateDBInstance).
+fn identifier(name: &str, of: &str) -> Result<(), String> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let starts = name.starts_with(|letter: char| letter.is_ascii_lowercase());
+    if (1..=63).contains(&name.len())
+        && name.bytes().all(fits)
+        && starts
+        && !name.ends_with('-')
+        && !name.contains("--")
+    {
+        return Ok(());
+    }
+    Err(format!(
+        "RDS does not take '{name}' as a {of}'s identifier\n\
+         1 to 63 lower-case letters, digits and hyphens; a letter first, no hyphen last, no two in a row"
+    ))
+}
+
+fn check(spec: &ClusterSpec, notes: &mut Notes<'_>) {
+    for (field, there) in [("password", &spec.password), ("master_user_password", &spec.master_user_password)] {
+        if there.is_some() {
+            let help = "take it out, and treat it as known to all: Secrets Manager makes the password and keeps it";
+            notes.fault_of_a_secret(field, "a password", help);
+        }
+    }
+    if !notes.follows {
+        for (field, there) in [("engine", &spec.engine), ("master_username", &spec.master_username)] {
+            if there.is_none() {
+                let message = format!("the field '{field}' is missing");
+                notes.fault("", message, "state it, or follow another cluster with `like: REGION/NAME`");
+            }
+        }
+    }
+    if let Some(engine) =
+        spec.engine.as_deref().filter(|engine| !matches!(*engine, "aurora-postgresql" | "aurora-mysql"))
+    {
+        let message = format!("'{engine}' is not an engine of Aurora that can still be made");
+        notes.fault("engine", message, "aurora-postgresql or aurora-mysql");
+    }
+    if spec.backup_days.is_some_and(|days| !(1..=35).contains(&days)) {
+        notes.fault("backup_days", "RDS keeps backups for 1 to 35 days", "write another number");
+    }
+    for (id, instance) in spec.instances.iter().flatten() {
+        let at = format!("instances.{id}");
+        if let Err(why) = identifier(id, "instance") {
+            let (message, help) = why.split_once('\n').unwrap_or((&why, ""));
+            notes.fault(&at, message, help);
+        }
+        if !instance.class.starts_with("db.") {
+            let message = format!("'{}' is not an instance class", instance.class);
+            notes.fault(&format!("{at}.class"), message, "one looks like db.r6g.large, or db.serverless");
+        }
+    }
+    tags::check(spec.tags.as_ref(), notes);
+}

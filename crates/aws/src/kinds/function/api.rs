@@ -1,0 +1,293 @@
+//! Reading functions in bulk, and the calls that change them.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, FunctionConfiguration,
+    LastUpdateStatus, LoggingConfig, PackageType, Runtime, State, TracingConfig, TracingMode, VpcConfig,
+};
+use futures::future::{join_all, try_join};
+use regionctl_core::kind::Kind;
+use regionctl_core::model::secret::Secret;
+use regionctl_core::model::tags::{Tags, is_aws};
+use regionctl_core::reference::Outputs;
+use regionctl_core::world::{Observation, Scope, Seen, Status, StepTarget};
+
+use super::code::Code;
+use super::upload::{MARK, Upload};
+use super::{Beyond, CodeModel, Config, Function, FunctionModel, FunctionOp, Tracing, VpcAccess};
+use crate::error::{CallError, done_if, if_found};
+use crate::live::Live;
+use crate::session::Anywhere;
+
+impl Live for Function {
+    type Api = Anywhere<Client>;
+
+    /// One chain of pages of 50. Tags are not in it, and are read only where a spec states some.
+    async fn observe(
+        api: &Anywhere<Client>,
+        scope: &Scope<FunctionModel>,
+    ) -> Result<Observation<FunctionModel>, CallError> {
+        let api = api.at(&scope.place.region);
+        let (functions, mut sources) = try_join(functions(&api), event_sources(&api, scope.source)).await?;
+        let mut seen: Vec<Seen<FunctionModel>> = Vec::new();
+        for function in functions {
+            let name = function.function_name().unwrap_or_default().to_owned();
+            if scope.asks_for(&name) {
+                let event_sources = sources.remove(function.function_arn().unwrap_or_default()).unwrap_or_default();
+                let outputs = Self::outputs(&name, &scope.place);
+                seen.push(Seen { model: model(function, event_sources), name, outputs });
+            }
+        }
+        let states_tags = |name: &str| {
+            let wanted = scope.wanted.iter().find(|wanted| wanted.name == name);
+            wanted.and_then(|wanted| wanted.model.as_ref()).is_some_and(|model| model.tags.is_some())
+        };
+        let mut observation = Observation::default();
+        let reads = seen.into_iter().map(|seen| async {
+            let tags = if states_tags(&seen.name) { read_tags(&api, &seen.outputs["arn"]).await } else { Ok(None) };
+            (seen, tags)
+        });
+        for (mut seen, tags) in join_all(reads).await {
+            match tags {
+                Ok(tags) => {
+                    seen.model.tags = tags;
+                    observation.seen.push(seen);
+                }
+                Err(error) => observation.unread.push((seen.name, error.0)),
+            }
+        }
+        Ok(observation)
+    }
+
+    async fn run(api: &Anywhere<Client>, target: &StepTarget, op: FunctionOp) -> Result<Outputs, CallError> {
+        let (here, name) = (api.here(), &target.name);
+        match op {
+            FunctionOp::CreateFunction { code, config, tags } => create(api, target, code, *config, tags).await?,
+            FunctionOp::UpdateFunctionCode { code } => {
+                let package = code.fetch(api).await?;
+                here.update_function_code()
+                    .function_name(name)
+                    .zip_file(Blob::new(MARK))
+                    .set_architectures(code.architecture.as_deref().map(|it| vec![Architecture::from(it)]))
+                    .customize()
+                    .interceptor(Upload::new(package.file.path()))
+                    .send()
+                    .await?;
+            }
+            FunctionOp::UpdateFunctionConfiguration { config } => configure(&here, name, *config).await?,
+            FunctionOp::TagResource { tags } => {
+                let arn = target.place.arn("lambda", &format!("function:{name}"));
+                here.tag_resource().resource(arn).set_tags(Some(tags.into_iter().collect())).send().await?;
+            }
+            FunctionOp::DeleteFunction => {
+                here.delete_function().function_name(name).send().await?;
+            }
+        }
+        Ok(Outputs::new())
+    }
+
+    /// The list says nothing of a function's state (ListFunctions), so it is asked for.
+    async fn status(api: &Anywhere<Client>, target: &StepTarget) -> Result<Status, CallError> {
+        let answer = api.here().get_function_configuration().function_name(&target.name).send().await;
+        let Some(function) = if_found(answer.map_err(CallError::from))? else {
+            return Ok(Status::Failed("it is not there any more".to_owned()));
+        };
+        let reason = |reason: Option<&str>| reason.unwrap_or("without an explanation").to_owned();
+        Ok(match (function.state(), function.last_update_status()) {
+            (Some(State::Failed), _) => Status::Failed(reason(function.state_reason())),
+            (_, Some(LastUpdateStatus::Failed)) => Status::Failed(reason(function.last_update_status_reason())),
+            (Some(State::Pending), _) => Status::Coming("pending".to_owned()),
+            (_, Some(LastUpdateStatus::InProgress)) => Status::Coming("updating".to_owned()),
+            _ => Status::Ready,
+        })
+    }
+}
+
+async fn create(
+    api: &Anywhere<Client>,
+    target: &StepTarget,
+    code: Code,
+    config: Config,
+    tags: Tags,
+) -> Result<(), CallError> {
+    let package = code.fetch(api).await?;
+    let mut all = package.tags.clone();
+    all.extend(tags);
+    let parts = Parts::of(config);
+    let made = api
+        .here()
+        .create_function()
+        .function_name(&target.name)
+        .code(FunctionCode::builder().zip_file(Blob::new(MARK)).build())
+        .set_architectures(code.architecture.as_deref().map(|it| vec![Architecture::from(it)]))
+        .set_runtime(parts.runtime)
+        .set_handler(parts.handler)
+        .set_role(parts.role)
+        .set_description(parts.description)
+        .set_timeout(parts.timeout)
+        .set_memory_size(parts.memory)
+        .set_ephemeral_storage(parts.ephemeral)
+        .set_environment(parts.environment)
+        .set_tracing_config(parts.tracing)
+        .set_logging_config(parts.logging)
+        .set_layers(parts.layers)
+        .set_vpc_config(parts.vpc)
+        .set_kms_key_arn(parts.kms_key)
+        .set_dead_letter_config(parts.dead_letter)
+        .set_tags((!all.is_empty()).then(|| all.into_iter().collect()))
+        .customize()
+        .interceptor(Upload::new(package.file.path()))
+        .send()
+        .await;
+    // "Function already exist": an earlier try of this very call went through.
+    done_if(made.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
+}
+
+async fn configure(api: &Client, name: &str, config: Config) -> Result<(), CallError> {
+    let parts = Parts::of(config);
+    api.update_function_configuration()
+        .function_name(name)
+        .set_runtime(parts.runtime)
+        .set_handler(parts.handler)
+        .set_role(parts.role)
+        .set_description(parts.description)
+        .set_timeout(parts.timeout)
+        .set_memory_size(parts.memory)
+        .set_ephemeral_storage(parts.ephemeral)
+        .set_environment(parts.environment)
+        .set_tracing_config(parts.tracing)
+        .set_logging_config(parts.logging)
+        .set_layers(parts.layers)
+        .set_vpc_config(parts.vpc)
+        .set_kms_key_arn(parts.kms_key)
+        .set_dead_letter_config(parts.dead_letter)
+        .send()
+        .await?;
+    Ok(())
+}
+
+/// A configuration as the SDK takes it, for both calls.
+struct Parts {
+    runtime: Option<Runtime>,
+    handler: Option<String>,
+    role: Option<String>,
+    description: Option<String>,
+    timeout: Option<i32>,
+    memory: Option<i32>,
+    ephemeral: Option<EphemeralStorage>,
+    environment: Option<Environment>,
+    tracing: Option<TracingConfig>,
+    logging: Option<LoggingConfig>,
+    layers: Option<Vec<String>>,
+    vpc: Option<VpcConfig>,
+    kms_key: Option<String>,
+    dead_letter: Option<DeadLetterConfig>,
+}
+
+impl Parts {
+    fn of(config: Config) -> Self {
+        let variables = |values: BTreeMap<String, Secret>| {
+            let values = values.into_iter().map(|(key, value)| (key, value.reveal().to_owned())).collect();
+            Environment::builder().set_variables(Some(values)).build()
+        };
+        let mode = |tracing| match tracing {
+            Tracing::Active => TracingMode::Active,
+            Tracing::PassThrough => TracingMode::PassThrough,
+        };
+        let size = |size| EphemeralStorage::builder().size(size).build().expect("invariant: the size is set");
+        let access = |vpc: VpcAccess| {
+            VpcConfig::builder()
+                .set_subnet_ids(Some(vpc.subnets.into_iter().collect()))
+                .set_security_group_ids(Some(vpc.security_groups.into_iter().collect()))
+                .build()
+        };
+        Self {
+            runtime: config.runtime.as_deref().map(Runtime::from),
+            handler: config.handler,
+            role: config.role,
+            description: config.description,
+            timeout: config.timeout,
+            memory: config.memory_mb,
+            ephemeral: config.ephemeral_mb.map(size),
+            environment: config.environment.map(variables),
+            tracing: config.tracing.map(|tracing| TracingConfig::builder().mode(mode(tracing)).build()),
+            logging: config.log_group.map(|group| LoggingConfig::builder().log_group(group).build()),
+            layers: config.layers,
+            vpc: config.vpc.map(access),
+            kms_key: config.kms_key,
+            dead_letter: config.dead_letter.map(|arn| DeadLetterConfig::builder().target_arn(arn).build()),
+        }
+    }
+}
+
+async fn functions(api: &Client) -> Result<Vec<FunctionConfiguration>, CallError> {
+    let mut items = api.list_functions().max_items(50).into_paginator().items().send();
+    let mut functions = Vec::new();
+    while let Some(function) = items.next().await {
+        functions.push(function?);
+    }
+    Ok(functions)
+}
+
+/// The event sources of a region by the function's ARN. They are read only where something is copied.
+async fn event_sources(api: &Client, is_source: bool) -> Result<BTreeMap<String, Vec<String>>, CallError> {
+    let mut by_function: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    if !is_source {
+        return Ok(by_function);
+    }
+    let mut items = api.list_event_source_mappings().max_items(100).into_paginator().items().send();
+    while let Some(mapping) = items.next().await {
+        let mapping = mapping?;
+        let function = mapping.function_arn().unwrap_or_default().to_owned();
+        let source = mapping.event_source_arn().or(mapping.uuid()).unwrap_or_default().to_owned();
+        by_function.entry(function).or_default().push(source);
+    }
+    Ok(by_function)
+}
+
+async fn read_tags(api: &Client, arn: &str) -> Result<Option<Tags>, CallError> {
+    let answer = api.list_tags().resource(arn).send().await?;
+    let tags = answer.tags.unwrap_or_default().into_iter().filter(|(key, _)| !is_aws(key));
+    Ok(Some(tags.collect()))
+}
+
+fn model(function: FunctionConfiguration, event_sources: Vec<String>) -> FunctionModel {
+    let beyond = Beyond {
+        is_image: function.package_type() == Some(&PackageType::Image),
+        architecture: function.architectures().first().map(|it| it.as_str().to_owned()),
+        code_bytes: function.code_size(),
+        file_systems: function.file_system_configs().iter().map(|it| it.arn().to_owned()).collect(),
+        event_sources,
+    };
+    let access = |vpc: &aws_sdk_lambda::types::VpcConfigResponse| VpcAccess {
+        subnets: vpc.subnet_ids().iter().cloned().collect(),
+        security_groups: vpc.security_group_ids().iter().cloned().collect(),
+    };
+    let variables = function.environment().and_then(|environment| environment.variables());
+    let config = Config {
+        runtime: function.runtime().map(|it| it.as_str().to_owned()),
+        handler: function.handler().map(ToOwned::to_owned),
+        role: function.role().map(ToOwned::to_owned),
+        description: function.description().filter(|text| !text.is_empty()).map(ToOwned::to_owned),
+        timeout: function.timeout(),
+        memory_mb: function.memory_size(),
+        ephemeral_mb: function.ephemeral_storage().map(EphemeralStorage::size),
+        environment: variables
+            .map(|values| values.iter().map(|(key, value)| (key.clone(), Secret::new(value))).collect()),
+        tracing: function.tracing_config().and_then(|it| it.mode()).and_then(|mode| match mode {
+            TracingMode::Active => Some(Tracing::Active),
+            TracingMode::PassThrough => Some(Tracing::PassThrough),
+            _ => None,
+        }),
+        log_group: function.logging_config().and_then(LoggingConfig::log_group).map(ToOwned::to_owned),
+        layers: Some(function.layers().iter().filter_map(|layer| layer.arn().map(ToOwned::to_owned)).collect()),
+        vpc: function.vpc_config().map(access).filter(|vpc| !vpc.subnets.is_empty()),
+        kms_key: function.kms_key_arn().map(ToOwned::to_owned),
+        dead_letter: function.dead_letter_config().and_then(DeadLetterConfig::target_arn).map(ToOwned::to_owned),
+    };
+    let code = CodeModel::Is { sha256: function.code_sha256.unwrap_or_default(), from: None };
+    FunctionModel { code, config, tags: None, beyond }
+}

@@ -1,0 +1,617 @@
+//! `lambda.function`: a function's configuration, and where its code comes from.
+//!
+//! Code is followed from a source, pinned to a digest, or deployed by something else; it is compared by
+//! its digest and never downloaded unless it differs. Values of the environment may be secrets and are
+//! never shown. Versions, aliases, event sources and resource policies are not of this kind.
+
+mod api;
+mod code;
+mod upload;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_lambda::types::Runtime;
+use regionctl_core::diff::{Covers, Diff, Phase};
+use regionctl_core::kind::{Case, Facts, Kind, Notes};
+use regionctl_core::model::secret::Secret;
+use regionctl_core::model::tags::{self, Tags};
+use regionctl_core::reference::Outputs;
+use regionctl_core::world::{Place, Seen};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use code::Code;
+
+/// The kind `lambda.function`.
+pub struct Function;
+
+/// What a person writes of a function. What is left out comes from the source, where there is one.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "LambdaFunction")]
+pub struct FunctionSpec {
+    /// Where the code comes from: `follow` the source, `{pinned: DIGEST}`, or `external`. A function
+    /// that follows another follows its code where this is left out.
+    code: Option<CodeSpec>,
+    /// AWS's word, such as nodejs22.x.
+    runtime: Option<String>,
+    /// What is called.
+    handler: Option<String>,
+    /// The ARN of the role that it has.
+    role: Option<String>,
+    /// What it is for.
+    description: Option<String>,
+    /// After how many seconds it is given up: 1 to 900.
+    timeout: Option<i32>,
+    /// Memory in MB: 128 to 10,240.
+    memory_mb: Option<i32>,
+    /// Size of /tmp in MB: 512 to 10,240.
+    ephemeral_mb: Option<i32>,
+    /// Its environment. Where it follows another, these win over the other's. Values are never shown.
+    environment: Option<BTreeMap<String, String>>,
+    /// Whether calls are traced: Active or PassThrough.
+    tracing: Option<Tracing>,
+    /// The log group it logs into.
+    log_group: Option<String>,
+    /// ARNs of layers, in their order.
+    layers: Option<Vec<String>>,
+    /// The subnets and groups that it reaches.
+    vpc: Option<VpcAccess>,
+    /// The ARN of the KMS key that its environment is encrypted with.
+    kms_key: Option<String>,
+    /// The ARN of the queue or topic for calls that failed.
+    dead_letter: Option<String>,
+    /// Tags; others stay.
+    tags: Option<Tags>,
+}
+
+/// Where code comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum CodeSpec {
+    /// The source's, whatever it is.
+    Follow,
+    /// The source's, as long as it has this digest.
+    Pinned(String),
+    /// Something else deploys it.
+    External,
+}
+
+impl<'de> Deserialize<'de> for CodeSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Written {
+            Follow,
+            External,
+            Pinned(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Follow => Ok(Self::Follow),
+            Written::External => Ok(Self::External),
+            Written::Pinned(digest) if digest.len() == 44 && digest.ends_with('=') => Ok(Self::Pinned(digest)),
+            Written::Pinned(digest) => Err(serde::de::Error::custom(format!(
+                "'{digest}' is not the digest of a function's code\nit is the SHA-256 in Base64, as Lambda's CodeSha256 says it"
+            ))),
+        }
+    }
+}
+
+impl JsonSchema for CodeSpec {
+    fn schema_name() -> Cow<'static, str> {
+        "LambdaCode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "enum": ["follow", "external"] },
+                {
+                    "type": "object",
+                    "properties": { "pinned": { "type": "string", "minLength": 44, "maxLength": 44 } },
+                    "required": ["pinned"],
+                    "additionalProperties": false,
+                },
+            ],
+        })
+    }
+}
+
+/// AWS's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LambdaTracing")]
+enum Tracing {
+    /// Calls are sampled.
+    Active,
+    /// Only what comes with a trace is traced.
+    PassThrough,
+}
+
+/// What a function reaches in a VPC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "LambdaVpcAccess")]
+struct VpcAccess {
+    /// Ids of subnets.
+    subnets: BTreeSet<String>,
+    /// Ids of security groups.
+    security_groups: BTreeSet<String>,
+}
+
+/// A function, desired or live.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FunctionModel {
+    code: CodeModel,
+    #[serde(flatten)]
+    config: Config,
+    tags: Option<Tags>,
+    /// What only the live one has, and a copy may lack; only live.
+    beyond: Beyond,
+}
+
+/// What is known of a function's code.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum CodeModel {
+    /// To be taken from the source, which is not known yet.
+    Follow,
+    /// This one. A pinned one may be nowhere to be had.
+    Is {
+        /// Its digest, in Base64.
+        sha256: String,
+        /// Where it can be had.
+        from: Option<Code>,
+    },
+    /// Something else deploys it.
+    External,
+}
+
+/// What UpdateFunctionConfiguration changes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Config {
+    runtime: Option<String>,
+    handler: Option<String>,
+    role: Option<String>,
+    description: Option<String>,
+    timeout: Option<i32>,
+    memory_mb: Option<i32>,
+    ephemeral_mb: Option<i32>,
+    environment: Option<BTreeMap<String, Secret>>,
+    tracing: Option<Tracing>,
+    log_group: Option<String>,
+    layers: Option<Vec<String>>,
+    vpc: Option<VpcAccess>,
+    kms_key: Option<String>,
+    dead_letter: Option<String>,
+}
+
+/// What a spec cannot state or a copy cannot have.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Beyond {
+    is_image: bool,
+    architecture: Option<String>,
+    code_bytes: i64,
+    file_systems: Vec<String>,
+    event_sources: Vec<String>,
+}
+
+/// A call.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FunctionOp {
+    /// With the code, which is fetched from its source only then.
+    CreateFunction {
+        /// Where the code is.
+        code: Code,
+        /// All that is stated.
+        config: Box<Config>,
+        /// The spec's tags; the source's are added.
+        tags: Tags,
+    },
+    /// Another code, which is fetched from its source only then.
+    UpdateFunctionCode {
+        /// Where it is.
+        code: Code,
+    },
+    /// All that is stated.
+    UpdateFunctionConfiguration {
+        /// What stays as it is, too.
+        config: Box<Config>,
+    },
+    /// Adds or changes these; others stay.
+    TagResource {
+        /// The spec's.
+        tags: Tags,
+    },
+    /// With all its versions.
+    DeleteFunction,
+}
+
+/// What Lambda takes in a request; a larger package goes through S3.
+const LARGEST_PACKAGE: i64 = 50 << 20;
+
+impl Kind for Function {
+    const FACTS: Facts = Facts {
+        name: "lambda.function",
+        service: "Lambda",
+        summary: "A function: its configuration, and its code by digest. Values of its environment are never shown.",
+        reads: &["ListFunctions", "ListTags", "ListEventSourceMappings", "GetFunction", "GetFunctionConfiguration"],
+        writes: &[
+            "CreateFunction",
+            "UpdateFunctionCode",
+            "UpdateFunctionConfiguration",
+            "TagResource",
+            "DeleteFunction",
+        ],
+        outputs: &["arn", "name"],
+        needs_vpc: false,
+        patterns: false,
+        lists: true,
+        follows: true,
+        example: "
+lambda.function:
+  \"*\": {copy: eu-west-1, except: [canary-*], rewrite: {eu-west-1: \"${region}\"}}
+  resize:
+    like: eu-west-1/resize
+    memory_mb: 512
+  billing: {code: external, timeout: 30}
+logs.log_group:
+  /aws/lambda/${each.name}: {for_each: lambda.function, retention_days: 365}
+",
+        cases: &[
+            Case {
+                name: "every function of the source is copied after its log group, with its texts written anew",
+                before: "",
+                after: "
+lambda.function:
+  \"*\": {copy: eu-west-1, rewrite: {eu-west-1: eu-central-1}}
+logs.log_group:
+  /aws/lambda/${each.name}: {for_each: lambda.function, retention_days: 30}
+",
+                steps: &[
+                    "CreateLogGroup",
+                    "CreateLogGroup",
+                    "PutRetentionPolicy",
+                    "PutRetentionPolicy",
+                    "CreateFunction",
+                    "CreateFunction",
+                ],
+            },
+            Case {
+                name: "code, configuration and tags change in place",
+                before: "
+lambda.function:
+  create-deployment: {like: eu-west-1/renew-certificates, memory_mb: 256, tags: {Team: sre}}
+",
+                after: "
+lambda.function:
+  create-deployment: {like: eu-west-1/create-deployment, memory_mb: 512, environment: {MODE: fast}, tags: {Team: core}}
+",
+                steps: &["TagResource", "UpdateFunctionCode", "UpdateFunctionConfiguration"],
+            },
+            Case {
+                name: "a function that something else deploys is only configured",
+                before: "
+lambda.function:
+  create-deployment: {like: eu-west-1/create-deployment, timeout: 3}
+",
+                after: "
+lambda.function:
+  create-deployment: {code: external, timeout: 30}
+  not-deployed-yet: {code: external, timeout: 30}
+",
+                steps: &["UpdateFunctionConfiguration"],
+            },
+            Case {
+                name: "a function goes",
+                before: "
+lambda.function:
+  create-deployment: {like: eu-west-1/create-deployment}
+",
+                after: "
+lambda.function:
+  create-deployment: absent
+",
+                steps: &["DeleteFunction"],
+            },
+        ],
+    };
+
+    type Spec = FunctionSpec;
+    type Model = FunctionModel;
+    type Op = FunctionOp;
+
+    fn check_name(name: &str) -> Result<(), String> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        if (1..=64).contains(&name.len()) && name.bytes().all(fits) {
+            return Ok(());
+        }
+        Err(format!("Lambda does not take '{name}' as a function's name\n1 to 64 letters, digits, - and _"))
+    }
+
+    fn desire(_: &str, spec: FunctionSpec, notes: &mut Notes<'_>) -> FunctionModel {
+        check(&spec, notes);
+        let code = match spec.code {
+            Some(CodeSpec::External) => CodeModel::External,
+            Some(CodeSpec::Pinned(sha256)) => CodeModel::Is { sha256, from: None },
+            Some(CodeSpec::Follow) | None => CodeModel::Follow,
+        };
+        let secrets = |values: BTreeMap<String, String>| {
+            values.into_iter().map(|(key, value)| (key, Secret::new(value))).collect()
+        };
+        let config = Config {
+            runtime: spec.runtime,
+            handler: spec.handler,
+            role: spec.role,
+            description: spec.description,
+            timeout: spec.timeout,
+            memory_mb: spec.memory_mb,
+            ephemeral_mb: spec.ephemeral_mb,
+            environment: spec.environment.map(secrets),
+            tracing: spec.tracing,
+            log_group: spec.log_group,
+            layers: spec.layers,
+            vpc: spec.vpc,
+            kms_key: spec.kms_key,
+            dead_letter: spec.dead_letter,
+        };
+        FunctionModel { code, config, tags: spec.tags, beyond: Beyond::default() }
+    }
+
+    fn outputs(name: &str, place: &Place) -> Outputs {
+        Outputs::from([
+            ("arn".to_owned(), place.arn("lambda", &format!("function:{name}"))),
+            ("name".to_owned(), name.to_owned()),
+        ])
+    }
+
+    fn follow(
+        own: FunctionModel,
+        source: &Seen<FunctionModel>,
+        place: &Place,
+        left: &mut Vec<String>,
+    ) -> Option<FunctionModel> {
+        let FunctionModel { code, config, tags: _, beyond } = source.model.clone();
+        let code = carried_code(&own.code, &code, &beyond, source, place, left)?;
+        let config = carried_config(own.config, config, &place.region, left);
+        for system in &beyond.file_systems {
+            left.push(format!("the file system {system} is of its region and not taken over; mount one by hand"));
+        }
+        for event_source in &beyond.event_sources {
+            left.push(format!("the event source {event_source} is not taken over; make one here if it is wanted"));
+        }
+        Some(FunctionModel { code, config, tags: own.tags, beyond: Beyond::default() })
+    }
+
+    fn remove(_: &FunctionModel, out: &mut Diff<'_, FunctionOp>) {
+        out.removed(FunctionOp::DeleteFunction);
+    }
+
+    fn diff(want: &FunctionModel, live: Option<&FunctionModel>, out: &mut Diff<'_, FunctionOp>) {
+        let FunctionModel { code, config, tags, beyond: _ } = want;
+        let live_code = live.and_then(|live| match &live.code {
+            CodeModel::Is { sha256, .. } => Some(sha256),
+            CodeModel::Follow | CodeModel::External => None,
+        });
+        let (coded, code) = match code {
+            CodeModel::Is { sha256, from } => (out.value("code_sha256", sha256, live_code), from.clone()),
+            CodeModel::Follow | CodeModel::External => (Covers::default(), None),
+        };
+        let configured = config.compare(live.map(|live| &live.config), out);
+        let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
+        let tags = tags.clone().unwrap_or_default();
+        if !coded.is_empty() && code.is_none() {
+            out.blocked(
+                &coded,
+                "the source no longer has the pinned code: pin the digest that it has, or deploy this one",
+            );
+        }
+        match (live, code) {
+            (Some(live), code) => {
+                if live.beyond.is_image {
+                    out.blocked(
+                        &coded,
+                        "it is a container image here, and its code a package there; that never changes",
+                    );
+                }
+                out.step(Phase::Change, tagged, FunctionOp::TagResource { tags });
+                if let Some(code) = code {
+                    out.step(Phase::Change, coded, FunctionOp::UpdateFunctionCode { code });
+                }
+                let config = Box::new(config.clone());
+                out.step(Phase::Change, configured, FunctionOp::UpdateFunctionConfiguration { config });
+            }
+            (None, Some(code)) => {
+                let covers = out.birth().and(coded).and(configured).and(tagged);
+                let config = Box::new(config.clone());
+                out.step(Phase::Create, covers, FunctionOp::CreateFunction { code, config, tags });
+            }
+            (None, None) => out.made_by_others("its code is deployed by something else, which has not made it yet"),
+        }
+    }
+}
+
+/// The code that a follower has, if anything can be made of the source.
+fn carried_code(
+    own: &CodeModel,
+    code: &CodeModel,
+    beyond: &Beyond,
+    source: &Seen<FunctionModel>,
+    place: &Place,
+    left: &mut Vec<String>,
+) -> Option<CodeModel> {
+    let CodeModel::Is { sha256, .. } = code else { return None };
+    let from = Code {
+        region: place.region.clone(),
+        function: source.name.clone(),
+        sha256: sha256.clone(),
+        architecture: beyond.architecture.clone(),
+    };
+    match own {
+        CodeModel::External => return Some(CodeModel::External),
+        _ if beyond.is_image => {
+            left.push(
+                "it is a container image, which is not copied: push the image to this region's ECR, deploy the \
+                 function from it, and name it here with `code: external`"
+                    .to_owned(),
+            );
+            return None;
+        }
+        _ if beyond.code_bytes > LARGEST_PACKAGE => {
+            left.push(format!(
+                "its package has {} MB and Lambda takes 50 MB at once: deploy it through S3, and name it here with \
+                 `code: external`",
+                beyond.code_bytes >> 20
+            ));
+            return None;
+        }
+        CodeModel::Follow => Some(CodeModel::Is { sha256: sha256.clone(), from: Some(from) }),
+        CodeModel::Is { sha256: pinned, .. } => {
+            let from = Some(from).filter(|from| from.sha256 == *pinned);
+            Some(CodeModel::Is { sha256: pinned.clone(), from })
+        }
+    }
+}
+
+/// The spec's fields over the source's. What is of the source's region is left out, and said.
+fn carried_config(own: Config, source: Config, region: &str, left: &mut Vec<String>) -> Config {
+    let mut leave = |what: &str, of: &str, stated: bool, there: bool| {
+        if there && !stated {
+            left.push(format!(
+                "{what} not taken over, since {of} of their region: state `{}:` here",
+                what.split(' ').next().unwrap_or_default()
+            ));
+        }
+    };
+    leave("layers are", "they are", own.layers.is_some(), source.layers.as_ref().is_some_and(|it| !it.is_empty()));
+    leave("vpc access is", "subnets and groups are", own.vpc.is_some(), source.vpc.is_some());
+    leave("kms_key is", "keys are", own.kms_key.is_some(), source.kms_key.is_some());
+    let dead_letter = source.dead_letter.filter(|arn| !arn.contains(region));
+    let environment = match (own.environment, source.environment) {
+        (Some(own), Some(mut source)) => {
+            source.extend(own);
+            Some(source)
+        }
+        (own, source) => own.or(source),
+    };
+    for (key, _) in environment.iter().flatten().filter(|(_, value)| value.reveal().contains(region)) {
+        left.push(format!("its environment's {key} names {region}: add it to `rewrite:` if it should not"));
+    }
+    Config {
+        runtime: own.runtime.or(source.runtime),
+        handler: own.handler.or(source.handler),
+        role: own.role.or(source.role),
+        description: own.description.or(source.description),
+        timeout: own.timeout.or(source.timeout),
+        memory_mb: own.memory_mb.or(source.memory_mb),
+        ephemeral_mb: own.ephemeral_mb.or(source.ephemeral_mb),
+        environment,
+        tracing: own.tracing.or(source.tracing),
+        log_group: own.log_group.or(source.log_group),
+        layers: own.layers,
+        vpc: own.vpc,
+        kms_key: own.kms_key,
+        dead_letter: own.dead_letter.or(dead_letter),
+    }
+}
+
+impl Config {
+    /// Compares what is stated.
+    fn compare(&self, live: Option<&Self>, out: &mut Diff<'_, FunctionOp>) -> Covers {
+        let Self {
+            runtime,
+            handler,
+            role,
+            description,
+            timeout,
+            memory_mb,
+            ephemeral_mb,
+            environment,
+            tracing,
+            log_group,
+            layers,
+            vpc,
+            kms_key,
+            dead_letter,
+        } = self;
+        let none = Self::default();
+        let live = live.unwrap_or(&none);
+        out.stated("runtime", runtime.as_ref(), live.runtime.as_ref())
+            .and(out.stated("handler", handler.as_ref(), live.handler.as_ref()))
+            .and(out.stated("role", role.as_ref(), live.role.as_ref()))
+            .and(out.stated("description", description.as_ref(), live.description.as_ref()))
+            .and(out.stated("timeout", timeout.as_ref(), live.timeout.as_ref()))
+            .and(out.stated("memory_mb", memory_mb.as_ref(), live.memory_mb.as_ref()))
+            .and(out.stated("ephemeral_mb", ephemeral_mb.as_ref(), live.ephemeral_mb.as_ref()))
+            .and(out.stated("environment", environment.as_ref(), live.environment.as_ref()))
+            .and(out.stated("tracing", tracing.as_ref(), live.tracing.as_ref()))
+            .and(out.stated("log_group", log_group.as_ref(), live.log_group.as_ref()))
+            .and(out.stated("layers", layers.as_ref(), live.layers.as_ref()))
+            .and(out.stated("vpc", vpc.as_ref(), live.vpc.as_ref()))
+            .and(out.stated("kms_key", kms_key.as_ref(), live.kms_key.as_ref()))
+            .and(out.stated("dead_letter", dead_letter.as_ref(), live.dead_letter.as_ref()))
+    }
+}
+
+/// Lambda's own limits (CreateFunction).
+fn check(spec: &FunctionSpec, notes: &mut Notes<'_>) {
+    if !notes.follows && spec.code != Some(CodeSpec::External) {
+        let help = "follow one with `like:` or `copy:`, or say `code: external` if something else deploys it";
+        notes.fault("code", "a function needs its code from somewhere", help);
+    }
+    let range = |notes: &mut Notes<'_>, field: &str, value: Option<i32>, least: i32, most: i32| {
+        if value.is_some_and(|value| !(least..=most).contains(&value)) {
+            notes.fault(field, format!("Lambda takes {least} to {most} here"), "write another number");
+        }
+    };
+    range(notes, "timeout", spec.timeout, 1, 900);
+    range(notes, "memory_mb", spec.memory_mb, 128, 10_240);
+    range(notes, "ephemeral_mb", spec.ephemeral_mb, 512, 10_240);
+    if let Some(word) = spec.runtime.as_deref().filter(|word| !Runtime::values().contains(word)) {
+        notes.fault("runtime", format!("Lambda has no runtime {word}"), "one looks like nodejs22.x");
+    }
+    if spec.role.as_deref().is_some_and(|role| !role.starts_with("arn:") && !role.contains("${")) {
+        notes.fault("role", "a role is named by its ARN", "one looks like arn:aws:iam::123456789012:role/name");
+    }
+    if spec.description.as_ref().is_some_and(|text| text.chars().count() > 256) {
+        notes.fault("description", "a function's description has 256 characters at most", "shorten it");
+    }
+    for key in spec.environment.iter().flatten().map(|(key, _)| key) {
+        let fits = key.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !fits {
+            let message = format!("Lambda does not take '{key}' as a variable's name");
+            notes.fault(&format!("environment.{key}"), message, "letters, digits and _, a letter first");
+        }
+    }
+    tags::check(spec.tags.as_ref(), notes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source() -> Config {
+        Config {
+            runtime: Some("nodejs22.x".to_owned()),
+            layers: Some(vec!["arn:aws:lambda:eu-west-1:1:layer:l:1".to_owned()]),
+            kms_key: Some("arn:aws:kms:eu-west-1:1:key/k".to_owned()),
+            environment: Some(BTreeMap::from([
+                ("A".to_owned(), Secret::new("a")),
+                ("QUEUE".to_owned(), Secret::new("https://sqs.eu-west-1.amazonaws.com/q")),
+            ])),
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn what_is_of_the_sources_region_is_left_out_and_said() {
+        let own =
+            Config { environment: Some(BTreeMap::from([("A".to_owned(), Secret::new("own"))])), ..Config::default() };
+        let mut left = Vec::new();
+        let carried = carried_config(own, source(), "eu-west-1", &mut left);
+        assert_eq!(carried.runtime.as_deref(), Some("nodejs22.x"));
+        assert_eq!((carried.layers, carried.kms_key), (None, None));
+        assert_eq!(carried.environment.unwrap()["A"].reveal(), "own");
+        assert_eq!(left.len(), 3, "{left:?}");
+        assert!(left[2].contains("QUEUE") && !left[2].contains("https"), "{left:?}");
+    }
+}

@@ -1,0 +1,186 @@
+//! Reading instances by their names, and the calls that make and change them.
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::{
+    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification, Instance as SdkInstance,
+    InstanceMetadataOptionsRequest, InstanceStateName, InstanceType, ResourceType, VolumeType,
+};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use regionctl_core::model::secret::Secret;
+use regionctl_core::reference::Outputs;
+use regionctl_core::spec::read::hex;
+use regionctl_core::world::{Failure, FailureClass, Observation, Scope, Seen, Status, StepTarget};
+use sha2::{Digest, Sha256};
+
+use super::{Birth, ImageSpec, Instance, InstanceModel, InstanceOp};
+use crate::ec2::{NAME, filter, sdk_tags, tag_specification};
+use crate::error::CallError;
+use crate::live::Live;
+use crate::tags::collect;
+
+/// States of an instance that is there or comes back.
+const ALIVE: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+
+impl Live for Instance {
+    type Api = (Client, aws_sdk_ssm::Client);
+
+    async fn observe(
+        (api, _): &Self::Api,
+        scope: &Scope<InstanceModel>,
+    ) -> Result<Observation<InstanceModel>, CallError> {
+        let names: Vec<String> = scope.wanted.iter().map(|wanted| wanted.name.clone()).collect();
+        let instances = describe(api, names, &ALIVE).await?;
+        let mut found = Observation::default();
+        for wanted in &scope.wanted {
+            let of_name: Vec<&SdkInstance> =
+                instances.iter().filter(|instance| name_of(instance) == Some(&wanted.name)).collect();
+            match of_name.as_slice() {
+                [] => {}
+                [only] => {
+                    let id = only.instance_id().unwrap_or_default().to_owned();
+                    let outputs = Outputs::from([("id".to_owned(), id)]);
+                    found.seen.push(Seen { name: wanted.name.clone(), model: model(only), outputs });
+                }
+                several => found.unread.push((wanted.name.clone(), ambiguous(&wanted.name, several.len()))),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn run((api, parameters): &Self::Api, target: &StepTarget, op: InstanceOp) -> Result<Outputs, CallError> {
+        let id = target.outputs.get("id").cloned().unwrap_or_default();
+        match op {
+            InstanceOp::RunInstances { instance_type, key_pair, security_groups, birth, tags } => {
+                let Birth { image, subnet, profile, volume_gib, user_data } = *birth;
+                let image = image_id(parameters, image).await?;
+                let profile = profile.map(|name| IamInstanceProfileSpecification::builder().name(name).build());
+                let by_token = InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build();
+                let volumes = match volume_gib {
+                    Some(size) => Some(vec![root_volume(api, &image, size).await?]),
+                    None => None,
+                };
+                let made = api
+                    .run_instances()
+                    .image_id(image)
+                    .instance_type(InstanceType::from(instance_type.as_str()))
+                    .min_count(1)
+                    .max_count(1)
+                    .set_key_name(key_pair)
+                    .set_security_group_ids(security_groups.map(|groups| groups.into_iter().collect()))
+                    .set_subnet_id(subnet)
+                    .set_iam_instance_profile(profile)
+                    .metadata_options(by_token)
+                    .set_block_device_mappings(volumes)
+                    .set_user_data(user_data.as_ref().map(Secret::reveal).map(|data| BASE64_STANDARD.encode(data)))
+                    .set_tag_specifications(tag_specification(ResourceType::Instance, &tags))
+                    .client_token(token(api, target).await?)
+                    .send()
+                    .await?;
+                let id = made.instances().first().and_then(SdkInstance::instance_id).unwrap_or_default();
+                return Ok(Outputs::from([("id".to_owned(), id.to_owned())]));
+            }
+            InstanceOp::StartInstances => {
+                api.start_instances().instance_ids(id).send().await?;
+            }
+            InstanceOp::ModifyInstanceAttribute { security_groups } => {
+                let groups = Some(security_groups.into_iter().collect());
+                api.modify_instance_attribute().instance_id(id).set_groups(groups).send().await?;
+            }
+            InstanceOp::CreateTags { tags } => {
+                api.create_tags().resources(id).set_tags(Some(sdk_tags(&tags))).send().await?;
+            }
+            InstanceOp::TerminateInstances => {
+                api.terminate_instances().instance_ids(id).send().await?;
+            }
+        }
+        Ok(Outputs::new())
+    }
+
+    async fn status((api, _): &Self::Api, target: &StepTarget) -> Result<Status, CallError> {
+        let instances = describe(api, vec![target.name.clone()], &ALIVE).await?;
+        Ok(match instances.first().and_then(state_of) {
+            Some(InstanceStateName::Running) => Status::Ready,
+            Some(state) => Status::Coming(state.as_str().to_owned()),
+            None => Status::Failed("it is not there any more: AWS ended it, and its state reason says why".to_owned()),
+        })
+    }
+}
+
+async fn describe(api: &Client, names: Vec<String>, states: &[&str]) -> Result<Vec<SdkInstance>, CallError> {
+    let mut pages = api
+        .describe_instances()
+        .filters(filter(format!("tag:{NAME}"), names))
+        .filters(filter("instance-state-name", states.iter().map(ToString::to_string)))
+        .into_paginator()
+        .send();
+    let mut instances = Vec::new();
+    while let Some(page) = pages.next().await {
+        let reservations = page?.reservations.unwrap_or_default();
+        instances.extend(reservations.into_iter().flat_map(|reservation| reservation.instances.unwrap_or_default()));
+    }
+    Ok(instances)
+}
+
+fn name_of(instance: &SdkInstance) -> Option<&str> {
+    instance.tags().iter().find(|tag| tag.key() == Some(NAME)).and_then(|tag| tag.value())
+}
+
+fn state_of(instance: &SdkInstance) -> Option<&InstanceStateName> {
+    instance.state().and_then(|state| state.name())
+}
+
+fn ambiguous(name: &str, several: usize) -> Failure {
+    Failure {
+        class: FailureClass::Invalid,
+        call: "EC2 DescribeInstances".to_owned(),
+        code: None,
+        message: format!("{several} instances are named {name}, and which of them is meant cannot be told"),
+        request_id: None,
+    }
+}
+
+/// A retry asks with the same token and gets the same instance; after one was terminated the token is
+/// another, since EC2 remembers tokens longer than instances (RunInstances, IdempotentInstanceTerminated).
+async fn token(api: &Client, target: &StepTarget) -> Result<String, CallError> {
+    let ended = describe(api, vec![target.name.clone()], &["shutting-down", "terminated"]).await?;
+    let mut ended: Vec<&str> = ended.iter().filter_map(SdkInstance::instance_id).collect();
+    ended.sort_unstable();
+    let identity = format!("{} {} {} {ended:?}", target.place.account, target.place.region, target.name);
+    Ok(hex(&Sha256::digest(identity)))
+}
+
+async fn image_id(parameters: &aws_sdk_ssm::Client, image: ImageSpec) -> Result<String, CallError> {
+    match image {
+        ImageSpec::Id(id) => Ok(id),
+        ImageSpec::Ssm(path) => {
+            let answer = parameters.get_parameter().name(path).send().await?;
+            Ok(answer.parameter().and_then(|parameter| parameter.value()).unwrap_or_default().to_owned())
+        }
+    }
+}
+
+/// The root volume bears the name that the image gives it.
+async fn root_volume(api: &Client, image: &str, size: i32) -> Result<BlockDeviceMapping, CallError> {
+    let images = api.describe_images().image_ids(image).send().await?;
+    let device = images.images().first().and_then(|image| image.root_device_name()).unwrap_or("/dev/xvda").to_owned();
+    let volume = EbsBlockDevice::builder().volume_size(size).volume_type(VolumeType::Gp3).encrypted(true).build();
+    Ok(BlockDeviceMapping::builder().device_name(device).ebs(volume).build())
+}
+
+fn model(instance: &SdkInstance) -> InstanceModel {
+    let state = state_of(instance);
+    let on_its_way = matches!(state, Some(InstanceStateName::Pending | InstanceStateName::Stopping));
+    InstanceModel {
+        instance_type: instance.instance_type().map(|it| it.as_str().to_owned()).unwrap_or_default(),
+        security_groups: Some(
+            instance.security_groups().iter().filter_map(|group| group.group_id().map(ToOwned::to_owned)).collect(),
+        ),
+        tags: collect(instance.tags().iter().map(|tag| (tag.key(), tag.value()))),
+        // One that is being stopped is stopped soon, and can be started then.
+        running: !matches!(state, Some(InstanceStateName::Stopped | InstanceStateName::Stopping)),
+        birth: None,
+        key_pair: instance.key_name().map(ToOwned::to_owned),
+        state: state.filter(|_| on_its_way).map(|state| state.as_str().to_owned()),
+    }
+}

@@ -1,0 +1,307 @@
+//! Gateway endpoints, flow logs, key pairs and instances. Calls that only try (DryRun) do nothing here, as in AWS.
+
+use winterbaume_core::{MockRequest, MockResponse, StatefulService};
+
+use super::{Form, Things, element, list, now, tag};
+use crate::ACCOUNT;
+use crate::services::Services;
+
+/// How long an instance is pending, in seconds; in AWS it is half a minute.
+const TAKES: f64 = 1.0;
+
+pub(super) async fn answer(services: &Services, region: &str, request: &MockRequest) -> Option<MockResponse> {
+    let form = Form::of(request);
+    let action = form.get("Action")?.to_owned();
+    if form.get("DryRun") == Some("true") {
+        return Some(error(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set."));
+    }
+    let mut bucket_is_there = true;
+    if action == "CreateFlowLogs" {
+        let bucket = form.text("LogDestination").rsplit(':').next().unwrap_or_default();
+        let bucket = bucket.split('/').next().unwrap_or_default();
+        bucket_is_there = services.s3.snapshot(ACCOUNT, region).await.buckets.contains_key(bucket);
+    }
+    let done = services.memory.with(region, |things| Ec2 { things, form, bucket_is_there }.act(&action))?;
+    Some(match done {
+        Ok(result) => MockResponse::xml(200, format!("<{action}Response>{result}</{action}Response>")),
+        Err((code, message)) => error(400, code, &message),
+    })
+}
+
+fn error(status: u16, code: &str, message: &str) -> MockResponse {
+    MockResponse::xml(
+        status,
+        format!(
+            "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
+             <RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"
+        ),
+    )
+}
+
+type Done = Result<String, (&'static str, String)>;
+
+struct Ec2<'a> {
+    things: &'a mut Things,
+    form: Form,
+    bucket_is_there: bool,
+}
+
+const ENDPOINT: &str = "vpce";
+const FLOW_LOG: &str = "fl";
+const KEY_PAIR: &str = "key";
+const INSTANCE: &str = "i";
+
+impl Ec2<'_> {
+    fn act(mut self, action: &str) -> Option<Done> {
+        Some(match action {
+            "CreateVpcEndpoint" => self.create_endpoint(),
+            "ModifyVpcEndpoint" => self.modify_endpoint(),
+            "DescribeVpcEndpoints" => self.endpoints(),
+            "DeleteVpcEndpoints" => self.delete("VpcEndpointId"),
+            "CreateFlowLogs" => self.create_flow_log(),
+            "DescribeFlowLogs" => self.flow_logs(),
+            "DeleteFlowLogs" => self.delete("FlowLogId"),
+            "ImportKeyPair" => self.import_key_pair(),
+            "DescribeKeyPairs" => self.key_pairs(),
+            "DeleteKeyPair" => {
+                let name = self.form.text("KeyName").to_owned();
+                self.things.retain(|key, it| !key.starts_with("ec2/key-") || Form::kept(it).text("KeyName") != name);
+                Ok("<return>true</return>".to_owned())
+            }
+            "RunInstances" => self.run_instances(),
+            "DescribeInstances" => self.instances(),
+            "StartInstances" => self.set_state("running"),
+            "StopInstances" => self.set_state("stopped"),
+            "TerminateInstances" => self.set_state("terminated"),
+            "ModifyInstanceAttribute" => self.modify_instance(),
+            "CreateTags" => return self.tag(),
+            _ => return None,
+        })
+    }
+
+    /// Keeps what the request says under an id that follows from how many there were.
+    fn create(&mut self, kind: &str) -> String {
+        let number = self.form.0.len() + self.things.len();
+        let mut at = number;
+        let mut id = format!("{kind}-0{at:016x}");
+        while self.things.contains_key(&format!("ec2/{id}")) {
+            at += 1;
+            id = format!("{kind}-0{at:016x}");
+        }
+        let tags = self.form.pairs("TagSpecification.1.Tag", "Key", "Value");
+        self.form.set("Id", &id);
+        self.form.set("At", now());
+        tag(&mut self.form, "Tag", tags);
+        self.things.insert(format!("ec2/{id}"), self.form.keep());
+        id
+    }
+
+    fn all(&self, kind: &str) -> Vec<Form> {
+        let prefix = format!("ec2/{kind}-");
+        self.things.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(_, thing)| Form::kept(thing)).collect()
+    }
+
+    fn keep(&mut self, thing: &Form) {
+        self.things.insert(format!("ec2/{}", thing.text("Id")), thing.keep());
+    }
+
+    fn thing(&self, id: &str, missing: &'static str) -> Result<Form, (&'static str, String)> {
+        let found = self.things.get(&format!("ec2/{id}")).map(Form::kept);
+        found.ok_or_else(|| (missing, format!("'{id}' does not exist")))
+    }
+
+    fn passes(&self, thing: &Form, name: &str, told: &str) -> bool {
+        let wanted = self.form.filter("Filter", "Value", name);
+        wanted.is_none_or(|wanted| wanted.iter().any(|value| value == thing.text(told)))
+    }
+
+    fn create_endpoint(&mut self) -> Done {
+        let same = |thing: &Form| ["VpcId", "ServiceName"].iter().all(|name| thing.get(name) == self.form.get(name));
+        if self.all(ENDPOINT).iter().any(same) {
+            return Err(("RouteAlreadyExists", "the VPC has an endpoint for this service".to_owned()));
+        }
+        let id = self.create(ENDPOINT);
+        Ok(format!("<vpcEndpoint>{}</vpcEndpoint>", element("vpcEndpointId", Some(&id))))
+    }
+
+    fn modify_endpoint(&mut self) -> Done {
+        let mut endpoint = self.thing(&self.form.text("VpcEndpointId").to_owned(), "InvalidVpcEndpointId.NotFound")?;
+        let (add, remove) = (self.form.list("AddRouteTableId"), self.form.list("RemoveRouteTableId"));
+        let mut tables = endpoint.list("RouteTableId");
+        tables.retain(|table| !remove.contains(table));
+        tables.extend(add);
+        endpoint.set_list("RouteTableId", &tables);
+        if let Some(policy) = self.form.get("PolicyDocument") {
+            endpoint.set("PolicyDocument", policy);
+        }
+        self.keep(&endpoint);
+        Ok("<return>true</return>".to_owned())
+    }
+
+    fn endpoints(&self) -> Done {
+        let asked = self.form.list("VpcEndpointId");
+        let shown =
+            self.all(ENDPOINT).into_iter().filter(|it| asked.is_empty() || asked.contains(&it.text("Id").to_owned()));
+        let shown =
+            shown.filter(|it| self.passes(it, "vpc-id", "VpcId") && self.passes(it, "service-name", "ServiceName"));
+        let open =
+            r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
+        let show = |it: Form| {
+            element("vpcEndpointId", it.get("Id"))
+                + &element("vpcId", it.get("VpcId"))
+                + &element("serviceName", it.get("ServiceName"))
+                + "<vpcEndpointType>Gateway</vpcEndpointType><state>available</state>"
+                + &element("policyDocument", Some(it.get("PolicyDocument").unwrap_or(open)))
+                + &list("routeTableIdSet", "item", it.list("RouteTableId"))
+                + &tags(&it)
+        };
+        Ok(list("vpcEndpointSet", "item", shown.map(show)))
+    }
+
+    /// It answers 200 also where it fails (CreateFlowLogs, Unsuccessful).
+    fn create_flow_log(&mut self) -> Done {
+        let failed = |code: &str, message: &str| {
+            let error = element("code", Some(code)) + &element("message", Some(message));
+            Ok(format!("<unsuccessful><item><error>{error}</error></item></unsuccessful>"))
+        };
+        if !self.bucket_is_there {
+            return failed("400", "LogDestination does not exist");
+        }
+        let names = ["ResourceId.1", "LogDestination", "TrafficType", "LogFormat", "MaxAggregationInterval"];
+        let same = |thing: &Form| names.iter().all(|name| thing.get(name) == self.form.get(name));
+        if self.all(FLOW_LOG).iter().any(same) {
+            return failed("FlowLogAlreadyExists", "there is one with the same configuration");
+        }
+        let id = self.create(FLOW_LOG);
+        Ok(list("flowLogIdSet", "item", [id]))
+    }
+
+    fn flow_logs(&self) -> Done {
+        let shown = self.all(FLOW_LOG).into_iter().filter(|it| self.passes(it, "resource-id", "ResourceId.1"));
+        let default = "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} \
+                       ${packets} ${bytes} ${start} ${end} ${action} ${log-status}";
+        let show = |it: Form| {
+            element("flowLogId", it.get("Id"))
+                + &element("resourceId", it.get("ResourceId.1"))
+                + &element("trafficType", it.get("TrafficType"))
+                + "<logDestinationType>s3</logDestinationType><flowLogStatus>ACTIVE</flowLogStatus>"
+                + &element("logDestination", it.get("LogDestination"))
+                + &element("logFormat", Some(it.get("LogFormat").unwrap_or(default)))
+                + &element("maxAggregationInterval", Some(it.get("MaxAggregationInterval").unwrap_or("600")))
+                + &tags(&it)
+        };
+        Ok(list("flowLogSet", "item", shown.map(show)))
+    }
+
+    fn delete(&mut self, name: &str) -> Done {
+        for id in self.form.list(name) {
+            self.things.remove(&format!("ec2/{id}"));
+        }
+        Ok("<unsuccessful/>".to_owned())
+    }
+
+    fn import_key_pair(&mut self) -> Done {
+        let name = self.form.text("KeyName").to_owned();
+        if self.all(KEY_PAIR).iter().any(|pair| pair.text("KeyName") == name) {
+            return Err(("InvalidKeyPair.Duplicate", format!("The keypair '{name}' already exists.")));
+        }
+        let id = self.create(KEY_PAIR);
+        Ok(element("keyName", Some(&name)) + &element("keyPairId", Some(&id)))
+    }
+
+    fn key_pairs(&self) -> Done {
+        use base64::Engine;
+        use base64::prelude::BASE64_STANDARD;
+        let asked = self.form.get("IncludePublicKey") == Some("true");
+        let key = |it: &Form| {
+            BASE64_STANDARD.decode(it.text("PublicKeyMaterial")).ok().and_then(|key| String::from_utf8(key).ok())
+        };
+        let shown = self.all(KEY_PAIR).into_iter().filter(|it| self.passes(it, "key-name", "KeyName"));
+        let show = |it: Form| {
+            element("keyPairId", it.get("Id"))
+                + &element("keyName", it.get("KeyName"))
+                + &element("publicKey", key(&it).filter(|_| asked).as_deref())
+                + &tags(&it)
+        };
+        Ok(list("keySet", "item", shown.map(show)))
+    }
+
+    /// The same token gives the same instance (EC2 User Guide, "Ensuring idempotency").
+    fn run_instances(&mut self) -> Done {
+        let token = self.form.get("ClientToken").map(ToOwned::to_owned);
+        let same =
+            self.all(INSTANCE).into_iter().find(|it| token.is_some() && it.get("ClientToken") == token.as_deref());
+        let id = match same {
+            Some(same) => same.text("Id").to_owned(),
+            None => {
+                self.form.set("State", "running");
+                self.create(INSTANCE)
+            }
+        };
+        let instance = self.thing(&id, "InvalidInstanceID.NotFound")?;
+        Ok(list("instancesSet", "item", [show_instance(&instance)]))
+    }
+
+    fn instances(&self) -> Done {
+        let states = self.form.filter("Filter", "Value", "instance-state-name");
+        let names = self.form.filter("Filter", "Value", "tag:Name");
+        let shown = self.all(INSTANCE).into_iter().filter(|it| {
+            let name =
+                it.pairs("Tag", "Key", "Value").into_iter().find(|(key, _)| key == "Name").map(|(_, value)| value);
+            states.as_ref().is_none_or(|states| states.iter().any(|state| state == state_of(it)))
+                && names.as_ref().is_none_or(|names| name.is_some_and(|name| names.contains(&name)))
+        });
+        let reservation = |it: Form| list("instancesSet", "item", [show_instance(&it)]);
+        Ok(list("reservationSet", "item", shown.map(reservation)))
+    }
+
+    fn set_state(&mut self, state: &str) -> Done {
+        for id in self.form.list("InstanceId") {
+            let mut instance = self.thing(&id, "InvalidInstanceID.NotFound")?;
+            instance.set("State", state);
+            instance.set("At", now());
+            self.keep(&instance);
+        }
+        Ok("<instancesSet/>".to_owned())
+    }
+
+    fn modify_instance(&mut self) -> Done {
+        let mut instance = self.thing(&self.form.text("InstanceId").to_owned(), "InvalidInstanceID.NotFound")?;
+        instance.set_list("SecurityGroupId", &self.form.list("GroupId"));
+        self.keep(&instance);
+        Ok("<return>true</return>".to_owned())
+    }
+
+    /// Tags of what is kept here; the rest is the emulated service's.
+    fn tag(&mut self) -> Option<Done> {
+        let id = self.form.get("ResourceId.1")?.to_owned();
+        let mut thing = self.things.get(&format!("ec2/{id}")).map(Form::kept)?;
+        tag(&mut thing, "Tag", self.form.pairs("Tag", "Key", "Value"));
+        self.keep(&thing);
+        Some(Ok("<return>true</return>".to_owned()))
+    }
+}
+
+fn tags(thing: &Form) -> String {
+    let pairs = thing.pairs("Tag", "Key", "Value");
+    list("tagSet", "item", pairs.iter().map(|(key, value)| element("key", Some(key)) + &element("value", Some(value))))
+}
+
+fn state_of(instance: &Form) -> &str {
+    let since = instance.text("At").parse::<f64>().map_or(f64::MAX, |at| now() - at);
+    match instance.text("State") {
+        "running" if since < TAKES => "pending",
+        state => state,
+    }
+}
+
+fn show_instance(instance: &Form) -> String {
+    let groups = instance.list("SecurityGroupId");
+    element("instanceId", instance.get("Id"))
+        + &element("imageId", instance.get("ImageId"))
+        + &element("instanceType", instance.get("InstanceType"))
+        + &element("keyName", instance.get("KeyName"))
+        + &format!("<instanceState>{}</instanceState>", element("name", Some(state_of(instance))))
+        + &list("groupSet", "item", groups.iter().map(|id| element("groupId", Some(id))))
+        + &tags(instance)
+}

@@ -1,0 +1,179 @@
+//! Functions, with their code behind a URL that is good for everybody who has it, as GetFunction gives it.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use winterbaume_core::{MockRequest, MockResponse};
+
+use super::{BASE, Memory, Things};
+use crate::ACCOUNT;
+
+const FUNCTIONS: &str = "/2015-03-31/functions";
+const TAGS: &str = "/2017-03-31/tags/";
+
+pub(super) fn answer(memory: &Memory, region: &str, request: &MockRequest) -> Option<MockResponse> {
+    let path = path(&request.uri);
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let base = request.headers.get(BASE).and_then(|base| base.to_str().ok());
+    memory.with(region, |things| {
+        if let Some(arn) = path.strip_prefix(TAGS) {
+            let arn = arn.replace("%3A", ":");
+            return Some(tags(things, arn.rsplit(':').next().unwrap_or_default(), &request.method, &body));
+        }
+        let rest = path.strip_prefix(FUNCTIONS)?.trim_matches('/');
+        let (name, part) = rest.split_once('/').unwrap_or((rest, ""));
+        let there = things.contains_key(&key(name));
+        Some(match (request.method.as_str(), name, part) {
+            ("POST", "", _) => create(things, region, &body),
+            ("GET", "", _) => {
+                let all: Vec<&Value> = functions(things).map(|function| &function["config"]).collect();
+                ok(200, &json!({ "Functions": all }))
+            }
+            (_, _, "" | "code" | "configuration") if !there => not_found(name),
+            ("GET", _, "configuration") => ok(200, &things[&key(name)]["config"]),
+            ("GET", _, "") => ok(200, &whole(&things[&key(name)], name, region, base)),
+            ("PUT", _, "code") => {
+                let function = things.get_mut(&key(name))?;
+                set_code(function, &body);
+                ok(200, &function["config"])
+            }
+            ("PUT", _, "configuration") => {
+                let function = things.get_mut(&key(name))?;
+                configure(&mut function["config"], &body);
+                ok(200, &function["config"])
+            }
+            ("DELETE", _, "") => {
+                things.remove(&key(name));
+                MockResponse::rest_json(204, String::new())
+            }
+            _ => return None,
+        })
+    })
+}
+
+/// The package behind a URL of GetFunction.
+pub(super) fn package(memory: &Memory, region: &str, request: &MockRequest) -> Option<MockResponse> {
+    let name = path(&request.uri).split_once(&format!("snapshots/{ACCOUNT}/"))?.1.to_owned();
+    let zip = memory.with(region, |things| things.get(&key(&name)).map(|function| function["zip"].clone()))?;
+    let bytes = BASE64_STANDARD.decode(zip.as_str()?).ok()?;
+    let mut answer = MockResponse::xml(200, String::new());
+    answer.body = bytes.into();
+    Some(answer)
+}
+
+fn path(uri: &str) -> String {
+    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let path = rest.find('/').map_or("/", |at| &rest[at..]);
+    path.split('?').next().unwrap_or_default().to_owned()
+}
+
+fn key(name: &str) -> String {
+    format!("lambda/{name}")
+}
+
+fn functions(things: &Things) -> impl Iterator<Item = &Value> {
+    things.iter().filter(|(key, _)| key.starts_with("lambda/")).map(|(_, function)| function)
+}
+
+fn ok(status: u16, value: &Value) -> MockResponse {
+    MockResponse::rest_json(status, value.to_string())
+}
+
+fn error(status: u16, code: &str, message: &str) -> MockResponse {
+    let mut answer = MockResponse::rest_json(status, json!({ "Message": message, "Type": "User" }).to_string());
+    if let Ok(code) = code.parse() {
+        answer.headers.insert("x-amzn-errortype", code);
+    }
+    answer
+}
+
+fn not_found(name: &str) -> MockResponse {
+    error(404, "ResourceNotFoundException", &format!("Function not found: {name}"))
+}
+
+fn create(things: &mut Things, region: &str, body: &Value) -> MockResponse {
+    let name = body["FunctionName"].as_str().unwrap_or_default();
+    if things.contains_key(&key(name)) {
+        return error(409, "ResourceConflictException", &format!("Function already exist: {name}"));
+    }
+    let config = json!({
+        "FunctionName": name,
+        "FunctionArn": format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{name}"),
+        "Timeout": 3,
+        "MemorySize": 128,
+        "EphemeralStorage": { "Size": 512 },
+        "TracingConfig": { "Mode": "PassThrough" },
+        "Architectures": ["x86_64"],
+        "PackageType": "Zip",
+        "Description": "",
+        "Version": "$LATEST",
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "LoggingConfig": { "LogFormat": "Text", "LogGroup": format!("/aws/lambda/{name}") },
+    });
+    let mut function = json!({ "config": config, "tags": body["Tags"].as_object().cloned().unwrap_or_default() });
+    configure(&mut function["config"], body);
+    set_code(&mut function, &body["Code"]);
+    let answer = ok(201, &function["config"]);
+    things.insert(key(name), function);
+    answer
+}
+
+/// Takes over what a request says; what it leaves out stays.
+fn configure(config: &mut Value, body: &Value) {
+    for name in
+        ["Runtime", "Handler", "Role", "Description", "Timeout", "MemorySize", "EphemeralStorage", "Environment"]
+    {
+        take(config, body, name);
+    }
+    for name in ["TracingConfig", "VpcConfig", "KMSKeyArn", "DeadLetterConfig", "FileSystemConfigs", "Architectures"] {
+        take(config, body, name);
+    }
+    if let Some(group) = body["LoggingConfig"].get("LogGroup") {
+        config["LoggingConfig"]["LogGroup"] = group.clone();
+    }
+    if let Some(layers) = body["Layers"].as_array() {
+        config["Layers"] = layers.iter().map(|arn| json!({ "Arn": arn })).collect();
+    }
+}
+
+fn take(config: &mut Value, body: &Value, name: &str) {
+    if let Some(value) = body.get(name).filter(|value| !value.is_null()) {
+        config[name] = value.clone();
+    }
+}
+
+fn set_code(function: &mut Value, code: &Value) {
+    let zip = code["ZipFile"].as_str().unwrap_or_default();
+    let bytes = BASE64_STANDARD.decode(zip).unwrap_or_default();
+    function["zip"] = zip.into();
+    function["config"]["CodeSha256"] = BASE64_STANDARD.encode(Sha256::digest(&bytes)).into();
+    function["config"]["CodeSize"] = bytes.len().into();
+    take(&mut function["config"], code, "Architectures");
+}
+
+/// What GetFunction answers.
+fn whole(function: &Value, name: &str, region: &str, base: Option<&str>) -> Value {
+    let bucket = format!("awslambda-{region}-tasks");
+    let start =
+        base.map_or_else(|| format!("https://{bucket}.s3.{region}.amazonaws.com"), |base| format!("{base}/{bucket}"));
+    let signature = format!("X-Amz-Credential=SANDBOX%2F20260101%2F{region}%2Fs3%2Faws4_request&X-Amz-Signature=0");
+    let location = format!("{start}/snapshots/{ACCOUNT}/{name}?{signature}");
+    let mut answer = Map::new();
+    answer.insert("Configuration".to_owned(), function["config"].clone());
+    answer.insert("Code".to_owned(), json!({ "RepositoryType": "S3", "Location": location }));
+    answer.insert("Tags".to_owned(), function["tags"].clone());
+    Value::Object(answer)
+}
+
+fn tags(things: &mut Things, name: &str, method: &str, body: &Value) -> MockResponse {
+    let Some(function) = things.get_mut(&key(name)) else { return not_found(name) };
+    if method == "GET" {
+        return ok(200, &json!({ "Tags": function["tags"] }));
+    }
+    for (tag, value) in body["Tags"].as_object().into_iter().flatten() {
+        function["tags"][tag] = value.clone();
+    }
+    MockResponse::rest_json(204, String::new())
+}

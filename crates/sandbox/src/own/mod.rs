@@ -1,0 +1,153 @@
+//! Services, or the parts of them, that the sandbox answers by itself, since the emulated ones forget
+//! most of what they are told: functions, databases, and what hangs on a VPC.
+//!
+//! What is told is kept as it was told, by region and kind of thing; what is asked is answered from it.
+
+mod ec2;
+mod lambda;
+mod rds;
+mod s3;
+mod ssm;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use winterbaume_core::{MockRequest, MockResponse};
+
+use crate::route::Route;
+use crate::services::Services;
+
+/// The header by which a request that came over a port says where that is.
+pub(crate) const BASE: &str = "x-sandbox-base";
+
+/// What a region holds, by `kind/name`.
+pub(crate) type Things = BTreeMap<String, Value>;
+
+/// What every region holds.
+#[derive(Default)]
+pub(crate) struct Memory(Mutex<BTreeMap<String, Things>>);
+
+impl Memory {
+    /// Works on what a region holds.
+    pub fn with<T>(&self, region: &str, work: impl FnOnce(&mut Things) -> T) -> T {
+        work(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(region.to_owned()).or_default())
+    }
+
+    pub fn snapshot(&self, region: &str) -> Value {
+        self.with(region, |things| serde_json::to_value(things).unwrap_or_default())
+    }
+
+    pub fn restore(&self, region: &str, state: Value) -> Result<(), String> {
+        let restored: Things = serde_json::from_value(state).map_err(|error| error.to_string())?;
+        self.with(region, |things| *things = restored);
+        Ok(())
+    }
+}
+
+/// Answers what is answered here; the rest is the emulated services'.
+pub(crate) async fn answer(services: &Services, route: &Route, request: &MockRequest) -> Option<MockResponse> {
+    match route.service.as_str() {
+        "ec2" => ec2::answer(services, &route.region, request).await,
+        "lambda" => lambda::answer(&services.memory, &route.region, request),
+        "rds" => rds::answer(&services.memory, &route.region, request),
+        "s3" => match lambda::package(&services.memory, &route.region, request) {
+            Some(package) => Some(package),
+            None => s3::answer(services, &route.region, request).await,
+        },
+        "ssm" => ssm::answer(&route.region, request),
+        _ => None,
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// The parameters of a request of the query protocol.
+struct Form(BTreeMap<String, String>);
+
+impl Form {
+    fn of(request: &MockRequest) -> Self {
+        Self(form_urlencoded::parse(&request.body).into_owned().collect())
+    }
+
+    fn kept(value: &Value) -> Self {
+        Self(serde_json::from_value(value.clone()).unwrap_or_default())
+    }
+
+    fn keep(&self) -> Value {
+        serde_json::to_value(&self.0).unwrap_or_default()
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.get(name).unwrap_or_default()
+    }
+
+    fn set(&mut self, name: &str, value: impl ToString) {
+        self.0.insert(name.to_owned(), value.to_string());
+    }
+
+    /// `Prefix.1`, `Prefix.2`, … in their order.
+    fn list(&self, prefix: &str) -> Vec<String> {
+        (1..).map_while(|number| self.get(&format!("{prefix}.{number}")).map(ToOwned::to_owned)).collect()
+    }
+
+    fn set_list(&mut self, prefix: &str, values: &[String]) {
+        let all = format!("{prefix}.");
+        self.0.retain(|name, _| !name.starts_with(&all));
+        for (index, value) in values.iter().enumerate() {
+            self.set(&format!("{prefix}.{}", index + 1), value);
+        }
+    }
+
+    /// `Prefix.1.Key` and `Prefix.1.Value`, …
+    fn pairs(&self, prefix: &str, key: &str, value: &str) -> Vec<(String, String)> {
+        let pair = |number: usize| {
+            let key = self.get(&format!("{prefix}.{number}.{key}"))?;
+            Some((key.to_owned(), self.text(&format!("{prefix}.{number}.{value}")).to_owned()))
+        };
+        (1..).map_while(pair).collect()
+    }
+
+    /// The values of a filter; `None` where it is not given.
+    fn filter(&self, prefix: &str, values: &str, name: &str) -> Option<Vec<String>> {
+        let number = (1..)
+            .map_while(|number| Some((number, self.get(&format!("{prefix}.{number}.Name"))?)))
+            .find(|(_, found)| *found == name)
+            .map(|(number, _)| number)?;
+        Some(self.list(&format!("{prefix}.{number}.{values}")))
+    }
+}
+
+/// Adds or changes tags among those that a thing has.
+fn tag(form: &mut Form, prefix: &str, tags: Vec<(String, String)>) {
+    let mut all: BTreeMap<String, String> = form.pairs(prefix, "Key", "Value").into_iter().collect();
+    all.extend(tags);
+    for (index, (key, value)) in all.into_iter().enumerate() {
+        form.set(&format!("{prefix}.{}.Key", index + 1), key);
+        form.set(&format!("{prefix}.{}.Value", index + 1), value);
+    }
+}
+
+/// `<name>text</name>`; nothing where there is no text.
+fn element(name: &str, text: Option<&str>) -> String {
+    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.map_or_else(String::new, |text| format!("<{name}>{}</{name}>", escape(text)))
+}
+
+/// `<name><item>…</item></name>`
+fn list(name: &str, item: &str, items: impl IntoIterator<Item = String>) -> String {
+    let mut text = format!("<{name}>");
+    for it in items {
+        let _ = write!(text, "<{item}>{it}</{item}>");
+    }
+    text + &format!("</{name}>")
+}

@@ -1,0 +1,266 @@
+//! Clusters and their instances, which take a second to be made here, and their groups.
+
+use winterbaume_core::{MockRequest, MockResponse};
+
+use super::{Form, Memory, Things, element, list, now, tag};
+use crate::ACCOUNT;
+
+/// How long a cluster or an instance is being made or changed, in seconds; in AWS it is many minutes.
+const TAKES: f64 = 1.0;
+
+pub(super) fn answer(memory: &Memory, region: &str, request: &MockRequest) -> Option<MockResponse> {
+    let form = Form::of(request);
+    let action = form.get("Action")?.to_owned();
+    let done = memory.with(region, |things| Rds { things, region, form }.act(&action))?;
+    Some(match done {
+        Ok(result) => MockResponse::xml(
+            200,
+            format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>"),
+        ),
+        Err((code, message)) => {
+            let status = if code.contains("NotFound") { 404 } else { 400 };
+            MockResponse::xml(
+                status,
+                format!(
+                    "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+                ),
+            )
+        }
+    })
+}
+
+type Done = Result<String, (&'static str, String)>;
+
+struct Rds<'a> {
+    things: &'a mut Things,
+    region: &'a str,
+    form: Form,
+}
+
+const CLUSTER: &str = "DBClusterIdentifier";
+const INSTANCE: &str = "DBInstanceIdentifier";
+const SUBNET_GROUP: &str = "DBSubnetGroupName";
+const PARAMETER_GROUP: &str = "DBClusterParameterGroupName";
+
+impl Rds<'_> {
+    fn act(mut self, action: &str) -> Option<Done> {
+        Some(match action {
+            "CreateDBCluster" => self.create_cluster(),
+            "ModifyDBCluster" => self.modify(CLUSTER),
+            "DescribeDBClusters" => self.describe("DBClusters", "DBCluster", CLUSTER),
+            "CreateDBInstance" => self.create_instance(),
+            "ModifyDBInstance" => self.modify(INSTANCE),
+            "DescribeDBInstances" => self.describe("DBInstances", "DBInstance", INSTANCE),
+            "CreateDBSubnetGroup" => self.create(SUBNET_GROUP, "DBSubnetGroupAlreadyExists"),
+            "ModifyDBSubnetGroup" => self.modify(SUBNET_GROUP),
+            "DescribeDBSubnetGroups" => self.describe("DBSubnetGroups", "DBSubnetGroup", SUBNET_GROUP),
+            "CreateDBClusterParameterGroup" => self.create(PARAMETER_GROUP, "DBParameterGroupAlreadyExists"),
+            "DescribeDBClusterParameterGroups" => {
+                self.describe("DBClusterParameterGroups", "DBClusterParameterGroup", PARAMETER_GROUP)
+            }
+            "ModifyDBClusterParameterGroup" => self.set_parameters(),
+            "DescribeDBClusterParameters" => self.parameters(),
+            "AddTagsToResource" => self.tag(),
+            _ => return None,
+        })
+    }
+
+    fn key(kind: &str, name: &str) -> String {
+        format!("rds/{kind}/{name}")
+    }
+
+    fn there(&self, kind: &str, name: &str) -> Result<Form, (&'static str, String)> {
+        let found = self.things.get(&Self::key(kind, name)).map(Form::kept);
+        found.ok_or_else(|| (missing(kind), format!("{name} not found.")))
+    }
+
+    fn keep(&mut self, kind: &str, name: &str, thing: &Form) {
+        self.things.insert(Self::key(kind, name), thing.keep());
+    }
+
+    fn create(&mut self, kind: &str, exists: &'static str) -> Done {
+        let name = self.form.text(kind).to_owned();
+        if self.things.contains_key(&Self::key(kind, &name)) {
+            return Err((exists, format!("{name} already exists.")));
+        }
+        self.form.set("At", now());
+        let thing = Form(self.form.0.clone());
+        self.keep(kind, &name, &thing);
+        Ok(String::new())
+    }
+
+    fn create_cluster(&mut self) -> Done {
+        for (kind, name) in
+            [(SUBNET_GROUP, self.form.get(SUBNET_GROUP)), (PARAMETER_GROUP, self.form.get(PARAMETER_GROUP))]
+        {
+            if let Some(name) = name.filter(|name| !name.starts_with("default")) {
+                self.there(kind, name)?;
+            }
+        }
+        if self.form.get("ManageMasterUserPassword").is_none() && self.form.get("MasterUserPassword").is_none() {
+            return Err(("InvalidParameterCombination", "a password or ManageMasterUserPassword is needed".to_owned()));
+        }
+        self.create(CLUSTER, "DBClusterAlreadyExistsFault")
+    }
+
+    fn create_instance(&mut self) -> Done {
+        self.there(CLUSTER, &self.form.text(CLUSTER).to_owned())?;
+        self.create(INSTANCE, "DBInstanceAlreadyExists")
+    }
+
+    /// Takes over what the request says. A cluster or instance takes no change while it is being made.
+    fn modify(&mut self, kind: &str) -> Done {
+        let name = self.form.text(kind).to_owned();
+        let mut thing = self.there(kind, &name)?;
+        let timed = matches!(kind, CLUSTER | INSTANCE);
+        if timed && status(&thing) != "available" {
+            let code = if kind == CLUSTER { "InvalidDBClusterStateFault" } else { "InvalidDBInstanceState" };
+            return Err((code, format!("{name} is not available.")));
+        }
+        for prefix in ["SubnetIds.SubnetIdentifier", "VpcSecurityGroupIds.VpcSecurityGroupId"] {
+            let values = self.form.list(prefix);
+            if !values.is_empty() {
+                thing.set_list(prefix, &values);
+            }
+        }
+        let plain = self.form.0.iter().filter(|(name, _)| !name.ends_with(|letter: char| letter.is_ascii_digit()));
+        thing.0.extend(plain.map(|(name, value)| (name.clone(), value.clone())));
+        thing.set("Changed", now());
+        self.keep(kind, &name, &thing);
+        Ok(String::new())
+    }
+
+    fn describe(&self, name: &str, item: &str, kind: &str) -> Done {
+        let asked = self.form.get(kind);
+        if let Some(asked) = asked {
+            self.there(kind, asked)?;
+        }
+        let of_cluster = self.form.filter("Filters.Filter", "Values.Value", "db-cluster-id");
+        let prefix = Self::key(kind, "");
+        let all = self.things.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(_, thing)| Form::kept(thing));
+        let shown = all
+            .filter(|thing| asked.is_none_or(|asked| thing.text(kind) == asked))
+            .filter(|thing| of_cluster.as_ref().is_none_or(|ids| ids.iter().any(|id| id == thing.text(CLUSTER))));
+        Ok(list(name, item, shown.map(|thing| self.show(kind, &thing))))
+    }
+
+    fn show(&self, kind: &str, thing: &Form) -> String {
+        let plain = |names: &[(&str, &str)]| -> String {
+            names.iter().map(|(shown, told)| element(shown, thing.get(told))).collect()
+        };
+        let tags = thing.pairs("Tags.Tag", "Key", "Value");
+        let tags = tags.iter().map(|(key, value)| element("Key", Some(key)) + &element("Value", Some(value)));
+        let tags = list("TagList", "Tag", tags);
+        match kind {
+            CLUSTER => self.show_cluster(thing, &plain(&CLUSTER_FIELDS)) + &tags,
+            INSTANCE => {
+                let fields = plain(&[
+                    (INSTANCE, INSTANCE),
+                    (CLUSTER, CLUSTER),
+                    ("DBInstanceClass", "DBInstanceClass"),
+                    ("Engine", "Engine"),
+                ]);
+                let status = element("DBInstanceStatus", Some(status(thing)));
+                fields + &status + "<AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>" + &tags
+            }
+            SUBNET_GROUP => {
+                let subnets = thing.list("SubnetIds.SubnetIdentifier");
+                let subnets = subnets.iter().map(|id| element("SubnetIdentifier", Some(id)));
+                plain(&[(SUBNET_GROUP, SUBNET_GROUP)]) + &list("Subnets", "Subnet", subnets)
+            }
+            _ => plain(&[(PARAMETER_GROUP, PARAMETER_GROUP), ("DBParameterGroupFamily", "DBParameterGroupFamily")]),
+        }
+    }
+
+    fn show_cluster(&self, thing: &Form, fields: &str) -> String {
+        let name = thing.text(CLUSTER);
+        let or = |told: &str, default: &str| thing.get(told).unwrap_or(default).to_owned();
+        let postgres = thing.text("Engine").contains("postgresql");
+        let groups = thing.list("VpcSecurityGroupIds.VpcSecurityGroupId");
+        let groups = groups.iter().map(|id| element("VpcSecurityGroupId", Some(id)) + "<Status>active</Status>");
+        let mut logs = thing.list("EnableCloudwatchLogsExports.member");
+        logs.extend(thing.list("CloudwatchLogsExportConfiguration.EnableLogTypes.member"));
+        let default_group = format!("default.{}16", thing.text("Engine"));
+        let minimum = thing.get("ServerlessV2ScalingConfiguration.MinCapacity");
+        let maximum = thing.get("ServerlessV2ScalingConfiguration.MaxCapacity");
+        let scaling = minimum.zip(maximum).map(|(minimum, maximum)| {
+            let inside = element("MinCapacity", Some(minimum)) + &element("MaxCapacity", Some(maximum));
+            format!("<ServerlessV2ScalingConfiguration>{inside}</ServerlessV2ScalingConfiguration>")
+        });
+        [
+            fields.to_owned(),
+            element("DBClusterArn", Some(&format!("arn:aws:rds:{}:{ACCOUNT}:cluster:{name}", self.region))),
+            element("Status", Some(status(thing))),
+            element("EngineVersion", Some(&or("EngineVersion", "16.4"))),
+            element("Port", Some(&or("Port", if postgres { "5432" } else { "3306" }))),
+            element("DBSubnetGroup", Some(&or(SUBNET_GROUP, "default"))),
+            element("DBClusterParameterGroup", Some(&or(PARAMETER_GROUP, &default_group))),
+            element("BackupRetentionPeriod", Some(&or("BackupRetentionPeriod", "1"))),
+            element("DeletionProtection", Some(&or("DeletionProtection", "false"))),
+            element("StorageEncrypted", Some(&or("StorageEncrypted", "false"))),
+            element("IAMDatabaseAuthenticationEnabled", Some(&or("EnableIAMDatabaseAuthentication", "false"))),
+            element("CopyTagsToSnapshot", Some(&or("CopyTagsToSnapshot", "false"))),
+            list("VpcSecurityGroups", "VpcSecurityGroupMembership", groups),
+            list("EnabledCloudwatchLogsExports", "member", logs),
+            scaling.unwrap_or_default(),
+        ]
+        .concat()
+    }
+
+    fn set_parameters(&mut self) -> Done {
+        let name = self.form.text(PARAMETER_GROUP).to_owned();
+        let mut group = self.there(PARAMETER_GROUP, &name)?;
+        for (parameter, value) in self.form.pairs("Parameters.Parameter", "ParameterName", "ParameterValue") {
+            group.set(&format!("parameter {parameter}"), value);
+        }
+        self.keep(PARAMETER_GROUP, &name, &group);
+        Ok(String::new())
+    }
+
+    fn parameters(&self) -> Done {
+        let group = self.there(PARAMETER_GROUP, self.form.text(PARAMETER_GROUP))?;
+        let set = group.0.iter().filter_map(|(name, value)| Some((name.strip_prefix("parameter ")?, value)));
+        let shown = set.map(|(name, value)| {
+            element("ParameterName", Some(name)) + &element("ParameterValue", Some(value)) + "<Source>user</Source>"
+        });
+        Ok(list("Parameters", "Parameter", shown))
+    }
+
+    fn tag(&mut self) -> Done {
+        let arn = self.form.text("ResourceName").to_owned();
+        let mut parts = arn.rsplit(':');
+        let name = parts.next().unwrap_or_default().to_owned();
+        let kind = if parts.next() == Some("db") { INSTANCE } else { CLUSTER };
+        let mut thing = self.there(kind, &name)?;
+        tag(&mut thing, "Tags.Tag", self.form.pairs("Tags.Tag", "Key", "Value"));
+        self.keep(kind, &name, &thing);
+        Ok(String::new())
+    }
+}
+
+/// What a cluster shows as it was told, by the names in answers and in requests.
+const CLUSTER_FIELDS: [(&str, &str); 5] = [
+    (CLUSTER, CLUSTER),
+    ("Engine", "Engine"),
+    ("MasterUsername", "MasterUsername"),
+    ("DatabaseName", "DatabaseName"),
+    ("KmsKeyId", "KmsKeyId"),
+];
+
+fn missing(kind: &str) -> &'static str {
+    match kind {
+        CLUSTER => "DBClusterNotFoundFault",
+        INSTANCE => "DBInstanceNotFound",
+        SUBNET_GROUP => "DBSubnetGroupNotFoundFault",
+        _ => "DBParameterGroupNotFound",
+    }
+}
+
+fn status(thing: &Form) -> &'static str {
+    let since = |name: &str| thing.get(name).and_then(|at| at.parse::<f64>().ok()).map_or(f64::MAX, |at| now() - at);
+    match (since("At") < TAKES, since("Changed") < TAKES) {
+        (true, _) => "creating",
+        (_, true) => "modifying",
+        _ => "available",
+    }
+}

@@ -1,0 +1,20 @@
+//! The public parameters that hold the newest images (Systems Manager User Guide, "Public parameters").
+
+use serde_json::{Value, json};
+use winterbaume_core::{MockRequest, MockResponse};
+
+/// The path below which Amazon Linux has its images.
+const IMAGES: &str = "/aws/service/ami-amazon-linux-latest/";
+
+pub(super) fn answer(region: &str, request: &MockRequest) -> Option<MockResponse> {
+    let target = request.headers.get("x-amz-target")?.to_str().ok()?;
+    let asked: Value = serde_json::from_slice(&request.body).ok()?;
+    let name = asked["Name"].as_str()?;
+    if !target.ends_with(".GetParameter") || !name.starts_with(IMAGES) {
+        return None;
+    }
+    let digits: String = format!("{region}{name}").bytes().take(17).map(|byte| format!("{:x}", byte % 16)).collect();
+    let parameter =
+        json!({ "Parameter": { "Name": name, "Type": "String", "Version": 1, "Value": format!("ami-{digits}") } });
+    Some(MockResponse::json(200, parameter.to_string()))
+}
