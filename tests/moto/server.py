@@ -9,6 +9,8 @@ Where moto is wrong, it is mended here and never in the product:
 - CloudWatch's current clients speak rpc-v2-cbor and moto 5.2.5 answers 404. The same operation is translated to
   the JSON protocol that moto does speak.
 - GetBucketVersioning answers with a root element named after the operation; S3's is VersioningConfiguration.
+- The URL of GetFunction leads nowhere. It is given one that leads here, where the package is.
+- CreateFlowLogs takes the folder behind a bucket's ARN for a part of the bucket's name.
 """
 
 import datetime
@@ -25,6 +27,9 @@ import urllib.request
 import cbor2
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import HeldAgainstTheModel, self_check
+from moto.awslambda.models import lambda_backends
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.s3.models import S3Backend
 from werkzeug.serving import make_server
 
 CBOR_PATH = re.compile(r"^/service/(?P<service>[^/]+)/operation/(?P<operation>[^/]+)$")
@@ -93,6 +98,43 @@ class S3Roots:
         return [body]
 
 
+class Packages:
+    """WSGI middleware: serves the packages of functions, which moto's URLs do not lead to."""
+
+    PATH = re.compile(r"^/packages/(?P<region>[^/]+)/(?P<name>[^/]+)$")
+    NOWHERE = re.compile(rb"https://awslambda-(?P<region>[a-z0-9-]+)-tasks\.s3\.[a-z0-9-]+\.amazonaws\.com/(?P<key>[^\"]+)")
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        match = self.PATH.match(environ.get("PATH_INFO", ""))
+        if match:
+            code = lambda_backends[ACCOUNT][match["region"]].get_function(match["name"]).code_bytes
+            start_response("200 OK", [("Content-Type", "application/zip"), ("Content-Length", str(len(code)))])
+            return [code]
+        if "/functions/" not in environ.get("PATH_INFO", "") or environ["REQUEST_METHOD"] != "GET":
+            return self.app(environ, start_response)
+        answered = {}
+
+        def remember(status, headers, exc_info=None):
+            answered.update(status=status, headers=[header for header in headers if header[0] != "Content-Length"])
+            return lambda data: None
+
+        name = environ["PATH_INFO"].split("/functions/")[1].split("/")[0]
+        here = f"http://127.0.0.1:{environ['SERVER_PORT']}/packages/".encode()
+        body = b"".join(self.app(environ, remember))
+        body = self.NOWHERE.sub(lambda found: here + found["region"] + b"/" + name.encode(), body)
+        start_response(answered["status"], [*answered["headers"], ("Content-Length", str(len(body)))])
+        return [body]
+
+
+def folder_behind_a_bucket():
+    """Lets moto look for the bucket alone."""
+    get_bucket = S3Backend.get_bucket
+    S3Backend.get_bucket = lambda self, name: get_bucket(self, name.split("/")[0])
+
+
 class Forward:
     """WSGI application: passes requests on to another server."""
 
@@ -138,8 +180,9 @@ def main():
     if sys.argv[1:2] == ["--forward"]:
         app = Forward(sys.argv[2])
     else:
+        folder_behind_a_bucket()
         app = CborToJson(S3Roots(DomainDispatcherApplication(create_backend_app)))
-    server = make_server("127.0.0.1", 0, HeldAgainstTheModel(app), threaded=True)
+    server = make_server("127.0.0.1", 0, Packages(HeldAgainstTheModel(app)), threaded=True)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.read()

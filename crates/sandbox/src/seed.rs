@@ -58,6 +58,19 @@ pub fn config(sandbox: &Sandbox, region: &str) -> SdkConfig {
         .build()
 }
 
+/// An SDK configuration for one region of another emulator.
+pub fn config_of(url: &str, region: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(region.to_owned()))
+        .endpoint_url(url)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
+            aws_credential_types::Credentials::new("test", "test", None, None, "emulator"),
+        ))
+        .build()
+}
+
 fn failed(error: impl std::error::Error) -> SandboxError {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -350,8 +350,9 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|pair| tag(pair).expect("invariant: key and value are set")).collect()
 }
 
+/// Without a version, the default one is meant.
 async fn read(api: &Client, listed: &DocumentIdentifier) -> Result<DocumentModel, CallError> {
-    let document = api.get_document().set_name(listed.name.clone()).document_version("$DEFAULT").send().await?;
+    let document = api.get_document().set_name(listed.name.clone()).send().await?;
     let attachments = document.attachments_content().iter().filter_map(|it| it.name().map(ToOwned::to_owned));
     Ok(DocumentModel {
         attachments: attachments.collect(),

@@ -22,6 +22,9 @@ fn failed(error: &SandboxError) -> Failed {
 /// Looks after the sandbox.
 pub async fn run(global: &Global, command: args::Sandbox) -> Result<Exit, Failed> {
     let path = global.sandbox.clone().unwrap_or_else(|| PathBuf::from(".regionctl/sandbox.json"));
+    if let Some(url) = &global.endpoint_url {
+        return elsewhere(url, &command).await;
+    }
     match command {
         args::Sandbox::Seed { alarms, log_groups } => {
             reset(&path)?;
@@ -76,4 +79,29 @@ async fn serve(path: &Path, port: u16, delay: Duration) -> Result<(), Failed> {
         _ = tokio::signal::ctrl_c() => {}
     }
     Ok(())
+}
+
+/// Another emulator can be seeded and tampered with in the same way. Never AWS: only what listens on
+/// this machine is written to.
+async fn elsewhere(url: &str, command: &args::Sandbox) -> Result<Exit, Failed> {
+    let local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"].iter().any(|start| url.starts_with(start));
+    let config = |region: &str| seed::config_of(url, region);
+    match command {
+        args::Sandbox::Seed { alarms: None, log_groups: None } if local => {
+            seed::company(config).await.map_err(|error| failed(&error))?;
+            anstream::eprintln!("Seeded {url} with the company's older regions.");
+        }
+        args::Sandbox::Tamper if local => {
+            for done in seed::tamper(&config("eu-central-1")).await.map_err(|error| failed(&error))? {
+                anstream::println!("{done}");
+            }
+        }
+        _ => {
+            let message = "with --endpoint-url only `seed` and `tamper` work, and only on this machine";
+            return Err(Failed::refused(
+                Diagnostic::new("sandbox", message).help("such as --endpoint-url http://127.0.0.1:5000"),
+            ));
+        }
+    }
+    Ok(Exit::Done)
 }

@@ -111,8 +111,23 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
 
     /// Compares policy documents by their meaning; shown as a diff of the normalised documents.
     pub fn document(&mut self, path: &str, want: Option<&Policy>, live: Option<&Policy>) -> Covers {
+        self.meaning(path, want, live, Policy::canonical)
+    }
+
+    /// Compares the first statements of policy documents by their meaning.
+    pub fn statement(&mut self, path: &str, want: &Policy, live: Option<&Policy>) -> Covers {
+        self.meaning(path, Some(want), live, |policy| policy.canonical()["Statement"][0].take())
+    }
+
+    fn meaning(
+        &mut self,
+        path: &str,
+        want: Option<&Policy>,
+        live: Option<&Policy>,
+        shown: fn(&Policy) -> Value,
+    ) -> Covers {
         let Some(want) = want else { return Covers::default() };
-        let (after, before) = (want.canonical(), live.map(Policy::canonical));
+        let (after, before) = (shown(want), live.map(shown));
         if before.as_ref() == Some(&after) {
             return Covers::default();
         }

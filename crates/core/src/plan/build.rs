@@ -161,10 +161,13 @@ fn remark_rewritten(field: &mut FieldChange, followed: &Followed) {
     let within = |outer: &str, inner: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
+    // Of a text that is shown in parts (a document's content) only the parts that hold the new text are meant.
+    let after = field.after.as_ref().map(Value::to_string).unwrap_or_default();
+    let holds = |said: &str| said.split(", ").filter_map(|pair| pair.split(" → ").nth(1)).any(|to| after.contains(to));
     let said: BTreeSet<&str> = followed
         .rewritten
         .iter()
-        .filter(|(path, _)| within(&field.path, path) || within(path, &field.path))
+        .filter(|(path, said)| within(&field.path, path) || (within(path, &field.path) && holds(said)))
         .map(|(_, said)| said.as_str())
         .collect();
     if !said.is_empty() && field.note.is_none() {

@@ -1,6 +1,7 @@
 //! AWS's truth where the emulated services are kinder or simply wrong. Each piece cites AWS.
 
 mod ec2;
+mod iam;
 pub(crate) mod s3;
 mod sns;
 mod ssm;
@@ -44,6 +45,7 @@ pub(crate) async fn before(services: &Services, route: &Route, request: &mut Moc
 /// Mends the service's answer.
 pub(crate) async fn after(services: &Services, route: &Route, asked: &Asked, answer: MockResponse) -> MockResponse {
     match route.service.as_str() {
+        "iam" => iam::after(services, asked, answer).await,
         "s3" => s3::after(services, &route.region, asked, answer).await,
         "sns" => sns::after(services, &route.region, asked, answer).await,
         "ssm" => ssm::after(services, &route.region, answer).await,

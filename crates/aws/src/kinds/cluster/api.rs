@@ -197,12 +197,11 @@ async fn read(
         match cluster.db_subnet_group() {
             // A source's subnets are never taken over, so its group's name is all that matters.
             Some(name) if scope.source => Ok(Some(SubnetGroup { name: name.to_owned(), subnets: None })),
-            Some(name) if states(|model| model.subnet_group.is_some()) => {
-                let model = wanted.and_then(|wanted| wanted.model.as_ref());
-                let all = model.is_some_and(|model| model.subnet_group.as_ref().is_some_and(|it| it.subnets.is_none()));
-                subnet_group(api, ec2, name, &scope.place, all).await
-            }
-            _ => Ok(None),
+            Some(name) => match wanted.and_then(|wanted| wanted.model.as_ref()?.subnet_group.as_ref()) {
+                Some(want) => subnet_group(api, ec2, name, &scope.place, want.subnets.is_none()).await,
+                None => Ok(None),
+            },
+            None => Ok(None),
         }
     };
     let parameters = async {

@@ -434,7 +434,8 @@ rds.cluster:
         left: &mut Vec<String>,
     ) -> Option<ClusterModel> {
         let there = source.model.clone();
-        if let (None, Some(group)) = (&own.subnet_group, &there.subnet_group) {
+        let group = there.subnet_group.as_ref().filter(|group| group.name != "default");
+        if let (None, Some(group)) = (&own.subnet_group, group) {
             left.push(format!(
                 "subnet group {} is of its region: AWS's default is taken, unless `subnet_group:` is stated",
                 group.name

@@ -205,7 +205,7 @@ iam.policy:
         let mut covers = Covers::default();
         for (sid, statement) in statements {
             let there = live.and_then(|live| live.statements.get(sid));
-            covers = covers.and(out.document(&format!("statements[{sid}]"), Some(statement), there));
+            covers = covers.and(out.statement(&format!("statements[{sid}]"), statement, there));
         }
         let Some(live) = live else {
             let covers = covers
@@ -218,7 +218,7 @@ iam.policy:
             return;
         };
         for (sid, there) in live.statements.iter().filter(|(sid, _)| absent.contains(*sid)) {
-            covers = covers.and(out.gone(&format!("statements[{sid}]"), &there.canonical()));
+            covers = covers.and(out.gone(&format!("statements[{sid}]"), &there.statement()));
         }
         if let Some(version) = live.oldest.clone() {
             let note = format!("IAM keeps five versions: {version}, the oldest that is not in force, goes first");

@@ -1,0 +1,36 @@
+//! Versions of a policy are numbered on, never from the start again (IAM User Guide, "Versioning IAM
+//! policies"); the emulated service forgets where it was when its state is kept.
+
+use winterbaume_core::{MockResponse, StatefulService};
+
+use super::{Asked, parameter};
+use crate::ACCOUNT;
+use crate::services::Services;
+
+/// Where a global service keeps its state.
+const HOME: &str = "us-east-1";
+
+pub(super) async fn after(services: &Services, asked: &Asked, mut answer: MockResponse) -> MockResponse {
+    if answer.status != 200 || parameter(&asked.body, "Action").as_deref() != Some("CreatePolicyVersion") {
+        return answer;
+    }
+    let arn = parameter(&asked.body, "PolicyArn").unwrap_or_default();
+    let mut view = services.iam.snapshot(ACCOUNT, HOME).await;
+    let Some(policy) = view.policies.get_mut(&arn) else { return answer };
+    let Some((newest, others)) = policy.versions.split_last_mut() else { return answer };
+    let number = |id: &str| id.trim_start_matches('v').parse::<u32>().unwrap_or(0);
+    let last = others.iter().map(|version| number(&version.version_id)).max().unwrap_or(0);
+    if number(&newest.version_id) > last {
+        return answer;
+    }
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    let id = format!("v{}", last + 1);
+    answer.body = text.replace(&format!(">{}<", newest.version_id), &format!(">{id}<")).into();
+    newest.version_id.clone_from(&id);
+    if newest.is_default_version {
+        policy.default_version_id = id;
+    }
+    // The state came from this very service, so it takes it back.
+    let _ = services.iam.restore(ACCOUNT, HOME, view).await;
+    answer
+}
