@@ -294,27 +294,11 @@ async fn a_session_that_only_reads_refuses_a_write_before_it_is_sent() {
 }
 
 /// What a kind declares is what it calls: no more, so that permissions are least, and no less.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_calls_recorded_are_the_calls_declared() {
-    for facts in facts() {
-        let mut called = BTreeSet::new();
-        for case in facts.cases {
-            let sandbox = sandbox().await;
-            for sections in [case.before, case.after] {
-                let aws = open(&sandbox, Access::Write).await;
-                let wanted = spec(sections);
-                let (inventory, plan) = look(&aws, &wanted).await;
-                run(&aws, &inventory, &plan, None).await;
-                look(&aws, &wanted).await;
-                let own = aws.session().calls().into_keys().filter(|call| call.service == facts.service);
-                called.extend(own.map(|call| call.operation));
-            }
-        }
-        called.remove("DescribeVpcs"); // the survey's own, for every spec that needs the VPC
-        let declared_by = |facts: &Facts| -> BTreeSet<String> {
-            facts.reads.iter().chain(facts.writes).map(|operation| (*operation).to_owned()).collect()
-        };
-        let declared = declared_by(facts);
+    let running: Vec<_> = facts().map(|facts| (facts, tokio::spawn(calls_of(facts)))).collect();
+    for (facts, running) in running {
+        let (mut called, declared) = (running.await.unwrap(), declared_by(facts));
         // Cases may hold other kinds of the same service.
         for other in self::facts().filter(|other| other.service == facts.service && other.name != facts.name) {
             called.retain(|call| declared.contains(call) || !declared_by(other).contains(call));
@@ -324,6 +308,29 @@ async fn the_calls_recorded_are_the_calls_declared() {
             assert!(iam::action(facts.service, &operation).contains(':'));
         }
     }
+}
+
+fn declared_by(facts: &Facts) -> BTreeSet<String> {
+    facts.reads.iter().chain(facts.writes).map(|operation| (*operation).to_owned()).collect()
+}
+
+/// What the cases of a kind call of its service.
+async fn calls_of(facts: &'static Facts) -> BTreeSet<String> {
+    let mut called = BTreeSet::new();
+    for case in facts.cases {
+        let sandbox = sandbox().await;
+        for sections in [case.before, case.after] {
+            let aws = open(&sandbox, Access::Write).await;
+            let wanted = spec(sections);
+            let (inventory, plan) = look(&aws, &wanted).await;
+            run(&aws, &inventory, &plan, None).await;
+            look(&aws, &wanted).await;
+            let own = aws.session().calls().into_keys().filter(|call| call.service == facts.service);
+            called.extend(own.map(|call| call.operation));
+        }
+    }
+    called.remove("DescribeVpcs"); // the survey's own, for every spec that needs the VPC
+    called
 }
 
 /// Only an emulator can have a VPC without its own group; whoever asks for it must not hear "unchanged".

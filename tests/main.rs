@@ -7,6 +7,7 @@ mod harness;
 mod interrupted;
 mod laws;
 mod replay;
+mod runbook;
 mod saved_plan;
 mod scenario;
 mod terminal;

@@ -4,6 +4,7 @@ The emulators take what AWS refuses. botocore ships the models that AWS's SDKs a
 by them. A request that the model does not allow is answered with 400 ModelViolation and never reaches the emulator.
 """
 
+import functools
 import io
 import re
 
@@ -43,6 +44,12 @@ class HeldAgainstTheModel:
         return [answer.encode()]
 
 
+@functools.cache
+def service_model(name):
+    """Reading a model takes longer than answering a request."""
+    return botocore.session.get_session().get_service_model(name)
+
+
 def check(environ, body):
     """Returns what the model does not allow in a request."""
     signed = SIGNED_FOR.search(environ.get("HTTP_AUTHORIZATION", ""))
@@ -50,7 +57,7 @@ def check(environ, body):
         return ["the request is not signed"]
     name = MODELS.get(signed["service"], signed["service"])
     # moto's copies of the models lack nothing of what is checked here; botocore's are AWS's own.
-    model = botocore.session.get_session().get_service_model(name)
+    model = service_model(name)
     cbor = CBOR_PATH.match(environ.get("PATH_INFO", ""))
     if cbor:
         operation, parameters = cbor["operation"], cbor2.loads(body) if body else {}

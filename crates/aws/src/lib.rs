@@ -6,6 +6,7 @@ pub mod error;
 pub mod iam;
 pub mod kinds;
 pub mod live;
+mod preflight;
 pub mod session;
 mod tags;
 pub mod world;

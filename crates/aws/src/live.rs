@@ -5,7 +5,9 @@
 use futures::future::{BoxFuture, join_all};
 use regionctl_core::kind::{AnyKind, Erased, Kind};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Failure, FailureClass, Observation, Scope, Seen, Status, StepTarget, Wanted};
+use regionctl_core::world::{
+    Check, Failure, FailureClass, Observation, Place, Scope, Seen, Status, StepTarget, Wanted,
+};
 use serde_json::Value;
 
 use crate::error::CallError;
@@ -32,6 +34,16 @@ pub trait Live: Kind {
         target: &StepTarget,
         op: Self::Op,
     ) -> impl Future<Output = Result<Outputs, CallError>> + Send;
+
+    /// Looks at what a plan cannot see of these steps, each with its resource's name. References to what
+    /// does not exist yet stand in them as text. Changes nothing.
+    fn preflight(
+        _api: &Self::Api,
+        _place: &Place,
+        _steps: Vec<(String, Self::Op)>,
+    ) -> impl Future<Output = Vec<Check>> + Send {
+        std::future::ready(Vec::new())
+    }
 
     /// Asks how far a resource is that takes its time. Most are there at once, and nothing is asked.
     fn status(_api: &Self::Api, _target: &StepTarget) -> impl Future<Output = Result<Status, CallError>> + Send {
@@ -73,11 +85,31 @@ pub trait LiveKind: AnyKind {
         op: Value,
     ) -> BoxFuture<'a, Result<Outputs, Failure>>;
 
+    /// See [`Live::preflight`].
+    fn preflight<'a>(
+        &'a self,
+        session: &'a Session,
+        place: &'a Place,
+        steps: Vec<(String, Value)>,
+    ) -> BoxFuture<'a, Vec<Check>>;
+
     /// See [`Live::status`].
     fn status<'a>(&'a self, session: &'a Session, target: &'a StepTarget) -> BoxFuture<'a, Result<Status, Failure>>;
 }
 
 impl<K: Live> LiveKind for Erased<K> {
+    fn preflight<'a>(
+        &'a self,
+        session: &'a Session,
+        place: &'a Place,
+        steps: Vec<(String, Value)>,
+    ) -> BoxFuture<'a, Vec<Check>> {
+        Box::pin(async move {
+            let typed = steps.into_iter().filter_map(|(name, op)| Some((name, typed::<K, K::Op>(op).ok()?)));
+            K::preflight(&K::Api::from_session(session), place, typed.collect()).await
+        })
+    }
+
     fn status<'a>(&'a self, session: &'a Session, target: &'a StepTarget) -> BoxFuture<'a, Result<Status, Failure>> {
         Box::pin(async move { K::status(&K::Api::from_session(session), target).await.map_err(|error| error.0) })
     }

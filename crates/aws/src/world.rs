@@ -4,14 +4,18 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, try_join};
+use regionctl_core::plan::Plan;
 use regionctl_core::plan::build::operation;
 use regionctl_core::reference::Outputs;
 use regionctl_core::spec::VpcSelector;
-use regionctl_core::world::{Failure, FailureClass, Identity, Observation, Scope, Status, StepTarget, Vpc, World};
+use regionctl_core::world::{
+    Check, Failure, FailureClass, Identity, Observation, Place, Scope, Status, StepTarget, Vpc, World,
+};
 use serde_json::Value;
 
 use crate::error::CallError;
 use crate::kinds;
+use crate::preflight;
 use crate::session::{FromSession, Session};
 
 /// After something was made, AWS may not know it everywhere for a while; so long a "not found" is
@@ -97,6 +101,10 @@ impl World for Aws {
 
     fn observe<'a>(&'a self, kind: &'a str, scope: Scope<Value>) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
         Box::pin(async move { kinds::live(kind).observe(&self.session.in_region(&scope.place.region), scope).await })
+    }
+
+    fn preflight<'a>(&'a self, plan: &'a Plan, place: &'a Place) -> BoxFuture<'a, Vec<Check>> {
+        Box::pin(preflight::preflight(&self.session, plan, place))
     }
 
     fn status<'a>(&'a self, kind: &'a str, target: StepTarget) -> BoxFuture<'a, Result<Status, Failure>> {

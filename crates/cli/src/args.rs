@@ -104,6 +104,9 @@ pub struct Plan {
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Look also at what a plan cannot see: permissions, quotas, what is on offer
+    #[arg(long)]
+    pub preflight: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -125,6 +128,9 @@ pub struct Apply {
     /// Whether to wait for what takes minutes; with `--wait=false` the next plan says how far it is
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub wait: bool,
+    /// Do not look first at what a plan cannot see
+    #[arg(long)]
+    pub skip_preflight: bool,
     /// Ask the people again that something waits for, where AWS can
     #[arg(long)]
     pub resend: bool,

@@ -32,6 +32,8 @@ pub struct Facts {
     pub reads: &'static [&'static str],
     /// The API operations that its steps may call.
     pub writes: &'static [&'static str],
+    /// The API operations by which what a plan cannot see is looked at before the first write.
+    pub checks: &'static [&'static str],
     /// The values it gives to others, as in `${kind/name.arn}`.
     pub outputs: &'static [&'static str],
     /// Whether it lives in the VPC that the spec selects.
@@ -89,6 +91,11 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// Returns the values that are known before the resource exists.
     fn outputs(_name: &str, _place: &Place) -> Outputs {
         Outputs::new()
+    }
+
+    /// Returns what a caller must be allowed beside the operation itself: the IAM action and the resource.
+    fn also_needs(_op: &Self::Op) -> Vec<(&'static str, String)> {
+        Vec::new()
     }
 
     /// Returns the values that follow from what a resource is, desired or live.
@@ -212,6 +219,8 @@ pub trait AnyKind: Send + Sync {
     /// # Errors
     /// The models are not of this kind's form.
     fn follow(&self, own: &Value, source: &Seen<Value>, place: &Place) -> Result<(Option<Value>, Vec<String>), Broken>;
+    /// See [`Kind::also_needs`]; nothing for an operation of another form.
+    fn also_needs(&self, op: &Value) -> Vec<(&'static str, String)>;
     /// See [`Kind::remove`].
     ///
     /// # Errors
@@ -285,6 +294,10 @@ impl<K: Kind> AnyKind for Erased<K> {
         let followed = K::follow(typed::<K>(own)?, &source, place, &mut left);
         let untyped = |model| serde_json::to_value(model).expect("invariant: models are plain data");
         Ok((followed.map(untyped), left))
+    }
+
+    fn also_needs(&self, op: &Value) -> Vec<(&'static str, String)> {
+        serde_json::from_value(op.clone()).map(|op| K::also_needs(&op)).unwrap_or_default()
     }
 
     fn remove(&self, live: &Value) -> Result<Draft, Broken> {

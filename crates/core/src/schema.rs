@@ -208,6 +208,9 @@ pub fn reference(registry: Registry, iam: &dyn Fn(&str, &str) -> String) -> Stri
         }
         let _ = writeln!(text, "- Reads with: {}", actions(facts.reads));
         let _ = writeln!(text, "- Writes with: {}", actions(facts.writes));
+        if !facts.checks.is_empty() {
+            let _ = writeln!(text, "- Looks first with: {}", actions(facts.checks));
+        }
     }
     text
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::plan::Plan;
 use crate::reference::Outputs;
 use crate::spec::VpcSelector;
 
@@ -176,6 +177,36 @@ pub enum Status {
     Failed(String),
 }
 
+/// Something that a plan cannot see, looked at before the first write.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// What was looked at, in words.
+    pub name: String,
+    /// How it came out.
+    pub verdict: Verdict,
+    /// What was found, or why nothing could be.
+    pub what: String,
+}
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It will not stand in the way.
+    Passed,
+    /// It would stop the plan in the middle.
+    Failed,
+    /// AWS did not let it be looked at.
+    CouldNotCheck,
+}
+
+impl Check {
+    /// Makes a check.
+    pub fn new(name: impl Into<String>, verdict: Verdict, what: impl Into<String>) -> Self {
+        Self { name: name.into(), verdict, what: what.into() }
+    }
+}
+
 /// A resource as a step finds it.
 #[derive(Debug, Clone)]
 pub struct StepTarget {
@@ -197,6 +228,9 @@ pub trait World: Sync {
 
     /// Runs one step, and returns the values that it brought forth.
     fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>>;
+
+    /// Looks at what a plan cannot see: permissions, quotas, what is on offer. Changes nothing.
+    fn preflight<'a>(&'a self, plan: &'a Plan, place: &'a Place) -> BoxFuture<'a, Vec<Check>>;
 
     /// Asks how far a resource is, without waiting for it.
     fn status<'a>(&'a self, kind: &'a str, target: StepTarget) -> BoxFuture<'a, Result<Status, Failure>>;

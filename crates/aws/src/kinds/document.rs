@@ -98,6 +98,7 @@ impl Kind for Document {
         summary: "An own document of Systems Manager: its default version, compared by meaning.",
         reads: &["ListDocuments", "GetDocument"],
         writes: &["CreateDocument", "UpdateDocument", "UpdateDocumentDefaultVersion", "AddTagsToResource", "DeleteDocument"],
+        checks: &[],
         outputs: &["arn", "name"],
         needs_vpc: false,
         patterns: false,

@@ -108,6 +108,7 @@ impl Kind for FlowLog {
         summary: "A flow log of the region's VPC into a bucket. It never changes: the new one comes before the old one goes.",
         reads: &["DescribeFlowLogs"],
         writes: &["CreateFlowLogs", "CreateTags", "DeleteFlowLogs"],
+        checks: &[],
         outputs: &["id"],
         needs_vpc: true,
         patterns: false,
@@ -194,6 +195,15 @@ ec2.flow_log:
             tags: named(name, spec.tags),
             older: Vec::new(),
             id: None,
+        }
+    }
+
+    fn also_needs(op: &FlowLogOp) -> Vec<(&'static str, String)> {
+        match op {
+            FlowLogOp::CreateFlowLogs { .. } => {
+                ["logs:CreateLogDelivery", "ec2:CreateTags"].map(|action| (action, "*".to_owned())).to_vec()
+            }
+            _ => Vec::new(),
         }
     }
 

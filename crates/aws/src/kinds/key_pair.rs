@@ -65,6 +65,7 @@ impl Kind for KeyPair {
         summary: "A public ssh key under a name. Handing out the private half is people's work.",
         reads: &["DescribeKeyPairs"],
         writes: &["ImportKeyPair", "CreateTags", "DeleteKeyPair"],
+        checks: &[],
         outputs: &["id", "name"],
         needs_vpc: false,
         patterns: false,

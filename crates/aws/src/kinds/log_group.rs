@@ -87,6 +87,7 @@ impl Kind for LogGroup {
         summary: "A log group and its retention; with `*` in its name, every log group of the region that matches.",
         reads: &["DescribeLogGroups"],
         writes: &["CreateLogGroup", "PutRetentionPolicy"],
+        checks: &[],
         outputs: &["arn", "name"],
         needs_vpc: false,
         patterns: true,

@@ -100,6 +100,7 @@ impl Kind for PrivateZone {
         summary: "A private hosted zone, associated with the region's VPC.",
         reads: &["ListHostedZonesByName", "GetHostedZone", "ListTagsForResource"],
         writes: &["CreateHostedZone", "AssociateVPCWithHostedZone", "UpdateHostedZoneComment", "ChangeTagsForResource"],
+        checks: &[],
         outputs: &["id"],
         needs_vpc: true,
         patterns: false,

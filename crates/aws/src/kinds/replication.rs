@@ -120,6 +120,7 @@ impl Kind for Replication {
         summary: "Rules by which a bucket is replicated, also one of another region: a spec adds its rules by id, and the others stay.",
         reads: &["GetBucketReplication", "GetBucketVersioning"],
         writes: &["PutBucketReplication"],
+        checks: &[],
         outputs: &[],
         needs_vpc: false,
         patterns: false,
@@ -240,6 +241,11 @@ s3.replication:
         }
     }
 
+    /// The role is passed to S3.
+    fn also_needs(ReplicationOp::PutBucketReplication { role, .. }: &ReplicationOp) -> Vec<(&'static str, String)> {
+        role.iter().map(|role| ("iam:PassRole", role.clone())).collect()
+    }
+
     fn diff(want: &ReplicationModel, live: Option<&ReplicationModel>, out: &mut Diff<'_, ReplicationOp>) {
         let ReplicationModel { bucket, region, role, rules, absent, versioned: _ } = want;
         let none = ReplicationModel { role: None, rules: BTreeMap::new(), ..want.clone() };
@@ -298,7 +304,11 @@ impl Live for Replication {
         let reads = reads.map(|(name, want)| {
             let client = api.at(&want.region);
             let read = async move {
-                let model = read(&client, name, &scope.place.account, want).await?;
+                let mut model = read(&client, name, &scope.place.account, want).await?;
+                if let Some(model) = model.as_mut().filter(|_| want.region == scope.place.region) {
+                    // A bucket of this region may get its versioning in the same run.
+                    model.versioned = true;
+                }
                 if model.is_none() && want.region != scope.place.region {
                     let message = format!("there is no bucket {name} in {}", want.region);
                     return Err(CallError::not_there("S3 GetBucketReplication", message));

@@ -139,6 +139,7 @@ impl Kind for Topic {
         summary: "A topic with its subscriptions. Subscriptions by mail wait for a person.",
         reads: &["GetTopicAttributes", "ListSubscriptionsByTopic", "ListTagsForResource"],
         writes: &["CreateTopic", "SetTopicAttributes", "Subscribe", "TagResource"],
+        checks: &[],
         outputs: &["arn"],
         needs_vpc: false,
         patterns: false,

@@ -134,6 +134,7 @@ impl Kind for VpcEndpoint {
         summary: "A gateway endpoint of the region's VPC, named by its service: s3 or dynamodb.",
         reads: &["DescribeVpcEndpoints", "DescribeRouteTables"],
         writes: &["CreateVpcEndpoint", "ModifyVpcEndpoint", "CreateTags", "DeleteVpcEndpoints"],
+        checks: &[],
         outputs: &["id", "vpc_id"],
         needs_vpc: true,
         patterns: false,

@@ -1,6 +1,7 @@
 //! The interceptor in every client: refuses writes while reading, counts calls, and marks each
 //! request for the pace.
 
+use aws_sdk_ec2::operation::run_instances::RunInstancesInput;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -46,9 +47,15 @@ impl Gateway {
     }
 }
 
+/// Says whether a call only tries whether it would be done (EC2's DryRun), and changes nothing.
+fn only_tries(context: &BeforeSerializationInterceptorContextRef<'_>) -> bool {
+    let run = context.input().downcast_ref::<RunInstancesInput>();
+    run.is_some_and(|input| input.dry_run() == Some(true))
+}
+
 /// Says whether an operation only reads. What is not known to read counts as writing.
 pub fn reads(operation: &str) -> bool {
-    ["Get", "List", "Describe", "Head"].iter().any(|verb| operation.starts_with(verb))
+    ["Get", "List", "Describe", "Head", "Simulate"].iter().any(|verb| operation.starts_with(verb))
 }
 
 impl Intercept for Gateway {
@@ -59,12 +66,12 @@ impl Intercept for Gateway {
     /// The first hook in which the operation is known; nothing has been sent.
     fn read_before_serialization(
         &self,
-        _: &BeforeSerializationInterceptorContextRef<'_>,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let Some(metadata) = cfg.load::<Metadata>() else { return Err("a call without an operation".into()) };
-        if self.access == Access::ReadOnly && !reads(metadata.name()) {
+        if self.access == Access::ReadOnly && !reads(metadata.name()) && !only_tries(context) {
             return Err(WriteWhileReading(format!("{} {}", metadata.service(), metadata.name())).into());
         }
         self.recorder.count(metadata.service(), metadata.name(), |count| count.calls += 1);

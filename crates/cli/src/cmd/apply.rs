@@ -15,6 +15,7 @@ use regionctl_core::plan::survey::{Inventory, explain};
 use regionctl_core::plan::{Action, GateKind, Plan};
 use regionctl_core::render::{self, counted, waiting_for_people};
 use regionctl_core::spec::Spec;
+use regionctl_core::world::{Verdict, World};
 use tokio::sync::watch;
 
 use super::{look, stats, survey_failed};
@@ -57,6 +58,7 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
                 refuse(moved(&plan, &now), &plan.spec)?;
                 now
             };
+            preflight(args, &world, &inventory, &plan).await?;
             converge(global, args, &world, spec, &inventory, &plan, &progress).await?
         };
         if global.stats {
@@ -107,6 +109,7 @@ async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit,
     if !args.yes {
         confirm(&saved.plan)?;
     }
+    preflight(args, &world, &inventory, &saved.plan).await?;
     use_up(used.as_deref())?;
     let exit = converge(global, args, &world, &spec, &inventory, &saved.plan, &progress).await?;
     if global.stats {
@@ -210,6 +213,21 @@ async fn resend(world: &Aws, inventory: &Inventory, plan: &Plan) -> Result<(), F
         anstream::println!("Asked again: {address}  {what}");
     }
     Ok(())
+}
+
+/// Looks at what the plan cannot see. What failed would stop it in the middle, so nothing is begun.
+async fn preflight(args: &args::Apply, world: &Aws, inventory: &Inventory, plan: &Plan) -> Result<(), Failed> {
+    if args.skip_preflight || plan.is_empty() {
+        return Ok(());
+    }
+    let checks = world.preflight(plan, &inventory.place).await;
+    anstream::print!("{}", render::checks(&checks, output::style()));
+    let failed = checks.iter().filter(|check| check.verdict == Verdict::Failed);
+    let faults = failed.map(|check| {
+        let help = "nothing was changed; mend it, or pass with --skip-preflight if you know better";
+        Diagnostic::new("preflight", format!("not applied: {}: {}", check.name, check.what)).help(help)
+    });
+    Diagnostics(faults.collect()).or(()).map_err(Failed::refused)
 }
 
 async fn converge(

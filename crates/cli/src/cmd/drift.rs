@@ -10,7 +10,7 @@ use crate::files;
 /// Shows what is no longer what the spec says.
 pub async fn run(global: &Global, args: &args::Drift) -> Result<Exit, Failed> {
     let specs = files::load_all(&args.specs)?;
-    let plans = look_at_all(global, &specs, args.format, verdict).await?;
+    let plans = look_at_all(global, &specs, args.format, false, verdict).await?;
     Ok(plans.iter().map(|plan| exit_of(plan, Exit::Differs)).max().unwrap_or(Exit::Done))
 }
 

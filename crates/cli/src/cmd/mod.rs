@@ -35,15 +35,25 @@ async fn look_at_all(
     global: &Global,
     specs: &[Spec],
     format: Format,
+    preflight: bool,
     verdict: fn(&Plan) -> String,
 ) -> Result<Vec<Plan>, Failed> {
     let connector = Connector::new(global).await?;
     let mut plans = Vec::new();
     for spec in specs {
         let world = connector.open(spec, Access::ReadOnly, None).await;
-        let (_, plan) = look(&world, spec).await?;
+        let (inventory, plan) = look(&world, spec).await?;
         if format == Format::Text {
             anstream::print!("{}{}", render::text(&plan, output::style()), verdict(&plan));
+        }
+        if preflight && !plan.is_empty() {
+            let checks = world.preflight(&plan, &inventory.place).await;
+            let text = render::checks(&checks, output::style());
+            // What is printed on standard output as JSON is the plan and nothing else.
+            match format {
+                Format::Text => anstream::print!("{text}"),
+                Format::Json => anstream::eprint!("{text}"),
+            }
         }
         if global.stats {
             stats::print(&world.session().calls());

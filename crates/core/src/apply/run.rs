@@ -52,7 +52,8 @@ pub async fn run(
     let steps: BTreeMap<u32, (&Change, &Step)> =
         plan.steps().into_iter().map(|(change, step)| (step.id, (change, step))).collect();
     let outcome = Outcome { known: inventory.known.clone(), ..Outcome::default() };
-    let mut run = Run { steps: &steps, waiting: steps.keys().copied().collect(), outcome };
+    let waiting = steps.keys().copied().collect();
+    let mut run = Run { steps: &steps, waiting, finished: BTreeSet::new(), begun: BTreeSet::new(), outcome };
     let mut running = FuturesUnordered::new();
     loop {
         run.outcome.interrupted |= *stop.borrow();
@@ -96,14 +97,18 @@ pub async fn ask_again(world: &dyn World, inventory: &Inventory, address: &Addre
 struct Run<'a> {
     steps: &'a BTreeMap<u32, (&'a Change, &'a Step)>,
     waiting: BTreeSet<u32>,
+    finished: BTreeSet<u32>,
+    begun: BTreeSet<&'a Address>,
     outcome: Outcome,
 }
 
 impl<'a> Run<'a> {
+    /// A resource that was begun is finished before another one is begun, so that a cut leaves few halves.
     fn next_ready(&mut self) -> Option<u32> {
-        let done = &self.outcome.done;
-        let ready = |id: &&u32| self.steps[id].1.after.iter().all(|before| done.contains(before));
-        let id = self.waiting.iter().find(ready).copied()?;
+        let ready = |id: &&u32| self.steps[id].1.after.iter().all(|before| self.finished.contains(before));
+        let begun = |id: &&u32| self.begun.contains(&self.steps[id].0.address);
+        let of_begun = self.waiting.iter().filter(ready).find(begun);
+        let id = of_begun.or_else(|| self.waiting.iter().find(ready)).copied()?;
         self.waiting.remove(&id);
         Some(id)
     }
@@ -144,6 +149,8 @@ impl<'a> Run<'a> {
             Ok(outputs) => {
                 self.outcome.known.add(Target::Resource(change.address.clone()), outputs);
                 self.outcome.done.push(id);
+                self.finished.insert(id);
+                self.begun.insert(&change.address);
                 listen(Event::Done { id, address: &change.address, call: &step.call });
             }
             Err(failure) => {
@@ -181,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::spec::VpcSelector;
-    use crate::world::{Identity, Observation, Place, Scope, Status};
+    use crate::world::{Check, Identity, Observation, Place, Scope, Status};
 
     /// A world that runs everything but what is called `Fail`, and remembers what it ran.
     #[derive(Default)]
@@ -208,6 +215,10 @@ mod tests {
                 }
                 Ok(Outputs::from([("id".to_owned(), format!("id-of-{}", target.name))]))
             })
+        }
+
+        fn preflight<'a>(&'a self, _: &'a Plan, _: &'a Place) -> BoxFuture<'a, Vec<Check>> {
+            Box::pin(async { Vec::new() })
         }
 
         fn status<'a>(&'a self, _: &'a str, _: StepTarget) -> BoxFuture<'a, Result<Status, Failure>> {

@@ -9,8 +9,9 @@ use super::expand::{Expanded, Followed};
 use super::survey::Inventory;
 use super::{Action, Change, Coming, FORMAT, Follows, Gate, GateKind, Plan, Step, Summary, WaitingOn, graph};
 use crate::address::Address;
-use crate::diff::{Draft, FieldChange, Waiting};
+use crate::diff::{Draft, FieldAction, FieldChange, Waiting};
 use crate::kind::{Broken, Facts, Registry};
+use crate::model::pattern;
 use crate::model::secret::{self, Secrets};
 use crate::reference::Target;
 use crate::spec::read::hex;
@@ -189,10 +190,19 @@ pub fn fingerprint(live: Option<&Seen<Value>>) -> String {
     live.map_or_else(|| "absent".to_owned(), |seen| hex(&Sha256::digest(seen.model.to_string())))
 }
 
+/// Says whether a change only adds to a resource that the spec names. A run that was cut leaves many of
+/// those, and running it again must not need a word more.
+fn completes(change: &Change) -> bool {
+    let adds = |field: &FieldChange| field.action == FieldAction::Add;
+    let by_pattern = change.by.as_deref().is_some_and(|by| pattern::is_pattern(by) && change.follows.is_none());
+    change.action == Action::Update && !by_pattern && change.fields.iter().all(adds)
+}
+
 pub(super) fn gates(plan: &Plan) -> Vec<Gate> {
     let mut gates = Vec::new();
-    let updates = plan.summary.update + plan.summary.replace + plan.summary.delete;
-    let existing = updates + plan.summary.unchanged;
+    let touched = plan.summary.update + plan.summary.replace + plan.summary.delete;
+    let existing = touched + plan.summary.unchanged;
+    let updates = touched - plan.changes.iter().filter(|change| completes(change)).count();
     if updates >= LARGE_FROM && updates * 3 > existing {
         gates.push(Gate {
             gate: GateKind::Large,

@@ -4,4 +4,4 @@
 mod document;
 pub mod text;
 
-pub use text::{Style, counted, text, waiting_for_people};
+pub use text::{Style, checks, counted, text, waiting_for_people};

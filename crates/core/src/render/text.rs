@@ -11,6 +11,7 @@ use crate::address::Address;
 use crate::diff::{FieldAction, FieldChange, Risk};
 use crate::plan::{Action, Change, Plan};
 use crate::reference::{Piece, Reference, Target, pieces};
+use crate::world::{Check, Verdict};
 
 /// How to render.
 #[derive(Debug, Clone, Copy)]
@@ -306,6 +307,20 @@ pub fn waiting_for_people(things: usize) -> String {
         1 => " 1 thing waits for a person.".to_owned(),
         several => format!(" {several} things wait for a person."),
     }
+}
+
+/// Renders what was looked at before the first write.
+pub fn checks(checks: &[Check], style: Style) -> String {
+    let mut out = format!("{}\n", style.bold("Preflight"));
+    for Check { name, verdict, what } in checks {
+        let (symbol, word) = match verdict {
+            Verdict::Passed => (style.symbol('+'), "passed"),
+            Verdict::Failed => (style.symbol('✗'), "failed"),
+            Verdict::CouldNotCheck => (style.symbol('?'), "could not check"),
+        };
+        let _ = writeln!(out, "  {symbol} {name}: {word}  {}", style.dim(what));
+    }
+    out
 }
 
 /// How far what is coming is: `creating, modifying`.

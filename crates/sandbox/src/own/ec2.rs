@@ -7,7 +7,7 @@ use crate::ACCOUNT;
 use crate::services::Services;
 
 /// How long an instance is pending, in seconds; in AWS it is half a minute.
-const TAKES: f64 = 1.0;
+const TAKES: f64 = 0.7;
 
 pub(super) async fn answer(services: &Services, region: &str, request: &MockRequest) -> Option<MockResponse> {
     let form = Form::of(request);

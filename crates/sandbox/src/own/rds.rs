@@ -1,4 +1,4 @@
-//! Clusters and their instances, which take a second to be made here, and their groups.
+//! Clusters and their instances, which take a moment to be made here, and their groups.
 
 use winterbaume_core::{MockRequest, MockResponse};
 
@@ -6,7 +6,7 @@ use super::{Form, Memory, Things, element, list, now, tag};
 use crate::ACCOUNT;
 
 /// How long a cluster or an instance is being made or changed, in seconds; in AWS it is many minutes.
-const TAKES: f64 = 1.0;
+const TAKES: f64 = 0.7;
 
 pub(super) fn answer(memory: &Memory, region: &str, request: &MockRequest) -> Option<MockResponse> {
     let form = Form::of(request);

@@ -195,6 +195,7 @@ impl Kind for Alarm {
         summary: "A metric alarm. The spec owns it whole: what it leaves out is AWS's default.",
         reads: &["DescribeAlarms", "ListTagsForResource"],
         writes: &["PutMetricAlarm", "TagResource"],
+        checks: &[],
         outputs: &["arn"],
         needs_vpc: false,
         patterns: false,

@@ -127,6 +127,7 @@ impl Kind for Bucket {
             "PutBucketTagging",
             "PutBucketLogging",
         ],
+        checks: &[],
         outputs: &["arn", "name"],
         needs_vpc: false,
         patterns: false,

@@ -7,17 +7,18 @@ use aws_sdk_rds::types::{
     ApplyMethod, CloudwatchLogsExportConfiguration, DbCluster, DbInstance, Parameter, ServerlessV2ScalingConfiguration,
     Tag,
 };
-use futures::future::{join_all, try_join, try_join_all};
+use futures::future::{join, join_all, try_join, try_join_all};
 use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::Tags;
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Observation, Place, Scope, Seen, Status, StepTarget, Wanted};
+use regionctl_core::world::{Check, Observation, Place, Scope, Seen, Status, StepTarget, Verdict, Wanted};
 
 use super::{
     AWS_GROUP, Cluster, ClusterModel, ClusterOp, Instance, LiveOnly, Modified, ParameterGroup, Scaling, SubnetGroup,
 };
 use crate::error::{CallError, done_if, if_found};
 use crate::live::Live;
+use crate::preflight::{check_of, room};
 use crate::tags::collect;
 
 /// RDS's word for what is ready.
@@ -128,6 +129,34 @@ impl Live for Cluster {
         Ok(Outputs::new())
     }
 
+    /// The classes must be on offer for the engine, and there must be room for what is made.
+    async fn preflight((api, _): &Self::Api, place: &Place, steps: Vec<(String, ClusterOp)>) -> Vec<Check> {
+        let (mut clusters, mut classes) = (0, Vec::new());
+        let mut versions: BTreeMap<String, Option<String>> = BTreeMap::new();
+        for (name, op) in steps {
+            match op {
+                ClusterOp::CreateDBCluster(cluster) => {
+                    clusters += 1;
+                    versions.insert(name, cluster.engine_version);
+                }
+                ClusterOp::CreateDBInstance { class, engine, .. } => classes.push((name, engine, class)),
+                _ => {}
+            }
+        }
+        if clusters + classes.len() == 0 {
+            return Vec::new();
+        }
+        let wanted: BTreeSet<(String, Option<String>, String)> = classes
+            .iter()
+            .map(|(name, engine, class)| (engine.clone(), versions.get(name).cloned().flatten(), class.clone()))
+            .collect();
+        let offers =
+            wanted.iter().map(|(engine, version, class)| on_offer(api, place, engine, version.as_deref(), class));
+        let (mut checks, quotas) = join(join_all(offers), quotas(api, clusters, classes.len())).await;
+        checks.extend(quotas);
+        checks
+    }
+
     /// The cluster is ready when it and all its instances are.
     async fn status((api, _): &Self::Api, target: &StepTarget) -> Result<Status, CallError> {
         let cluster = api.describe_db_clusters().db_cluster_identifier(&target.name).send();
@@ -153,6 +182,44 @@ impl Live for Cluster {
         let words = coming.into_iter().collect::<Vec<_>>().join(", ");
         Ok(if words.is_empty() { Status::Ready } else { Status::Coming(words) })
     }
+}
+
+async fn on_offer(api: &Client, place: &Place, engine: &str, version: Option<&str>, class: &str) -> Check {
+    let name = format!("instance class {class} is on offer");
+    let ask = |class: Option<&str>| {
+        // A stated version may be less exact than those that RDS offers.
+        let version = version.filter(|version| version.contains('.')).map(ToOwned::to_owned);
+        let call = api.describe_orderable_db_instance_options().engine(engine).set_engine_version(version);
+        let call = call.set_db_instance_class(class.map(ToOwned::to_owned)).max_records(20).send();
+        async { call.await.map(|answer| !answer.orderable_db_instance_options().is_empty()).map_err(CallError::from) }
+    };
+    let result = match ask(Some(class)).await {
+        Ok(true) => Ok((Verdict::Passed, format!("{} offers it for {engine}", place.region))),
+        // Where no class at all is on offer, it is the version that RDS does not know.
+        Ok(false) => ask(None).await.map(|any| match any {
+            true => (Verdict::Failed, format!("{} does not offer it for {engine}", place.region)),
+            false => {
+                (Verdict::CouldNotCheck, format!("RDS names no class at all for {engine} {}", version.unwrap_or("")))
+            }
+        }),
+        Err(error) => Err(error),
+    };
+    check_of(&name, result)
+}
+
+async fn quotas(api: &Client, clusters: usize, instances: usize) -> Vec<Check> {
+    let answer = match api.describe_account_attributes().send().await.map_err(CallError::from) {
+        Ok(answer) => answer,
+        Err(error) => return vec![Check::new("quota of databases", Verdict::CouldNotCheck, error.0.to_string())],
+    };
+    let of = |quota: &str| {
+        let found = answer.account_quotas().iter().find(|it| it.account_quota_name() == Some(quota))?;
+        found.used().zip(found.max())
+    };
+    [("DBClusters", "clusters", clusters), ("DBInstances", "database instances", instances)]
+        .into_iter()
+        .filter_map(|(quota, name, more)| of(quota).map(|(used, most)| room(name, used, most, more)))
+        .collect()
 }
 
 /// States from which a database does not come back by itself (Aurora User Guide, "Viewing DB cluster status").

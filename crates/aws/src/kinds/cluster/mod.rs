@@ -271,6 +271,7 @@ impl Kind for Cluster {
             "ModifyDBInstance",
             "AddTagsToResource",
         ],
+        checks: &["DescribeOrderableDBInstanceOptions", "DescribeAccountAttributes"],
         outputs: &["arn", "name", "engine"],
         needs_vpc: true,
         patterns: false,
@@ -480,6 +481,18 @@ rds.cluster:
             instance_tags: own.instance_tags,
             live: LiveOnly::default(),
         })
+    }
+
+    /// The password is made in Secrets Manager, and encrypted with a key.
+    fn also_needs(op: &ClusterOp) -> Vec<(&'static str, String)> {
+        match op {
+            ClusterOp::CreateDBCluster(_) => {
+                ["secretsmanager:CreateSecret", "secretsmanager:TagResource", "kms:DescribeKey"]
+                    .map(|action| (action, "*".to_owned()))
+                    .to_vec()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn remove(_: &ClusterModel, out: &mut Diff<'_, ClusterOp>) {

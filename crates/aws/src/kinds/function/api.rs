@@ -13,13 +13,14 @@ use regionctl_core::kind::Kind;
 use regionctl_core::model::secret::Secret;
 use regionctl_core::model::tags::{Tags, is_aws};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Observation, Scope, Seen, Status, StepTarget};
+use regionctl_core::world::{Check, Observation, Place, Scope, Seen, Status, StepTarget, Verdict};
 
 use super::code::Code;
 use super::upload::{MARK, Upload};
 use super::{Beyond, CodeModel, Config, Function, FunctionModel, FunctionOp, Tracing, VpcAccess};
 use crate::error::{CallError, done_if, if_found};
 use crate::live::Live;
+use crate::preflight::check_of;
 use crate::session::Anywhere;
 
 impl Live for Function {
@@ -87,6 +88,23 @@ impl Live for Function {
             }
         }
         Ok(Outputs::new())
+    }
+
+    async fn preflight(api: &Anywhere<Client>, _: &Place, steps: Vec<(String, FunctionOp)>) -> Vec<Check> {
+        if !steps
+            .iter()
+            .any(|(_, op)| matches!(op, FunctionOp::CreateFunction { .. } | FunctionOp::UpdateFunctionCode { .. }))
+        {
+            return Vec::new();
+        }
+        let answer = api.here().get_account_settings().send().await.map_err(CallError::from);
+        let result = answer.map(|answer| {
+            let most = answer.account_limit().map_or(0, |limit| limit.total_code_size());
+            let used = answer.account_usage().map_or(0, |usage| usage.total_code_size());
+            let verdict = if used < most { Verdict::Passed } else { Verdict::Failed };
+            (verdict, format!("{} of {} MB are used", used >> 20, most >> 20))
+        });
+        vec![check_of("quota of functions' code", result)]
     }
 
     /// The list says nothing of a function's state (ListFunctions), so it is asked for.

@@ -241,6 +241,7 @@ impl Kind for Function {
             "TagResource",
             "DeleteFunction",
         ],
+        checks: &["GetAccountSettings"],
         outputs: &["arn", "name"],
         needs_vpc: false,
         patterns: false,
@@ -379,6 +380,16 @@ lambda.function:
             left.push(format!("the event source {event_source} is not taken over; make one here if it is wanted"));
         }
         Some(FunctionModel { code, config, tags: own.tags, beyond: Beyond::default() })
+    }
+
+    /// A function's role is passed to it.
+    fn also_needs(op: &FunctionOp) -> Vec<(&'static str, String)> {
+        match op {
+            FunctionOp::CreateFunction { config, .. } | FunctionOp::UpdateFunctionConfiguration { config } => {
+                config.role.iter().map(|role| ("iam:PassRole", role.clone())).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn remove(_: &FunctionModel, out: &mut Diff<'_, FunctionOp>) {

@@ -9,17 +9,19 @@ mod document;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::Client;
+use aws_sdk_iam::types::SummaryKeyType;
 use regionctl_core::diff::{Covers, Diff, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Failure, FailureClass, Observation, Place, Scope, StepTarget};
+use regionctl_core::world::{Check, Failure, FailureClass, Observation, Place, Scope, StepTarget, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CallError, if_found};
 use crate::live::{Live, all_at_once};
+use crate::preflight::room;
 
 /// The kind `iam.policy`.
 pub struct IamPolicy;
@@ -91,6 +93,7 @@ impl Kind for IamPolicy {
         summary: "A customer-managed policy, shared by all regions: a spec adds its statements by Sid, and the others stay.",
         reads: &["ListPolicyVersions", "GetPolicyVersion"],
         writes: &["CreatePolicy", "CreatePolicyVersion", "DeletePolicyVersion"],
+        checks: &["GetAccountSummary"],
         outputs: &["arn"],
         needs_vpc: false,
         patterns: false,
@@ -251,6 +254,10 @@ impl Live for IamPolicy {
         Ok(all_at_once(reads).await)
     }
 
+    async fn preflight(api: &Client, _: &Place, steps: Vec<(String, IamPolicyOp)>) -> Vec<Check> {
+        policies(api, steps.iter().filter(|(_, op)| matches!(op, IamPolicyOp::CreatePolicy { .. })).count()).await
+    }
+
     async fn run(api: &Client, target: &StepTarget, op: IamPolicyOp) -> Result<Outputs, CallError> {
         let arn = arn(&target.name, &target.place);
         match op {
@@ -281,6 +288,24 @@ impl Live for IamPolicy {
             IamPolicyOp::CreatePolicyVersion { statements, absent } => merge(api, &arn, &statements, &absent).await?,
         }
         Ok(Outputs::new())
+    }
+}
+
+/// Whether the account has room for so many policies more.
+async fn policies(api: &Client, more: usize) -> Vec<Check> {
+    if more == 0 {
+        return Vec::new();
+    }
+    match api.get_account_summary().send().await.map_err(CallError::from) {
+        Ok(answer) => {
+            let count = |key| answer.summary_map().and_then(|map| map.get(&key)).copied();
+            let [used, most] = [SummaryKeyType::Policies, SummaryKeyType::PoliciesQuota].map(count);
+            used.zip(most)
+                .map(|(used, most)| room("managed policies", used.into(), most.into(), more))
+                .into_iter()
+                .collect()
+        }
+        Err(error) => vec![Check::new("quota of managed policies", Verdict::CouldNotCheck, error.0.to_string())],
     }
 }
 

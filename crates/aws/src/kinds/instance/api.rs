@@ -1,6 +1,9 @@
 //! Reading instances by their names, and the calls that make and change them.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ec2::Client;
+use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification, Instance as SdkInstance,
     InstanceMetadataOptionsRequest, InstanceStateName, InstanceType, ResourceType, VolumeType,
@@ -8,15 +11,19 @@ use aws_sdk_ec2::types::{
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use regionctl_core::model::secret::Secret;
+use regionctl_core::model::tags::Tags;
 use regionctl_core::reference::Outputs;
 use regionctl_core::spec::read::hex;
-use regionctl_core::world::{Failure, FailureClass, Observation, Scope, Seen, Status, StepTarget};
+use regionctl_core::world::{
+    Check, Failure, FailureClass, Observation, Place, Scope, Seen, Status, StepTarget, Verdict,
+};
 use sha2::{Digest, Sha256};
 
 use super::{Birth, ImageSpec, Instance, InstanceModel, InstanceOp};
 use crate::ec2::{NAME, filter, sdk_tags, tag_specification};
 use crate::error::CallError;
 use crate::live::Live;
+use crate::preflight::{check_of, rehearsed};
 use crate::tags::collect;
 
 /// States of an instance that is there or comes back.
@@ -52,31 +59,9 @@ impl Live for Instance {
         let id = target.outputs.get("id").cloned().unwrap_or_default();
         match op {
             InstanceOp::RunInstances { instance_type, key_pair, security_groups, birth, tags } => {
-                let Birth { image, subnet, profile, volume_gib, user_data } = *birth;
-                let image = image_id(parameters, image).await?;
-                let profile = profile.map(|name| IamInstanceProfileSpecification::builder().name(name).build());
-                let by_token = InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build();
-                let volumes = match volume_gib {
-                    Some(size) => Some(vec![root_volume(api, &image, size).await?]),
-                    None => None,
-                };
-                let made = api
-                    .run_instances()
-                    .image_id(image)
-                    .instance_type(InstanceType::from(instance_type.as_str()))
-                    .min_count(1)
-                    .max_count(1)
-                    .set_key_name(key_pair)
-                    .set_security_group_ids(security_groups.map(|groups| groups.into_iter().collect()))
-                    .set_subnet_id(subnet)
-                    .set_iam_instance_profile(profile)
-                    .metadata_options(by_token)
-                    .set_block_device_mappings(volumes)
-                    .set_user_data(user_data.as_ref().map(Secret::reveal).map(|data| BASE64_STANDARD.encode(data)))
-                    .set_tag_specifications(tag_specification(ResourceType::Instance, &tags))
-                    .client_token(token(api, target).await?)
-                    .send()
-                    .await?;
+                let launch = Launch { instance_type, key_pair, security_groups, birth: *birth, tags };
+                let made =
+                    launch.request(api, parameters).await?.client_token(token(api, target).await?).send().await?;
                 let id = made.instances().first().and_then(SdkInstance::instance_id).unwrap_or_default();
                 return Ok(Outputs::from([("id".to_owned(), id.to_owned())]));
             }
@@ -97,6 +82,25 @@ impl Live for Instance {
         Ok(Outputs::new())
     }
 
+    /// The type must be on offer, and EC2 must say that it would make the instance.
+    async fn preflight((api, parameters): &Self::Api, place: &Place, steps: Vec<(String, InstanceOp)>) -> Vec<Check> {
+        let mut checks = Vec::new();
+        for (name, op) in steps {
+            let InstanceOp::RunInstances { instance_type, security_groups, birth, tags, .. } = op else { continue };
+            checks.push(on_offer(api, &instance_type, place).await);
+            // What is made first cannot be tried with.
+            let known = |id: &String| !id.contains("${");
+            let security_groups = security_groups.map(|groups| groups.into_iter().filter(known).collect());
+            let launch = Launch { instance_type, key_pair: None, security_groups, birth: *birth, tags };
+            let name = format!("EC2 would make the instance {name}");
+            checks.push(match launch.request(api, parameters).await {
+                Ok(request) => rehearsed(&name, request.dry_run(true).send().await.map_err(CallError::from)),
+                Err(error) => Check::new(name, Verdict::CouldNotCheck, error.0.to_string()),
+            });
+        }
+        checks
+    }
+
     async fn status((api, _): &Self::Api, target: &StepTarget) -> Result<Status, CallError> {
         let instances = describe(api, vec![target.name.clone()], &ALIVE).await?;
         Ok(match instances.first().and_then(state_of) {
@@ -105,6 +109,56 @@ impl Live for Instance {
             None => Status::Failed("it is not there any more: AWS ended it, and its state reason says why".to_owned()),
         })
     }
+}
+
+/// What an instance is made with.
+struct Launch {
+    instance_type: String,
+    key_pair: Option<String>,
+    security_groups: Option<BTreeSet<String>>,
+    birth: Birth,
+    tags: Tags,
+}
+
+impl Launch {
+    async fn request(
+        self,
+        api: &Client,
+        parameters: &aws_sdk_ssm::Client,
+    ) -> Result<RunInstancesFluentBuilder, CallError> {
+        let Birth { image, subnet, profile, volume_gib, user_data } = self.birth;
+        let image = image_id(parameters, image).await?;
+        let profile = profile.map(|name| IamInstanceProfileSpecification::builder().name(name).build());
+        let by_token = InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build();
+        let volumes = match volume_gib {
+            Some(size) => Some(vec![root_volume(api, &image, size).await?]),
+            None => None,
+        };
+        Ok(api
+            .run_instances()
+            .image_id(image)
+            .instance_type(InstanceType::from(self.instance_type.as_str()))
+            .min_count(1)
+            .max_count(1)
+            .set_key_name(self.key_pair)
+            .set_security_group_ids(self.security_groups.map(|groups| groups.into_iter().collect()))
+            .set_subnet_id(subnet)
+            .set_iam_instance_profile(profile)
+            .metadata_options(by_token)
+            .set_block_device_mappings(volumes)
+            .set_user_data(user_data.as_ref().map(Secret::reveal).map(|data| BASE64_STANDARD.encode(data)))
+            .set_tag_specifications(tag_specification(ResourceType::Instance, &self.tags)))
+    }
+}
+
+async fn on_offer(api: &Client, instance_type: &str, place: &Place) -> Check {
+    let by_type = filter("instance-type", [instance_type.to_owned()]);
+    let offers = api.describe_instance_type_offerings().filters(by_type).send().await.map_err(CallError::from);
+    let result = offers.map(|offers| match offers.instance_type_offerings().is_empty() {
+        true => (Verdict::Failed, format!("{} does not offer {instance_type}", place.region)),
+        false => (Verdict::Passed, format!("{} offers it", place.region)),
+    });
+    check_of(&format!("instance type {instance_type} is on offer"), result)
 }
 
 async fn describe(api: &Client, names: Vec<String>, states: &[&str]) -> Result<Vec<SdkInstance>, CallError> {

@@ -121,6 +121,7 @@ impl Kind for Instance {
         summary: "An instance that runs, found by its Name tag. How it is born is not compared afterwards.",
         reads: &["DescribeInstances", "DescribeImages"],
         writes: &["RunInstances", "StartInstances", "ModifyInstanceAttribute", "CreateTags", "TerminateInstances"],
+        checks: &["DescribeInstanceTypeOfferings", "RunInstances"],
         outputs: &["id"],
         needs_vpc: true,
         patterns: false,
@@ -243,6 +244,17 @@ ec2.instance:
                 user_data: spec.user_data.map(Secret::new),
             }),
             state: None,
+        }
+    }
+
+    fn also_needs(op: &InstanceOp) -> Vec<(&'static str, String)> {
+        match op {
+            InstanceOp::RunInstances { birth, .. } => {
+                let tags = ("ec2:CreateTags", "*".to_owned());
+                // The role behind a profile usually bears its name; which it is only IAM knows.
+                std::iter::once(tags).chain(birth.profile.iter().map(|_| ("iam:PassRole", "*".to_owned()))).collect()
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -124,6 +124,7 @@ impl Kind for SecurityGroup {
             "UpdateSecurityGroupRuleDescriptionsEgress",
             "CreateTags",
         ],
+        checks: &[],
         outputs: &["id"],
         needs_vpc: true,
         patterns: false,
