@@ -63,6 +63,9 @@ pub struct Case {
     pub steps: &'static [&'static str],
 }
 
+/// The tag by which a copy says which region it was copied from, so that it is known when its source is gone.
+pub const ORIGIN: &str = "regionctl:source";
+
 /// The pure half of a kind. Nothing in it sends a request.
 ///
 /// # Guarantees
@@ -112,6 +115,11 @@ pub trait Kind: Sized + Send + Sync + 'static {
         _left: &mut Vec<String>,
     ) -> Option<Self::Model> {
         Some(own)
+    }
+
+    /// Returns the region that a live resource says it was copied from (its tag [`ORIGIN`]).
+    fn origin(_live: &Self::Model) -> Option<String> {
+        None
     }
 
     /// Says which call takes the resource away; only ever asked where the spec says `absent`.
@@ -219,6 +227,8 @@ pub trait AnyKind: Send + Sync {
     /// # Errors
     /// The models are not of this kind's form.
     fn follow(&self, own: &Value, source: &Seen<Value>, place: &Place) -> Result<(Option<Value>, Vec<String>), Broken>;
+    /// See [`Kind::origin`]; none for a model of another form.
+    fn origin(&self, live: &Value) -> Option<String>;
     /// See [`Kind::also_needs`]; nothing for an operation of another form.
     fn also_needs(&self, op: &Value) -> Vec<(&'static str, String)>;
     /// See [`Kind::remove`].
@@ -294,6 +304,10 @@ impl<K: Kind> AnyKind for Erased<K> {
         let followed = K::follow(typed::<K>(own)?, &source, place, &mut left);
         let untyped = |model| serde_json::to_value(model).expect("invariant: models are plain data");
         Ok((followed.map(untyped), left))
+    }
+
+    fn origin(&self, live: &Value) -> Option<String> {
+        typed::<K>(live).ok().and_then(|live| K::origin(&live))
     }
 
     fn also_needs(&self, op: &Value) -> Vec<(&'static str, String)> {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::kind::Notes;
+use crate::kind::{Notes, ORIGIN};
+use crate::world::Place;
 
 /// Tag keys and values.
 pub type Tags = BTreeMap<String, String>;
@@ -43,4 +44,9 @@ pub fn over(own: Option<Tags>, source: Option<Tags>) -> Option<Tags> {
         }
         (own, source) => own.or(source),
     }
+}
+
+/// The tags of a copy from a region.
+pub fn of_copy(source: &Place) -> Tags {
+    Tags::from([(ORIGIN.to_owned(), source.region.clone())])
 }

@@ -185,9 +185,12 @@ pub fn operation(op: &Value) -> &str {
     }
 }
 
-/// The digest of a live model; `absent` where there is none.
+/// The fingerprint of what is not there.
+pub const ABSENT: &str = "absent";
+
+/// The digest of a live model; [`ABSENT`] where there is none.
 pub fn fingerprint(live: Option<&Seen<Value>>) -> String {
-    live.map_or_else(|| "absent".to_owned(), |seen| hex(&Sha256::digest(seen.model.to_string())))
+    live.map_or_else(|| ABSENT.to_owned(), |seen| hex(&Sha256::digest(seen.model.to_string())))
 }
 
 /// Says whether a change only adds to a resource that the spec names. A run that was cut leaves many of

@@ -8,7 +8,7 @@ use futures::future::{join, join_all};
 use serde_json::Value;
 
 use super::Note;
-use super::expand::{Expanded, Expansion, Sources, Unexpanded, expand};
+use super::expand::{Expanded, Expansion, Sources, Unexpanded, expand, gone, orphans};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Registry;
@@ -137,9 +137,14 @@ pub async fn survey(world: &dyn World, registry: Registry, spec: &Spec) -> Resul
     let (mut inventory, wants) = here?;
     let Expansion { wants: expanded, notes, unread } =
         expand(registry, &inventory.place, &wants, &inventory.live, &sources).map_err(SurveyError::Unexpanded)?;
-    let found = scopes_of_made(&inventory.place, &wants, &expanded);
+    let orphans: Vec<Address> =
+        orphans(&wants, &expanded, &inventory.live, &sources).map(|(_, address)| address.clone()).collect();
+    let found = scopes_of_made(&inventory.place, &wants, &expanded, &orphans);
     read(world, found, &mut inventory).await;
-    let wants = expanded;
+    let gone = gone(registry, &wants, &expanded, &inventory.live, &sources);
+    let mut wants = expanded;
+    wants.extend(gone);
+    wants.sort_by(|a, b| a.want.address.cmp(&b.want.address));
     inventory.notes = notes;
     inventory.unread.extend(unread);
     inventory.unread.sort_by(|a, b| a.address.cmp(&b.address));
@@ -276,16 +281,28 @@ fn scopes_of_spec(place: &Place, wants: &[Want]) -> Vec<(String, Scope<Value>)> 
     kinds.into_iter().map(|kind| (kind.to_owned(), scope(kind))).collect()
 }
 
-/// What is read when rules have made names that were not known before.
-fn scopes_of_made(place: &Place, wants: &[Want], expanded: &[Expanded]) -> Vec<(String, Scope<Value>)> {
+/// What is read when rules have made names that were not known before, and of what a copy may have left
+/// behind: all that says where it came from.
+fn scopes_of_made(
+    place: &Place,
+    wants: &[Want],
+    expanded: &[Expanded],
+    orphans: &[Address],
+) -> Vec<(String, Scope<Value>)> {
     let everything = kinds_read_whole(wants);
     let named: BTreeSet<&Address> = wants.iter().filter(|want| want.is_one()).map(|want| &want.address).collect();
     let mut scopes: BTreeMap<String, Scope<Value>> = BTreeMap::new();
+    let mut ask = |kind: &str, wanted| {
+        let empty = || Scope { place: place.clone(), wanted: Vec::new(), everything: false, source: false };
+        scopes.entry(kind.to_owned()).or_insert_with(empty).wanted.push(wanted);
+    };
     for Expanded { want, .. } in expanded {
         if !everything.contains(kind_of(want)) && !named.contains(&want.address) {
-            let empty = || Scope { place: place.clone(), wanted: Vec::new(), everything: false, source: false };
-            scopes.entry(want.address.kind.clone()).or_insert_with(empty).wanted.push(wanted(want));
+            ask(kind_of(want), wanted(want));
         }
+    }
+    for orphan in orphans {
+        ask(&orphan.kind, Wanted { name: orphan.name.clone(), model: None, whole: true });
     }
     scopes.into_iter().collect()
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::document;
 use crate::address::Address;
 use crate::diff::{FieldAction, FieldChange, Risk};
+use crate::plan::build::ABSENT;
 use crate::plan::{Action, Change, Plan};
 use crate::reference::{Piece, Reference, Target, pieces};
 use crate::world::{Check, Verdict};
@@ -90,13 +91,15 @@ fn render_change(out: &mut String, change: &Change, style: Style) {
         (Some(by), None) => Some(format!("  by '{by}' in {}", change.at)),
         (by, Some(source)) => {
             let word = if by.is_some() { "copies" } else { "follows" };
-            Some(format!("  {word} {}/{}", source.region, source.name))
+            let gone = if source.fingerprint == ABSENT { ", which is gone" } else { "" };
+            Some(format!("  {word} {}/{}{gone}", source.region, source.name))
         }
     };
     let origin = origin.map(|origin| style.dim(&origin));
     let address = style.bold(&change.address.to_string());
     let _ = writeln!(out, "  {} {address}{}", style.symbol(symbol), origin.unwrap_or_default());
-    for field in &change.fields {
+    // Of what goes, that it goes is all there is to say.
+    for field in change.fields.iter().filter(|_| change.action != Action::Delete) {
         render_field(out, field, change.action == Action::Create, style);
     }
     if change.action == Action::Create {

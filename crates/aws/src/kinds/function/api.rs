@@ -9,7 +9,7 @@ use aws_sdk_lambda::types::{
     LastUpdateStatus, LoggingConfig, PackageType, Runtime, State, TracingConfig, TracingMode, VpcConfig,
 };
 use futures::future::{join_all, try_join};
-use regionctl_core::kind::Kind;
+use regionctl_core::kind::{Kind, ORIGIN};
 use regionctl_core::model::secret::Secret;
 use regionctl_core::model::tags::{Tags, is_aws};
 use regionctl_core::reference::Outputs;
@@ -42,9 +42,10 @@ impl Live for Function {
                 seen.push(Seen { model: model(function, event_sources), name, outputs });
             }
         }
+        // Of one that nothing wants, the tags say where it was copied from.
         let states_tags = |name: &str| {
             let wanted = scope.wanted.iter().find(|wanted| wanted.name == name);
-            wanted.and_then(|wanted| wanted.model.as_ref()).is_some_and(|model| model.tags.is_some())
+            wanted.is_some_and(|wanted| wanted.model.as_ref().is_none_or(|model| model.tags.is_some()))
         };
         let mut observation = Observation::default();
         let reads = seen.into_iter().map(|seen| async {
@@ -133,6 +134,7 @@ async fn create(
 ) -> Result<(), CallError> {
     let package = code.fetch(api).await?;
     let mut all = package.tags.clone();
+    all.insert(ORIGIN.to_owned(), code.region.clone());
     all.extend(tags);
     let parts = Parts::of(config);
     let made = api

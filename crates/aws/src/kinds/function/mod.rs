@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_lambda::types::Runtime;
 use regionctl_core::diff::{Covers, Diff, Phase};
-use regionctl_core::kind::{Case, Facts, Kind, Notes};
+use regionctl_core::kind::{Case, Facts, Kind, Notes, ORIGIN};
 use regionctl_core::model::secret::Secret;
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
@@ -362,6 +362,10 @@ lambda.function:
             ("arn".to_owned(), place.arn("lambda", &format!("function:{name}"))),
             ("name".to_owned(), name.to_owned()),
         ])
+    }
+
+    fn origin(live: &FunctionModel) -> Option<String> {
+        live.tags.as_ref()?.get(ORIGIN).cloned()
     }
 
     fn follow(
