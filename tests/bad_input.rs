@@ -48,6 +48,27 @@ const SPECS: &[(&str, &str)] = &[
         "rule without protocol or peer",
         "ec2.security_group:\n  web:\n    ingress:\n      - {from: 198.51.100.0/24}\n      - {tcp: 22}\n",
     ),
+    (
+        "rules and sources that cannot be",
+        "cloudwatch.alarm:\n  same: {for_each: lambda.functoin, namespace: A, metric: B, statistic: Sum, comparison: \">\", threshold: 1, period: 60}\n  of ${each.nmae}: {for_each: lambda.function, namespace: A, metric: B, statistic: Sum, comparison: \">\", threshold: 1, period: 60}\n  ${each.name}: {namespace: A, metric: B, statistic: Sum, comparison: \">\", threshold: 1, period: 60}\nsns.topic:\n  a: {like: us-east-1/a}\n  ${each.name}: {for_each: sns.topic}\nlambda.function:\n  a: {like: us-east-1}\n  b: {copy: frankfurt}\n  c: {like: us-east-1/c, copy: us-east-1}\n  d: {code: external, rewrite: {a: b}}\n  e:\n",
+    ),
+    (
+        "a password in a spec",
+        "rds.cluster:\n  orders: {engine: aurora-postgresql, master_username: root, master_user_password: hunter2}\n",
+    ),
+    (
+        "a private key in a spec",
+        "ec2.key_pair:\n  team:\n    public_key: |\n      -----BEGIN OPENSSH PRIVATE KEY-----\n",
+    ),
+    (
+        "shared entries that cannot be",
+        "iam.policy:\n  p: {statements: {not-a-sid: {Effect: Allow, Action: a, Resource: b}, B: {Effect: Allow, Principal: \"*\", Action: a, Resource: b}}, absent: [B]}\ns3.replication:\n  b: {region: nowhere, rules: {r: {destination: b}}}\n",
+    ),
+    (
+        "new kinds' limits",
+        "ec2.vpc_endpoint:\n  sqs:\nec2.flow_log:\n  f: {bucket: \"arn:aws:s3:::b\", aggregation_minutes: 5, prefix: /x}\nec2.instance:\n  i: {image: {id: x}, instance_type: small}\nssm.document:\n  aws-mine: {content: {}}\nlambda.function:\n  f: {code: {pinned: abc}}\nrds.cluster:\n  Orders_1: {engine: mysql, master_username: a, backup_days: 0, instances: {i: {class: large}}}\n",
+    ),
+    ("a manual step without a person", "manual:\n  vanta: {what: add it}\n"),
     ("retention 364", "logs.log_group:\n  \"*\": {retention_days: 364}\n"),
     (
         "alarm period 100",

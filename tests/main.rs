@@ -10,4 +10,5 @@ mod replay;
 mod runbook;
 mod saved_plan;
 mod scenario;
+mod sources;
 mod terminal;

@@ -13,21 +13,29 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::session::{Access, Session, Settings};
 use regionctl_aws::world::Aws;
+use regionctl_core::diagnostic::Sources;
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Failure, Place, StepTarget, Vpc, World};
+use regionctl_core::world::{Failure, Place, Scope, StepTarget, Vpc, Wanted, World};
 use serde_json::{Value, json};
 
 /// Gives its answers in their order, and remembers what was asked.
 #[derive(Debug, Clone, Default)]
 struct Replay {
-    answers: Arc<Mutex<VecDeque<(u16, &'static str)>>>,
+    answers: Arc<Mutex<VecDeque<(u16, &'static str, &'static str)>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Replay {
     fn new(answers: &[(u16, &'static str)]) -> Self {
+        let answers: Vec<_> = answers.iter().map(|(status, text)| (*status, "", *text)).collect();
+        Self::coded(&answers)
+    }
+
+    /// With the error codes that stand in a header.
+    fn coded(answers: &[(u16, &'static str, &'static str)]) -> Self {
         Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), asked: Arc::default() }
     }
 
@@ -42,9 +50,13 @@ impl HttpConnector for Replay {
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
         let query = request.uri().split_once('?').map_or("", |(_, query)| query);
         self.asked.lock().unwrap().push(format!("{} ?{query} {body}", request.method()));
-        let (status, text) = self.answers.lock().unwrap().pop_front().unwrap_or((500, "nothing more to answer"));
-        let status = StatusCode::try_from(status).unwrap();
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(text))))
+        let (status, code, text) =
+            self.answers.lock().unwrap().pop_front().unwrap_or((500, "", "nothing more to answer"));
+        let mut answer = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(text));
+        if !code.is_empty() {
+            answer.headers_mut().insert("x-amzn-errortype", code);
+        }
+        HttpConnectorFuture::ready(Ok(answer))
     }
 }
 
@@ -55,6 +67,21 @@ impl HttpClient for Replay {
 }
 
 async fn run(replay: &Replay, kind: &str, op: Value) -> Result<Outputs, Failure> {
+    let outputs = Outputs::from([("id".to_owned(), "sg-1".to_owned())]);
+    let target = StepTarget { name: "data-bucket".to_owned(), place: place(), outputs };
+    open(replay).await.run(kind, target, op).await
+}
+
+fn place() -> Place {
+    Place {
+        partition: "aws".to_owned(),
+        region: "eu-central-1".to_owned(),
+        account: "123456789012".to_owned(),
+        vpc: Some(Vpc { id: "vpc-1".to_owned(), cidr: "10.0.0.0/16".to_owned() }),
+    }
+}
+
+async fn open(replay: &Replay) -> Aws {
     let credentials = SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "replay"));
     let settings = Settings {
         region: "eu-central-1".to_owned(),
@@ -64,15 +91,7 @@ async fn run(replay: &Replay, kind: &str, op: Value) -> Result<Outputs, Failure>
         http: Some((SharedHttpClient::new(replay.clone()), credentials)),
         on_pause: None,
     };
-    let place = Place {
-        partition: "aws".to_owned(),
-        region: "eu-central-1".to_owned(),
-        account: "123456789012".to_owned(),
-        vpc: Some(Vpc { id: "vpc-1".to_owned(), cidr: "10.0.0.0/16".to_owned() }),
-    };
-    let outputs = Outputs::from([("id".to_owned(), "sg-1".to_owned())]);
-    let target = StepTarget { name: "data-bucket".to_owned(), place, outputs };
-    Aws::new(Session::open(settings).await).run(kind, target, op).await
+    Aws::new(Session::open(settings).await)
 }
 
 #[tokio::test]
@@ -159,4 +178,122 @@ async fn a_rule_that_is_there_already_does_not_keep_the_others_out() {
     run(&replay, "ec2.security_group", op).await.unwrap();
     let ports: Vec<usize> = replay.asked().iter().map(|request| request.matches("FromPort").count()).collect();
     assert_eq!(ports, [2, 1, 1]);
+}
+
+/// IAM has no compare-and-swap, but its versions are numbered: one between ours and the one we read is somebody else's.
+#[tokio::test]
+async fn a_policy_that_somebody_else_changed_in_between_is_read_and_merged_again() {
+    const V7: &str = "<ListPolicyVersionsResponse><ListPolicyVersionsResult><Versions><member><VersionId>v7</VersionId>\
+        <IsDefaultVersion>true</IsDefaultVersion></member></Versions></ListPolicyVersionsResult></ListPolicyVersionsResponse>";
+    const V9: &str = "<ListPolicyVersionsResponse><ListPolicyVersionsResult><Versions><member><VersionId>v9</VersionId>\
+        <IsDefaultVersion>true</IsDefaultVersion></member><member><VersionId>v8</VersionId><IsDefaultVersion>false\
+        </IsDefaultVersion></member></Versions></ListPolicyVersionsResult></ListPolicyVersionsResponse>";
+    const V10: &str = "<ListPolicyVersionsResponse><ListPolicyVersionsResult><Versions><member><VersionId>v10</VersionId>\
+        <IsDefaultVersion>true</IsDefaultVersion></member></Versions></ListPolicyVersionsResult></ListPolicyVersionsResponse>";
+    const TEXT7: &str = "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><Document>%7B%22Statement%22%3A%5B%5D%7D\
+        </Document></PolicyVersion></GetPolicyVersionResult></GetPolicyVersionResponse>";
+    // {"Statement":[{"Sid":"Theirs","Effect":"Deny","Action":"a:B","Resource":"*"}]}
+    const TEXT8: &str = "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><Document>%7B%22Statement%22%3A%5B%7B\
+        %22Sid%22%3A%22Theirs%22%2C%22Effect%22%3A%22Deny%22%2C%22Action%22%3A%22a%3AB%22%2C%22Resource%22%3A%22%2A%22%7D%5D\
+        %7D</Document></PolicyVersion></GetPolicyVersionResult></GetPolicyVersionResponse>";
+    let made = |id| match id {
+        9 => {
+            "<CreatePolicyVersionResponse><CreatePolicyVersionResult><PolicyVersion><VersionId>v9</VersionId></PolicyVersion>\
+              </CreatePolicyVersionResult></CreatePolicyVersionResponse>"
+        }
+        _ => {
+            "<CreatePolicyVersionResponse><CreatePolicyVersionResult><PolicyVersion><VersionId>v10</VersionId></PolicyVersion>\
+              </CreatePolicyVersionResult></CreatePolicyVersionResponse>"
+        }
+    };
+    let replay = Replay::new(&[
+        (200, V7),
+        (200, TEXT7),
+        (200, made(9)),
+        (200, V9),
+        (200, V9),
+        (200, TEXT8),
+        (200, made(10)),
+        (200, V10),
+    ]);
+    let statement = json!({"Statement": [{"Sid": "Ours", "Effect": "Allow", "Action": "a:B", "Resource": "*"}]});
+    let op = json!({"CreatePolicyVersion": {"statements": {"Ours": statement}, "absent": []}});
+    run(&replay, "iam.policy", op).await.unwrap();
+    let asked = replay.asked();
+    let (first, second) = (&asked[2], &asked[6]);
+    assert!(first.contains("Ours") && !first.contains("Theirs"), "{first}");
+    assert!(second.contains("Ours") && second.contains("Theirs"), "{second}");
+}
+
+/// CreateFlowLogs answers 200 also where it fails.
+#[tokio::test]
+async fn a_flow_log_that_fails_inside_http_200_is_a_failure_with_its_code() {
+    let answer = "<CreateFlowLogsResponse><unsuccessful><item><error><code>400</code><message>Access Denied for LogDestination\
+                  </message></error><resourceId>vpc-1</resourceId></item></unsuccessful></CreateFlowLogsResponse>";
+    let replay = Replay::new(&[(200, answer)]);
+    let op = json!({"CreateFlowLogs": {
+        "bucket": "arn:aws:s3:::b", "prefix": "", "traffic": "ALL", "aggregation_seconds": 600, "format": null, "tags": {},
+    }});
+    let failure = run(&replay, "ec2.flow_log", op).await.unwrap_err();
+    assert_eq!(failure.code.as_deref(), Some("400"));
+    assert_eq!(failure.message, "Access Denied for LogDestination");
+}
+
+/// The next change of a function before the last one is through is refused (ResourceConflictException): it is waited for.
+#[tokio::test]
+async fn a_change_of_a_function_waits_for_the_one_before_it() {
+    let busy =
+        r#"{"Type":"User","Message":"The operation cannot be performed at this time. An update is in progress"}"#;
+    let replay = Replay::coded(&[(409, "ResourceConflictException", busy), (200, "", "{}")]);
+    run(&replay, "lambda.function", json!({"UpdateFunctionConfiguration": {"config": {"timeout": 3}}})).await.unwrap();
+    assert_eq!(replay.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_cluster_that_takes_no_change_yet_is_waited_for() {
+    let busy = "<ErrorResponse><Error><Code>InvalidDBClusterStateFault</Code><Message>creating</Message></Error></ErrorResponse>";
+    let done = "<ModifyDBInstanceResponse><ModifyDBInstanceResult/></ModifyDBInstanceResponse>";
+    let replay = Replay::new(&[(400, busy), (200, done)]);
+    let op = json!({"ModifyDBInstance": {"id": "i", "class": "db.r6g.large", "apply_immediately": true}});
+    run(&replay, "rds.cluster", op).await.unwrap();
+    assert_eq!(replay.asked().len(), 2);
+}
+
+/// What waits for the maintenance window was told, and a minor version that moved by itself is what was wanted.
+#[tokio::test]
+async fn pending_modifications_and_minor_versions_are_no_drift() {
+    let clusters = "<DescribeDBClustersResponse><DescribeDBClustersResult><DBClusters><DBCluster><DBClusterIdentifier>orders\
+        </DBClusterIdentifier><Engine>aurora-postgresql</Engine><EngineVersion>16.6</EngineVersion><Status>available</Status>\
+        <MasterUsername>root</MasterUsername><StorageEncrypted>true</StorageEncrypted><DeletionProtection>true\
+        </DeletionProtection><BackupRetentionPeriod>1</BackupRetentionPeriod><PendingModifiedValues><BackupRetentionPeriod>14\
+        </BackupRetentionPeriod></PendingModifiedValues></DBCluster></DBClusters></DescribeDBClustersResult>\
+        </DescribeDBClustersResponse>";
+    let instances = "<DescribeDBInstancesResponse><DescribeDBInstancesResult><DBInstances><DBInstance><DBInstanceIdentifier>\
+        orders-1</DBInstanceIdentifier><DBClusterIdentifier>orders</DBClusterIdentifier><DBInstanceClass>db.r6g.large\
+        </DBInstanceClass><DBInstanceStatus>available</DBInstanceStatus><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>\
+        </DBInstance></DBInstances></DescribeDBInstancesResult></DescribeDBInstancesResponse>";
+    let text = "region: eu-central-1\naccount: '123456789012'\nrds.cluster:\n  orders: {engine: aurora-postgresql, engine_version: \
+                '16.4', master_username: root, backup_days: 14, instances: {orders-1: {class: db.r6g.large}}}\n";
+    let spec =
+        regionctl_core::spec::read("spec.yaml", &|_: &str| Ok(text.to_owned()), REGISTRY, &mut Sources::default());
+    let want = &spec.unwrap().wants[0];
+    let replay = Replay::new(&[(200, clusters), (200, instances)]);
+    let wanted = Wanted { name: "orders".to_owned(), model: Some(want.model.clone()), whole: false };
+    let scope = Scope { place: place(), wanted: vec![wanted], everything: false, source: false };
+    let seen = open(&replay).await.observe("rds.cluster", scope).await.unwrap().seen;
+    let draft = REGISTRY.of("rds.cluster").diff(&want.model, &[], Some(&seen[0].model)).unwrap();
+    assert!(draft.fields.is_empty() && draft.steps.is_empty(), "{draft:?}");
+    assert_eq!(draft.waiting[0].what, "backup_days 14 waits for the cluster's maintenance window");
+}
+
+/// An edit of a document that is the newest version already: the run was cut before it was put in force.
+#[tokio::test]
+async fn a_version_that_is_there_and_not_in_force_is_put_in_force() {
+    let duplicate = r#"{"__type":"DuplicateDocumentContent","message":"The content matches another document"}"#;
+    let replay = Replay::new(&[(400, duplicate)]);
+    let op = json!({"UpdateDocument": {"content": "{}", "format": "JSON", "target_type": null}});
+    assert_eq!(run(&replay, "ssm.document", op).await.unwrap()["version"], "$LATEST");
+    let replay = Replay::new(&[(200, r#"{"DocumentVersion":"3"}"#), (200, "{}")]);
+    run(&replay, "ssm.document", json!("UpdateDocumentDefaultVersion")).await.unwrap();
+    assert!(replay.asked()[1].contains(r#""DocumentVersion":"3""#), "{:?}", replay.asked());
 }

@@ -312,11 +312,12 @@ impl Reader<'_> {
             Value::Null => Node { value: Value::Map(Vec::new()), span: entry.span },
             _ => entry.value.clone(),
         };
+        let follows = ["like", "copy"].iter().any(|word| node.get(word).is_some());
         let (stands, source) = stands::take(entry, &mut node, kind.facts(), self.registry, &mut self.faults);
         // What fills a template in is checked when it is known.
-        let name = match &stands {
-            Stands::ForEach(_) => template_pattern(&entry.key).replace('*', "x"),
-            _ => entry.key.clone(),
+        let name = match entry.key.contains("${") {
+            true => template_pattern(&entry.key).replace('*', "x"),
+            false => entry.key.clone(),
         };
         if matches!(stands, Stands::One | Stands::ForEach(_))
             && let Err(why) = kind.check_name(&name)
@@ -325,7 +326,7 @@ impl Reader<'_> {
             let fault = Diagnostic::at("invalid-name", entry.span, message);
             self.faults.push(if help.is_empty() { fault } else { fault.help(help) });
         }
-        let mut notes = Notes::new(&node, self.sources, source.is_some());
+        let mut notes = Notes::new(&node, self.sources, follows);
         let model = kind.desire(&entry.key, &node, &mut notes);
         self.faults.0.append(&mut notes.faults.0);
         let waivers = notes.waivers;
@@ -340,8 +341,9 @@ impl Reader<'_> {
             for reference in used.into_iter().filter(|reference| reference.target == Target::Each) {
                 let fault = match &want.stands {
                     Stands::ForEach(each) => {
-                        let mut given = vec!["name"];
-                        given.extend(self.registry.get(&each.kind).into_iter().flat_map(|kind| kind.facts().outputs));
+                        let outputs = self.registry.get(&each.kind).map_or(&[][..], |kind| kind.facts().outputs);
+                        let outputs = outputs.iter().copied().filter(|output| *output != "name");
+                        let given: Vec<&str> = std::iter::once("name").chain(outputs).collect();
                         let known = given.contains(&reference.attribute.as_str());
                         (!known).then(|| {
                             let message =

@@ -1,0 +1,263 @@
+//! What follows a live resource of another region: its changes show as drift here, its secrets never show, and a plan
+//! that rests on it falls when it moves.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Place, Run};
+
+const SPEC: &str = "regions/eu-central-1.yaml";
+const HEAD: &str = "region: eu-central-1\naccount: '123456789012'\n";
+
+/// The company's region, converged.
+fn converged() -> Place {
+    let place = Place::seeded();
+    place.run(&["apply", "--yes", SPEC]).exits(0);
+    place
+}
+
+/// A place with one spec and the company's older regions.
+fn with(sections: &str) -> Place {
+    let place = Place::seeded();
+    place.write("spec.yaml", format!("{HEAD}{sections}"));
+    place
+}
+
+/// Changes what the sandbox keeps, as somebody at the source would.
+fn edit(place: &Place, change: impl FnOnce(&mut Value)) {
+    let mut state: Value = serde_json::from_str(&place.read("sandbox.json")).unwrap();
+    change(&mut state["services"]);
+    place.write("sandbox.json", state.to_string());
+}
+
+fn changes(run: &Run) -> Vec<(String, String)> {
+    let plan: Value = serde_json::from_str(&run.stdout).unwrap();
+    let text = |change: &Value, field: &str| change[field].as_str().unwrap_or_default().to_owned();
+    plan["changes"].as_array().unwrap().iter().map(|change| (text(change, "action"), text(change, "address"))).collect()
+}
+
+#[test]
+fn what_is_added_changed_and_removed_at_the_source_is_drift_here_named_as_such() {
+    let place = converged();
+    edit(&place, |services| {
+        let functions = services["memory"]["eu-west-1"].as_object_mut().unwrap();
+        let mut gone = functions.remove("lambda/create-deployment").unwrap();
+        functions["lambda/renew-certificates"]["config"]["Timeout"] = 100.into();
+        gone["config"]["FunctionName"] = "brand-new".into();
+        functions.insert("lambda/brand-new".to_owned(), gone);
+        services["ssm"]["us-east-1"]["documents"].as_object_mut().unwrap().remove("rotate-logs");
+    });
+    let drift = place.run(&["drift", SPEC, "--format", "json"]).exits(2);
+    let expected = [
+        ("create", "cloudwatch.alarm/brand-new Errors"),
+        ("create", "lambda.function/brand-new"),
+        ("delete", "lambda.function/create-deployment"),
+        ("update", "lambda.function/renew-certificates"),
+        ("create", "logs.log_group//aws/lambda/brand-new"),
+        ("delete", "ssm.document/rotate-logs"),
+    ];
+    assert_eq!(changes(&drift), expected.map(|(action, address)| (action.to_owned(), address.to_owned())));
+    let text = place.run(&["drift", SPEC]).exits(2).stdout;
+    for line in [
+        "  + lambda.function/brand-new  copies eu-west-1/brand-new\n",
+        "  - lambda.function/create-deployment  copies eu-west-1/create-deployment, which is gone\n",
+        "  ~ lambda.function/renew-certificates  copies eu-west-1/renew-certificates\n      ~ timeout: 300 → 100\n",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    let refused = place.run(&["apply", "--yes", SPEC]).exits(3);
+    assert!(refused.stderr.contains("if that is meant, add --allow-destroy"), "{}", refused.stderr);
+    place.run(&["apply", "--yes", "--allow-destroy", SPEC]).exits(0);
+    place.run(&["drift", SPEC]).exits(0);
+}
+
+#[test]
+fn what_was_not_copied_is_never_taken_for_a_copy_whose_source_is_gone() {
+    let place = converged();
+    edit(&place, |services| {
+        let mut own = services["memory"]["eu-central-1"]["lambda/create-deployment"].clone();
+        own["config"]["FunctionName"] = "somebody-elses".into();
+        own["tags"] = json!({});
+        services["memory"]["eu-central-1"]["lambda/somebody-elses"] = own;
+    });
+    // A rule still covers it: it gets its alarm and its log group.
+    let found = changes(&place.run(&["drift", SPEC, "--format", "json"]).exits(2));
+    assert!(found.iter().all(|(action, _)| action == "create"), "{found:?}");
+    assert!(found.iter().any(|(_, address)| address == "cloudwatch.alarm/somebody-elses Errors"), "{found:?}");
+}
+
+#[test]
+fn a_saved_plan_falls_when_its_source_moves() {
+    let place = with("lambda.function:\n  create-deployment: {like: eu-west-1/create-deployment}\n");
+    place.run(&["plan", "spec.yaml", "-o", "plan.json"]).exits(0);
+    edit(&place, |services| {
+        services["memory"]["eu-west-1"]["lambda/create-deployment"]["config"]["MemorySize"] = 512.into();
+    });
+    let refused = place.run(&["apply", "--yes", "plan.json"]).exits(3);
+    let expected =
+        "lambda.function/create-deployment follows eu-west-1/create-deployment, which was changed after the plan";
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+}
+
+#[test]
+fn values_of_an_environment_leave_neither_in_plans_nor_in_output() {
+    let place = with("lambda.function:\n  \"*\": {copy: eu-west-1}\n");
+    let plan = place.run(&["plan", "spec.yaml", "-o", "plan.json"]).exits(0);
+    let json = place.run(&["plan", "spec.yaml", "--format", "json"]).exits(0);
+    let apply = place.run(&["apply", "--yes", "plan.json"]).exits(0);
+    edit(&place, |services| {
+        let variables = &mut services["memory"]["eu-central-1"]["lambda/create-deployment"]["config"]["Environment"];
+        variables["Variables"]["API_KEY"] = "another-secret".into();
+    });
+    let drift = place.run(&["drift", "spec.yaml"]).exits(2);
+    assert!(drift.stdout.contains("~ environment.API_KEY: (not shown) → (not shown)"), "{}", drift.stdout);
+    for text in [&plan.stdout, &json.stdout, &place.read("plan.json"), &apply.stdout, &apply.stderr, &drift.stdout] {
+        assert!(!text.contains("not-to-be-shown") && !text.contains("another-secret"), "{text}");
+    }
+    // And yet the copy has them.
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+    assert!(place.read("sandbox.json").matches("not-to-be-shown").count() >= 4);
+}
+
+#[test]
+fn what_stands_in_the_spec_wins_over_the_source() {
+    let place = with(
+        "lambda.function:\n  create-deployment:\n    like: eu-west-1/create-deployment\n    timeout: 7\n    environment: {API_KEY: own}\n",
+    );
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+    let state: Value = serde_json::from_str(&place.read("sandbox.json")).unwrap();
+    let config = &state["services"]["memory"]["eu-central-1"]["lambda/create-deployment"]["config"];
+    assert_eq!((&config["Timeout"], &config["MemorySize"]), (&7.into(), &256.into()));
+    let variables = &config["Environment"]["Variables"];
+    assert_eq!(variables["API_KEY"], "own");
+    // Nothing says that it is rewritten, so it is not; that it names its region is said.
+    assert_eq!(variables["QUEUE_URL"], "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs");
+    let plan = place.run(&["plan", "spec.yaml"]).exits(0);
+    assert!(
+        plan.stdout.contains("its environment's QUEUE_URL names eu-west-1: add it to `rewrite:`"),
+        "{}",
+        plan.stdout
+    );
+}
+
+#[test]
+fn code_is_followed_pinned_or_left_to_others() {
+    let place = with("lambda.function:\n  create-deployment: {like: eu-west-1/create-deployment}\n");
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+    let digest = |place: &Place| {
+        let state: Value = serde_json::from_str(&place.read("sandbox.json")).unwrap();
+        state["services"]["memory"]["eu-central-1"]["lambda/create-deployment"]["config"]["CodeSha256"].clone()
+    };
+    let first = digest(&place);
+    edit(&place, |services| {
+        let functions = &mut services["memory"]["eu-west-1"];
+        let other = functions["lambda/renew-certificates"].clone();
+        functions["lambda/create-deployment"]["zip"] = other["zip"].clone();
+        functions["lambda/create-deployment"]["config"]["CodeSha256"] = other["config"]["CodeSha256"].clone();
+    });
+    let follow = place.run(&["drift", "spec.yaml"]).exits(2);
+    assert!(follow.stdout.contains("~ code_sha256:"), "{}", follow.stdout);
+    for code in [format!("{{pinned: {first}}}"), "external".to_owned()] {
+        let spec =
+            format!("lambda.function:\n  create-deployment: {{like: eu-west-1/create-deployment, code: {code}}}\n");
+        place.write("spec.yaml", format!("{HEAD}{spec}"));
+        place.run(&["drift", "spec.yaml"]).exits(0);
+    }
+    edit(&place, |services| {
+        services["memory"]["eu-central-1"].as_object_mut().unwrap().remove("lambda/create-deployment");
+    });
+    let waits = place.run(&["plan", "spec.yaml"]).exits(0);
+    assert!(
+        waits.stdout.contains("its code is deployed by something else, which has not made it yet"),
+        "{}",
+        waits.stdout
+    );
+    let pinned = format!(
+        "lambda.function:\n  create-deployment: {{like: eu-west-1/create-deployment, code: {{pinned: {first}}}}}\n"
+    );
+    place.write("spec.yaml", format!("{HEAD}{pinned}"));
+    let gone = place.run(&["apply", "--yes", "spec.yaml"]).exits(3);
+    assert!(gone.stderr.contains("the source no longer has the pinned code"), "{}", gone.stderr);
+}
+
+#[test]
+fn a_source_that_is_missing_or_empty_and_a_rule_without_matches_are_said() {
+    let place = with(
+        "s3.bucket:\n  data-bucket: {like: us-east-1/nowhere-bucket}\nlambda.function:\n  \"*\": {copy: ap-south-1}\nrds.cluster: {}\n\
+         logs.log_group:\n  of-${each.name}: {for_each: rds.cluster, retention_days: 1}\n",
+    );
+    let plan = place.run(&["plan", "spec.yaml"]).exits(1);
+    for part in [
+        "✗ s3.bucket/data-bucket  s3.bucket in us-east-1 failed: it is not there (as the source us-east-1/nowhere-bucket)",
+        "lambda.function/*\n      copies nothing: ap-south-1 has none that matches",
+        "logs.log_group/of-${each.name}\n      matches nothing: no rds.cluster is here or wanted",
+    ] {
+        assert!(plan.stdout.contains(part), "{part} is not in\n{}", plan.stdout);
+    }
+}
+
+#[test]
+fn two_rules_that_both_produce_a_resource_are_named_with_their_places() {
+    let place = with(
+        "lambda.function:\n  \"*\": {copy: eu-west-1}\nlogs.log_group:\n  /aws/lambda/${each.name}: {for_each: lambda.function}\n  \
+         /aws/${each.name}: {for_each: {kind: lambda.function, matching: \"x\"}}\n  ${each.name}: {for_each: lambda.function}\n",
+    );
+    place.run(&["plan", "spec.yaml"]).exits(0);
+    place.write(
+        "spec.yaml",
+        format!(
+            "{HEAD}lambda.function:\n  \"*\": {{copy: eu-west-1}}\nlogs.log_group:\n  a-${{each.name}}: {{for_each: lambda.function}}\n  \
+             \"${{each.name}}${{each.name}}\": {{for_each: {{kind: ssm.document}}}}\n  \
+             a-create-${{each.name}}: {{for_each: {{kind: logs.log_group, matching: \"deployment\"}}}}\n  deployment:\n"
+        ),
+    );
+    let two = place.run(&["plan", "spec.yaml"]).exits(1);
+    for part in [
+        "error[two-rules]: two rules both produce logs.log_group/a-create-deployment",
+        "note: the rule stands at spec.yaml:",
+        "help: narrow one of them with `except`, or name the resource itself: a name beats a rule",
+    ] {
+        assert!(two.stderr.contains(part), "{part} is not in\n{}", two.stderr);
+    }
+}
+
+#[test]
+fn without_waiting_the_next_plan_says_how_far_it_is() {
+    let place = with(
+        "rds.cluster:\n  supertokens-eu-central-1: {like: us-east-1/supertokens-us-east-1, rewrite: {us-east-1: eu-central-1}}\n",
+    );
+    let apply = place.run(&["apply", "--yes", "--wait=false", "spec.yaml"]).exits(0);
+    assert!(apply.verdict().contains("1 resource still on the way"), "{}", apply.stdout);
+    edit(&place, |services| {
+        // Made this very moment, however long the test takes.
+        for (_, thing) in services["memory"]["eu-central-1"].as_object_mut().unwrap() {
+            thing["At"] = "99999999999".into();
+        }
+    });
+    let plan = place.run(&["plan", "spec.yaml"]).exits(0);
+    assert!(
+        plan.verdict().starts_with("Nothing to change, and 1 resource still on the way: creating."),
+        "{}",
+        plan.stdout
+    );
+    place.run(&["drift", "spec.yaml"]).exits(2);
+    edit(&place, |services| {
+        for (_, thing) in services["memory"]["eu-central-1"].as_object_mut().unwrap() {
+            thing["At"] = "0".into();
+        }
+    });
+    place.run(&["drift", "spec.yaml"]).exits(0);
+}
+
+#[test]
+fn people_are_asked_again() {
+    let place = converged();
+    let again = place.run(&["apply", "--yes", "--resend", SPEC, "--stats"]).exits(0);
+    assert_eq!(
+        again.stdout.matches("Asked again: sns.topic/CloudWatch_Alarms_EU_Central_1_").count(),
+        4,
+        "{}",
+        again.stdout
+    );
+    let subscribed = again.stderr.lines().find(|line| line.contains("Subscribe ")).unwrap();
+    assert!(subscribed.split_whitespace().any(|word| word == "4"), "{subscribed}");
+}
