@@ -21,10 +21,13 @@ use regionctl_core::reference::Outputs;
 use regionctl_core::world::{Failure, Place, Scope, StepTarget, Vpc, Wanted, World};
 use serde_json::{Value, json};
 
+/// The status, the error code of the header, and the body.
+type Answer = (u16, &'static str, &'static str);
+
 /// Gives its answers in their order, and remembers what was asked.
 #[derive(Debug, Clone, Default)]
 struct Replay {
-    answers: Arc<Mutex<VecDeque<(u16, &'static str, &'static str)>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -35,7 +38,7 @@ impl Replay {
     }
 
     /// With the error codes that stand in a header.
-    fn coded(answers: &[(u16, &'static str, &'static str)]) -> Self {
+    fn coded(answers: &[Answer]) -> Self {
         Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), asked: Arc::default() }
     }
 

@@ -259,7 +259,8 @@ async fn row_10_replication(region: &Region) {
         configuration.rules().iter().map(|rule| (rule.id().unwrap(), rule.destination().unwrap().bucket())).collect();
     let own = format!("arn:aws:s3:::{SAAS}");
     assert_eq!(rules, [("to-us-east-1", "arn:aws:s3:::supertokens-saas-us-east-1"), ("to-eu-central-1", own.as_str())]);
-    let priorities: BTreeSet<_> = configuration.rules().iter().map(|rule| rule.priority()).collect();
+    let priorities: BTreeSet<_> =
+        configuration.rules().iter().map(aws_sdk_s3::types::ReplicationRule::priority).collect();
     assert_eq!(priorities.len(), 2, "priorities are unique");
 }
 

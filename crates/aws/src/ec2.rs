@@ -29,6 +29,11 @@ pub(crate) fn named(name: &str, tags: Option<Tags>) -> Tags {
     tags
 }
 
+/// What a spec says of a security group: the name of one of its own, or the id of somebody else's.
+pub(crate) fn security_group(said: String) -> String {
+    if said.starts_with("sg-") || said.contains("${") { said } else { format!("${{ec2.security_group/{said}.id}}") }
+}
+
 /// A filter of a Describe call.
 pub(crate) fn filter(name: impl Into<String>, values: impl IntoIterator<Item = String>) -> Filter {
     Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()

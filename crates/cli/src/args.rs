@@ -110,6 +110,7 @@ pub struct Plan {
 }
 
 #[derive(Debug, ClapArgs)]
+#[allow(clippy::struct_excessive_bools)] // each is a switch of its own
 pub struct Apply {
     /// Spec files or a saved plan; every region in regions/ where none is named
     pub specs: Vec<PathBuf>,

@@ -21,6 +21,7 @@ use crate::world::{Place, Seen};
 
 /// What is the same for all resources of a kind.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each says what may be written of a kind, and none excludes another
 pub struct Facts {
     /// The kind's name and its section in a spec: `sns.topic`.
     pub name: &'static str,

@@ -234,13 +234,13 @@ ec2.flow_log:
         };
         let mut going = live.older.clone();
         let mut gone: Covers = live.older.iter().map(|id| out.gone("older", id)).fold(Covers::default(), Covers::and);
-        if !differs.is_empty() {
+        if differs.is_empty() {
+            out.step(Phase::Change, tagged, FlowLogOp::CreateTags { tags: tags.clone() });
+        } else {
             out.replaced("a flow log never changes: the new one is made first, then the old one goes");
             out.step(Phase::Create, differs.clone().and(tagged), create);
             going.extend(live.id.clone());
             gone = gone.and(differs);
-        } else {
-            out.step(Phase::Change, tagged, FlowLogOp::CreateTags { tags: tags.clone() });
         }
         if !gone.is_empty() {
             out.deletes(format!("the flow log {} is deleted; what it recorded stays in the bucket", going.join(", ")));

@@ -115,6 +115,7 @@ impl Session {
     }
 
     /// Returns the session of another region: the same credentials, connections, guard and counts.
+    #[must_use]
     pub fn in_region(&self, region: &str) -> Self {
         if self.region() == region {
             return self.clone();

@@ -141,7 +141,7 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
     pub fn gone<T: Serialize + ?Sized>(&mut self, path: &str, there: &T) -> Covers {
         let (before, action) = (Some(json(there)), FieldAction::Remove);
         self.recorded(|fields| {
-            fields.push(FieldChange { path: path.to_owned(), action, before, after: None, note: None })
+            fields.push(FieldChange { path: path.to_owned(), action, before, after: None, note: None });
         })
     }
 

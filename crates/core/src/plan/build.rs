@@ -134,7 +134,9 @@ fn change(
     });
     let mut fields = draft.fields;
     let follows = expanded.followed.as_ref().map(|followed| {
-        fields.iter_mut().for_each(|field| remark_rewritten(field, followed));
+        for field in &mut fields {
+            remark_rewritten(field, followed);
+        }
         let Followed { region, name, fingerprint, rewritten: _ } = followed.clone();
         Follows { region, name, fingerprint }
     });

@@ -165,7 +165,7 @@ impl Expander<'_> {
         self.made.insert(want.address.clone(), Expanded { want, by, followed });
     }
 
-    fn note(&mut self, about: impl ToString, what: impl Into<String>) {
+    fn note(&mut self, about: &Address, what: impl Into<String>) {
         self.out.notes.push(Note { about: about.to_string(), what: what.into() });
     }
 
@@ -419,7 +419,140 @@ fn rewrite_text(text: &str, pairs: &[(String, String)], path: &str, found: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diff::Diff;
+    use crate::kind::{Erased, Facts, Kind, Notes};
+    use crate::spec;
     use serde_json::json;
+
+    /// A kind with nothing to it: its model is a mapping of texts, of which a follower takes what it lacks.
+    struct Plain;
+
+    impl Kind for Plain {
+        const FACTS: Facts = Facts {
+            name: "t.t",
+            service: "T",
+            summary: "",
+            reads: &[],
+            writes: &[],
+            checks: &[],
+            outputs: &["arn"],
+            needs_vpc: false,
+            patterns: true,
+            lists: true,
+            follows: true,
+            example: "",
+            cases: &[],
+        };
+        type Spec = BTreeMap<String, String>;
+        type Model = BTreeMap<String, String>;
+        type Op = ();
+
+        fn desire(_: &str, spec: Self::Spec, _: &mut Notes<'_>) -> Self::Model {
+            spec
+        }
+
+        fn outputs(name: &str, _: &Place) -> Outputs {
+            Outputs::from([("arn".to_owned(), format!("arn:{name}"))])
+        }
+
+        fn follow(
+            own: Self::Model,
+            source: &Seen<Self::Model>,
+            _: &Place,
+            left: &mut Vec<String>,
+        ) -> Option<Self::Model> {
+            let mut followed = source.model.clone();
+            left.extend(followed.remove("regional").map(|what| format!("{what} is left")));
+            followed.extend(own);
+            Some(followed)
+        }
+
+        fn diff(_: &Self::Model, _: Option<&Self::Model>, _: &mut Diff<'_, ()>) {}
+    }
+
+    const REGISTRY: Registry = Registry(&[&Erased::<Plain>::NEW]);
+
+    fn place() -> Place {
+        let text = |text: &str| text.to_owned();
+        Place { partition: text("aws"), region: text("eu-central-1"), account: text("1"), vpc: None }
+    }
+
+    fn wants(sections: &str) -> Vec<Want> {
+        let text = format!("region: eu-central-1\naccount: '123456789012'\nt.t:\n{sections}");
+        let read = |_: &str| Ok(text.clone());
+        spec::read("spec.yaml", &read, REGISTRY, &mut crate::diagnostic::Sources::default()).unwrap().wants
+    }
+
+    fn observed(names: &[&str]) -> Observation<Value> {
+        let seen = |name: &&str| Seen {
+            name: (*name).to_owned(),
+            model: json!({"of": "us-east-1", "regional": "a key"}),
+            outputs: Outputs::new(),
+        };
+        Observation { seen: names.iter().map(seen).collect(), unread: Vec::new() }
+    }
+
+    fn expanded(sections: &str, live: &[&str], source: Result<Observation<Value>, Failure>) -> Expansion {
+        let live = observed(live).seen.into_iter().map(|seen| (Address::new("t.t", &seen.name), seen)).collect();
+        let sources = Sources::from([(("us-east-1".to_owned(), "t.t".to_owned()), source)]);
+        expand(REGISTRY, &place(), &wants(sections), &live, &sources).unwrap()
+    }
+
+    fn made(expansion: &Expansion) -> Vec<(&str, Option<&str>)> {
+        expansion.wants.iter().map(|it| (it.want.address.name.as_str(), it.by.as_deref())).collect()
+    }
+
+    fn denied() -> Failure {
+        let text = |text: &str| text.to_owned();
+        let class = FailureClass::Denied;
+        Failure { class, call: text("T ListTs"), code: None, message: text("no"), request_id: None }
+    }
+
+    #[test]
+    fn a_name_beats_a_rule_and_a_rule_beats_a_pattern() {
+        let sections =
+            "  \"*\": {}\n  of-${each.name}: {for_each: t.t, except: [of-*], x: \"${each.arn}\"}\n  of-b: {}\n";
+        let expansion = expanded(sections, &["a", "b"], Ok(observed(&[])));
+        let rule = Some("of-${each.name}");
+        assert_eq!(made(&expansion), [("a", Some("*")), ("b", Some("*")), ("of-a", rule), ("of-b", None)]);
+        assert_eq!(expansion.wants[2].want.model, json!({"x": "arn:a"}));
+    }
+
+    #[test]
+    fn a_copy_takes_all_that_its_name_matches_but_what_is_named_or_left_out() {
+        let sections = "  \"*\": {copy: us-east-1, except: [tmp-*], rewrite: {us-east-1: eu-central-1}}\n  own: {}\n";
+        let expansion = expanded(sections, &[], Ok(observed(&["a", "own", "tmp-1"])));
+        assert_eq!(made(&expansion), [("a", Some("*")), ("own", None)]);
+        assert_eq!(expansion.wants[0].want.model, json!({"of": "eu-central-1"}));
+        assert_eq!(expansion.notes[0].what, "a key is left (of us-east-1/a)");
+    }
+
+    #[test]
+    fn a_source_that_cannot_be_read_is_unread_and_nothing_is_taken_for_gone() {
+        let sections = "  \"*\": {copy: us-east-1}\n  one: {like: us-east-1/one}\n";
+        let expansion = expanded(sections, &["a"], Err(denied()));
+        let unread: Vec<&str> = expansion.unread.iter().map(|unread| unread.address.as_str()).collect();
+        assert_eq!(unread, ["t.t/*", "t.t/one"]);
+        assert_eq!(expansion.unread[0].failure.message, "no (as the source us-east-1/*)");
+        let live = observed(&["a"]).seen.into_iter().map(|seen| (Address::new("t.t", &seen.name), seen)).collect();
+        let sources = Sources::from([(("us-east-1".to_owned(), "t.t".to_owned()), Err(denied()))]);
+        assert_eq!(orphans(&wants(sections), &expansion.wants, &live, &sources).count(), 0);
+    }
+
+    #[test]
+    fn credentials_that_fail_in_a_source_may_mean_that_the_region_is_not_enabled() {
+        let failure = Failure { class: FailureClass::Credentials, ..denied() };
+        let expansion = expanded("  \"*\": {copy: us-east-1}\n", &[], Err(failure));
+        assert!(expansion.unread[0].failure.message.contains("the region not enabled in this account"));
+    }
+
+    #[test]
+    fn a_rule_may_go_over_what_another_rule_makes() {
+        let sections = "  b-${each.name}: {for_each: {kind: t.t, matching: a-*}}\n  a-${each.name}: {for_each: {kind: t.t, matching: x}}\n";
+        let expansion = expanded(sections, &["x"], Ok(observed(&[])));
+        let names: Vec<&str> = made(&expansion).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a-x", "b-a-x"]);
+    }
 
     #[test]
     fn what_is_rewritten_is_known_by_its_place() {

@@ -352,11 +352,10 @@ pub fn summary(plan: &Plan, style: Style) -> String {
         0 => String::new(),
         several => format!(", {several} not read"),
     };
-    let more: String = [(counts.replace, "to replace"), (counts.delete, "to delete"), (counts.coming, "on the way")]
+    let more = [(counts.replace, "to replace"), (counts.delete, "to delete"), (counts.coming, "on the way")]
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!(", {count} {what}"))
-        .collect();
+        .fold(String::new(), |said, (count, what)| said + &format!(", {count} {what}"));
     let line = format!(
         "Plan: {} to create, {} to change{more}, {} unchanged{blocked}{unread}; {}.{people}",
         counts.create,

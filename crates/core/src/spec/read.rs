@@ -315,10 +315,8 @@ impl Reader<'_> {
         let follows = ["like", "copy"].iter().any(|word| node.get(word).is_some());
         let (stands, source) = stands::take(entry, &mut node, kind.facts(), self.registry, &mut self.faults);
         // What fills a template in is checked when it is known.
-        let name = match entry.key.contains("${") {
-            true => template_pattern(&entry.key).replace('*', "x"),
-            false => entry.key.clone(),
-        };
+        let is_template = entry.key.contains("${");
+        let name = if is_template { template_pattern(&entry.key).replace('*', "x") } else { entry.key.clone() };
         if matches!(stands, Stands::One | Stands::ForEach(_))
             && let Err(why) = kind.check_name(&name)
         {

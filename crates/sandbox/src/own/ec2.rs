@@ -51,6 +51,7 @@ const FLOW_LOG: &str = "fl";
 const KEY_PAIR: &str = "key";
 const INSTANCE: &str = "i";
 
+#[allow(clippy::unnecessary_wraps)] // every action answers in one form
 impl Ec2<'_> {
     fn act(mut self, action: &str) -> Option<Done> {
         Some(match action {
@@ -89,8 +90,8 @@ impl Ec2<'_> {
             id = format!("{kind}-0{at:016x}");
         }
         let tags = self.form.pairs("TagSpecification.1.Tag", "Key", "Value");
-        self.form.set("Id", &id);
-        self.form.set("At", now());
+        self.form.set("Id", id.as_str());
+        self.form.set("At", now().to_string());
         tag(&mut self.form, "Tag", tags);
         self.things.insert(format!("ec2/{id}"), self.form.keep());
         id
@@ -125,7 +126,7 @@ impl Ec2<'_> {
     }
 
     fn modify_endpoint(&mut self) -> Done {
-        let mut endpoint = self.thing(&self.form.text("VpcEndpointId").to_owned(), "InvalidVpcEndpointId.NotFound")?;
+        let mut endpoint = self.thing(self.form.text("VpcEndpointId"), "InvalidVpcEndpointId.NotFound")?;
         let (add, remove) = (self.form.list("AddRouteTableId"), self.form.list("RemoveRouteTableId"));
         let mut tables = endpoint.list("RouteTableId");
         tables.retain(|table| !remove.contains(table));
@@ -259,14 +260,14 @@ impl Ec2<'_> {
         for id in self.form.list("InstanceId") {
             let mut instance = self.thing(&id, "InvalidInstanceID.NotFound")?;
             instance.set("State", state);
-            instance.set("At", now());
+            instance.set("At", now().to_string());
             self.keep(&instance);
         }
         Ok("<instancesSet/>".to_owned())
     }
 
     fn modify_instance(&mut self) -> Done {
-        let mut instance = self.thing(&self.form.text("InstanceId").to_owned(), "InvalidInstanceID.NotFound")?;
+        let mut instance = self.thing(self.form.text("InstanceId"), "InvalidInstanceID.NotFound")?;
         instance.set_list("SecurityGroupId", &self.form.list("GroupId"));
         self.keep(&instance);
         Ok("<return>true</return>".to_owned())

@@ -91,8 +91,8 @@ impl Form {
         self.get(name).unwrap_or_default()
     }
 
-    fn set(&mut self, name: &str, value: impl ToString) {
-        self.0.insert(name.to_owned(), value.to_string());
+    fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.0.insert(name.to_owned(), value.into());
     }
 
     /// `Prefix.1`, `Prefix.2`, … in their order.

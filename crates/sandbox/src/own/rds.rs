@@ -83,7 +83,7 @@ impl Rds<'_> {
         if self.things.contains_key(&Self::key(kind, &name)) {
             return Err((exists, format!("{name} already exists.")));
         }
-        self.form.set("At", now());
+        self.form.set("At", now().to_string());
         let thing = Form(self.form.0.clone());
         self.keep(kind, &name, &thing);
         Ok(String::new())
@@ -104,7 +104,7 @@ impl Rds<'_> {
     }
 
     fn create_instance(&mut self) -> Done {
-        self.there(CLUSTER, &self.form.text(CLUSTER).to_owned())?;
+        self.there(CLUSTER, self.form.text(CLUSTER))?;
         self.create(INSTANCE, "DBInstanceAlreadyExists")
     }
 
@@ -125,7 +125,7 @@ impl Rds<'_> {
         }
         let plain = self.form.0.iter().filter(|(name, _)| !name.ends_with(|letter: char| letter.is_ascii_digit()));
         thing.0.extend(plain.map(|(name, value)| (name.clone(), value.clone())));
-        thing.set("Changed", now());
+        thing.set("Changed", now().to_string());
         self.keep(kind, &name, &thing);
         Ok(String::new())
     }

@@ -13,7 +13,11 @@ pub(super) fn answer(region: &str, request: &MockRequest) -> Option<MockResponse
     if !target.ends_with(".GetParameter") || !name.starts_with(IMAGES) {
         return None;
     }
-    let digits: String = format!("{region}{name}").bytes().take(17).map(|byte| format!("{:x}", byte % 16)).collect();
+    let digits: String = format!("{region}{name}")
+        .bytes()
+        .take(17)
+        .map(|byte| char::from(b"0123456789abcdef"[usize::from(byte % 16)]))
+        .collect();
     let parameter =
         json!({ "Parameter": { "Name": name, "Type": "String", "Version": 1, "Value": format!("ami-{digits}") } });
     Some(MockResponse::json(200, parameter.to_string()))

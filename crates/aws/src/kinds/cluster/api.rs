@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{
-    ApplyMethod, CloudwatchLogsExportConfiguration, DbCluster, DbInstance, Parameter, ServerlessV2ScalingConfiguration,
-    Tag,
+    ApplyMethod, CloudwatchLogsExportConfiguration, ClusterPendingModifiedValues, DbCluster, DbInstance, Parameter,
+    ServerlessV2ScalingConfiguration, Tag,
 };
 use futures::future::{join, join_all, try_join, try_join_all};
 use regionctl_core::kind::Kind;
@@ -164,7 +164,7 @@ impl Live for Cluster {
         let by_cluster = aws_sdk_rds::types::Filter::builder().name("db-cluster-id").values(&target.name).build();
         let instances = api.describe_db_instances().filters(by_cluster).send();
         let instances = async { Ok::<_, CallError>(instances.await?) };
-        let (cluster, instances) = try_join(cluster, instances).await?;
+        let (cluster, instances) = Box::pin(try_join(cluster, instances)).await?;
         let Some(cluster) = cluster.and_then(|answer| answer.db_clusters.unwrap_or_default().into_iter().next()) else {
             return Ok(Status::Failed("the cluster is not there any more".to_owned()));
         };
@@ -196,10 +196,12 @@ async fn on_offer(api: &Client, place: &Place, engine: &str, version: Option<&st
     let result = match ask(Some(class)).await {
         Ok(true) => Ok((Verdict::Passed, format!("{} offers it for {engine}", place.region))),
         // Where no class at all is on offer, it is the version that RDS does not know.
-        Ok(false) => ask(None).await.map(|any| match any {
-            true => (Verdict::Failed, format!("{} does not offer it for {engine}", place.region)),
-            false => {
-                (Verdict::CouldNotCheck, format!("RDS names no class at all for {engine} {}", version.unwrap_or("")))
+        Ok(false) => ask(None).await.map(|any| {
+            if any {
+                (Verdict::Failed, format!("{} does not offer it for {engine}", place.region))
+            } else {
+                let version = version.unwrap_or_default();
+                (Verdict::CouldNotCheck, format!("RDS names no class at all for {engine} {version}"))
             }
         }),
         Err(error) => Err(error),
@@ -288,9 +290,10 @@ fn model(cluster: &DbCluster, members: &[&DbInstance]) -> ClusterModel {
     let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
     // What waits for the window was told, and is no difference.
     let version = pending.and_then(|pending| pending.engine_version()).or(cluster.engine_version());
-    let backup = pending.and_then(|pending| pending.backup_retention_period()).or(cluster.backup_retention_period());
+    let backup =
+        pending.and_then(ClusterPendingModifiedValues::backup_retention_period).or(cluster.backup_retention_period());
     let iam_auth = pending
-        .and_then(|pending| pending.iam_database_authentication_enabled())
+        .and_then(ClusterPendingModifiedValues::iam_database_authentication_enabled)
         .or(cluster.iam_database_authentication_enabled());
     let scaling = |it: &aws_sdk_rds::types::ServerlessV2ScalingConfigurationInfo| {
         Some(Scaling { min: it.min_capacity()?, max: it.max_capacity()? })

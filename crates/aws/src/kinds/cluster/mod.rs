@@ -18,6 +18,8 @@ use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use crate::ec2::security_group;
+
 /// The kind `rds.cluster`.
 pub struct Cluster;
 
@@ -385,10 +387,6 @@ rds.cluster:
 
     fn desire(_: &str, spec: ClusterSpec, notes: &mut Notes<'_>) -> ClusterModel {
         check(&spec, notes);
-        let id = |group: String| match group.starts_with("sg-") || group.contains("${") {
-            true => group,
-            false => format!("${{ec2.security_group/{group}.id}}"),
-        };
         let instance = |(id, instance): (String, InstanceSpec)| {
             (id, Instance { class: instance.class, tags: spec.instance_tags.clone().unwrap_or_default() })
         };
@@ -401,7 +399,7 @@ rds.cluster:
             instances: spec.instances.map(|instances| instances.into_iter().map(instance).collect()),
             subnet_group: spec.subnet_group.map(|SubnetGroupSpec { name, subnets }| SubnetGroup { name, subnets }),
             parameter_group: spec.parameter_group,
-            security_groups: spec.security_groups.map(|groups| groups.into_iter().map(id).collect()),
+            security_groups: spec.security_groups.map(|groups| groups.into_iter().map(security_group).collect()),
             deletion_protection: Some(spec.deletion_protection.unwrap_or(true)),
             backup_days: spec.backup_days,
             storage_encrypted: spec.storage_encrypted.or((!notes.follows).then_some(true)),
@@ -583,26 +581,35 @@ rds.cluster:
             "in the maintenance window; `apply_immediately: true` does it at once"
         };
         out.remark(&restarting, when);
-        let logs = |want: &ClusterModel| want.log_exports.clone().unwrap_or_default();
-        let (wanted_logs, live_logs) = (logs(want), logs(there));
         let modified = Modified {
             engine_version: engine_version.clone().filter(|_| !versioned.is_empty()),
-            port: port.filter(|port| there.port != Some(*port)),
             parameter_group: parameter_group.as_ref().map(|group| group.name.clone()).filter(|_| !grouped.is_empty()),
-            security_groups: security_groups.clone().filter(|groups| there.security_groups.as_ref() != Some(groups)),
-            deletion_protection: deletion_protection.filter(|it| there.deletion_protection != Some(*it)),
-            backup_days: backup_days.filter(|it| there.backup_days != Some(*it)),
-            iam_auth: iam_auth.filter(|it| there.iam_auth != Some(*it)),
-            copy_tags_to_snapshots: copy_tags_to_snapshots.filter(|it| there.copy_tags_to_snapshots != Some(*it)),
-            enable_logs: &wanted_logs - &live_logs,
-            disable_logs: if log_exports.is_some() { &live_logs - &wanted_logs } else { BTreeSet::new() },
-            serverless: serverless.filter(|it| there.serverless != Some(*it)),
-            apply_immediately: *apply_immediately,
+            ..modified(want, there)
         };
         out.step(Phase::Change, restarting.and(settings).and(grouped), ClusterOp::ModifyDBCluster(Box::new(modified)));
         let tags = tags.clone().unwrap_or_default();
         out.step(Phase::Change, tagged, ClusterOp::AddTagsToResource { instance: None, tags });
         members(instances.as_ref(), want, Some(there), out);
+    }
+}
+
+/// What differs of the settings that one call changes.
+fn modified(want: &ClusterModel, there: &ClusterModel) -> Modified {
+    let logs = |cluster: &ClusterModel| cluster.log_exports.clone().unwrap_or_default();
+    let (wanted, live) = (logs(want), logs(there));
+    Modified {
+        engine_version: None,
+        port: want.port.filter(|port| there.port != Some(*port)),
+        parameter_group: None,
+        security_groups: want.security_groups.clone().filter(|groups| there.security_groups.as_ref() != Some(groups)),
+        deletion_protection: want.deletion_protection.filter(|it| there.deletion_protection != Some(*it)),
+        backup_days: want.backup_days.filter(|it| there.backup_days != Some(*it)),
+        iam_auth: want.iam_auth.filter(|it| there.iam_auth != Some(*it)),
+        copy_tags_to_snapshots: want.copy_tags_to_snapshots.filter(|it| there.copy_tags_to_snapshots != Some(*it)),
+        enable_logs: &wanted - &live,
+        disable_logs: if want.log_exports.is_some() { &live - &wanted } else { BTreeSet::new() },
+        serverless: want.serverless.filter(|it| there.serverless != Some(*it)),
+        apply_immediately: want.apply_immediately,
     }
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, FunctionConfiguration,
-    LastUpdateStatus, LoggingConfig, PackageType, Runtime, State, TracingConfig, TracingMode, VpcConfig,
+    AccountLimit, AccountUsage, Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode,
+    FunctionConfiguration, LastUpdateStatus, LoggingConfig, PackageType, Runtime, State, TracingConfig, TracingMode,
+    VpcConfig,
 };
 use futures::future::{join_all, try_join};
 use regionctl_core::kind::{Kind, ORIGIN};
@@ -100,8 +101,8 @@ impl Live for Function {
         }
         let answer = api.here().get_account_settings().send().await.map_err(CallError::from);
         let result = answer.map(|answer| {
-            let most = answer.account_limit().map_or(0, |limit| limit.total_code_size());
-            let used = answer.account_usage().map_or(0, |usage| usage.total_code_size());
+            let most = answer.account_limit().map_or(0, AccountLimit::total_code_size);
+            let used = answer.account_usage().map_or(0, AccountUsage::total_code_size);
             let verdict = if used < most { Verdict::Passed } else { Verdict::Failed };
             (verdict, format!("{} of {} MB are used", used >> 20, most >> 20))
         });

@@ -461,14 +461,14 @@ fn carried_code(
         architecture: beyond.architecture.clone(),
     };
     match own {
-        CodeModel::External => return Some(CodeModel::External),
+        CodeModel::External => Some(CodeModel::External),
         _ if beyond.is_image => {
             left.push(
                 "it is a container image, which is not copied: push the image to this region's ECR, deploy the \
                  function from it, and name it here with `code: external`"
                     .to_owned(),
             );
-            return None;
+            None
         }
         _ if beyond.code_bytes > LARGEST_PACKAGE => {
             left.push(format!(
@@ -476,7 +476,7 @@ fn carried_code(
                  `code: external`",
                 beyond.code_bytes >> 20
             ));
-            return None;
+            None
         }
         CodeModel::Follow => Some(CodeModel::Is { sha256: sha256.clone(), from: Some(from) }),
         CodeModel::Is { sha256: pinned, .. } => {

@@ -154,9 +154,9 @@ impl Launch {
 async fn on_offer(api: &Client, instance_type: &str, place: &Place) -> Check {
     let by_type = filter("instance-type", [instance_type.to_owned()]);
     let offers = api.describe_instance_type_offerings().filters(by_type).send().await.map_err(CallError::from);
-    let result = offers.map(|offers| match offers.instance_type_offerings().is_empty() {
-        true => (Verdict::Failed, format!("{} does not offer {instance_type}", place.region)),
-        false => (Verdict::Passed, format!("{} offers it", place.region)),
+    let result = offers.map(|offers| match offers.instance_type_offerings() {
+        [] => (Verdict::Failed, format!("{} does not offer {instance_type}", place.region)),
+        _ => (Verdict::Passed, format!("{} offers it", place.region)),
     });
     check_of(&format!("instance type {instance_type} is on offer"), result)
 }

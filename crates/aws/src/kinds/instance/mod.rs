@@ -14,7 +14,7 @@ use regionctl_core::model::tags::{self, Tags};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ec2::named;
+use crate::ec2::{named, security_group};
 
 /// The kind `ec2.instance`.
 pub struct Instance;
@@ -224,12 +224,7 @@ ec2.instance:
         if spec.user_data.as_ref().is_some_and(|data| data.len() > 16 * 1024) {
             notes.fault("user_data", "user data has 16 KiB at most", "let it fetch the rest");
         }
-        // A group's name stands for the group of this spec; its id for one of somebody else's.
-        let id = |group: String| match group.starts_with("sg-") || group.contains("${") {
-            true => group,
-            false => format!("${{ec2.security_group/{group}.id}}"),
-        };
-        let groups: BTreeSet<String> = spec.security_groups.into_iter().map(id).collect();
+        let groups: BTreeSet<String> = spec.security_groups.into_iter().map(security_group).collect();
         InstanceModel {
             instance_type: spec.instance_type,
             security_groups: Some(groups).filter(|groups| !groups.is_empty()),
