@@ -28,12 +28,14 @@ run() {
 spec=regions/eu-central-1.yaml
 say "An AWS in the box, with the company's older regions and things that belong to others."
 run 0 regionctl sandbox seed
-say "What would opening Frankfurt do?"
-run 0 regionctl plan $spec
+say "What would opening Frankfurt do, and would anything stop it in the middle?"
+run 0 regionctl plan --preflight $spec
 say "Do it."
 run 0 regionctl apply --yes $spec
-say "Is it done?"
+say "Is it done? All but what people owe."
 run 0 regionctl plan $spec
+say "The mails that nobody clicked are sent again."
+run 0 regionctl apply --yes --resend $spec
 say "Somebody in a hurry clicks around in the console."
 run 0 regionctl sandbox tamper
 say "The nightly job finds exactly that (exit code 2)."
