@@ -4,6 +4,8 @@
 CARGO ?= cargo
 PYTHON ?= python3
 MOTO := target/moto
+# Many tests wait for a server or for something that takes its time.
+export RUST_TEST_THREADS ?= 6
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: demo test lint bench bless schema release fmt

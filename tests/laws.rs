@@ -237,23 +237,26 @@ async fn a_case_plans_its_steps_applies_and_is_quiet() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_after_any_step_the_next_apply_converges() {
     each_case(|facts, case| async move {
-        for steps in 0..case.steps.len() {
-            let sandbox = sandbox(case).await;
-            converge(&sandbox, &spec(case.before)).await;
-            let wanted = spec(case.after);
-            let aws = open(&sandbox, Access::Write).await;
-            let (inventory, plan) = look(&aws, &wanted).await;
-            let done = run(&aws, &inventory, &plan, Some(steps)).await;
-            assert_eq!(done, steps, "{}: {}", facts.name, case.name);
-            let (_, rest) = look(&aws, &wanted).await;
-            // Fewer where AWS makes a new resource with what a later step would have set.
-            let left = once(&operations(&rest)).len();
-            let to_do = once(&operations(&plan)[steps..]).len();
-            assert!(left <= to_do, "{}: {} after {steps}: {}", facts.name, case.name, shown(&rest));
-            converge(&sandbox, &wanted).await;
-        }
+        let cuts = (0..case.steps.len()).map(|steps| cut_after(steps, facts, case));
+        futures::future::join_all(cuts).await;
     })
     .await;
+}
+
+async fn cut_after(steps: usize, facts: &Facts, case: &Case) {
+    let sandbox = sandbox(case).await;
+    converge(&sandbox, &spec(case.before)).await;
+    let wanted = spec(case.after);
+    let aws = open(&sandbox, Access::Write).await;
+    let (inventory, plan) = look(&aws, &wanted).await;
+    let done = run(&aws, &inventory, &plan, Some(steps)).await;
+    assert_eq!(done, steps, "{}: {}", facts.name, case.name);
+    let (_, rest) = look(&aws, &wanted).await;
+    // Fewer where AWS makes a new resource with what a later step would have set.
+    let left = once(&operations(&rest)).len();
+    let to_do = once(&operations(&plan)[steps..]).len();
+    assert!(left <= to_do, "{}: {} after {steps}: {}", facts.name, case.name, shown(&rest));
+    converge(&sandbox, &wanted).await;
 }
 
 /// The operations that are not asked for a second time. The groups of a cluster that is not there yet are: making

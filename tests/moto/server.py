@@ -10,6 +10,7 @@ Where moto is wrong, it is mended here and never in the product:
   the JSON protocol that moto does speak.
 - GetBucketVersioning answers with a root element named after the operation; S3's is VersioningConfiguration.
 - The URL of GetFunction leads nowhere. It is given one that leads here, where the package is.
+- What moto does not know is answered with 500, which clients try again; it is 501.
 - CreateFlowLogs takes the folder behind a bucket's ARN for a part of the bucket's name.
 """
 
@@ -98,6 +99,24 @@ class S3Roots:
         return [body]
 
 
+class NotImplemented:
+    """WSGI middleware: says 501 of what moto answers with a stack trace and 500, which clients try again."""
+
+    ACTIONS = (b"Action=DescribeAccountAttributes&",)
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length) if length else b""
+        environ["wsgi.input"] = io.BytesIO(body)
+        if "/rds/" not in environ.get("HTTP_AUTHORIZATION", "") or not body.startswith(self.ACTIONS):
+            return self.app(environ, start_response)
+        start_response("501 Not Implemented", [("Content-Type", "text/xml")])
+        return [b"<ErrorResponse><Error><Code>NotImplemented</Code><Message>not by moto</Message></Error></ErrorResponse>"]
+
+
 class Packages:
     """WSGI middleware: serves the packages of functions, which moto's URLs do not lead to."""
 
@@ -181,7 +200,7 @@ def main():
         app = Forward(sys.argv[2])
     else:
         folder_behind_a_bucket()
-        app = CborToJson(S3Roots(DomainDispatcherApplication(create_backend_app)))
+        app = NotImplemented(CborToJson(S3Roots(DomainDispatcherApplication(create_backend_app))))
     server = make_server("127.0.0.1", 0, Packages(HeldAgainstTheModel(app)), threaded=True)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
