@@ -14,7 +14,7 @@ import time
 
 DELAY_MS = 50
 SPEC = "regions/eu-central-1.yaml"
-BOUNDS = {"depth": 7.0, "memory": 60.0, "start-up": 20.0}
+BOUNDS = {"depth": 7.0, "memory": 60.0, "start-up": 20.0, "packages": 150.0}
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REGIONCTL = os.path.abspath(sys.argv[1])
@@ -94,6 +94,65 @@ def growth(folder, option, numbers, spec_of):
         print(f"| {number} {option} | {made} | {depth:.1f} | {memory:.0f} |")
 
 
+COPIES = """region: eu-central-1
+account: "123456789012"
+lambda.function:
+  "*": {copy: eu-west-1}
+ssm.document:
+  "*": {copy: us-east-1}
+"""
+
+
+def copying(folder, functions):
+    """Copies functions and a third as many documents; AWS's rates (15 and 10 calls a second) are the bound."""
+    spec, sandbox = os.path.join(folder, "copies.yaml"), os.path.join(folder, "copies.json")
+    with open(spec, "w", encoding="utf-8") as file:
+        file.write(COPIES)
+    run(["sandbox", "seed", "--functions", str(functions)], REGIONCTL_SANDBOX=sandbox)
+    print("\n| copying | calls | seconds | MiB |\n| --- | ---: | ---: | ---: |")
+    for what, args in [
+        (f"apply of {functions} functions and {functions // 3} documents", ["apply", "--yes"]),
+        ("plan of them when they are there", ["plan"]),
+    ]:
+        wall, memory, stderr = run([*args, spec, "--stats"], REGIONCTL_SANDBOX=sandbox)
+        print(f"| {what} | {calls(stderr)} | {wall:.1f} | {memory:.0f} |", flush=True)
+
+
+def packages(folder, number, megabytes):
+    """Copies large packages on moto, if the tests have installed it; memory must not grow with them."""
+    python = os.path.join(ROOT, "target/moto/bin/python")
+    if not os.path.exists(python):
+        print("| large packages | not measured: `make test` installs moto | | |")
+        return 0
+    spec = os.path.join(folder, "packages.yaml")
+    with open(spec, "w", encoding="utf-8") as file:
+        file.write(COPIES.split("ssm.document")[0])
+    command = [python, os.path.join(ROOT, "tests/moto/server.py")]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        url = server.stdout.readline().strip()
+        subprocess.run([python, "-c", SEED_PACKAGES, url, str(number), str(megabytes)], check=True)
+        wall, memory, stderr = run(["apply", "--yes", spec, "--stats", "--endpoint-url", url])
+        print(f"| {number} packages of {megabytes} MB | {calls(stderr)} | {wall:.1f} | {memory:.0f} |")
+        return memory
+    finally:
+        server.stdin.close()
+        server.wait()
+
+
+SEED_PACKAGES = """
+import os, sys, boto3
+url, number, megabytes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+session = boto3.Session(aws_access_key_id="bench", aws_secret_access_key="bench", region_name="eu-west-1")
+session.client("iam", endpoint_url=url).create_role(RoleName="lambda", AssumeRolePolicyDocument="{}")
+for index in range(number):
+    session.client("lambda", endpoint_url=url).create_function(
+        FunctionName=f"large-{index}", Runtime="nodejs22.x", Handler="index.handler",
+        Role="arn:aws:iam::123456789012:role/lambda", Code={"ZipFile": os.urandom(megabytes * 10**6)},
+    )
+"""
+
+
 def main():
     exceeded = []
 
@@ -118,6 +177,10 @@ def main():
         print(f"| binary | {os.path.getsize(REGIONCTL) / 2**20:.1f} MiB | |")
         print("\n| growth | calls | depth | MiB |\n| --- | ---: | ---: | ---: |", flush=True)
         growth(folder, "alarms", [10, 100, 1000], lambda number: alarms_spec(folder, number))
+        copying(folder, 150)
+        if packages(folder, 3, 50) > BOUNDS["packages"]:
+            exceeded.append("packages")
+        print("\n| growth | calls | depth | MiB |\n| --- | ---: | ---: | ---: |", flush=True)
         growth(folder, "log-groups", [100, 1000, 10000], lambda number: log_groups_spec(folder))
     if exceeded:
         sys.exit(f"over the bound: {', '.join(exceeded)}")

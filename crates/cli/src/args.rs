@@ -173,6 +173,9 @@ pub enum Sandbox {
         /// Only so many log groups in eu-central-1, with a year of retention, for measuring
         #[arg(long, value_name = "N")]
         log_groups: Option<u32>,
+        /// Only so many functions in eu-west-1 and a third as many documents in us-east-1, for measuring
+        #[arg(long, value_name = "N")]
+        functions: Option<u32>,
     },
     /// Serve it on a loopback port, for the AWS CLI and others
     Serve {

@@ -344,6 +344,42 @@ pub async fn bulk(sandbox: &Sandbox, alarms: u32, log_groups: u32) -> Result<(),
     sandbox.keep_now().await
 }
 
+/// Puts many functions into eu-west-1 and documents into us-east-1, for measuring what copying them takes.
+///
+/// # Errors
+/// The sandbox refused something.
+pub async fn copies(sandbox: &Sandbox, functions: u32, documents: u32) -> Result<(), SandboxError> {
+    sandbox.keep_later().await;
+    let lambda = aws_sdk_lambda::Client::new(&config(sandbox, "eu-west-1"));
+    for number in 0..functions {
+        lambda
+            .create_function()
+            .function_name(format!("bulk-{number:05}"))
+            .runtime(Runtime::Nodejs22x)
+            .role(format!("arn:aws:iam::{}:role/lambda", crate::ACCOUNT))
+            .handler("index.handler")
+            .code(FunctionCode::builder().zip_file(Blob::new(PACKAGES[0])).build())
+            .send()
+            .await
+            .map_err(failed)?;
+    }
+    let ssm = aws_sdk_ssm::Client::new(&config(sandbox, "us-east-1"));
+    for number in 0..documents {
+        let content = format!(
+            r#"{{"schemaVersion":"2.2","mainSteps":[{{"action":"aws:runShellScript","name":"run","inputs":{{"runCommand":["echo {number}"]}}}}]}}"#
+        );
+        ssm.create_document()
+            .name(format!("bulk-{number:05}"))
+            .content(content)
+            .document_type(aws_sdk_ssm::types::DocumentType::Command)
+            .document_format(aws_sdk_ssm::types::DocumentFormat::Json)
+            .send()
+            .await
+            .map_err(failed)?;
+    }
+    sandbox.keep_now().await
+}
+
 /// Does in eu-central-1 what somebody in a hurry does: opens ssh to the world, raises an alarm's threshold, and lifts a
 /// bucket's public-access block. Returns what was done, in words.
 ///

@@ -26,10 +26,13 @@ pub async fn run(global: &Global, command: args::Sandbox) -> Result<Exit, Failed
         return elsewhere(url, &command).await;
     }
     match command {
-        args::Sandbox::Seed { alarms, log_groups } => {
+        args::Sandbox::Seed { alarms, log_groups, functions } => {
             reset(&path)?;
             let sandbox = open(&path).await?;
-            if alarms.is_none() && log_groups.is_none() {
+            if let Some(functions) = functions {
+                seed::copies(&sandbox, functions, functions / 3).await.map_err(|error| failed(&error))?;
+                anstream::eprintln!("Seeded {} with {functions} functions to copy.", path.display());
+            } else if alarms.is_none() && log_groups.is_none() {
                 seed::company(|region| seed::config(&sandbox, region)).await.map_err(|error| failed(&error))?;
                 anstream::eprintln!("Seeded {} with the company's older regions.", path.display());
             } else {
@@ -87,7 +90,7 @@ async fn elsewhere(url: &str, command: &args::Sandbox) -> Result<Exit, Failed> {
     let local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"].iter().any(|start| url.starts_with(start));
     let config = |region: &str| seed::config_of(url, region);
     match command {
-        args::Sandbox::Seed { alarms: None, log_groups: None } if local => {
+        args::Sandbox::Seed { alarms: None, log_groups: None, functions: None } if local => {
             seed::company(config).await.map_err(|error| failed(&error))?;
             anstream::eprintln!("Seeded {url} with the company's older regions.");
         }
