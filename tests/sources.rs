@@ -261,3 +261,52 @@ fn people_are_asked_again() {
     let subscribed = again.stderr.lines().find(|line| line.contains("Subscribe ")).unwrap();
     assert!(subscribed.split_whitespace().any(|word| word == "4"), "{subscribed}");
 }
+
+#[test]
+fn two_specs_share_a_policy_and_claim_nothing_together() {
+    let place = Place::seeded();
+    let spec = |region: &str, sid: &str| {
+        format!(
+            "region: {region}\naccount: '123456789012'\niam.policy:\n  listBucketItems:\n    statements:\n      {sid}: \
+             {{Effect: Allow, Action: 's3:ListBucket', Resource: 'arn:aws:s3:::of-{region}'}}\n"
+        )
+    };
+    place.write("a.yaml", spec("eu-central-1", "EUCentral1"));
+    place.write("b.yaml", spec("ap-south-1", "APSouth1"));
+    place.run(&["apply", "--yes", "a.yaml", "b.yaml"]).exits(0);
+    place.run(&["drift", "a.yaml", "b.yaml"]).exits(0);
+    let state = place.read("sandbox.json");
+    assert!(state.contains("of-eu-central-1") && state.contains("of-ap-south-1"));
+
+    // What one of them adds by hand or by another spec, the other does not take away; the same Sid is a claim.
+    place.write("b.yaml", spec("ap-south-1", "EUCentral1"));
+    let both = place.run(&["plan", "a.yaml", "b.yaml"]).exits(1);
+    assert!(
+        both.stderr.contains("error[two-specs]: two specs claim iam.policy/listBucketItems statement EUCentral1"),
+        "{}",
+        both.stderr
+    );
+    place.write("a.yaml", format!("{HEAD}sns.topic:\n  alarms:\n"));
+    place.write("b.yaml", format!("{HEAD}sns.topic:\n  alarms:\n"));
+    let both = place.run(&["apply", "--yes", "a.yaml", "b.yaml"]).exits(1);
+    for part in ["two specs claim sns.topic/alarms", "it is claimed at a.yaml:4", "it is claimed at b.yaml:4"] {
+        assert!(both.stderr.contains(part), "{part} is not in\n{}", both.stderr);
+    }
+}
+
+#[test]
+fn taking_a_contribution_out_is_shown_and_leaves_the_others() {
+    let place = with(
+        "iam.policy:\n  listBucketItems:\n    statements:\n      Ours: {Effect: Allow, Action: 's3:ListBucket', Resource: 'arn:aws:s3:::ours'}\n",
+    );
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+    place.write("spec.yaml", format!("{HEAD}iam.policy:\n  listBucketItems: {{absent: [Ours]}}\n"));
+    let plan = place.run(&["plan", "spec.yaml"]).exits(0);
+    assert!(plan.stdout.contains("- statements[Ours]:"), "{}", plan.stdout);
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+    let state: Value = serde_json::from_str(&place.read("sandbox.json")).unwrap();
+    let policy = &state["services"]["iam"]["us-east-1"]["policies"]["arn:aws:iam::123456789012:policy/listBucketItems"];
+    let text = policy["document"].as_str().unwrap();
+    assert!(text.contains("UsEast1") && !text.contains("Ours"), "{text}");
+    place.run(&["drift", "spec.yaml"]).exits(0);
+}

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_core::diagnostic::{Diagnostic, Sources};
+use regionctl_core::spec::contested::contested;
 use regionctl_core::spec::load::{MAX_BYTES, Unreadable};
 use regionctl_core::spec::{self, Spec};
 
@@ -24,7 +25,8 @@ pub fn load(path: &Path) -> Result<Spec, Failed> {
 /// Reads all specs before anything is done with one of them.
 pub fn load_all(paths: &[PathBuf]) -> Result<Vec<Spec>, Failed> {
     let paths = if paths.is_empty() { regions()? } else { paths.to_vec() };
-    paths.iter().map(|path| load(path)).collect()
+    let specs = paths.iter().map(|path| load(path)).collect::<Result<Vec<Spec>, Failed>>()?;
+    contested(&specs, REGISTRY).or(specs).map_err(Failed::errors)
 }
 
 /// Every file in regions/ that names a region; the others are there to be included.

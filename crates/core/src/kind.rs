@@ -37,6 +37,8 @@ pub struct Facts {
     pub checks: &'static [&'static str],
     /// The values it gives to others, as in `${kind/name.arn}`.
     pub outputs: &'static [&'static str],
+    /// Whether its names are the same in every region of an account.
+    pub global: bool,
     /// Whether it lives in the VPC that the spec selects.
     pub needs_vpc: bool,
     /// Whether a name may be a pattern (`*`) that stands for every live resource it matches.
@@ -97,6 +99,11 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Outputs::new()
     }
 
+    /// Returns what a spec claims for itself alone: the whole, or its entries of something shared.
+    fn claims(name: &str, _model: &Self::Model) -> Vec<String> {
+        vec![name.to_owned()]
+    }
+
     /// Returns what a caller must be allowed beside the operation itself: the IAM action and the resource.
     fn also_needs(_op: &Self::Op) -> Vec<(&'static str, String)> {
         Vec::new()
@@ -116,6 +123,11 @@ pub trait Kind: Sized + Send + Sync + 'static {
         _left: &mut Vec<String>,
     ) -> Option<Self::Model> {
         Some(own)
+    }
+
+    /// Returns a live model without what passes by itself (`creating`), so that a plan does not fall for it.
+    fn steady(live: Self::Model) -> Self::Model {
+        live
     }
 
     /// Returns the region that a live resource says it was copied from (its tag [`ORIGIN`]).
@@ -230,6 +242,10 @@ pub trait AnyKind: Send + Sync {
     fn follow(&self, own: &Value, source: &Seen<Value>, place: &Place) -> Result<(Option<Value>, Vec<String>), Broken>;
     /// See [`Kind::origin`]; none for a model of another form.
     fn origin(&self, live: &Value) -> Option<String>;
+    /// See [`Kind::steady`]; a model of another form stays as it is.
+    fn steady(&self, live: &Value) -> Value;
+    /// See [`Kind::claims`]; the name for a model of another form.
+    fn claims(&self, name: &str, model: &Value) -> Vec<String>;
     /// See [`Kind::also_needs`]; nothing for an operation of another form.
     fn also_needs(&self, op: &Value) -> Vec<(&'static str, String)>;
     /// See [`Kind::remove`].
@@ -309,6 +325,15 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn origin(&self, live: &Value) -> Option<String> {
         typed::<K>(live).ok().and_then(|live| K::origin(&live))
+    }
+
+    fn steady(&self, live: &Value) -> Value {
+        let steady = typed::<K>(live).ok().and_then(|live| serde_json::to_value(K::steady(live)).ok());
+        steady.unwrap_or_else(|| live.clone())
+    }
+
+    fn claims(&self, name: &str, model: &Value) -> Vec<String> {
+        typed::<K>(model).map_or_else(|_| vec![name.to_owned()], |model| K::claims(name, &model))
     }
 
     fn also_needs(&self, op: &Value) -> Vec<(&'static str, String)> {

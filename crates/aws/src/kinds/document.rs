@@ -100,6 +100,7 @@ impl Kind for Document {
         writes: &["CreateDocument", "UpdateDocument", "UpdateDocumentDefaultVersion", "AddTagsToResource", "DeleteDocument"],
         checks: &[],
         outputs: &["arn", "name"],
+        global: false,
         needs_vpc: false,
         patterns: false,
         lists: true,

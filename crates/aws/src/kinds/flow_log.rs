@@ -110,6 +110,7 @@ impl Kind for FlowLog {
         writes: &["CreateFlowLogs", "CreateTags", "DeleteFlowLogs"],
         checks: &[],
         outputs: &["id"],
+        global: false,
         needs_vpc: true,
         patterns: false,
         lists: false,

@@ -67,6 +67,7 @@ impl Kind for KeyPair {
         writes: &["ImportKeyPair", "CreateTags", "DeleteKeyPair"],
         checks: &[],
         outputs: &["id", "name"],
+        global: false,
         needs_vpc: false,
         patterns: false,
         lists: false,

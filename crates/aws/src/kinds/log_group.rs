@@ -89,6 +89,7 @@ impl Kind for LogGroup {
         writes: &["CreateLogGroup", "PutRetentionPolicy"],
         checks: &[],
         outputs: &["arn", "name"],
+        global: false,
         needs_vpc: false,
         patterns: true,
         lists: true,

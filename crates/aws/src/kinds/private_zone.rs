@@ -102,6 +102,7 @@ impl Kind for PrivateZone {
         writes: &["CreateHostedZone", "AssociateVPCWithHostedZone", "UpdateHostedZoneComment", "ChangeTagsForResource"],
         checks: &[],
         outputs: &["id"],
+        global: false,
         needs_vpc: true,
         patterns: false,
         lists: false,

@@ -122,6 +122,7 @@ impl Kind for Replication {
         writes: &["PutBucketReplication"],
         checks: &[],
         outputs: &[],
+        global: true,
         needs_vpc: false,
         patterns: false,
         lists: false,
@@ -239,6 +240,10 @@ s3.replication:
             absent: spec.absent,
             versioned: true,
         }
+    }
+
+    fn claims(name: &str, model: &ReplicationModel) -> Vec<String> {
+        model.rules.keys().chain(&model.absent).map(|id| format!("{name} rule {id}")).collect()
     }
 
     /// The role is passed to S3.

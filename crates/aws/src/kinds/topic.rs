@@ -141,6 +141,7 @@ impl Kind for Topic {
         writes: &["CreateTopic", "SetTopicAttributes", "Subscribe", "TagResource"],
         checks: &[],
         outputs: &["arn"],
+        global: false,
         needs_vpc: false,
         patterns: false,
         lists: false,
@@ -293,8 +294,7 @@ fn subscribe(wanted: &[Subscription], live: Option<&TopicModel>, out: &mut Diff<
     }
     for pending in there.iter().filter(|there| there.pending && wanted.iter().any(|want| want.key() == there.key())) {
         let what = format!(
-            "{} has not confirmed: somebody must click the link in AWS's mail, which is valid for two days; \
-             `regionctl apply --resend` asks again",
+            "{}: somebody must click the link in AWS's mail, valid for two days; `apply --resend` sends it again",
             pending.key()
         );
         let Subscription { protocol, endpoint, .. } = pending.clone();

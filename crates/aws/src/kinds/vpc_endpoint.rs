@@ -136,6 +136,7 @@ impl Kind for VpcEndpoint {
         writes: &["CreateVpcEndpoint", "ModifyVpcEndpoint", "CreateTags", "DeleteVpcEndpoints"],
         checks: &[],
         outputs: &["id", "vpc_id"],
+        global: false,
         needs_vpc: true,
         patterns: false,
         lists: false,
@@ -209,6 +210,10 @@ ec2.vpc_endpoint:
     /// A policy that says `${ec2.vpc_endpoint/s3.vpc_id}` comes after the endpoint on which it relies.
     fn outputs(_: &str, place: &Place) -> Outputs {
         place.vpc.iter().map(|vpc| ("vpc_id".to_owned(), vpc.id.clone())).collect()
+    }
+
+    fn steady(live: EndpointModel) -> EndpointModel {
+        EndpointModel { state: None, ..live }
     }
 
     fn remove(_: &EndpointModel, out: &mut Diff<'_, EndpointOp>) {

@@ -55,7 +55,7 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
                 confirm(&plan)?;
                 // Somebody read the plan for a while; what was shown must still be what is there.
                 let (now, _) = look(&world, spec).await?;
-                refuse(moved(&plan, &now), &plan.spec)?;
+                refuse(moved(REGISTRY, &plan, &now), &plan.spec)?;
                 now
             };
             preflight(args, &world, &inventory, &plan).await?;
@@ -100,7 +100,7 @@ async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit,
     let progress = Progress::new();
     let world = connector.open(&spec, Access::Write, Some(progress.on_pause())).await;
     let (inventory, _) = look(&world, &spec).await?;
-    refuse(moved(&saved.plan, &inventory), &saved.plan.spec)?;
+    refuse(moved(REGISTRY, &saved.plan, &inventory), &saved.plan.spec)?;
     anstream::print!("{}", render::text(&saved.plan, output::style()));
     if saved.plan.is_empty() {
         return Ok(Exit::Done);
@@ -202,15 +202,14 @@ fn confirm(plan: &Plan) -> Result<(), Failed> {
 
 /// Asks the people again that something waits for.
 async fn resend(world: &Aws, inventory: &Inventory, plan: &Plan) -> Result<(), Failed> {
-    let again: Vec<_> =
-        plan.waiting.iter().filter_map(|it| Some((&it.address, &it.what, it.again.as_ref()?))).collect();
-    for (address, what, op) in again {
+    let again: Vec<_> = plan.waiting.iter().filter_map(|it| Some((&it.address, it.again.as_ref()?))).collect();
+    for (address, op) in again {
         apply::ask_again(world, inventory, address, op).await.map_err(|failure| {
             let mut fault = explain(&failure);
             fault.message = format!("{address}: not asked again: {}", fault.message);
             Failed::error(fault)
         })?;
-        anstream::println!("Asked again: {address}  {what}");
+        anstream::println!("Asked again: {address}");
     }
     Ok(())
 }

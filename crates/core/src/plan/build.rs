@@ -10,7 +10,7 @@ use super::survey::Inventory;
 use super::{Action, Change, Coming, FORMAT, Follows, Gate, GateKind, Plan, Step, Summary, WaitingOn, graph};
 use crate::address::Address;
 use crate::diff::{Draft, FieldAction, FieldChange, Waiting};
-use crate::kind::{Broken, Facts, Registry};
+use crate::kind::{AnyKind, Broken, Facts, Registry};
 use crate::model::pattern;
 use crate::model::secret::{self, Secrets};
 use crate::reference::Target;
@@ -61,7 +61,7 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         if draft.fields.is_empty() && draft.steps.is_empty() && draft.blocked.is_empty() {
             settled(&mut plan, want, kind.facts(), draft, live.is_some());
         } else {
-            plan.changes.push(change(kind.facts(), expanded, live, draft, inventory));
+            plan.changes.push(change(kind, expanded, live, draft, inventory));
         }
     }
     graph::order(&mut plan.changes, &inventory.known)
@@ -104,13 +104,13 @@ fn was_read(expanded: &Expanded, inventory: &Inventory) -> bool {
 }
 
 fn change(
-    facts: &Facts,
+    kind: &dyn AnyKind,
     expanded: &Expanded,
     live: Option<&Seen<Value>>,
     draft: Draft,
     inventory: &Inventory,
 ) -> Change {
-    let want = &expanded.want;
+    let (want, facts) = (&expanded.want, kind.facts());
     let action = match (draft.blocked.is_empty(), live) {
         (false, _) => Action::Blocked,
         (true, _) if want.absent => Action::Delete,
@@ -154,7 +154,7 @@ fn change(
         replaced: draft.replaced,
         deletes: draft.deletes,
         steps: steps.collect(),
-        fingerprint: fingerprint(live),
+        fingerprint: fingerprint(kind, live),
         outputs: facts.outputs.iter().map(|name| ((*name).to_owned(), known.get(*name).cloned())).collect(),
     }
 }
@@ -190,9 +190,14 @@ pub fn operation(op: &Value) -> &str {
 /// The fingerprint of what is not there.
 pub const ABSENT: &str = "absent";
 
-/// The digest of a live model; [`ABSENT`] where there is none.
-pub fn fingerprint(live: Option<&Seen<Value>>) -> String {
-    live.map_or_else(|| ABSENT.to_owned(), |seen| hex(&Sha256::digest(seen.model.to_string())))
+/// The digest of a live model but for what passes by itself; [`ABSENT`] where there is none.
+pub fn fingerprint(kind: &dyn AnyKind, live: Option<&Seen<Value>>) -> String {
+    live.map_or_else(|| ABSENT.to_owned(), |seen| digest(&kind.steady(&seen.model)))
+}
+
+/// The digest of a model.
+pub fn digest(model: &Value) -> String {
+    hex(&Sha256::digest(model.to_string()))
 }
 
 /// Says whether a change only adds to a resource that the spec names. A run that was cut leaves many of

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Note;
-use super::build::fingerprint;
+use super::build::{ABSENT, digest};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::{Broken, Registry};
@@ -34,7 +34,7 @@ pub struct Followed {
     pub region: String,
     /// Its name.
     pub name: String,
-    /// The digest of its model.
+    /// The digest of what is taken over from it.
     pub fingerprint: String,
     /// The texts that were written anew, by their path, each as `from → to`.
     pub rewritten: BTreeMap<String, String>,
@@ -94,7 +94,7 @@ pub fn gone(
             let followed = Followed {
                 region,
                 name: address.name.clone(),
-                fingerprint: fingerprint(None),
+                fingerprint: ABSENT.to_owned(),
                 rewritten: BTreeMap::new(),
             };
             let want = Want { address: address.clone(), stands: Stands::One, absent: true, ..copy.clone() };
@@ -246,10 +246,11 @@ impl Expander<'_> {
             self.note(&want.address, format!("{what} (of {}/{})", source.region, seen.name));
         }
         if let Some(model) = model {
+            // Of the source only what is taken over matters.
             let followed = Followed {
                 region: source.region.clone(),
                 name: seen.name.clone(),
-                fingerprint: fingerprint(Some(seen)),
+                fingerprint: digest(&model),
                 rewritten,
             };
             self.make(Want { model, ..want.clone() }, by, Some(followed));
@@ -436,6 +437,7 @@ mod tests {
             writes: &[],
             checks: &[],
             outputs: &["arn"],
+            global: false,
             needs_vpc: false,
             patterns: true,
             lists: true,

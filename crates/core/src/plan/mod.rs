@@ -125,7 +125,7 @@ pub struct Follows {
     pub region: String,
     /// Its name.
     pub name: String,
-    /// The digest of its model, on which the change rests.
+    /// The digest of what is taken over from it, on which the change rests.
     pub fingerprint: String,
 }
 

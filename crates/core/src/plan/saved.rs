@@ -12,6 +12,7 @@ use super::build::{TOOL, fingerprint};
 use super::survey::Inventory;
 use super::{Change, FORMAT, Plan};
 use crate::address::Address;
+use crate::kind::Registry;
 use crate::spec::Spec;
 
 /// A plan with its seal.
@@ -134,7 +135,7 @@ impl SavedPlan {
 }
 
 /// Checks that each resource that a plan touches is still what the plan rests on.
-pub fn moved(plan: &Plan, inventory: &Inventory) -> Vec<Refusal> {
+pub fn moved(registry: Registry, plan: &Plan, inventory: &Inventory) -> Vec<Refusal> {
     let unreadable = inventory.unread.iter().filter(|unread| {
         plan.changes.iter().any(|change| {
             unread.address == change.address.to_string() || unread.address == format!("{}/*", change.address.kind)
@@ -144,7 +145,8 @@ pub fn moved(plan: &Plan, inventory: &Inventory) -> Vec<Refusal> {
         unreadable.map(|unread| Refusal::Unreadable { address: unread.address.clone() }).collect();
     if refusals.is_empty() {
         let moved = plan.changes.iter().filter(|change| {
-            !change.steps.is_empty() && fingerprint(inventory.live.get(&change.address)) != change.fingerprint
+            let kind = registry.of(&change.address.kind);
+            !change.steps.is_empty() && fingerprint(kind, inventory.live.get(&change.address)) != change.fingerprint
         });
         refusals.extend(moved.map(|change| Refusal::Moved { address: change.address.clone() }));
         refusals.extend(plan.changes.iter().filter_map(|change| source_moved(change, inventory)));

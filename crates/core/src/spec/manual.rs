@@ -29,10 +29,7 @@ impl Manual {
     /// Says in a sentence what is owed.
     pub fn owed(&self) -> String {
         let when = self.when.as_ref().map(|when| format!(", {when}")).unwrap_or_default();
-        format!(
-            "{} ({}{when}); when it is done, write `evidence:` at {}:{}",
-            self.what, self.who, self.at.file, self.at.line
-        )
+        format!("{} ({}{when}); its evidence goes to {}:{}", self.what, self.who, self.at.file, self.at.line)
     }
 }
 

@@ -2,6 +2,7 @@
 //! fills variables in, [`stands`] says what an entry stands for, [`decode`] turns a positioned node into a kind's own type, and [`read`] puts
 //! it together. Every fault carries its position, and as many as can be found are returned at once.
 
+pub mod contested;
 pub mod decode;
 pub mod load;
 pub mod manual;

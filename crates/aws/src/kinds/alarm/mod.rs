@@ -197,6 +197,7 @@ impl Kind for Alarm {
         writes: &["PutMetricAlarm", "TagResource"],
         checks: &[],
         outputs: &["arn"],
+        global: false,
         needs_vpc: false,
         patterns: false,
         lists: false,

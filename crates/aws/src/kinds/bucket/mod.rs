@@ -129,6 +129,7 @@ impl Kind for Bucket {
         ],
         checks: &[],
         outputs: &["arn", "name"],
+        global: true,
         needs_vpc: false,
         patterns: false,
         lists: false,

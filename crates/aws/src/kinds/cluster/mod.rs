@@ -275,6 +275,7 @@ impl Kind for Cluster {
         ],
         checks: &["DescribeOrderableDBInstanceOptions", "DescribeAccountAttributes"],
         outputs: &["arn", "name", "engine"],
+        global: false,
         needs_vpc: true,
         patterns: false,
         lists: true,
@@ -491,6 +492,10 @@ rds.cluster:
             }
             _ => Vec::new(),
         }
+    }
+
+    fn steady(live: ClusterModel) -> ClusterModel {
+        ClusterModel { live: LiveOnly { status: None, ..live.live }, ..live }
     }
 
     fn remove(_: &ClusterModel, out: &mut Diff<'_, ClusterOp>) {

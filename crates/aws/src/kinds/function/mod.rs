@@ -243,6 +243,7 @@ impl Kind for Function {
         ],
         checks: &["GetAccountSettings"],
         outputs: &["arn", "name"],
+        global: false,
         needs_vpc: false,
         patterns: false,
         lists: true,

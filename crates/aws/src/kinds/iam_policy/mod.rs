@@ -95,6 +95,7 @@ impl Kind for IamPolicy {
         writes: &["CreatePolicy", "CreatePolicyVersion", "DeletePolicyVersion"],
         checks: &["GetAccountSummary"],
         outputs: &["arn"],
+        global: true,
         needs_vpc: false,
         patterns: false,
         lists: false,
@@ -201,6 +202,10 @@ iam.policy:
 
     fn outputs(name: &str, place: &Place) -> Outputs {
         Outputs::from([("arn".to_owned(), arn(name, place))])
+    }
+
+    fn claims(name: &str, model: &IamPolicyModel) -> Vec<String> {
+        model.statements.keys().chain(&model.absent).map(|sid| format!("{name} statement {sid}")).collect()
     }
 
     fn diff(want: &IamPolicyModel, live: Option<&IamPolicyModel>, out: &mut Diff<'_, IamPolicyOp>) {

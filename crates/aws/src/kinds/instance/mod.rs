@@ -123,6 +123,7 @@ impl Kind for Instance {
         writes: &["RunInstances", "StartInstances", "ModifyInstanceAttribute", "CreateTags", "TerminateInstances"],
         checks: &["DescribeInstanceTypeOfferings", "RunInstances"],
         outputs: &["id"],
+        global: false,
         needs_vpc: true,
         patterns: false,
         lists: false,
@@ -251,6 +252,10 @@ ec2.instance:
             }
             _ => Vec::new(),
         }
+    }
+
+    fn steady(live: InstanceModel) -> InstanceModel {
+        InstanceModel { state: None, ..live }
     }
 
     fn remove(_: &InstanceModel, out: &mut Diff<'_, InstanceOp>) {

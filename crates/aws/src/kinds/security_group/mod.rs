@@ -126,6 +126,7 @@ impl Kind for SecurityGroup {
         ],
         checks: &[],
         outputs: &["id"],
+        global: false,
         needs_vpc: true,
         patterns: false,
         lists: false,
@@ -259,6 +260,14 @@ ec2.security_group:
             egress: spec.egress.map(|rules| rule::expand(name, Direction::Egress, rules, notes)),
             rules: spec.rules.unwrap_or(by_default),
             tags: spec.tags,
+        }
+    }
+
+    /// Of a group to which rules are only added, nobody claims the rest.
+    fn claims(name: &str, model: &GroupModel) -> Vec<String> {
+        match model.rules {
+            RuleMode::Exclusive => vec![name.to_owned()],
+            RuleMode::Additive => Vec::new(),
         }
     }
 
