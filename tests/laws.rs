@@ -152,9 +152,10 @@ fn operations(plan: &Plan) -> Vec<String> {
 #[test]
 fn every_kind_has_its_facts_and_cases() {
     for facts in facts() {
-        assert!(!facts.summary.is_empty() && !facts.reads.is_empty() && !facts.writes.is_empty(), "{}", facts.name);
+        assert!(!facts.summary.is_empty() && !facts.reads.is_empty(), "{}", facts.name);
         assert!(facts.cases.iter().any(|case| case.before.is_empty()), "{}: no case makes one", facts.name);
-        assert!(facts.cases.iter().any(|case| !case.before.is_empty()), "{}: no case changes one", facts.name);
+        let changes = facts.cases.iter().any(|case| !case.before.is_empty());
+        assert!(changes || facts.writes.is_empty(), "{}: no case changes one", facts.name);
         spec(facts.example);
     }
 }

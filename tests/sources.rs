@@ -310,3 +310,26 @@ fn taking_a_contribution_out_is_shown_and_leaves_the_others() {
     assert!(text.contains("UsEast1") && !text.contains("Ours"), "{text}");
     place.run(&["drift", "spec.yaml"]).exits(0);
 }
+
+/// The later pages of the handbook: a new rule is lines of a spec.
+#[test]
+fn every_load_balancer_gets_its_alarm_by_lines_of_a_spec() {
+    let alarm = "cloudwatch.alarm:\n  ${each.name} ELB UnHealthyHostCount:\n    for_each: elbv2.load_balancer\n    namespace: \
+                 ${each.namespace}\n    metric: UnHealthyHostCount\n    dimensions: {LoadBalancer: \"${each.dimension}\"}\n    statistic: \
+                 Maximum\n    comparison: '>='\n    threshold: 1\n    period: 5m\n";
+    let place = with(alarm);
+    edit(&place, |services| {
+        let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/50dc6c495c0c9188";
+        services["memory"]["eu-central-1"]["elb/web"] = json!({"Name": "web", "Arn": arn});
+    });
+    let plan = place.run(&["plan", "spec.yaml"]).exits(0);
+    for line in [
+        "+ cloudwatch.alarm/web ELB UnHealthyHostCount",
+        "namespace: AWS/ApplicationELB",
+        "dimensions.LoadBalancer: app/web/50dc6c495c0c9188",
+    ] {
+        assert!(plan.stdout.contains(line), "{line} is not in\n{}", plan.stdout);
+    }
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+    place.run(&["drift", "spec.yaml"]).exits(0);
+}

@@ -18,7 +18,7 @@ from moto.core.routing import get_service_router
 
 
 # The model of a service, by the name that requests are signed for.
-MODELS = {"monitoring": "cloudwatch"}
+MODELS = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2"}
 SIGNED_FOR = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/(?P<service>[^/]+)/aws4_request")
 CBOR_PATH = re.compile(r"^/service/[^/]+/operation/(?P<operation>[^/]+)$")
 

@@ -106,6 +106,7 @@ fn call_of<E>() -> String {
         "aws_sdk_cloudwatch" => "CloudWatch",
         "aws_sdk_cloudwatchlogs" => "CloudWatch Logs",
         "aws_sdk_ec2" => "EC2",
+        "aws_sdk_elasticloadbalancingv2" => "Elastic Load Balancing v2",
         "aws_sdk_iam" => "IAM",
         "aws_sdk_lambda" => "Lambda",
         "aws_sdk_rds" => "RDS",

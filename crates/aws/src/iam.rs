@@ -7,6 +7,7 @@ pub fn action(service: &str, operation: &str) -> String {
         "CloudWatch" => "cloudwatch",
         "CloudWatch Logs" => "logs",
         "EC2" => "ec2",
+        "Elastic Load Balancing v2" => "elasticloadbalancing",
         "IAM" => "iam",
         "Lambda" => "lambda",
         "RDS" => "rds",

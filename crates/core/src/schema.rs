@@ -83,7 +83,9 @@ fn add_words(schema: &mut Value, facts: &Facts) {
             fields.remove("required");
         }
     }
-    if let (Value::Object(words), Some(properties)) = (words, schema["properties"].as_object_mut()) {
+    let Some(fields) = schema.as_object_mut() else { return };
+    let properties = fields.entry("properties").or_insert_with(|| json!({}));
+    if let (Value::Object(words), Value::Object(properties)) = (words, properties) {
         properties.extend(words);
     }
 }

@@ -89,7 +89,10 @@ impl State {
             return Ok(());
         }
         let view = services.snapshot(&route.service, route.home()).await;
-        self.kept.services.entry(route.service.clone()).or_default().insert(route.home().to_owned(), view);
+        // What only the sandbox itself knows has no state of its own.
+        if !view.is_null() {
+            self.kept.services.entry(route.service.clone()).or_default().insert(route.home().to_owned(), view);
+        }
         let own = services.snapshot(MEMORY, &route.region).await;
         self.kept.services.entry(MEMORY.to_owned()).or_default().insert(route.region.clone(), own);
         write_whole(path, &self.kept).map_err(|error| error.to_string())

@@ -24,6 +24,7 @@ kinds! {
     iam_policy::IamPolicy,
     instance::Instance,
     key_pair::KeyPair,
+    load_balancer::LoadBalancer,
     log_group::LogGroup,
     private_zone::PrivateZone,
     replication::Replication,

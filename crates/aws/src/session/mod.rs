@@ -237,6 +237,7 @@ macro_rules! clients {
 clients! {
     cloudwatch: aws_sdk_cloudwatch;
     ec2: aws_sdk_ec2;
+    elb: aws_sdk_elasticloadbalancingv2;
     iam: aws_sdk_iam;
     lambda: aws_sdk_lambda;
     logs: aws_sdk_cloudwatchlogs;

@@ -41,6 +41,7 @@ const RATES: &[(&str, f64, f64)] = &[
     ("CloudWatch Logs/", 10.0, 10.0),
     ("EC2/Describe", 20.0, 50.0),
     ("EC2/", 5.0, 50.0),
+    ("Elastic Load Balancing v2/", 10.0, 40.0),
     ("IAM/", 15.0, 15.0),
     ("Lambda/GetFunction", 100.0, 100.0),
     ("Lambda/", 15.0, 15.0),

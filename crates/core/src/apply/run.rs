@@ -1,10 +1,12 @@
 //! The executor: every step whose predecessors are done runs, up to a number at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::Event;
 use crate::address::Address;
@@ -16,6 +18,9 @@ use crate::world::{Failure, FailureClass, StepTarget, World};
 
 /// Tells a run to start no further step; `true` once somebody asked.
 pub type Stop = watch::Receiver<bool>;
+
+/// So long running calls are waited for after a stop; one may be waiting for a database that takes an hour.
+const GRACE: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(30) };
 
 /// What came of a run.
 #[derive(Debug, Default)]
@@ -36,7 +41,8 @@ pub struct Outcome {
 ///
 /// # Guarantees
 /// A step starts only when all it comes after are done. After a failure everything that does not
-/// depend on it still runs. After a stop the running calls are finished and no other starts. Each
+/// depend on it still runs. After a stop the running calls are finished, unless one waits for something that
+/// is not ready for longer than half a minute, and no other starts. Each
 /// step of the plan is in exactly one list of the outcome.
 ///
 /// # Caveats
@@ -53,13 +59,22 @@ pub async fn run(
         plan.steps().into_iter().map(|(change, step)| (step.id, (change, step))).collect();
     let outcome = Outcome { known: inventory.known.clone(), ..Outcome::default() };
     let waiting = steps.keys().copied().collect();
-    let mut run = Run { steps: &steps, waiting, finished: BTreeSet::new(), begun: BTreeSet::new(), outcome };
+    let mut run = Run {
+        steps: &steps,
+        waiting,
+        running: BTreeSet::new(),
+        finished: BTreeSet::new(),
+        begun: BTreeSet::new(),
+        outcome,
+    };
     let mut running = FuturesUnordered::new();
+    let mut deadline: Option<Instant> = None;
     loop {
         run.outcome.interrupted |= *stop.borrow();
         while !run.outcome.interrupted && running.len() < parallelism {
             let Some(id) = run.next_ready() else { break };
             let (change, step) = steps[&id];
+            run.running.insert(id);
             listen(Event::Started { id, address: &change.address, call: &step.call });
             let call = run.call(world, inventory, change, step);
             running.push(async move { (id, call.await) });
@@ -67,10 +82,20 @@ pub async fn run(
         if running.is_empty() {
             break;
         }
-        tokio::select! {
-            Some((id, result)) = running.next() => run.finish(id, result, listen),
-            Ok(()) = stop.changed(), if !run.outcome.interrupted => {}
+        if run.outcome.interrupted && deadline.is_none() {
+            deadline = Some(Instant::now() + GRACE);
         }
+        tokio::select! {
+            Some((id, result)) = running.next() => {
+                run.running.remove(&id);
+                run.finish(id, result, listen);
+            }
+            Ok(()) = stop.changed(), if !run.outcome.interrupted => {}
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => break,
+        }
+    }
+    for id in std::mem::take(&mut run.running) {
+        run.skip(id, listen);
     }
     for id in std::mem::take(&mut run.waiting) {
         run.skip(id, listen);
@@ -97,6 +122,7 @@ pub async fn ask_again(world: &dyn World, inventory: &Inventory, address: &Addre
 struct Run<'a> {
     steps: &'a BTreeMap<u32, (&'a Change, &'a Step)>,
     waiting: BTreeSet<u32>,
+    running: BTreeSet<u32>,
     finished: BTreeSet<u32>,
     begun: BTreeSet<&'a Address>,
     outcome: Outcome,
@@ -208,6 +234,9 @@ mod tests {
         fn run<'a>(&'a self, _: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>> {
             Box::pin(async move {
                 self.ran.lock().unwrap().push(op.clone());
+                if op == "Hang" {
+                    std::future::pending::<()>().await;
+                }
                 if op == "Fail" {
                     let message = "no".to_owned();
                     let class = FailureClass::Invalid;
@@ -305,5 +334,19 @@ mod tests {
         };
         let outcome = run(&world, &plan, &inventory(), 1, stopped, &mut listen).await;
         assert_eq!((outcome.done, outcome.skipped, outcome.interrupted), (vec![1], vec![2, 3], true));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_waits_for_ever_does_not_hold_a_stop_up_for_ever() {
+        let world = Fake::default();
+        let plan = plan(&json!({"a": [[1, [], "Hang"], [2, [1], "Two"]]}));
+        let (stop, stopped) = watch::channel(false);
+        let mut listen = |event: Event<'_>| {
+            if matches!(event, Event::Started { .. }) {
+                stop.send_replace(true);
+            }
+        };
+        let outcome = run(&world, &plan, &inventory(), 1, stopped, &mut listen).await;
+        assert_eq!((outcome.done, outcome.skipped, outcome.interrupted), (vec![], vec![1, 2], true));
     }
 }

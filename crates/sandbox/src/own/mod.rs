@@ -4,6 +4,7 @@
 //! What is told is kept as it was told, by region and kind of thing; what is asked is answered from it.
 
 mod ec2;
+mod elb;
 mod lambda;
 mod rds;
 mod s3;
@@ -51,6 +52,7 @@ impl Memory {
 pub(crate) async fn answer(services: &Services, route: &Route, request: &MockRequest) -> Option<MockResponse> {
     match route.service.as_str() {
         "ec2" => ec2::answer(services, &route.region, request).await,
+        "elasticloadbalancing" => elb::answer(&services.memory, &route.region, request),
         "lambda" => lambda::answer(&services.memory, &route.region, request),
         "rds" => rds::answer(&services.memory, &route.region, request),
         "s3" => match lambda::package(&services.memory, &route.region, request) {

@@ -1,0 +1,31 @@
+//! Load balancers: made and listed, no more.
+
+use winterbaume_core::{MockRequest, MockResponse};
+
+use super::{Form, Memory, element, list};
+use crate::ACCOUNT;
+
+pub(super) fn answer(memory: &Memory, region: &str, request: &MockRequest) -> Option<MockResponse> {
+    let mut form = Form::of(request);
+    let action = form.get("Action")?.to_owned();
+    let result = memory.with(region, |things| match action.as_str() {
+        "CreateLoadBalancer" => {
+            let name = form.text("Name").to_owned();
+            let id = format!("app/{name}/{:016x}", things.len());
+            form.set("Arn", format!("arn:aws:elasticloadbalancing:{region}:{ACCOUNT}:loadbalancer/{id}"));
+            things.insert(format!("elb/{name}"), form.keep());
+            Some(list("LoadBalancers", "member", [show(&form)]))
+        }
+        "DescribeLoadBalancers" => {
+            let all = things.iter().filter(|(key, _)| key.starts_with("elb/")).map(|(_, it)| show(&Form::kept(it)));
+            Some(list("LoadBalancers", "member", all))
+        }
+        _ => None,
+    })?;
+    let text = format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>");
+    Some(MockResponse::xml(200, text))
+}
+
+fn show(balancer: &Form) -> String {
+    element("LoadBalancerName", balancer.get("Name")) + &element("LoadBalancerArn", balancer.get("Arn"))
+}
