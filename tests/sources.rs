@@ -333,3 +333,19 @@ fn every_load_balancer_gets_its_alarm_by_lines_of_a_spec() {
     place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
     place.run(&["drift", "spec.yaml"]).exits(0);
 }
+
+#[test]
+fn what_is_to_go_goes_only_with_a_word_and_databases_buckets_and_zones_never() {
+    let place = with("sns.topic:\n  alarms:\ns3.bucket:\n  data-bucket:\nroute53.private_zone:\n  a.dns:\n");
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+    place.write("spec.yaml", format!("{HEAD}sns.topic:\n  alarms: absent\n  never-was: absent\n"));
+    let refused = place.run(&["apply", "--yes", "spec.yaml"]).exits(3);
+    assert!(refused.stderr.contains("sns.topic/alarms: it is deleted"), "{}", refused.stderr);
+    place.run(&["apply", "--yes", "--allow-destroy", "spec.yaml"]).exits(0);
+    place.run(&["drift", "spec.yaml"]).exits(0);
+    for never in ["s3.bucket:\n  data-bucket: absent\n", "route53.private_zone:\n  a.dns: absent\n"] {
+        place.write("spec.yaml", format!("{HEAD}{never}"));
+        let refused = place.run(&["apply", "--yes", "--allow-destroy", "spec.yaml"]).exits(3);
+        assert!(refused.stderr.contains("regionctl never deletes a"), "{}", refused.stderr);
+    }
+}

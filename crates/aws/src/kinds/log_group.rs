@@ -14,7 +14,7 @@ use regionctl_core::world::{Observation, Place, Scope, Seen, StepTarget};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::error::{CallError, done_if};
+use crate::error::{CallError, done_if, if_found};
 use crate::live::Live;
 
 /// The kind `logs.log_group`.
@@ -73,6 +73,8 @@ pub struct LogGroupModel {
 pub enum LogGroupOp {
     /// Makes the group; it keeps events for ever until told otherwise.
     CreateLogGroup,
+    /// With all that was logged.
+    DeleteLogGroup,
     /// Sets the retention.
     PutRetentionPolicy {
         /// Days.
@@ -86,7 +88,7 @@ impl Kind for LogGroup {
         service: "CloudWatch Logs",
         summary: "A log group and its retention; with `*` in its name, every log group of the region that matches.",
         reads: &["DescribeLogGroups"],
-        writes: &["CreateLogGroup", "PutRetentionPolicy"],
+        writes: &["CreateLogGroup", "PutRetentionPolicy", "DeleteLogGroup"],
         checks: &[],
         outputs: &["arn", "name"],
         global: false,
@@ -108,6 +110,18 @@ logs.log_group:
   /app: {retention_days: 30}
 ",
                 steps: &["CreateLogGroup", "PutRetentionPolicy"],
+            },
+            Case {
+                name: "a group goes",
+                before: "
+logs.log_group:
+  /app:
+",
+                after: "
+logs.log_group:
+  /app: absent
+",
+                steps: &["DeleteLogGroup"],
             },
             Case {
                 name: "a pattern stands for every group, and a name beats it",
@@ -150,6 +164,10 @@ logs.log_group:
         ])
     }
 
+    fn remove(_: &LogGroupModel, out: &mut Diff<'_, LogGroupOp>) {
+        out.removed(LogGroupOp::DeleteLogGroup);
+    }
+
     fn diff(want: &LogGroupModel, live: Option<&LogGroupModel>, out: &mut Diff<'_, LogGroupOp>) {
         let LogGroupModel { retention_days } = want;
         let birth = out.birth();
@@ -188,6 +206,9 @@ impl Live for LogGroup {
             LogGroupOp::CreateLogGroup => {
                 let made = api.create_log_group().log_group_name(&target.name).send().await;
                 done_if(made.map(|_| ()).map_err(CallError::from), "ResourceAlreadyExistsException")?;
+            }
+            LogGroupOp::DeleteLogGroup => {
+                if_found(api.delete_log_group().log_group_name(&target.name).send().await.map_err(CallError::from))?;
             }
             LogGroupOp::PutRetentionPolicy { days } => {
                 api.put_retention_policy().log_group_name(&target.name).retention_in_days(days).send().await?;

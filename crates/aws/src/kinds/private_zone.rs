@@ -175,6 +175,10 @@ route53.private_zone:
         ZoneModel { comment: spec.comment, vpcs: vec![ZoneVpc::of_the_region()], tags: spec.tags }
     }
 
+    fn remove(_: &ZoneModel, out: &mut Diff<'_, ZoneOp>) {
+        out.never_removed("regionctl never deletes a zone; delete its records and then the zone by hand");
+    }
+
     fn diff(want: &ZoneModel, live: Option<&ZoneModel>, out: &mut Diff<'_, ZoneOp>) {
         let ZoneModel { comment, vpcs, tags } = want;
         let commented = out.stated("comment", comment.as_ref(), live.and_then(|live| live.comment.as_ref()));

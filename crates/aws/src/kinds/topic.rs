@@ -111,6 +111,8 @@ pub enum TopicOp {
         /// All of the spec's.
         tags: Tags,
     },
+    /// With its subscriptions.
+    DeleteTopic,
     /// One attribute a call.
     SetTopicAttributes {
         /// AWS's attribute name.
@@ -138,7 +140,7 @@ impl Kind for Topic {
         service: "SNS",
         summary: "A topic with its subscriptions. Subscriptions by mail wait for a person.",
         reads: &["GetTopicAttributes", "ListSubscriptionsByTopic", "ListTagsForResource"],
-        writes: &["CreateTopic", "SetTopicAttributes", "Subscribe", "TagResource"],
+        writes: &["CreateTopic", "SetTopicAttributes", "Subscribe", "TagResource", "DeleteTopic"],
         checks: &[],
         outputs: &["arn"],
         global: false,
@@ -185,6 +187,18 @@ sns.topic:
     tags: {Team: core}
 ",
                 steps: &["SetTopicAttributes", "SetTopicAttributes", "TagResource", "Subscribe"],
+            },
+            Case {
+                name: "a topic goes",
+                before: "
+sns.topic:
+  alarms:
+",
+                after: "
+sns.topic:
+  alarms: absent
+",
+                steps: &["DeleteTopic"],
             },
             Case {
                 name: "a first-in-first-out topic",
@@ -238,6 +252,10 @@ sns.topic:
 
     fn outputs(name: &str, place: &Place) -> Outputs {
         Outputs::from([("arn".to_owned(), place.arn("sns", name))])
+    }
+
+    fn remove(_: &TopicModel, out: &mut Diff<'_, TopicOp>) {
+        out.removed(TopicOp::DeleteTopic);
     }
 
     fn diff(want: &TopicModel, live: Option<&TopicModel>, out: &mut Diff<'_, TopicOp>) {
@@ -356,6 +374,9 @@ impl Live for Topic {
                 let made =
                     api.create_topic().name(&target.name).set_attributes(attributes).set_tags(tags).send().await?;
                 return Ok(Outputs::from([("arn".to_owned(), made.topic_arn().unwrap_or(&arn).to_owned())]));
+            }
+            TopicOp::DeleteTopic => {
+                if_found(api.delete_topic().topic_arn(arn).send().await.map_err(CallError::from))?;
             }
             TopicOp::SetTopicAttributes { name, value } => {
                 api.set_topic_attributes().topic_arn(arn).attribute_name(name).attribute_value(value).send().await?;

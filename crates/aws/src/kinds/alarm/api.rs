@@ -42,6 +42,9 @@ impl Live for Alarm {
     async fn run(api: &Client, target: &StepTarget, op: AlarmOp) -> Result<Outputs, CallError> {
         match op {
             AlarmOp::PutMetricAlarm(alarm) => put(api, &target.name, *alarm).await?,
+            AlarmOp::DeleteAlarms => {
+                if_found(api.delete_alarms().alarm_names(&target.name).send().await.map_err(CallError::from))?;
+            }
             AlarmOp::TagResource { tags } => {
                 let arn = target.place.arn("cloudwatch", &format!("alarm:{}", target.name));
                 api.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(&tags))).send().await?;

@@ -174,6 +174,8 @@ pub struct AlarmModel {
 pub enum AlarmOp {
     /// Replaces the alarm whole. Tags are set only where it is new.
     PutMetricAlarm(Box<AlarmModel>),
+    /// Its history stays.
+    DeleteAlarms,
     /// Adds or changes these; others stay.
     TagResource {
         /// The spec's.
@@ -194,7 +196,7 @@ impl Kind for Alarm {
         service: "CloudWatch",
         summary: "A metric alarm. The spec owns it whole: what it leaves out is AWS's default.",
         reads: &["DescribeAlarms", "ListTagsForResource"],
-        writes: &["PutMetricAlarm", "TagResource"],
+        writes: &["PutMetricAlarm", "TagResource", "DeleteAlarms"],
         checks: &[],
         outputs: &["arn"],
         global: false,
@@ -236,6 +238,18 @@ cloudwatch.alarm:
     tags: {Team: sre}
 ",
                 steps: &["CreateTopic", "PutMetricAlarm"],
+            },
+            Case {
+                name: "an alarm goes",
+                before: "
+cloudwatch.alarm:
+  cpu: {namespace: AWS/RDS, metric: CPUUtilization, statistic: Maximum, comparison: \">\", threshold: 80, period: 15m}
+",
+                after: "
+cloudwatch.alarm:
+  cpu: absent
+",
+                steps: &["DeleteAlarms"],
             },
             Case {
                 name: "a threshold and a tag change",
@@ -314,6 +328,10 @@ cloudwatch.alarm:
 
     fn outputs(name: &str, place: &Place) -> Outputs {
         Outputs::from([("arn".to_owned(), place.arn("cloudwatch", &format!("alarm:{name}")))])
+    }
+
+    fn remove(_: &AlarmModel, out: &mut Diff<'_, AlarmOp>) {
+        out.removed(AlarmOp::DeleteAlarms);
     }
 
     fn diff(want: &AlarmModel, live: Option<&AlarmModel>, out: &mut Diff<'_, AlarmOp>) {

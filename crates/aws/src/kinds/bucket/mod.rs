@@ -330,6 +330,10 @@ s3.bucket:
         })
     }
 
+    fn remove(_: &BucketModel, out: &mut Diff<'_, BucketOp>) {
+        out.never_removed("regionctl never deletes a bucket; empty and delete it by hand");
+    }
+
     fn diff(want: &BucketModel, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
         let BucketModel {
             public_access_block,

@@ -12,7 +12,7 @@ use regionctl_core::world::{Observation, Scope, Seen, StepTarget};
 use super::rule::{Direction, Peer, Rule};
 use super::{DEFAULT, GroupModel, GroupOp, RuleMode, SecurityGroup};
 use crate::ec2::{filter, sdk_tags, tag_specification};
-use crate::error::{CallError, done_if};
+use crate::error::{CallError, done_if, if_found};
 use crate::live::Live;
 use crate::tags::collect;
 
@@ -60,6 +60,9 @@ impl Live for SecurityGroup {
             GroupOp::UpdateSecurityGroupRuleDescriptionsEgress { rules } => {
                 let call = api.update_security_group_rule_descriptions_egress().group_id(id);
                 call.set_ip_permissions(Some(permissions(&rules))).send().await?;
+            }
+            GroupOp::DeleteSecurityGroup => {
+                if_found(api.delete_security_group().group_id(id).send().await.map_err(CallError::from))?;
             }
             GroupOp::CreateTags { tags } => {
                 api.create_tags().resources(id).set_tags(Some(sdk_tags(&tags))).send().await?;

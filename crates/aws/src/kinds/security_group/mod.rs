@@ -101,6 +101,8 @@ pub enum GroupOp {
         /// Which.
         rules: Vec<Rule>,
     },
+    /// EC2 refuses it while something uses the group.
+    DeleteSecurityGroup,
     /// Adds or changes these; others stay.
     CreateTags {
         /// The spec's.
@@ -123,6 +125,7 @@ impl Kind for SecurityGroup {
             "UpdateSecurityGroupRuleDescriptionsIngress",
             "UpdateSecurityGroupRuleDescriptionsEgress",
             "CreateTags",
+            "DeleteSecurityGroup",
         ],
         checks: &[],
         outputs: &["id"],
@@ -223,6 +226,18 @@ ec2.security_group:
                 ],
             },
             Case {
+                name: "a group goes",
+                before: "
+ec2.security_group:
+  web:
+",
+                after: "
+ec2.security_group:
+  web: absent
+",
+                steps: &["DeleteSecurityGroup"],
+            },
+            Case {
                 name: "the default group keeps what others put there",
                 before: "",
                 after: "
@@ -260,6 +275,14 @@ ec2.security_group:
             egress: spec.egress.map(|rules| rule::expand(name, Direction::Egress, rules, notes)),
             rules: spec.rules.unwrap_or(by_default),
             tags: spec.tags,
+        }
+    }
+
+    fn remove(live: &GroupModel, out: &mut Diff<'_, GroupOp>) {
+        if live.is_default {
+            out.never_removed("nobody can delete a VPC's default group; take `absent` out");
+        } else {
+            out.removed(GroupOp::DeleteSecurityGroup);
         }
     }
 
