@@ -5,11 +5,13 @@
 //! versions move by themselves and are compared only as far as they are stated.
 
 mod api;
+mod check;
+mod parts;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regionctl_core::diff::{Covers, Diff, Phase};
+use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
@@ -17,6 +19,9 @@ use regionctl_core::world::{Place, Seen};
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+
+use check::{check, identifier};
+use parts::{members, modified, parameters, subnets};
 
 use crate::ec2::security_group;
 
@@ -596,152 +601,4 @@ rds.cluster:
         out.step(Phase::Change, tagged, ClusterOp::AddTagsToResource { instance: None, tags });
         members(instances.as_ref(), want, Some(there), out);
     }
-}
-
-/// What differs of the settings that one call changes.
-fn modified(want: &ClusterModel, there: &ClusterModel) -> Modified {
-    let logs = |cluster: &ClusterModel| cluster.log_exports.clone().unwrap_or_default();
-    let (wanted, live) = (logs(want), logs(there));
-    Modified {
-        engine_version: None,
-        port: want.port.filter(|port| there.port != Some(*port)),
-        parameter_group: None,
-        security_groups: want.security_groups.clone().filter(|groups| there.security_groups.as_ref() != Some(groups)),
-        deletion_protection: want.deletion_protection.filter(|it| there.deletion_protection != Some(*it)),
-        backup_days: want.backup_days.filter(|it| there.backup_days != Some(*it)),
-        iam_auth: want.iam_auth.filter(|it| there.iam_auth != Some(*it)),
-        copy_tags_to_snapshots: want.copy_tags_to_snapshots.filter(|it| there.copy_tags_to_snapshots != Some(*it)),
-        enable_logs: &wanted - &live,
-        disable_logs: if want.log_exports.is_some() { &live - &wanted } else { BTreeSet::new() },
-        serverless: want.serverless.filter(|it| there.serverless != Some(*it)),
-        apply_immediately: want.apply_immediately,
-    }
-}
-
-/// The subnet group is made or spread over other subnets; a cluster never moves to another one.
-fn subnets(want: Option<&SubnetGroup>, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
-    let Some(group) = want else { return };
-    let there = live.and_then(|live| live.subnet_group.as_ref());
-    let all = "all of the VPC".to_owned();
-    let shown = |group: &SubnetGroup| {
-        group.subnets.as_ref().map_or_else(|| all.clone(), |ids| ids.iter().cloned().collect::<Vec<_>>().join(", "))
-    };
-    let named = out.value("subnet_group.name", &group.name, there.map(|there| &there.name));
-    let spread = out.value("subnet_group.subnets", &shown(group), there.map(shown).as_ref());
-    if live.is_some() {
-        out.blocked(&named, "a cluster never changes its subnet group: restore a snapshot into a new cluster in it, move, and change the spec");
-        out.step(Phase::Widen, spread, ClusterOp::ModifyDBSubnetGroup(group.clone()));
-    } else {
-        out.step(Phase::Create, named.and(spread), ClusterOp::CreateDBSubnetGroup(group.clone()));
-    }
-}
-
-/// Returns the difference "the cluster has another parameter group", which the cluster's step mends.
-fn parameters(want: Option<&ParameterGroup>, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) -> Covers {
-    let Some(ParameterGroup { name, family, parameters }) = want else { return Covers::default() };
-    let there = live.and_then(|live| live.parameter_group.as_ref());
-    let named = out.value("parameter_group.name", name, there.map(|there| &there.name));
-    if name.starts_with(AWS_GROUP) {
-        return named;
-    }
-    let there = there.filter(|there| there.name == *name);
-    let of_family = out.value("parameter_group.family", family, there.map(|there| &there.family));
-    let set = out.stated_entries("parameter_group.parameters", Some(parameters), there.map(|there| &there.parameters));
-    if there.is_some() {
-        out.blocked(&of_family, "a parameter group's family never changes: name another group");
-    } else {
-        let (name, family) = (name.clone(), family.clone());
-        let create = ClusterOp::CreateDBClusterParameterGroup { name, family };
-        out.step(if live.is_some() { Phase::Widen } else { Phase::Create }, named.clone().and(of_family), create);
-    }
-    let modify = ClusterOp::ModifyDBClusterParameterGroup { name: name.clone(), parameters: parameters.clone() };
-    out.step(if live.is_some() { Phase::Widen } else { Phase::Create }, set, modify);
-    named
-}
-
-/// Instances that are wanted are made or changed; others stay, as nothing of a database is deleted.
-fn members(
-    instances: Option<&BTreeMap<String, Instance>>,
-    want: &ClusterModel,
-    live: Option<&ClusterModel>,
-    out: &mut Diff<'_, ClusterOp>,
-) {
-    for (id, Instance { class, tags }) in instances.into_iter().flatten() {
-        let there = live.and_then(|live| live.instances.as_ref()).and_then(|instances| instances.get(id));
-        let classed = out.value(&format!("instances.{id}.class"), class, there.map(|there| &there.class));
-        let path = format!("instances.{id}.tags");
-        let tagged = out.stated_entries(&path, Some(tags), there.map(|there| &there.tags));
-        let (id, class, tags) = (id.clone(), class.clone(), tags.clone());
-        if there.is_some() {
-            let apply_immediately = want.apply_immediately;
-            let when = if apply_immediately {
-                "at once; it restarts"
-            } else {
-                "in the maintenance window; `apply_immediately: true` does it at once"
-            };
-            out.remark(&classed, when);
-            out.step(Phase::Change, classed, ClusterOp::ModifyDBInstance { id: id.clone(), class, apply_immediately });
-            out.step(Phase::Change, tagged, ClusterOp::AddTagsToResource { instance: Some(id), tags });
-        } else {
-            let engine = want.engine.clone().unwrap_or_default();
-            let phase = if live.is_some() { Phase::Change } else { Phase::Create };
-            out.step(phase, classed.and(tagged), ClusterOp::CreateDBInstance { id, class, engine, tags });
-        }
-    }
-}
-
-/// RDS's rule for identifiers (CreateDBCluster, CreateDBInstance).
-fn identifier(name: &str, of: &str) -> Result<(), String> {
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let starts = name.starts_with(|letter: char| letter.is_ascii_lowercase());
-    if (1..=63).contains(&name.len())
-        && name.bytes().all(fits)
-        && starts
-        && !name.ends_with('-')
-        && !name.contains("--")
-    {
-        return Ok(());
-    }
-    Err(format!(
-        "RDS does not take '{name}' as a {of}'s identifier\n\
-         1 to 63 lower-case letters, digits and hyphens; a letter first, no hyphen last, no two in a row"
-    ))
-}
-
-fn check(spec: &ClusterSpec, notes: &mut Notes<'_>) {
-    for (field, there) in [("password", &spec.password), ("master_user_password", &spec.master_user_password)] {
-        if there.is_some() {
-            let help = "take it out, and treat it as known to all: Secrets Manager makes the password and keeps it";
-            notes.fault_of_a_secret(field, "a password", help);
-        }
-    }
-    if !notes.follows {
-        for (field, there) in [("engine", &spec.engine), ("master_username", &spec.master_username)] {
-            if there.is_none() {
-                let message = format!("the field '{field}' is missing");
-                notes.fault("", message, "state it, or follow another cluster with `like: REGION/NAME`");
-            }
-        }
-    }
-    if let Some(engine) =
-        spec.engine.as_deref().filter(|engine| !matches!(*engine, "aurora-postgresql" | "aurora-mysql"))
-    {
-        let message = format!("'{engine}' is not an engine of Aurora that can still be made");
-        notes.fault("engine", message, "aurora-postgresql or aurora-mysql");
-    }
-    if spec.backup_days.is_some_and(|days| !(1..=35).contains(&days)) {
-        notes.fault("backup_days", "RDS keeps backups for 1 to 35 days", "write another number");
-    }
-    for (id, instance) in spec.instances.iter().flatten() {
-        let at = format!("instances.{id}");
-        if let Err(why) = identifier(id, "instance") {
-            let (message, help) = why.split_once('\n').unwrap_or((&why, ""));
-            notes.fault(&at, message, help);
-        }
-        if !instance.class.starts_with("db.") {
-            let message = format!("'{}' is not an instance class", instance.class);
-            notes.fault(&format!("{at}.class"), message, "one looks like db.r6g.large, or db.serverless");
-        }
-    }
-    tags::check(spec.tags.as_ref(), notes);
 }

@@ -6,6 +6,7 @@
 
 mod api;
 mod code;
+mod follow;
 mod upload;
 
 use std::borrow::Cow;
@@ -22,6 +23,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use code::Code;
+use follow::{carried_code, carried_config};
 
 /// The kind `lambda.function`.
 pub struct Function;
@@ -445,90 +447,6 @@ lambda.function:
     }
 }
 
-/// The code that a follower has, if anything can be made of the source.
-fn carried_code(
-    own: &CodeModel,
-    code: &CodeModel,
-    beyond: &Beyond,
-    source: &Seen<FunctionModel>,
-    place: &Place,
-    left: &mut Vec<String>,
-) -> Option<CodeModel> {
-    let CodeModel::Is { sha256, .. } = code else { return None };
-    let from = Code {
-        region: place.region.clone(),
-        function: source.name.clone(),
-        sha256: sha256.clone(),
-        architecture: beyond.architecture.clone(),
-    };
-    match own {
-        CodeModel::External => Some(CodeModel::External),
-        _ if beyond.is_image => {
-            left.push(
-                "it is a container image, which is not copied: push the image to this region's ECR, deploy the \
-                 function from it, and name it here with `code: external`"
-                    .to_owned(),
-            );
-            None
-        }
-        _ if beyond.code_bytes > LARGEST_PACKAGE => {
-            left.push(format!(
-                "its package has {} MB and Lambda takes 50 MB at once: deploy it through S3, and name it here with \
-                 `code: external`",
-                beyond.code_bytes >> 20
-            ));
-            None
-        }
-        CodeModel::Follow => Some(CodeModel::Is { sha256: sha256.clone(), from: Some(from) }),
-        CodeModel::Is { sha256: pinned, .. } => {
-            let from = Some(from).filter(|from| from.sha256 == *pinned);
-            Some(CodeModel::Is { sha256: pinned.clone(), from })
-        }
-    }
-}
-
-/// The spec's fields over the source's. What is of the source's region is left out, and said.
-fn carried_config(own: Config, source: Config, region: &str, left: &mut Vec<String>) -> Config {
-    let mut leave = |what: &str, of: &str, stated: bool, there: bool| {
-        if there && !stated {
-            left.push(format!(
-                "{what} not taken over, since {of} of their region: state `{}:` here",
-                what.split(' ').next().unwrap_or_default()
-            ));
-        }
-    };
-    leave("layers are", "they are", own.layers.is_some(), source.layers.as_ref().is_some_and(|it| !it.is_empty()));
-    leave("vpc access is", "subnets and groups are", own.vpc.is_some(), source.vpc.is_some());
-    leave("kms_key is", "keys are", own.kms_key.is_some(), source.kms_key.is_some());
-    let dead_letter = source.dead_letter.filter(|arn| !arn.contains(region));
-    let environment = match (own.environment, source.environment) {
-        (Some(own), Some(mut source)) => {
-            source.extend(own);
-            Some(source)
-        }
-        (own, source) => own.or(source),
-    };
-    for (key, _) in environment.iter().flatten().filter(|(_, value)| value.reveal().contains(region)) {
-        left.push(format!("its environment's {key} names {region}: add it to `rewrite:` if it should not"));
-    }
-    Config {
-        runtime: own.runtime.or(source.runtime),
-        handler: own.handler.or(source.handler),
-        role: own.role.or(source.role),
-        description: own.description.or(source.description),
-        timeout: own.timeout.or(source.timeout),
-        memory_mb: own.memory_mb.or(source.memory_mb),
-        ephemeral_mb: own.ephemeral_mb.or(source.ephemeral_mb),
-        environment,
-        tracing: own.tracing.or(source.tracing),
-        log_group: own.log_group.or(source.log_group),
-        layers: own.layers,
-        vpc: own.vpc,
-        kms_key: own.kms_key,
-        dead_letter: own.dead_letter.or(dead_letter),
-    }
-}
-
 impl Config {
     /// Compares what is stated.
     fn compare(&self, live: Option<&Self>, out: &mut Diff<'_, FunctionOp>) -> Covers {
@@ -599,35 +517,4 @@ fn check(spec: &FunctionSpec, notes: &mut Notes<'_>) {
         }
     }
     tags::check(spec.tags.as_ref(), notes);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn source() -> Config {
-        Config {
-            runtime: Some("nodejs22.x".to_owned()),
-            layers: Some(vec!["arn:aws:lambda:eu-west-1:1:layer:l:1".to_owned()]),
-            kms_key: Some("arn:aws:kms:eu-west-1:1:key/k".to_owned()),
-            environment: Some(BTreeMap::from([
-                ("A".to_owned(), Secret::new("a")),
-                ("QUEUE".to_owned(), Secret::new("https://sqs.eu-west-1.amazonaws.com/q")),
-            ])),
-            ..Config::default()
-        }
-    }
-
-    #[test]
-    fn what_is_of_the_sources_region_is_left_out_and_said() {
-        let own =
-            Config { environment: Some(BTreeMap::from([("A".to_owned(), Secret::new("own"))])), ..Config::default() };
-        let mut left = Vec::new();
-        let carried = carried_config(own, source(), "eu-west-1", &mut left);
-        assert_eq!(carried.runtime.as_deref(), Some("nodejs22.x"));
-        assert_eq!((carried.layers, carried.kms_key), (None, None));
-        assert_eq!(carried.environment.unwrap()["A"].reveal(), "own");
-        assert_eq!(left.len(), 3, "{left:?}");
-        assert!(left[2].contains("QUEUE") && !left[2].contains("https"), "{left:?}");
-    }
 }
