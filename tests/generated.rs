@@ -56,14 +56,23 @@ fn the_calls_of_a_plan_are_those_of_the_table() {
 fn growth(operation: &str) -> &'static str {
     match operation {
         "GetCallerIdentity" | "DescribeVpcs" => "nothing",
-        "DescribeAlarms" => "one for 100 alarms of the spec",
+        "DescribeAlarms" => "one for 100 alarms of the spec and of its rules",
         "DescribeLogGroups" => "one for 50 log groups of the region",
         "DescribeSecurityGroups" => "one for 200 groups of the spec",
+        "DescribeFlowLogs" | "DescribeRouteTables" => "one for 1,000 of the VPC",
+        "DescribeInstances" | "DescribeKeyPairs" | "DescribeVpcEndpoints" => "one for all that the spec names",
+        "ListPolicyVersions" | "GetPolicyVersion" => "one a policy of the spec",
+        "ListEventSourceMappings" => "one for 100 mappings of a source region",
+        "ListFunctions" => "one for 50 functions, here and of a source region",
+        "DescribeDBClusters" | "DescribeDBInstances" => "one for 100, here and of a source region",
+        "ListDocuments" => "one for 50 documents, here and of a source region",
+        "GetDocument" => "one a document, here and of a source region",
+        "GetBucketReplication" => "one a replicated bucket of the spec",
         "ListHostedZonesByName" | "GetHostedZone" => "one a zone of the spec",
         "GetTopicAttributes" => "one a topic of the spec",
         "ListSubscriptionsByTopic" => "one a topic with subscriptions, and 100 of them",
-        "HeadBucket" => "one a bucket of the spec",
-        _ => "one a bucket whose spec states it",
+        "HeadBucket" => "one a bucket of the spec, and one its source",
+        _ => "one a bucket whose spec states it, and two where it follows another",
     }
 }
 

@@ -17,11 +17,13 @@ use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::session::{Access, Session, Settings};
 use regionctl_aws::world::Aws;
 use regionctl_core::diagnostic::Sources;
+use regionctl_core::plan::build::plan;
+use regionctl_core::plan::survey::survey;
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Failure, Place, Scope, StepTarget, Vpc, Wanted, World};
+use regionctl_core::world::{Failure, Place, Scope, StepTarget, Verdict, Vpc, Wanted, World};
 use serde_json::{Value, json};
 
-/// The status, the error code of the header, and the body.
+/// The status, the error code of the header (or, as `Action=…`, the call that it is for), and the body.
 type Answer = (u16, &'static str, &'static str);
 
 /// Gives its answers in their order, and remembers what was asked.
@@ -48,15 +50,24 @@ impl Replay {
     }
 }
 
+impl Replay {
+    /// The next answer; of several calls at once each gets the one that was kept for its action.
+    fn answer(&self, asked: &str) -> Answer {
+        let mut answers = self.answers.lock().unwrap();
+        let own = answers.iter().position(|(_, action, _)| action.starts_with("Action=") && asked.contains(action));
+        answers.remove(own.unwrap_or(0)).unwrap_or((500, "", "nothing more to answer"))
+    }
+}
+
 impl HttpConnector for Replay {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
         let query = request.uri().split_once('?').map_or("", |(_, query)| query);
-        self.asked.lock().unwrap().push(format!("{} ?{query} {body}", request.method()));
-        let (status, code, text) =
-            self.answers.lock().unwrap().pop_front().unwrap_or((500, "", "nothing more to answer"));
+        let asked = format!("{} ?{query} {body}", request.method());
+        let (status, code, text) = self.answer(&asked);
+        self.asked.lock().unwrap().push(asked);
         let mut answer = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(text));
-        if !code.is_empty() {
+        if !code.is_empty() && !code.starts_with("Action=") {
             answer.headers_mut().insert("x-amzn-errortype", code);
         }
         HttpConnectorFuture::ready(Ok(answer))
@@ -299,4 +310,45 @@ async fn a_version_that_is_there_and_not_in_force_is_put_in_force() {
     let replay = Replay::new(&[(200, r#"{"DocumentVersion":"3"}"#), (200, "{}")]);
     run(&replay, "ssm.document", json!("UpdateDocumentDefaultVersion")).await.unwrap();
     assert!(replay.asked()[1].contains(r#""DocumentVersion":"3""#), "{:?}", replay.asked());
+}
+
+/// What the caller may not do is found before the first write, call by call and resource by resource.
+#[tokio::test]
+async fn a_permission_that_is_missing_fails_the_preflight() {
+    const CALLER: &str = "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::123456789012:assumed-role/deploy/ci\
+        </Arn><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
+    const REGIONS: &str = "<DescribeRegionsResponse><regionInfo><item><regionName>eu-central-1</regionName><optInStatus>\
+        not-opted-in</optInStatus></item></regionInfo></DescribeRegionsResponse>";
+    const DENIED: &str = "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults><member>\
+        <EvalActionName>sns:CreateTopic</EvalActionName><EvalDecision>implicitDeny</EvalDecision><EvalResourceName>\
+        arn:aws:sns:eu-central-1:123456789012:a</EvalResourceName></member></EvaluationResults></SimulatePrincipalPolicyResult>\
+        </SimulatePrincipalPolicyResponse>";
+    let replay = Replay::coded(&[
+        (200, "Action=GetCallerIdentity", CALLER),
+        (200, "Action=DescribeRegions", REGIONS),
+        (200, "Action=SimulatePrincipalPolicy", DENIED),
+    ]);
+    let text = "region: eu-central-1\naccount: '123456789012'\nsns.topic:\n  a:\n";
+    let spec =
+        regionctl_core::spec::read("spec.yaml", &|_: &str| Ok(text.to_owned()), REGISTRY, &mut Sources::default());
+    let spec = spec.unwrap();
+    let nothing_there = Replay::coded(&[
+        (200, "Action=GetCallerIdentity", CALLER),
+        (404, "Action=GetTopicAttributes", "<ErrorResponse><Error><Code>NotFound</Code></Error></ErrorResponse>"),
+    ]);
+    let inventory =
+        survey(&open(&nothing_there).await, REGISTRY, &spec).await.unwrap_or_else(|error| panic!("{error:?}"));
+    let plan = plan(REGISTRY, &spec, &inventory).unwrap();
+    let checks = open(&replay).await.preflight(&plan, &place()).await;
+    let failed: Vec<&str> =
+        checks.iter().filter(|check| check.verdict == Verdict::Failed).map(|check| check.what.as_str()).collect();
+    let denied =
+        "arn:aws:iam::123456789012:role/deploy may not sns:CreateTopic on arn:aws:sns:eu-central-1:123456789012:a";
+    assert_eq!(failed, [denied, "not-opted-in"]);
+    assert!(
+        replay
+            .asked()
+            .iter()
+            .any(|call| call.contains("PolicySourceArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdeploy"))
+    );
 }
