@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{join, join_all};
+use futures::future::{FutureExt, join, join_all, join3};
 use serde_json::Value;
 
 use super::Note;
@@ -16,7 +16,7 @@ use crate::model::secret::{self, Secrets};
 use crate::reference::{Known, Outputs, Target};
 use crate::spec::stands::Stands;
 use crate::spec::{Spec, Want, names};
-use crate::world::{Failure, FailureClass, Identity, Place, Scope, Seen, Unread, Vpc, Wanted, World};
+use crate::world::{Failure, FailureClass, Identity, Observation, Place, Scope, Seen, Unread, Vpc, Wanted, World};
 
 /// What was read, and what follows from it.
 #[derive(Debug, Clone)]
@@ -133,31 +133,46 @@ pub fn explain(failure: &Failure) -> Diagnostic {
 /// The identity or the VPC could not be read, or are not what the spec says; or two rules of the spec
 /// produce one resource.
 pub async fn survey(world: &dyn World, registry: Registry, spec: &Spec) -> Result<Inventory, SurveyError> {
-    let (here, sources) = join(survey_here(world, registry, spec), observe_sources(world, spec)).await;
-    let (mut inventory, wants) = here?;
+    let gone_over = kinds_gone_over(&spec.wants);
+    let (first, others): (Vec<_>, Vec<_>) =
+        scopes_of_sources(spec).into_iter().partition(|((_, kind), _)| gone_over.contains(kind.as_str()));
+    // Rules wait for the sources of the kinds that they go over, and for no others.
+    let first = read_sources(world, first).shared();
+    let here = survey_here(world, registry, spec, first.clone());
+    let (here, mut sources, others) = join3(here, first, read_sources(world, others)).await;
+    sources.extend(others);
+    let Here { mut inventory, wants } = here?;
     let Expansion { wants: expanded, notes, unread } =
         expand(registry, &inventory.place, &wants, &inventory.live, &sources).map_err(SurveyError::Unexpanded)?;
-    let orphans: Vec<Address> =
+    let left: Vec<Address> =
         orphans(&wants, &expanded, &inventory.live, &sources).map(|(_, address)| address.clone()).collect();
-    let found = scopes_of_made(&inventory.place, &wants, &expanded, &orphans);
-    read(world, found, &mut inventory).await;
+    let scopes = scopes_of_orphans(&inventory.place, &left);
+    absorb(&mut inventory, read(world, scopes).await);
     let gone = gone(registry, &wants, &expanded, &inventory.live, &sources);
-    let mut wants = expanded;
-    wants.extend(gone);
-    wants.sort_by(|a, b| a.want.address.cmp(&b.want.address));
+    inventory.wants = expanded;
+    inventory.wants.extend(gone);
+    inventory.wants.sort_by(|a, b| a.want.address.cmp(&b.want.address));
     inventory.notes = notes;
     inventory.unread.extend(unread);
     inventory.unread.sort_by(|a, b| a.address.cmp(&b.address));
-    inventory.wants = wants;
     fill(registry, &mut inventory)?;
     Ok(inventory)
 }
 
+/// What was read in the spec's own region.
+struct Here {
+    inventory: Inventory,
+    wants: Vec<Want>,
+}
+
+/// Reads the spec's own region. What rules make is read by its name as soon as the kinds that they go over
+/// are read, beside everything else.
 async fn survey_here(
     world: &dyn World,
     registry: Registry,
     spec: &Spec,
-) -> Result<(Inventory, Vec<Want>), SurveyError> {
+    sources: impl Future<Output = Sources>,
+) -> Result<Here, SurveyError> {
     let identity = world.identify(spec.needs_vpc.then_some(&spec.vpc)).await.map_err(SurveyError::Failed)?;
     let place = place(spec, &identity)?;
     let known = known_before(registry, spec, &place);
@@ -165,18 +180,24 @@ async fn survey_here(
     for want in &mut wants {
         known.fill(&mut want.model);
     }
-    let mut inventory = Inventory {
-        place,
-        live: BTreeMap::new(),
-        unread: Vec::new(),
-        wants: Vec::new(),
-        known,
-        notes: Vec::new(),
-        secrets: BTreeMap::new(),
+    let (live, unread) = (BTreeMap::new(), Vec::new());
+    let (notes, secrets) = (Vec::new(), BTreeMap::new());
+    let mut inventory = Inventory { place, live, unread, wants: Vec::new(), known, notes, secrets };
+    let gone_over = kinds_gone_over(&wants);
+    let (first, others): (Vec<_>, Vec<_>) =
+        scopes_of_spec(&inventory.place, &wants).into_iter().partition(|(kind, _)| gone_over.contains(kind.as_str()));
+    let of_rules = async {
+        let (found, sources) = join(read(world, first), sources).await;
+        absorb(&mut inventory, found);
+        let made = expand(registry, &inventory.place, &wants, &inventory.live, &sources)?;
+        let made = read(world, scopes_of_made(&inventory.place, &wants, &made.wants)).await;
+        absorb(&mut inventory, made);
+        Ok(())
     };
-    let scopes = scopes_of_spec(&inventory.place, &wants);
-    read(world, scopes, &mut inventory).await;
-    Ok((inventory, wants))
+    let (of_rules, others) = join(of_rules, read(world, others)).await;
+    of_rules.map_err(SurveyError::Unexpanded)?;
+    absorb(&mut inventory, others);
+    Ok(Here { inventory, wants })
 }
 
 /// Fills in what is known now that everything is read, and sets the secrets aside.
@@ -201,8 +222,8 @@ fn fill(registry: Registry, inventory: &mut Inventory) -> Result<(), SurveyError
     Ok(())
 }
 
-/// Reads the sources of all regions and kinds at once.
-async fn observe_sources(world: &dyn World, spec: &Spec) -> Sources {
+/// What is asked of the sources, by region and kind.
+fn scopes_of_sources(spec: &Spec) -> BTreeMap<(String, String), Scope<Value>> {
     let mut scopes: BTreeMap<(String, String), Scope<Value>> = BTreeMap::new();
     for want in &spec.wants {
         let Some(source) = &want.source else { continue };
@@ -223,6 +244,11 @@ async fn observe_sources(world: &dyn World, spec: &Spec) -> Sources {
             scope.everything = true;
         }
     }
+    scopes
+}
+
+/// Reads sources, all at once.
+async fn read_sources(world: &dyn World, scopes: Vec<((String, String), Scope<Value>)>) -> Sources {
     let reads = scopes.into_iter().map(|(key, scope)| async move {
         let result = world.observe(&key.1, scope).await;
         (key, result)
@@ -281,28 +307,29 @@ fn scopes_of_spec(place: &Place, wants: &[Want]) -> Vec<(String, Scope<Value>)> 
     kinds.into_iter().map(|kind| (kind.to_owned(), scope(kind))).collect()
 }
 
-/// What is read when rules have made names that were not known before, and of what a copy may have left
-/// behind: all that says where it came from.
-fn scopes_of_made(
-    place: &Place,
-    wants: &[Want],
-    expanded: &[Expanded],
-    orphans: &[Address],
-) -> Vec<(String, Scope<Value>)> {
+/// What is read when rules have made names that were not known before.
+fn scopes_of_made(place: &Place, wants: &[Want], expanded: &[Expanded]) -> Vec<(String, Scope<Value>)> {
     let everything = kinds_read_whole(wants);
     let named: BTreeSet<&Address> = wants.iter().filter(|want| want.is_one()).map(|want| &want.address).collect();
+    let made = expanded.iter().map(|expanded| &expanded.want);
+    let new = made.filter(|want| !everything.contains(kind_of(want)) && !named.contains(&want.address));
+    scopes_of_names(place, new.map(|want| (kind_of(want), wanted(want))))
+}
+
+/// What is read of what a copy may have left behind: all that says where it came from.
+fn scopes_of_orphans(place: &Place, orphans: &[Address]) -> Vec<(String, Scope<Value>)> {
+    let whole = |orphan: &Address| Wanted { name: orphan.name.clone(), model: None, whole: true };
+    scopes_of_names(place, orphans.iter().map(|orphan| (orphan.kind.as_str(), whole(orphan))))
+}
+
+fn scopes_of_names<'a>(
+    place: &Place,
+    names: impl Iterator<Item = (&'a str, Wanted<Value>)>,
+) -> Vec<(String, Scope<Value>)> {
     let mut scopes: BTreeMap<String, Scope<Value>> = BTreeMap::new();
-    let mut ask = |kind: &str, wanted| {
+    for (kind, wanted) in names {
         let empty = || Scope { place: place.clone(), wanted: Vec::new(), everything: false, source: false };
         scopes.entry(kind.to_owned()).or_insert_with(empty).wanted.push(wanted);
-    };
-    for Expanded { want, .. } in expanded {
-        if !everything.contains(kind_of(want)) && !named.contains(&want.address) {
-            ask(kind_of(want), wanted(want));
-        }
-    }
-    for orphan in orphans {
-        ask(&orphan.kind, Wanted { name: orphan.name.clone(), model: None, whole: true });
     }
     scopes.into_iter().collect()
 }
@@ -328,13 +355,30 @@ fn kinds_read_whole(wants: &[Want]) -> BTreeSet<&str> {
         .collect()
 }
 
+/// The kinds that rules go over.
+fn kinds_gone_over(wants: &[Want]) -> BTreeSet<String> {
+    let each = |want: &Want| match &want.stands {
+        Stands::ForEach(each) => Some(each.kind.clone()),
+        _ => None,
+    };
+    wants.iter().filter_map(each).collect()
+}
+
+/// What came of reading kinds.
+type Found = Vec<(String, Result<Observation<Value>, Failure>)>;
+
 /// Observes kinds, all at once.
-async fn read(world: &dyn World, scopes: Vec<(String, Scope<Value>)>, inventory: &mut Inventory) {
+async fn read(world: &dyn World, scopes: Vec<(String, Scope<Value>)>) -> Found {
     let reads = scopes.into_iter().map(|(kind, scope)| async move {
         let result = world.observe(&kind, scope).await;
         (kind, result)
     });
-    for (kind, result) in join_all(reads).await {
+    join_all(reads).await
+}
+
+/// Puts what was read into the inventory; what could not be read is kept too.
+fn absorb(inventory: &mut Inventory, found: Found) {
+    for (kind, result) in found {
         match result {
             Ok(observation) => {
                 for seen in observation.seen {
@@ -348,5 +392,4 @@ async fn read(world: &dyn World, scopes: Vec<(String, Scope<Value>)>, inventory:
             Err(failure) => inventory.unread.push(Unread { address: format!("{kind}/*"), failure }),
         }
     }
-    inventory.unread.sort_by(|a, b| a.address.cmp(&b.address));
 }
