@@ -29,7 +29,8 @@ pub struct Replication;
 pub struct ReplicationSpec {
     /// The region of the bucket that is replicated.
     region: String,
-    /// The ARN of the role that S3 replicates with. Left out, the one that is there stays.
+    /// The ARN of the role that S3 replicates with, for a bucket that is not replicated yet. A role that is there is
+    /// the other rules' too, and stays.
     role: Option<String>,
     /// The rules that this spec contributes, by id. Others stay as they are.
     rules: BTreeMap<String, RuleSpec>,
@@ -104,7 +105,7 @@ pub enum ReplicationOp {
         bucket: String,
         /// The bucket's region.
         region: String,
-        /// The role, where the spec states one.
+        /// The role, for a bucket that has none.
         role: Option<String>,
         /// By id.
         rules: BTreeMap<String, Rule>,
@@ -256,7 +257,8 @@ s3.replication:
         let none = ReplicationModel { role: None, rules: BTreeMap::new(), ..want.clone() };
         // A bucket that is not there yet is made by this spec, or could not be read.
         let (birth, live) = (out.birth(), live.unwrap_or(&none));
-        let mut covers = out.stated("role", role.as_ref(), live.role.as_ref());
+        let new_role = role.as_ref().filter(|_| live.role.is_none());
+        let mut covers = out.stated("role", new_role, None);
         for (id, rule) in rules {
             let there = live.rules.get(id);
             let Rule { destination, prefix, priority, delete_markers, storage_class, enabled } = rule;
@@ -332,7 +334,7 @@ impl Live for Replication {
         let (their_role, theirs) = there.map_or((None, Vec::new()), |it| (Some(it.role), it.rules));
         let merged = merge(theirs, rules, &absent)?;
         let configuration = s3::ReplicationConfiguration::builder()
-            .role(role.or(their_role).unwrap_or_default())
+            .role(their_role.or(role).unwrap_or_default())
             .set_rules(Some(merged))
             .build()
             .map_err(unbuilt)?;
