@@ -370,8 +370,8 @@ async fn text_of(api: &Client, arn: &str, version: &str) -> Result<String, CallE
     Ok(percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned())
 }
 
-/// Reads the version in force, merges, and writes; and does it again when somebody else made a version
-/// between the two, so that what they wrote is not lost.
+/// Reads the version in force, merges, and writes; and does it again over what somebody else made between
+/// the two, so that what they wrote is not lost.
 async fn merge(
     api: &Client,
     arn: &str,
@@ -380,24 +380,26 @@ async fn merge(
 ) -> Result<(), CallError> {
     const TRIES: usize = 4;
     let mut base = versions(api, arn).await?.in_force;
+    let mut own: Vec<u32> = Vec::new();
     for _ in 0..TRIES {
         let text = text_of(api, arn, &base).await?;
         let document = document::merge(&text, statements, absent).map_err(unreadable)?;
-        if document == text {
+        // Once a version of ours is in force, a version that needs nothing added must still take its place.
+        if document == text && own.is_empty() {
             return Ok(());
         }
         let made =
             api.create_policy_version().policy_arn(arn).policy_document(document).set_as_default(true).send().await?;
-        let own = made.policy_version().and_then(|version| version.version_id()).and_then(number).unwrap_or_default();
+        let newest =
+            made.policy_version().and_then(|version| version.version_id()).and_then(number).unwrap_or_default();
         let read = number(&base).unwrap_or_default();
-        // Numbers only grow, so what lies between was made by somebody else in the meantime.
-        let between =
-            versions(api, arn).await?.others.into_iter().filter(|other| (read + 1..own).contains(other)).max();
-        match between {
-            Some(other) => base = format!("v{other}"),
-            None => return Ok(()),
-        }
-        if let Some(version) = versions(api, arn).await?.full() {
+        let now = versions(api, arn).await?;
+        // Numbers only grow, so what lies between and is not ours was made by somebody else in the meantime.
+        let theirs = |other: &&u32| (read + 1..newest).contains(other) && !own.contains(other);
+        let Some(other) = now.others.iter().filter(theirs).max() else { return Ok(()) };
+        base = format!("v{other}");
+        own.push(newest);
+        if let Some(version) = now.full() {
             api.delete_policy_version().policy_arn(arn).version_id(version).send().await?;
         }
     }
