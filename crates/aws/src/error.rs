@@ -17,8 +17,7 @@ pub struct CallError(pub Failure);
 impl CallError {
     /// Makes a failure of something that must be there and is not.
     pub(crate) fn not_there(call: &str, message: String) -> Self {
-        let (class, call) = (FailureClass::NotFound, call.to_owned());
-        Self(Failure { class, call, code: None, message, request_id: None })
+        Self(Failure::new(FailureClass::NotFound, call, message))
     }
 
     /// Says whether the service answered with this code.
@@ -65,13 +64,7 @@ pub fn done_if<T: Default>(result: Result<T, CallError>, ok: &str) -> Result<T, 
 /// A request that lacks a member that AWS needs: a fault in regionctl.
 #[allow(clippy::needless_pass_by_value)] // the form that `map_err` wants
 pub(crate) fn unbuilt(error: aws_smithy_types::error::operation::BuildError) -> CallError {
-    CallError(Failure {
-        class: FailureClass::Other,
-        call: "regionctl".to_owned(),
-        code: None,
-        message: format!("the request could not be built: {error}"),
-        request_id: None,
-    })
+    CallError(Failure::new(FailureClass::Other, "regionctl", format!("the request could not be built: {error}")))
 }
 
 impl<E> From<SdkError<E, HttpResponse>> for CallError

@@ -150,11 +150,6 @@ impl<K: Live> LiveKind for Erased<K> {
 }
 
 fn typed<K: Kind, T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {
-    serde_json::from_value(value).map_err(|error| Failure {
-        class: FailureClass::Other,
-        call: K::FACTS.name.to_owned(),
-        code: None,
-        message: format!("not in this kind's form: {error}"),
-        request_id: None,
-    })
+    serde_json::from_value(value)
+        .map_err(|error| Failure::new(FailureClass::Other, K::FACTS.name, format!("not in this kind's form: {error}")))
 }

@@ -147,6 +147,13 @@ pub struct Failure {
     pub request_id: Option<String>,
 }
 
+impl Failure {
+    /// Makes a failure that no service worded: without a code and a request id.
+    pub fn new(class: FailureClass, call: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { class, call: call.into(), code: None, message: message.into(), request_id: None }
+    }
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} failed", self.call)?;

@@ -274,15 +274,13 @@ async fn read(api: &Client, vpc: &str, want: &Wanted<ZoneModel>) -> Result<Optio
 }
 
 fn ambiguous(name: &str, several: usize) -> CallError {
-    CallError(Failure {
-        class: FailureClass::Invalid,
-        call: "Route 53 ListHostedZonesByName".to_owned(),
-        code: None,
-        message: format!(
+    CallError(Failure::new(
+        FailureClass::Invalid,
+        "Route 53 ListHostedZonesByName",
+        format!(
             "there are {several} private zones {name}, and which of them is meant cannot be told: associate one of them with the region's VPC"
         ),
-        request_id: None,
-    })
+    ))
 }
 
 async fn details(api: &Client, id: String, want: &Wanted<ZoneModel>) -> Result<(String, ZoneModel), CallError> {

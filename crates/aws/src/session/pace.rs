@@ -77,10 +77,7 @@ pub(super) struct Line(Arc<Mutex<Option<SharedHttpConnector>>>);
 impl Line {
     pub(super) async fn fetch(&self, url: &str) -> Result<SdkBody, CallError> {
         // The URL is a secret while it is valid, so no error says it.
-        let failed = |class, message: String| {
-            let call = "fetching a presigned URL".to_owned();
-            CallError(Failure { class, call, code: None, message, request_id: None })
-        };
+        let failed = |class, message: String| CallError(Failure::new(class, "fetching a presigned URL", message));
         let connector = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(connector) = connector else {
             return Err(failed(FailureClass::Other, "no call went before".to_owned()));

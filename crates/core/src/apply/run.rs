@@ -150,12 +150,8 @@ impl<'a> Run<'a> {
         let mut op = step.op.clone();
         self.outcome.known.fill(&mut op);
         let target = target(&change.address, inventory, &self.outcome.known);
-        let missing = reference::find(&op).into_iter().next().map(|reference| Failure {
-            class: FailureClass::Other,
-            call: step.call.clone(),
-            code: None,
-            message: format!("{} has no value", reference.text()),
-            request_id: None,
+        let missing = reference::find(&op).into_iter().next().map(|reference| {
+            Failure::new(FailureClass::Other, step.call.clone(), format!("{} has no value", reference.text()))
         });
         // After the search for open references: a secret may look like one.
         if let Some(secrets) = inventory.secrets.get(&change.address) {
@@ -238,9 +234,7 @@ mod tests {
                     std::future::pending::<()>().await;
                 }
                 if op == "Fail" {
-                    let message = "no".to_owned();
-                    let class = FailureClass::Invalid;
-                    return Err(Failure { class, call: "T Fail".into(), code: None, message, request_id: None });
+                    return Err(Failure::new(FailureClass::Invalid, "T Fail", "no"));
                 }
                 Ok(Outputs::from([("id".to_owned(), format!("id-of-{}", target.name))]))
             })

@@ -196,12 +196,12 @@ impl Expander<'_> {
         }
         let unread = observation.unread.iter().find(|(name, _)| *name == source.name);
         let failure = unread.map_or_else(
-            || Failure {
-                class: FailureClass::NotFound,
-                call: format!("{} in {}", want.address.kind, source.region),
-                code: None,
-                message: "it is not there".to_owned(),
-                request_id: None,
+            || {
+                Failure::new(
+                    FailureClass::NotFound,
+                    format!("{} in {}", want.address.kind, source.region),
+                    "it is not there",
+                )
             },
             |(_, failure)| failure.clone(),
         );
@@ -505,9 +505,7 @@ mod tests {
     }
 
     fn denied() -> Failure {
-        let text = |text: &str| text.to_owned();
-        let class = FailureClass::Denied;
-        Failure { class, call: text("T ListTs"), code: None, message: text("no"), request_id: None }
+        Failure::new(FailureClass::Denied, "T ListTs", "no")
     }
 
     #[test]

@@ -124,13 +124,11 @@ impl At<'_> {
 
     fn check_region(&self, found: Option<&str>, region: &str) -> Result<(), CallError> {
         match found {
-            Some(found) if found != region => Err(CallError(Failure {
-                class: FailureClass::Taken,
-                call: "S3 HeadBucket".to_owned(),
-                code: None,
-                message: format!("the bucket {} exists in {found}, not in {region}", self.name),
-                request_id: None,
-            })),
+            Some(found) if found != region => Err(CallError(Failure::new(
+                FailureClass::Taken,
+                "S3 HeadBucket",
+                format!("the bucket {} exists in {found}, not in {region}", self.name),
+            ))),
             _ => Ok(()),
         }
     }

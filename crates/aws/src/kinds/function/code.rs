@@ -70,11 +70,5 @@ impl Code {
 }
 
 fn failed(why: &str) -> CallError {
-    CallError(Failure {
-        class: FailureClass::Other,
-        call: "copying a function's code".to_owned(),
-        code: None,
-        message: why.to_owned(),
-        request_id: None,
-    })
+    CallError(Failure::new(FailureClass::Other, "copying a function's code", why))
 }

@@ -403,22 +403,18 @@ async fn merge(
             api.delete_policy_version().policy_arn(arn).version_id(version).send().await?;
         }
     }
-    Err(CallError(Failure {
-        class: FailureClass::Conflict,
-        call: "IAM CreatePolicyVersion".to_owned(),
-        code: None,
-        message: "somebody else keeps changing the policy at the same time".to_owned(),
-        request_id: None,
-    }))
+    Err(CallError(Failure::new(
+        FailureClass::Conflict,
+        "IAM CreatePolicyVersion",
+        "somebody else keeps changing the policy at the same time",
+    )))
 }
 
 #[allow(clippy::needless_pass_by_value)] // the form that `map_err` wants
 fn unreadable(error: serde_json::Error) -> CallError {
-    CallError(Failure {
-        class: FailureClass::Other,
-        call: "IAM GetPolicyVersion".to_owned(),
-        code: None,
-        message: format!("the policy in force is not a document that can be added to: {error}"),
-        request_id: None,
-    })
+    CallError(Failure::new(
+        FailureClass::Other,
+        "IAM GetPolicyVersion",
+        format!("the policy in force is not a document that can be added to: {error}"),
+    ))
 }

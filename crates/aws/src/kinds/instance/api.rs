@@ -185,13 +185,11 @@ fn state_of(instance: &SdkInstance) -> Option<&InstanceStateName> {
 }
 
 fn ambiguous(name: &str, several: usize) -> Failure {
-    Failure {
-        class: FailureClass::Invalid,
-        call: "EC2 DescribeInstances".to_owned(),
-        code: None,
-        message: format!("{several} instances are named {name}, and which of them is meant cannot be told"),
-        request_id: None,
-    }
+    Failure::new(
+        FailureClass::Invalid,
+        "EC2 DescribeInstances",
+        format!("{several} instances are named {name}, and which of them is meant cannot be told"),
+    )
 }
 
 /// A retry asks with the same token and gets the same instance; after one was terminated the token is
