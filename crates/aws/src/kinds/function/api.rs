@@ -126,6 +126,28 @@ impl Live for Function {
     }
 }
 
+/// Sets a configuration on either call: their builders share these setters, and no trait.
+macro_rules! configured {
+    ($call:expr, $config:expr) => {{
+        let parts = Parts::of($config);
+        $call
+            .set_runtime(parts.runtime)
+            .set_handler(parts.handler)
+            .set_role(parts.role)
+            .set_description(parts.description)
+            .set_timeout(parts.timeout)
+            .set_memory_size(parts.memory)
+            .set_ephemeral_storage(parts.ephemeral)
+            .set_environment(parts.environment)
+            .set_tracing_config(parts.tracing)
+            .set_logging_config(parts.logging)
+            .set_layers(parts.layers)
+            .set_vpc_config(parts.vpc)
+            .set_kms_key_arn(parts.kms_key)
+            .set_dead_letter_config(parts.dead_letter)
+    }};
+}
+
 async fn create(
     api: &Anywhere<Client>,
     target: &StepTarget,
@@ -137,56 +159,20 @@ async fn create(
     let mut all = package.tags.clone();
     all.insert(ORIGIN.to_owned(), code.region.clone());
     all.extend(tags);
-    let parts = Parts::of(config);
-    let made = api
+    let call = api
         .here()
         .create_function()
         .function_name(&target.name)
         .code(FunctionCode::builder().zip_file(Blob::new(MARK)).build())
         .set_architectures(code.architecture.as_deref().map(|it| vec![Architecture::from(it)]))
-        .set_runtime(parts.runtime)
-        .set_handler(parts.handler)
-        .set_role(parts.role)
-        .set_description(parts.description)
-        .set_timeout(parts.timeout)
-        .set_memory_size(parts.memory)
-        .set_ephemeral_storage(parts.ephemeral)
-        .set_environment(parts.environment)
-        .set_tracing_config(parts.tracing)
-        .set_logging_config(parts.logging)
-        .set_layers(parts.layers)
-        .set_vpc_config(parts.vpc)
-        .set_kms_key_arn(parts.kms_key)
-        .set_dead_letter_config(parts.dead_letter)
-        .set_tags((!all.is_empty()).then(|| all.into_iter().collect()))
-        .customize()
-        .interceptor(Upload::new(package.file.path()))
-        .send()
-        .await;
+        .set_tags((!all.is_empty()).then(|| all.into_iter().collect()));
+    let made = configured!(call, config).customize().interceptor(Upload::new(package.file.path())).send().await;
     // "Function already exist": an earlier try of this very call went through.
     done_if(made.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
 }
 
 async fn configure(api: &Client, name: &str, config: Config) -> Result<(), CallError> {
-    let parts = Parts::of(config);
-    api.update_function_configuration()
-        .function_name(name)
-        .set_runtime(parts.runtime)
-        .set_handler(parts.handler)
-        .set_role(parts.role)
-        .set_description(parts.description)
-        .set_timeout(parts.timeout)
-        .set_memory_size(parts.memory)
-        .set_ephemeral_storage(parts.ephemeral)
-        .set_environment(parts.environment)
-        .set_tracing_config(parts.tracing)
-        .set_logging_config(parts.logging)
-        .set_layers(parts.layers)
-        .set_vpc_config(parts.vpc)
-        .set_kms_key_arn(parts.kms_key)
-        .set_dead_letter_config(parts.dead_letter)
-        .send()
-        .await?;
+    configured!(api.update_function_configuration().function_name(name), config).send().await?;
     Ok(())
 }
 
