@@ -8,7 +8,7 @@ use aws_sdk_ssm::types::{
     DocumentFormat, DocumentIdentifier, DocumentKeyValuesFilter, DocumentType, ResourceTypeForTagging, Tag,
 };
 use regionctl_core::diff::{Diff, Phase};
-use regionctl_core::kind::{Case, Facts, Kind, Notes, ORIGIN};
+use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
 use regionctl_core::spec::tree;
@@ -204,7 +204,7 @@ ssm.document:
     }
 
     fn origin(live: &DocumentModel) -> Option<String> {
-        live.tags.as_ref()?.get(ORIGIN).cloned()
+        tags::origin(live.tags.as_ref())
     }
 
     fn follow(
@@ -223,7 +223,7 @@ ssm.document:
             format,
             document_type: own.document_type.or(document_type),
             target_type: own.target_type.or(target_type),
-            tags: tags::over(own.tags, tags::over(Some(tags::of_copy(place)), tags)),
+            tags: tags::over(own.tags, tags::over(Some(tags::of_copy(&place.region)), tags)),
             attachments: Vec::new(),
         })
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::kind::{Notes, ORIGIN};
-use crate::world::Place;
 
 /// Tag keys and values.
 pub type Tags = BTreeMap<String, String>;
@@ -47,6 +46,11 @@ pub fn over(own: Option<Tags>, source: Option<Tags>) -> Option<Tags> {
 }
 
 /// The tags of a copy from a region.
-pub fn of_copy(source: &Place) -> Tags {
-    Tags::from([(ORIGIN.to_owned(), source.region.clone())])
+pub fn of_copy(region: &str) -> Tags {
+    Tags::from([(ORIGIN.to_owned(), region.to_owned())])
+}
+
+/// The region that the tags of a copy name.
+pub fn origin(tags: Option<&Tags>) -> Option<String> {
+    tags?.get(ORIGIN).cloned()
 }

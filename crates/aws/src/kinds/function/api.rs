@@ -10,9 +10,9 @@ use aws_sdk_lambda::types::{
     VpcConfig,
 };
 use futures::future::{join_all, try_join};
-use regionctl_core::kind::{Kind, ORIGIN};
+use regionctl_core::kind::Kind;
 use regionctl_core::model::secret::Secret;
-use regionctl_core::model::tags::{Tags, is_aws};
+use regionctl_core::model::tags::{Tags, is_aws, of_copy};
 use regionctl_core::reference::Outputs;
 use regionctl_core::world::{Check, Observation, Place, Scope, Seen, Status, StepTarget, Verdict};
 
@@ -157,7 +157,7 @@ async fn create(
 ) -> Result<(), CallError> {
     let package = code.fetch(api).await?;
     let mut all = package.tags.clone();
-    all.insert(ORIGIN.to_owned(), code.region.clone());
+    all.extend(of_copy(&code.region));
     all.extend(tags);
     let call = api
         .here()

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_lambda::types::Runtime;
 use regionctl_core::diff::{Covers, Diff, Phase};
-use regionctl_core::kind::{Case, Facts, Kind, Notes, ORIGIN};
+use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::secret::Secret;
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
@@ -368,7 +368,7 @@ lambda.function:
     }
 
     fn origin(live: &FunctionModel) -> Option<String> {
-        live.tags.as_ref()?.get(ORIGIN).cloned()
+        tags::origin(live.tags.as_ref())
     }
 
     fn follow(
