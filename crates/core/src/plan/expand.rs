@@ -160,7 +160,7 @@ struct Expander<'a> {
     out: Expansion,
 }
 
-impl Expander<'_> {
+impl<'a> Expander<'a> {
     fn make(&mut self, want: Want, by: Option<String>, followed: Option<Followed>) {
         self.made.insert(want.address.clone(), Expanded { want, by, followed });
     }
@@ -170,9 +170,9 @@ impl Expander<'_> {
     }
 
     /// What the source's region holds of the want's kind; a failure is kept as unread.
-    fn source(&mut self, want: &Want, source: &Source) -> Option<Observation<Value>> {
+    fn source(&mut self, want: &Want, source: &Source) -> Option<&'a Observation<Value>> {
         match self.sources.get(&(source.region.clone(), want.address.kind.clone())) {
-            Some(Ok(observation)) => Some(observation.clone()),
+            Some(Ok(observation)) => Some(observation),
             Some(Err(failure)) => {
                 self.unread(want, source, failure.clone());
                 None
