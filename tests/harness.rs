@@ -14,7 +14,7 @@ pub fn root() -> PathBuf {
 
 /// Says whether an API operation only reads. The product's own word for it is not asked: it is on trial.
 pub fn is_read(operation: &str) -> bool {
-    ["Get", "List", "Describe", "Head"].iter().any(|verb| operation.starts_with(verb))
+    ["Get", "List", "Describe", "Head", "Lookup"].iter().any(|verb| operation.starts_with(verb))
 }
 
 /// The Rust files below a folder.

@@ -96,6 +96,7 @@ async fn open(sandbox: &Sandbox, access: Access) -> Aws {
     let settings = Settings {
         region: "eu-central-1".to_owned(),
         profile: None,
+        role: None,
         endpoint_url: None,
         access,
         http: Some((sandbox.http_client(), sandbox.credentials())),

@@ -100,6 +100,7 @@ async fn open(replay: &Replay) -> Aws {
     let settings = Settings {
         region: "eu-central-1".to_owned(),
         profile: None,
+        role: None,
         endpoint_url: None,
         access: Access::Write,
         http: Some((SharedHttpClient::new(replay.clone()), credentials)),

@@ -18,9 +18,13 @@ fn writes(run: &Run) -> Vec<String> {
     calls.collect()
 }
 
-fn addresses(plan: &Value) -> Vec<String> {
-    let changes = plan["changes"].as_array().expect("a plan has changes");
-    changes.iter().map(|change| change["address"].as_str().unwrap_or_default().to_owned()).collect()
+fn addresses(changes: &Value) -> Vec<String> {
+    changes
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|change| change["address"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 /// From empty to converged, and quiet after it.
@@ -46,11 +50,11 @@ fn drifts_and_heals(place: &Place) {
     assert_eq!(writes(&drift), Vec::<String>::new(), "drift writes nothing");
     let found: Value = serde_json::from_str(&drift.stdout).unwrap();
     assert_eq!(
-        addresses(&found),
+        addresses(&found["regions"][0]["findings"]),
         [
-            "cloudwatch.alarm/db-supertokens-eu-central-1 CPUUtilization",
             "ec2.security_group/ec2-internal-team-access",
             "s3.bucket/supertokens-saas-eu-central-1",
+            "cloudwatch.alarm/db-supertokens-eu-central-1 CPUUtilization",
         ]
     );
     let heal = place.run(&["apply", "--yes", SPEC, "--stats"]).exits(0);

@@ -46,7 +46,7 @@ fn what_is_added_changed_and_removed_at_the_source_is_drift_here_named_as_such()
         functions.insert("lambda/brand-new".to_owned(), gone);
         services["ssm"]["us-east-1"]["documents"].as_object_mut().unwrap().remove("rotate-logs");
     });
-    let drift = place.run(&["drift", SPEC, "--format", "json"]).exits(2);
+    let plan = place.run(&["plan", SPEC, "--format", "json"]).exits(0);
     let expected = [
         ("create", "cloudwatch.alarm/brand-new Errors"),
         ("create", "lambda.function/brand-new"),
@@ -55,8 +55,24 @@ fn what_is_added_changed_and_removed_at_the_source_is_drift_here_named_as_such()
         ("create", "logs.log_group//aws/lambda/brand-new"),
         ("delete", "ssm.document/rotate-logs"),
     ];
-    assert_eq!(changes(&drift), expected.map(|(action, address)| (action.to_owned(), address.to_owned())));
-    let text = place.run(&["drift", SPEC]).exits(2).stdout;
+    assert_eq!(changes(&plan), expected.map(|(action, address)| (action.to_owned(), address.to_owned())));
+    let report: Value = serde_json::from_str(&place.run(&["drift", SPEC, "--format", "json"]).exits(2).stdout).unwrap();
+    let mut drift: Vec<(String, String)> = Vec::new();
+    for finding in report["regions"][0]["findings"].as_array().unwrap() {
+        let text = |field: &str| finding[field].as_str().unwrap().to_owned();
+        drift.push((text("drift"), text("address")));
+    }
+    drift.sort();
+    let expected = [
+        ("missing", "cloudwatch.alarm/brand-new Errors"),
+        ("missing", "logs.log_group//aws/lambda/brand-new"),
+        ("source_moved", "lambda.function/brand-new"),
+        ("source_moved", "lambda.function/create-deployment"),
+        ("source_moved", "lambda.function/renew-certificates"),
+        ("source_moved", "ssm.document/rotate-logs"),
+    ];
+    assert_eq!(drift, expected.map(|(drift, address)| (drift.to_owned(), address.to_owned())));
+    let text = place.run(&["plan", SPEC]).exits(0).stdout;
     for line in [
         "  + lambda.function/brand-new  copies eu-west-1/brand-new\n",
         "  - lambda.function/create-deployment  copies eu-west-1/create-deployment, which is gone\n",
@@ -80,7 +96,7 @@ fn what_was_not_copied_is_never_taken_for_a_copy_whose_source_is_gone() {
         services["memory"]["eu-central-1"]["lambda/somebody-elses"] = own;
     });
     // A rule still covers it: it gets its alarm and its log group.
-    let found = changes(&place.run(&["drift", SPEC, "--format", "json"]).exits(2));
+    let found = changes(&place.run(&["plan", SPEC, "--format", "json"]).exits(0));
     assert!(found.iter().all(|(action, _)| action == "create"), "{found:?}");
     assert!(found.iter().any(|(_, address)| address == "cloudwatch.alarm/somebody-elses Errors"), "{found:?}");
 }
@@ -109,7 +125,7 @@ fn values_of_an_environment_leave_neither_in_plans_nor_in_output() {
         variables["Variables"]["API_KEY"] = "another-secret".into();
     });
     let drift = place.run(&["drift", "spec.yaml"]).exits(2);
-    assert!(drift.stdout.contains("~ environment.API_KEY: (not shown) → (not shown)"), "{}", drift.stdout);
+    assert!(drift.stdout.contains("environment.API_KEY is (not shown), the spec says (not shown)"), "{}", drift.stdout);
     for text in [&plan.stdout, &json.stdout, &place.read("plan.json"), &apply.stdout, &apply.stderr, &drift.stdout] {
         assert!(!text.contains("not-to-be-shown") && !text.contains("another-secret"), "{text}");
     }
@@ -155,7 +171,7 @@ fn code_is_followed_pinned_or_left_to_others() {
         functions["lambda/create-deployment"]["config"]["CodeSha256"] = other["config"]["CodeSha256"].clone();
     });
     let follow = place.run(&["drift", "spec.yaml"]).exits(2);
-    assert!(follow.stdout.contains("~ code_sha256:"), "{}", follow.stdout);
+    assert!(follow.stdout.contains("code_sha256 is "), "{}", follow.stdout);
     for code in [format!("{{pinned: {first}}}"), "external".to_owned()] {
         let spec =
             format!("lambda.function:\n  create-deployment: {{like: eu-west-1/create-deployment, code: {code}}}\n");

@@ -29,6 +29,12 @@ pub(crate) fn named(name: &str, tags: Option<Tags>) -> Tags {
     tags
 }
 
+/// The name of something that bears it as a tag; its id where it bears none.
+pub(crate) fn name_or(tags: &[Tag], id: Option<&str>) -> Option<String> {
+    let name = tags.iter().find(|tag| tag.key() == Some(NAME)).and_then(Tag::value);
+    name.or(id).map(ToOwned::to_owned)
+}
+
 /// What a spec says of a security group: the name of one of its own, or the id of somebody else's.
 pub(crate) fn security_group(said: String) -> String {
     if said.starts_with("sg-") || said.contains("${") { said } else { format!("${{ec2.security_group/{said}.id}}") }

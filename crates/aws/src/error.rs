@@ -96,6 +96,7 @@ where
 fn call_of<E>() -> String {
     let path = std::any::type_name::<E>();
     let service = match path.split("::").next().unwrap_or_default() {
+        "aws_sdk_cloudtrail" => "CloudTrail",
         "aws_sdk_cloudwatch" => "CloudWatch",
         "aws_sdk_cloudwatchlogs" => "CloudWatch Logs",
         "aws_sdk_ec2" => "EC2",

@@ -4,6 +4,7 @@
 /// Returns the action, such as `s3:GetEncryptionConfiguration` for `S3 GetBucketEncryption`.
 pub fn action(service: &str, operation: &str) -> String {
     let prefix = match service {
+        "CloudTrail" => "cloudtrail",
         "CloudWatch" => "cloudwatch",
         "CloudWatch Logs" => "logs",
         "EC2" => "ec2",

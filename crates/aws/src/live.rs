@@ -2,6 +2,7 @@
 //!
 //! [`Live`] is what a kind's file implements, typed; [`LiveKind`] is the same with the types erased.
 
+use aws_smithy_async::future::pagination_stream::PaginationStream;
 use futures::future::{BoxFuture, join_all};
 use regionctl_core::kind::{AnyKind, Erased, Kind};
 use regionctl_core::reference::Outputs;
@@ -35,6 +36,17 @@ pub trait Live: Kind {
         op: Self::Op,
     ) -> impl Future<Output = Result<Outputs, CallError>> + Send;
 
+    /// Lists the names of all live ones, managed or not, by the calls in `FACTS.inventory`. One without a name is
+    /// listed by its id. What AWS itself makes and keeps is left out.
+    fn list(api: &Self::Api, place: &Place) -> impl Future<Output = Result<Vec<String>, CallError>> + Send {
+        async {
+            let scope = Scope { place: place.clone(), wanted: Vec::new(), everything: true, source: false };
+            let found = Self::observe(api, &scope).await?;
+            let unread = found.unread.into_iter().map(|(name, _)| name);
+            Ok(found.seen.into_iter().map(|seen| seen.name).chain(unread).collect())
+        }
+    }
+
     /// Looks at what a plan cannot see of these steps, each with its resource's name. References to what
     /// does not exist yet stand in them as text. Changes nothing.
     fn preflight(
@@ -49,6 +61,21 @@ pub trait Live: Kind {
     fn status(_api: &Self::Api, _target: &StepTarget) -> impl Future<Output = Result<Status, CallError>> + Send {
         std::future::ready(Ok(Status::Ready))
     }
+}
+
+/// Takes all items of all pages, each turned into a name or left out.
+pub(crate) async fn names_of<T, E>(
+    mut items: PaginationStream<Result<T, E>>,
+    name: impl Fn(T) -> Option<String>,
+) -> Result<Vec<String>, CallError>
+where
+    CallError: From<E>,
+{
+    let mut names = Vec::new();
+    while let Some(item) = items.next().await {
+        names.extend(name(item?));
+    }
+    Ok(names)
 }
 
 /// Reads resources one by one, all at once: what is there is seen, what cannot be read is named.
@@ -77,6 +104,9 @@ pub trait LiveKind: AnyKind {
         scope: Scope<Value>,
     ) -> BoxFuture<'a, Result<Observation<Value>, Failure>>;
 
+    /// See [`Live::list`].
+    fn list<'a>(&'a self, session: &'a Session, place: &'a Place) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
+
     /// See [`Live::run`].
     fn run<'a>(
         &'a self,
@@ -98,6 +128,10 @@ pub trait LiveKind: AnyKind {
 }
 
 impl<K: Live> LiveKind for Erased<K> {
+    fn list<'a>(&'a self, session: &'a Session, place: &'a Place) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async move { K::list(&K::Api::from_session(session), place).await.map_err(|error| error.0) })
+    }
+
     fn preflight<'a>(
         &'a self,
         session: &'a Session,

@@ -4,9 +4,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, try_join};
+use regionctl_core::address::Address;
 use regionctl_core::plan::Plan;
 use regionctl_core::plan::build::operation;
 use regionctl_core::reference::Outputs;
+use regionctl_core::report::Deed;
+use regionctl_core::report::memory::Applied;
 use regionctl_core::spec::VpcSelector;
 use regionctl_core::world::{
     Check, Failure, FailureClass, Identity, Observation, Place, Scope, Status, StepTarget, Vpc, World,
@@ -15,8 +18,10 @@ use serde_json::Value;
 
 use crate::error::CallError;
 use crate::kinds;
+use crate::memory;
 use crate::preflight;
 use crate::session::{FromSession, Session};
+use crate::trail;
 
 /// After something was made, AWS may not know it everywhere for a while; so long a "not found" is
 /// taken for "not yet".
@@ -47,6 +52,44 @@ impl Aws {
     /// Returns the session.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Lists the names of all live resources of a kind.
+    ///
+    /// # Errors
+    /// The call that failed.
+    pub async fn list(&self, kind: &str, place: &Place) -> Result<Vec<String>, Failure> {
+        kinds::live(kind).list(&self.session, place).await
+    }
+
+    /// Returns who changed a resource last, the newest change first; none where CloudTrail knows of none.
+    ///
+    /// # Errors
+    /// CloudTrail could not be asked.
+    pub async fn deeds(&self, address: &Address, place: &Place, outputs: &Outputs) -> Result<Vec<Deed>, Failure> {
+        let service = kinds::live(&address.kind).facts().service;
+        let session = self.session.in_region(trail::home(service, &place.partition, &place.region));
+        let api = aws_sdk_cloudtrail::Client::from_session(&session);
+        trail::deeds(&api, &address.name, outputs).await.map_err(|error| error.0)
+    }
+
+    /// Reads what was applied last.
+    ///
+    /// # Errors
+    /// The parameters could not be read.
+    pub async fn recall(&self, spec: &str) -> Result<Option<Applied>, Failure> {
+        let api = aws_sdk_ssm::Client::from_session(&self.session);
+        let parts = memory::recall(&api, spec).await.map_err(|error| error.0)?;
+        Ok(Applied::from_parts(&parts))
+    }
+
+    /// Keeps what was applied.
+    ///
+    /// # Errors
+    /// The parameters could not be written.
+    pub async fn keep(&self, spec: &str, applied: &Applied) -> Result<(), Failure> {
+        let api = aws_sdk_ssm::Client::from_session(&self.session);
+        memory::keep(&api, spec, &applied.parts()).await.map_err(|error| error.0)
     }
 
     /// Says whether a failure is one that passes by itself, given how long it has been tried.

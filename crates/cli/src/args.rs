@@ -77,6 +77,10 @@ pub enum Command {
     Apply(Apply),
     /// Show what is no longer what the spec says. Changes nothing
     Drift(Drift),
+    /// Show an earlier report in another format
+    Report(Report),
+    /// Write into the spec that a resource's drift is known, and until when
+    Accept(Accept),
     /// Print a JSON Schema, or the reference of the kinds
     Schema(Schema),
     /// Print completions for a shell
@@ -141,8 +145,122 @@ pub struct Apply {
 pub struct Drift {
     /// Spec files; every region in regions/ where none is named
     pub specs: Vec<PathBuf>,
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[command(flatten)]
+    pub rendering: Rendering,
+    /// What makes the job fail (exit code 2): new findings, or those of at least a severity; both together narrow it
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    pub fail_on: Vec<FailOnWord>,
+    /// An earlier report (JSON), against which findings are new or known; one that is not there yet is empty
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// List also what is there and in no spec
+    #[arg(long)]
+    pub unmanaged: bool,
+    /// Hold what a spec does not state against AWS's defaults
+    #[arg(long)]
+    pub strict: bool,
+    /// Whether to ask CloudTrail who made the changes
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub who: bool,
+}
+
+/// Where a report goes.
+#[derive(Debug, ClapArgs)]
+pub struct Rendering {
+    /// What is printed on standard output
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
+    /// Write the report also to a file; may be given several times
+    #[arg(long, value_name = "FORMAT=PATH")]
+    pub output: Vec<OutputTo>,
+}
+
+/// A format and a file.
+#[derive(Debug, Clone)]
+pub struct OutputTo {
+    pub format: ReportFormat,
+    pub path: PathBuf,
+}
+
+impl std::str::FromStr for OutputTo {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let formats = || {
+            let names = ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+            names.map(|name| name.get_name().to_owned()).collect::<Vec<_>>().join(", ")
+        };
+        match text.split_once('=') {
+            Some((format, path)) if !path.is_empty() => {
+                let format = ReportFormat::from_str(format, false)
+                    .map_err(|_| format!("'{format}' is no format; there are {}", formats()))?;
+                Ok(Self { format, path: path.into() })
+            }
+            _ => Err(format!("write FORMAT=PATH; the formats are {}", formats())),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For a terminal or a log
+    Text,
+    /// The report itself; schema/report.schema.json
+    Json,
+    /// For a job's summary, 1,024 KiB at most
+    Markdown,
+    /// For a comment or an issue, 65,535 characters at most
+    Comment,
+    /// One suite a region, one case a resource
+    Junit,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// One page with everything in it
+    Html,
+    /// GitHub's workflow commands, ten at most
+    Annotations,
+    /// The payload of a Slack webhook; empty when there is nothing new
+    Slack,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOnWord {
+    /// Only what the baseline did not have
+    New,
+    /// Only what exposes something, or what nobody would notice
+    High,
+    /// All but cosmetics
+    Medium,
+    /// Everything
+    Low,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Report {
+    /// The report, as `drift --output json=FILE` wrote it
+    pub file: PathBuf,
+    /// Only these regions, by code or spec file
+    #[arg(long, value_name = "REGION")]
+    pub only: Vec<String>,
+    #[command(flatten)]
+    pub rendering: Rendering,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Accept {
+    /// The resource, KIND/NAME
+    pub address: Address,
+    /// The spec file; the one in regions/ that has the resource where none is named
+    pub spec: Option<PathBuf>,
+    /// Why
+    #[arg(long)]
+    pub reason: String,
+    /// The last day on which it is accepted, YYYY-MM-DD
+    #[arg(long, value_name = "DAY")]
+    pub until: jiff::civil::Date,
+    /// Who says so
+    #[arg(long, env = "USER")]
+    pub by: String,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -158,6 +276,12 @@ pub enum Which {
     Region,
     /// The schema of a saved plan
     Plan,
+    /// The schema of a report
+    Report,
+    /// The table of severities, in Markdown
+    Severities,
+    /// AWS's defaults that `drift --strict` knows, in Markdown
+    Defaults,
     /// The reference of the kinds, in Markdown
     Reference,
 }

@@ -34,7 +34,8 @@ impl<'a> Connector<'a> {
     pub async fn open(&self, spec: &Spec, access: Access, on_pause: Option<PauseListener>) -> Aws {
         let settings = Settings {
             region: spec.region.clone(),
-            profile: self.global.profile.clone(),
+            profile: self.global.profile.clone().or_else(|| spec.access.profile.clone()),
+            role: spec.access.role.clone(),
             endpoint_url: self.global.endpoint_url.clone(),
             access,
             http: self.http(),

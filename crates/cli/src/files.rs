@@ -23,10 +23,14 @@ pub fn load(path: &Path) -> Result<Spec, Failed> {
 }
 
 /// Reads all specs before anything is done with one of them.
-pub fn load_all(paths: &[PathBuf]) -> Result<Vec<Spec>, Failed> {
-    let paths = if paths.is_empty() { regions()? } else { paths.to_vec() };
-    let specs = paths.iter().map(|path| load(path)).collect::<Result<Vec<Spec>, Failed>>()?;
+pub fn load_all(named: &[PathBuf]) -> Result<Vec<Spec>, Failed> {
+    let specs = paths(named)?.iter().map(|path| load(path)).collect::<Result<Vec<Spec>, Failed>>()?;
     contested(&specs, REGISTRY).or(specs).map_err(Failed::errors)
+}
+
+/// The spec files that are meant: those that are named, or all regions.
+pub fn paths(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failed> {
+    if named.is_empty() { regions() } else { Ok(named.to_vec()) }
 }
 
 /// Every file in regions/ that names a region; the others are there to be included.
@@ -74,9 +78,21 @@ fn read_file(path: &str) -> Result<String, Unreadable> {
 
 /// Writes a file whole or not at all, readable by its owner only.
 pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    write(path, text, None)
+}
+
+/// Replaces a file by one with another text and the same permissions, whole or not at all.
+pub fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    write(path, text, Some(std::fs::metadata(path)?.permissions()))
+}
+
+fn write(path: &Path, text: &str, permissions: Option<std::fs::Permissions>) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
+    if let Some(permissions) = permissions {
+        file.as_file().set_permissions(permissions)?;
+    }
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

@@ -8,6 +8,7 @@ mod connect;
 mod exit;
 mod files;
 mod output;
+mod outputs;
 mod progress;
 mod report;
 
@@ -43,6 +44,8 @@ async fn run(args: Args) -> Result<Exit, Failed> {
         Command::Plan(plan) => cmd::plan::run(global, &plan).await,
         Command::Apply(apply) => cmd::apply::run(global, &apply).await,
         Command::Drift(drift) => cmd::drift::run(global, &drift).await,
+        Command::Report(report) => cmd::report::run(&report),
+        Command::Accept(accept) => cmd::accept::run(global, &accept).await,
         Command::Schema(schema) => cmd::generate::schema(&schema),
         Command::Completions { shell } => Ok(cmd::generate::completions(shell)),
         Command::Man => cmd::generate::man(),

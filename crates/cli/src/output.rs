@@ -27,6 +27,11 @@ pub fn style() -> Style {
     Style { color: AutoStream::choice(&stdout) != ColorChoice::Never, width }
 }
 
+/// Returns how to render for a file.
+pub fn plain() -> Style {
+    Style { color: false, width: UNBOUNDED }
+}
+
 /// Says whether progress can be drawn.
 pub fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()

@@ -11,6 +11,17 @@ use regionctl_core::apply::Event;
 
 use crate::output;
 
+/// Shows on a terminal that regions are being read, until it is cleared.
+pub fn reading(regions: usize) -> ProgressBar {
+    if !output::stderr_is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    bar.set_message(format!("Reading {}", regionctl_core::render::counted(regions, "region")));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
 /// Listens to an apply.
 #[derive(Clone)]
 pub struct Progress(Arc<Mutex<Shown>>);

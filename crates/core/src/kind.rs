@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
 use crate::diff::{Diff, Draft};
 use crate::reference::Outputs;
+use crate::report::severity::Weight;
 use crate::spec::decode::decode;
 use crate::spec::tree::Node;
 use crate::spec::{Waiver, did_you_mean};
@@ -47,6 +48,12 @@ pub struct Facts {
     pub lists: bool,
     /// Whether one can follow a live one of another region (`like`, `copy`).
     pub follows: bool,
+    /// The API operations by which all live ones of a region are listed.
+    pub inventory: &'static [&'static str],
+    /// How bad it is when an attribute differs; the first line that fits counts.
+    pub weights: &'static [Weight],
+    /// What AWS gives where a spec states nothing: a part of the model, as JSON. Empty where nothing is known.
+    pub defaults: &'static str,
     /// A YAML section as a user would write it, for the reference; a test parses it.
     pub example: &'static str,
     /// What the laws are tested with. Together they must use every read and write above.

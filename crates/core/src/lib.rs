@@ -3,7 +3,7 @@
 //!
 //! Nothing here talks to AWS, prints, reads a clock or an environment variable: the outside world is
 //! the [`world::World`] trait. The flow is one way, and each module is one word of it:
-//! [`spec`] → [`world`] (observe) → [`diff`] → [`plan`] → [`apply`] → [`render`].
+//! [`spec`] → [`world`] (observe) → [`diff`] → [`plan`] → [`apply`] or [`report`] → [`render`].
 
 pub mod address;
 pub mod apply;
@@ -14,6 +14,7 @@ pub mod model;
 pub mod plan;
 pub mod reference;
 pub mod render;
+pub mod report;
 pub mod schema;
 pub mod spec;
 pub mod world;

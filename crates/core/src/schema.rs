@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::kind::{Facts, Registry};
 use crate::plan::saved::SavedPlan;
+use crate::report::Report;
+use crate::report::severity::{GENERAL, MISSING, Weight};
 
 /// Returns the schema of a spec file.
 pub fn region(registry: Registry) -> Value {
@@ -149,6 +151,41 @@ fn root_properties() -> Map<String, Value> {
                 "additionalProperties": false,
             },
         },
+        "profile": { "type": "string", "description": "The profile of the AWS configuration by which the region is reached." },
+        "role": { "type": "string", "description": "The ARN of the role that is taken on in the region's account." },
+        "remember": {
+            "type": "boolean",
+            "description": "Keep a digest of what was applied as SSM parameters below /regionctl, so that drift can be told from what nobody applied.",
+        },
+        "accept": {
+            "description": "Drift that is known, by resource (`*` stands for anything); it is listed and fails nothing until its day is over.",
+            "type": ["object", "null"],
+            "additionalProperties": {
+                "type": "object",
+                "properties": {
+                    "reason": { "type": "string", "description": "Why." },
+                    "by": { "type": "string", "description": "Who says so." },
+                    "until": { "type": "string", "description": "The last day on which it holds.", "examples": ["2026-12-31"] },
+                    "fields": {
+                        "type": "object",
+                        "description": "Only these attributes, and only while they have these live values.",
+                    },
+                    "missing": { "type": "boolean", "description": "Only that it is not there." },
+                },
+                "required": ["reason", "by", "until"],
+                "additionalProperties": false,
+            },
+        },
+        "ignore": {
+            "description": "What may be there without being in a spec, by resource (`*` stands for anything), with the reason.",
+            "type": ["object", "null"],
+            "additionalProperties": { "type": "string" },
+        },
+        "runbook": {
+            "description": "The rows of the handbook, in their order: a title, and the resources (or fields, as kind/name#field) that stand for it.",
+            "type": "object",
+            "additionalProperties": { "type": "array", "items": { "type": "string" } },
+        },
         "vpc": {
             "description": "The region's VPC: `default`, its id, or a tag. ${vpc.id} and ${vpc.cidr} give its values.",
             "anyOf": [
@@ -175,6 +212,57 @@ fn root_properties() -> Map<String, Value> {
 /// Returns the schema of a saved plan; the plan that `--format json` prints is its `plan` part.
 pub fn plan() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<SavedPlan>().to_value()
+}
+
+/// Returns the schema of a report.
+pub fn report() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Report>().to_value()
+}
+
+/// Returns the table of severities, in Markdown.
+pub fn severities(registry: Registry) -> String {
+    let mut text = String::from(
+        "# How bad a finding is\n\nGenerated from the kinds themselves. A finding is as bad as the worst of its attributes; of a kind's lines the\n\
+         first that fits counts, then the general ones. `drift --fail-on high` fails the job only on the first kind.\n\n\
+         - **high**: something is exposed, or nobody would notice: a group opened, a block lifted, an alarm gone, logging off.\n\
+         - **medium**: it works otherwise than the spec says.\n\
+         - **low**: cosmetics.\n",
+    );
+    let mut table = |title: &str, weights: &[Weight]| {
+        let _ = write!(
+            text,
+            "\n## {title}\n\n| attribute | when it | severity | what it means |\n| --- | --- | --- | --- |\n"
+        );
+        for Weight { path, when, severity, why } in weights {
+            let (path, when) = if *path == MISSING { ("the whole", "is not there") } else { (*path, when.words()) };
+            let _ = writeln!(text, "| `{path}` | {when} | {} | {why} |", severity.word());
+        }
+    };
+    for facts in registry.0.iter().map(|kind| kind.facts()).filter(|facts| !facts.weights.is_empty()) {
+        table(facts.name, facts.weights);
+    }
+    table("Every kind", GENERAL);
+    text
+}
+
+/// The day on which AWS's defaults were last looked through.
+const DEFAULTS_OF: &str = "2026-11-23";
+
+/// Returns AWS's defaults that reports know, in Markdown.
+pub fn defaults(registry: Registry) -> String {
+    let mut text = format!(
+        "# AWS's defaults\n\nGenerated from the kinds themselves; looked through on {DEFAULTS_OF}. With `drift --strict` what a spec does not\n\
+         state is held against these, and what is another is shown as \"Not AWS's default\". What is not in this table is not\n\
+         looked at, and what follows another region (`like`, `copy`) has that one's settings instead.\n\n\
+         | kind | attribute | AWS's default |\n| --- | --- | --- |\n",
+    );
+    for facts in registry.0.iter().map(|kind| kind.facts()) {
+        let defaults: Value = serde_json::from_str(facts.defaults).unwrap_or_default();
+        for (name, default) in defaults.as_object().into_iter().flatten() {
+            let _ = writeln!(text, "| {} | `{name}` | `{default}` |", facts.name);
+        }
+    }
+    text
 }
 
 /// Returns the reference of all kinds, in Markdown.
@@ -209,6 +297,9 @@ pub fn reference(registry: Registry, iam: &dyn Fn(&str, &str) -> String) -> Stri
             text.push_str("- A name with `*` stands for every live resource that it matches.\n");
         }
         let _ = writeln!(text, "- Reads with: {}", actions(facts.reads));
+        if !facts.inventory.is_empty() {
+            let _ = writeln!(text, "- Listed (`drift --unmanaged`) with: {}", actions(facts.inventory));
+        }
         let _ = writeln!(text, "- Writes with: {}", actions(facts.writes));
         if !facts.checks.is_empty() {
             let _ = writeln!(text, "- Looks first with: {}", actions(facts.checks));

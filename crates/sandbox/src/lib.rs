@@ -97,9 +97,15 @@ impl Sandbox {
         SharedHttpClient::new(self.clone())
     }
 
-    /// Returns credentials; any would do.
+    /// Returns the credentials that regionctl uses; any would do.
     pub fn credentials(&self) -> SharedCredentialsProvider {
-        SharedCredentialsProvider::new(Credentials::new("AKIASANDBOX", "sandbox", None, None, "sandbox"))
+        self.credentials_of("regionctl")
+    }
+
+    /// Returns the credentials of a user, as whom CloudTrail knows what is done with them.
+    pub fn credentials_of(&self, user: &str) -> SharedCredentialsProvider {
+        let key = format!("AKIA{}", user.to_ascii_uppercase());
+        SharedCredentialsProvider::new(Credentials::new(key, "sandbox", None, None, "sandbox"))
     }
 
     /// Keeps nothing on disk until [`Self::keep_now`]: writing the file anew for each of ten thousand
@@ -128,7 +134,14 @@ impl Sandbox {
             drop(state);
             return self.emulate(&route, request).await;
         }
+        let asked = MockRequest {
+            method: request.method.clone(),
+            uri: request.uri.clone(),
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+        };
         let response = self.emulate(&route, request).await;
+        own::trail::record(&self.0.services.memory, &route, &asked, &response);
         if let Err(why) = state.save(&self.0.services, &route).await {
             return MockResponse::error(500, "InternalFailure", &format!("the sandbox could not be saved: {why}"));
         }

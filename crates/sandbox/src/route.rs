@@ -55,11 +55,12 @@ pub(crate) fn may_write(request: &MockRequest) -> bool {
     if matches!(request.method.as_str(), "GET" | "HEAD") {
         return false;
     }
-    !operation(request).is_some_and(|name| ["Get", "List", "Describe"].iter().any(|verb| name.starts_with(verb)))
+    !operation(request)
+        .is_some_and(|name| ["Get", "List", "Describe", "Lookup"].iter().any(|verb| name.starts_with(verb)))
 }
 
 /// The operation's name, where the protocol has it outside the path.
-fn operation(request: &MockRequest) -> Option<String> {
+pub(crate) fn operation(request: &MockRequest) -> Option<String> {
     if let Some(target) = request.headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         return target.rsplit('.').next().map(ToOwned::to_owned);
     }

@@ -54,7 +54,7 @@ pub fn config(sandbox: &Sandbox, region: &str) -> SdkConfig {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region.to_owned()))
         .http_client(sandbox.http_client())
-        .credentials_provider(sandbox.credentials())
+        .credentials_provider(sandbox.credentials_of("somebody"))
         .build()
 }
 

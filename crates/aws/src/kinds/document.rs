@@ -4,6 +4,7 @@
 //! content makes a version that is not in force until it is made the default.
 
 use aws_sdk_ssm::Client;
+use aws_sdk_ssm::operation::list_documents::builders::ListDocumentsFluentBuilder;
 use aws_sdk_ssm::types::{
     DocumentFormat, DocumentIdentifier, DocumentKeyValuesFilter, DocumentType, ResourceTypeForTagging, Tag,
 };
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{CallError, done_if};
-use crate::live::{Live, all_at_once};
+use crate::live::{Live, all_at_once, names_of};
 use crate::tags::collect;
 
 /// The kind `ssm.document`.
@@ -105,6 +106,9 @@ impl Kind for Document {
         patterns: false,
         lists: true,
         follows: true,
+        inventory: &["ListDocuments"],
+        weights: &[],
+        defaults: "",
         example: "
 ssm.document:
   \"*\": {copy: us-east-1, except: [tmp-*], rewrite: {us-east-1: \"${region}\"}}
@@ -272,8 +276,7 @@ impl Live for Document {
 
     /// The list has no content, so each document is got; the two are all the round trips there are.
     async fn observe(api: &Client, scope: &Scope<DocumentModel>) -> Result<Observation<DocumentModel>, CallError> {
-        let own = DocumentKeyValuesFilter::builder().key("Owner").values("Self").build();
-        let mut items = api.list_documents().filters(own).max_results(50).into_paginator().items().send();
+        let mut items = own(api).into_paginator().items().send();
         let mut documents = Vec::new();
         while let Some(document) = items.next().await {
             let document = document?;
@@ -287,6 +290,10 @@ impl Live for Document {
             (name, async move { Ok(Some((read(api, &document).await?, outputs))) })
         });
         Ok(all_at_once(reads).await)
+    }
+
+    async fn list(api: &Client, _: &Place) -> Result<Vec<String>, CallError> {
+        names_of(own(api).into_paginator().items().send(), |document| document.name).await
     }
 
     async fn run(api: &Client, target: &StepTarget, op: DocumentOp) -> Result<Outputs, CallError> {
@@ -357,6 +364,12 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
 }
 
 /// Without a version, the default one is meant.
+/// Asks for the account's own documents.
+fn own(api: &Client) -> ListDocumentsFluentBuilder {
+    let own = DocumentKeyValuesFilter::builder().key("Owner").values("Self").build();
+    api.list_documents().filters(own).max_results(50)
+}
+
 async fn read(api: &Client, listed: &DocumentIdentifier) -> Result<DocumentModel, CallError> {
     let document = api.get_document().set_name(listed.name.clone()).send().await?;
     let attachments = document.attachments_content().iter().filter_map(|it| it.name().map(ToOwned::to_owned));

@@ -9,13 +9,14 @@ use regionctl_core::diff::{Covers, Diff, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Observation, Scope, Seen, StepTarget};
+use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
+use regionctl_core::world::{Observation, Place, Scope, Seen, StepTarget};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ec2::{NAME, filter, named, sdk_tags, successful, tag_specification};
+use crate::ec2::{NAME, filter, name_or, named, sdk_tags, successful, tag_specification};
 use crate::error::{CallError, done_if};
-use crate::live::Live;
+use crate::live::{Live, names_of};
 use crate::tags::collect;
 
 /// The kind `ec2.flow_log`.
@@ -115,6 +116,23 @@ impl Kind for FlowLog {
         patterns: false,
         lists: false,
         follows: false,
+        inventory: &["DescribeFlowLogs"],
+        weights: &[
+            Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "traffic is not recorded" },
+            Weight {
+                path: "traffic",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "other traffic is recorded than the spec says",
+            },
+            Weight {
+                path: "bucket",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "traffic is recorded elsewhere",
+            },
+        ],
+        defaults: "",
         example: "
 s3.bucket:
   access-logs-${region}:
@@ -276,6 +294,13 @@ impl Live for FlowLog {
             Some(Seen { name: wanted.name.clone(), model, outputs })
         });
         Ok(Observation { seen: seen.collect(), unread: Vec::new() })
+    }
+
+    async fn list(api: &Client, place: &Place) -> Result<Vec<String>, CallError> {
+        let Some(vpc) = &place.vpc else { return Ok(Vec::new()) };
+        let of_vpc = filter("resource-id", [vpc.id.clone()]);
+        let logs = api.describe_flow_logs().filter(of_vpc).into_paginator().items().send();
+        names_of(logs, |log| name_or(log.tags(), log.flow_log_id())).await
     }
 
     async fn run(api: &Client, target: &StepTarget, op: FlowLogOp) -> Result<Outputs, CallError> {

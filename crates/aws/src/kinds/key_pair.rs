@@ -8,7 +8,8 @@ use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Observation, Scope, Seen, StepTarget};
+use regionctl_core::report::severity::{Severity, Weight, When};
+use regionctl_core::world::{Observation, Place, Scope, Seen, StepTarget};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,14 @@ impl Kind for KeyPair {
         patterns: false,
         lists: false,
         follows: false,
+        inventory: &["DescribeKeyPairs"],
+        weights: &[Weight {
+            path: "public_key",
+            when: When::Differs,
+            severity: Severity::High,
+            why: "another key opens new instances",
+        }],
+        defaults: "",
         example: "
 ec2.key_pair:
   team: {public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUm5sBYkLQeFfPUVJ3fSAgKNqPoTpTAGeLMkPXxG0nE team@example.com}
@@ -193,6 +202,11 @@ impl Live for KeyPair {
             Seen { name, model: model(pair), outputs }
         });
         Ok(Observation { seen: seen.collect(), unread: Vec::new() })
+    }
+
+    async fn list(api: &Client, _: &Place) -> Result<Vec<String>, CallError> {
+        let answer = api.describe_key_pairs().send().await?;
+        Ok(answer.key_pairs().iter().filter_map(|pair| pair.key_name().map(ToOwned::to_owned)).collect())
     }
 
     async fn run(api: &Client, target: &StepTarget, op: KeyPairOp) -> Result<Outputs, CallError> {

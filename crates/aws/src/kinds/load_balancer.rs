@@ -44,6 +44,9 @@ impl Kind for LoadBalancer {
         patterns: false,
         lists: true,
         follows: false,
+        inventory: &["DescribeLoadBalancers"],
+        weights: &[],
+        defaults: "",
         example: "
 cloudwatch.alarm:
   ${each.name} ELB HTTPCode_ELB_5XX_Count:

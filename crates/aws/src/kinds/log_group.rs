@@ -10,6 +10,7 @@ use futures::future::try_join_all;
 use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::reference::Outputs;
+use regionctl_core::report::severity::{Severity, Weight, When};
 use regionctl_core::world::{Observation, Place, Scope, Seen, StepTarget};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -96,6 +97,14 @@ impl Kind for LogGroup {
         patterns: true,
         lists: true,
         follows: false,
+        inventory: &["DescribeLogGroups"],
+        weights: &[Weight {
+            path: "retention_days",
+            when: When::Less,
+            severity: Severity::High,
+            why: "events are deleted earlier",
+        }],
+        defaults: "",
         example: "
 logs.log_group:
   \"*\": {retention_days: 365}

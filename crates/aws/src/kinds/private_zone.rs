@@ -10,8 +10,9 @@ use regionctl_core::diff::{Diff, Keyed, Mode, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
+use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
 use regionctl_core::spec::read::hex;
-use regionctl_core::world::{Failure, FailureClass, Observation, Scope, StepTarget, Wanted};
+use regionctl_core::world::{Failure, FailureClass, Observation, Place, Scope, StepTarget, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -107,6 +108,14 @@ impl Kind for PrivateZone {
         patterns: false,
         lists: false,
         follows: false,
+        inventory: &["ListHostedZonesByVPC"],
+        weights: &[Weight {
+            path: MISSING,
+            when: When::Differs,
+            severity: Severity::High,
+            why: "names do not resolve",
+        }],
+        defaults: "",
         example: "
 route53.private_zone:
   ${region}.dns:
@@ -206,6 +215,28 @@ impl Live for PrivateZone {
         let vpc = scope.place.vpc.as_ref().map_or("", |vpc| &vpc.id);
         let reads = scope.wanted.iter().map(|want| (want.name.clone(), read(api, vpc, want)));
         Ok(all_at_once(reads).await)
+    }
+
+    /// Those that resolve in the region's VPC.
+    async fn list(api: &Client, place: &Place) -> Result<Vec<String>, CallError> {
+        let Some(vpc) = &place.vpc else { return Ok(Vec::new()) };
+        let mut names = Vec::new();
+        let mut token = None;
+        loop {
+            let region = VpcRegion::from(place.region.as_str());
+            let page = api.list_hosted_zones_by_vpc().vpc_id(&vpc.id).vpc_region(region).set_next_token(token);
+            let page = page.send().await?;
+            // A service's own zones (of an endpoint, say) are its business.
+            let own = page
+                .hosted_zone_summaries()
+                .iter()
+                .filter(|zone| zone.owner().is_none_or(|owner| owner.owning_service().is_none()));
+            names.extend(own.map(|zone| zone.name().trim_end_matches('.').to_owned()));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(names);
+            }
+        }
     }
 
     async fn run(api: &Client, target: &StepTarget, op: ZoneOp) -> Result<Outputs, CallError> {

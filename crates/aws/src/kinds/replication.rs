@@ -10,6 +10,7 @@ use aws_sdk_s3::types as s3;
 use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::reference::Outputs;
+use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
 use regionctl_core::spec::names;
 use regionctl_core::world::{Observation, Scope, StepTarget};
 use schemars::JsonSchema;
@@ -128,6 +129,18 @@ impl Kind for Replication {
         patterns: false,
         lists: false,
         follows: false,
+        inventory: &[],
+        weights: &[
+            Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "nothing is replicated" },
+            Weight {
+                path: "rules*",
+                when: When::Lacking,
+                severity: Severity::High,
+                why: "something is not replicated",
+            },
+            Weight { path: "role", when: When::Differs, severity: Severity::High, why: "another role replicates" },
+        ],
+        defaults: "",
         example: "
 s3.replication:
   certificates:

@@ -13,12 +13,13 @@ use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
+use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
 use regionctl_core::world::{Observation, Place, Scope, StepTarget, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CallError, if_found};
-use crate::live::{Live, all_at_once};
+use crate::live::{Live, all_at_once, names_of};
 use crate::tags::collect;
 
 /// The kind `sns.topic`.
@@ -148,6 +149,30 @@ impl Kind for Topic {
         patterns: false,
         lists: false,
         follows: false,
+        inventory: &["ListTopics"],
+        weights: &[
+            Weight {
+                path: MISSING,
+                when: When::Differs,
+                severity: Severity::High,
+                why: "nobody is told: the topic is gone",
+            },
+            Weight {
+                path: "subscriptions*",
+                when: When::Lacking,
+                severity: Severity::High,
+                why: "somebody is not told",
+            },
+            Weight { path: "policy", when: When::Differs, severity: Severity::High, why: "others may send or listen" },
+            Weight {
+                path: "kms_key",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "messages are encrypted otherwise",
+            },
+            Weight { path: "display_name", when: When::Differs, severity: Severity::Low, why: "a name for people" },
+        ],
+        defaults: "",
         example: "
 sns.topic:
   CloudWatch_Alarms_${Region}_RDS:
@@ -360,6 +385,11 @@ impl Live for Topic {
             (want.name.clone(), read)
         });
         Ok(all_at_once(reads).await)
+    }
+
+    async fn list(api: &Client, _: &Place) -> Result<Vec<String>, CallError> {
+        let topics = api.list_topics().into_paginator().items().send();
+        names_of(topics, |topic| Some(topic.topic_arn?.rsplit(':').next()?.to_owned())).await
     }
 
     async fn run(api: &Client, target: &StepTarget, op: TopicOp) -> Result<Outputs, CallError> {

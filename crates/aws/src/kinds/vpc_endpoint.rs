@@ -13,6 +13,7 @@ use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
+use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
 use regionctl_core::world::{Observation, Place, Scope, Seen, Status, StepTarget};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -141,6 +142,28 @@ impl Kind for VpcEndpoint {
         patterns: false,
         lists: false,
         follows: false,
+        inventory: &["DescribeVpcEndpoints"],
+        weights: &[
+            Weight {
+                path: MISSING,
+                when: When::Differs,
+                severity: Severity::High,
+                why: "traffic leaves the VPC, and policies on its source fail",
+            },
+            Weight {
+                path: "policy",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "others may do something else through it",
+            },
+            Weight {
+                path: "route_tables*",
+                when: When::Lacking,
+                severity: Severity::High,
+                why: "some subnets do not go through it",
+            },
+        ],
+        defaults: "",
         example: "
 ec2.vpc_endpoint:
   s3: {route_tables: all, tags: {Team: sre}}
@@ -269,6 +292,14 @@ impl Live for VpcEndpoint {
             Some(Seen { name: wanted.name.clone(), model: model(endpoint, &of_vpc, explicit), outputs })
         });
         Ok(Observation { seen: seen.collect(), unread: Vec::new() })
+    }
+
+    async fn list(api: &Client, place: &Place) -> Result<Vec<String>, CallError> {
+        let Some(vpc) = &place.vpc else { return Ok(Vec::new()) };
+        let services = ["s3", "dynamodb"].map(|name| service(name, place));
+        let endpoints = endpoints(api, &vpc.id, services.to_vec()).await?;
+        let name = |endpoint: &SdkEndpoint| Some(endpoint.service_name()?.rsplit('.').next()?.to_owned());
+        Ok(endpoints.iter().filter_map(name).collect())
     }
 
     async fn run(api: &Client, target: &StepTarget, op: EndpointOp) -> Result<Outputs, CallError> {

@@ -55,7 +55,7 @@ fn only_tries(context: &BeforeSerializationInterceptorContextRef<'_>) -> bool {
 
 /// Says whether an operation only reads. What is not known to read counts as writing.
 pub fn reads(operation: &str) -> bool {
-    ["Get", "List", "Describe", "Head", "Simulate"].iter().any(|verb| operation.starts_with(verb))
+    ["Get", "List", "Describe", "Head", "Simulate", "Lookup"].iter().any(|verb| operation.starts_with(verb))
 }
 
 impl Intercept for Gateway {

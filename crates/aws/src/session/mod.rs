@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -35,6 +36,9 @@ pub enum Access {
     Write,
 }
 
+/// The name under which CloudTrail shows what is done with a role that was taken on.
+const SESSION_NAME: &str = "regionctl";
+
 /// Is told when a call waits for AWS's published rate.
 pub type PauseListener = Arc<dyn Fn(Pause) + Send + Sync>;
 
@@ -48,6 +52,8 @@ pub struct Settings {
     pub region: String,
     /// The profile, where the user names one.
     pub profile: Option<String>,
+    /// The ARN of a role that is taken on with those credentials.
+    pub role: Option<String>,
     /// The endpoint, where the user names one.
     pub endpoint_url: Option<String>,
     /// Whether it may write.
@@ -96,7 +102,12 @@ impl Session {
             loader = loader.endpoint_url(url);
         }
         let gateway = gateway::Gateway::new(settings.access, recorder);
-        Self::of(loader.load().await, gateway, network, settings.on_pause)
+        let mut config = loader.load().await;
+        if let Some(role) = settings.role {
+            let assumed = AssumeRoleProvider::builder(role).session_name(SESSION_NAME).configure(&config).build().await;
+            config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(assumed)).build();
+        }
+        Self::of(config, gateway, network, settings.on_pause)
     }
 
     fn of(
@@ -235,6 +246,7 @@ macro_rules! clients {
 
 // The only place where clients are made: each has the gateway in it.
 clients! {
+    cloudtrail: aws_sdk_cloudtrail;
     cloudwatch: aws_sdk_cloudwatch;
     ec2: aws_sdk_ec2;
     elb: aws_sdk_elasticloadbalancingv2;

@@ -35,6 +35,7 @@ pub struct Pause {
 ///
 /// From the services' quota pages; a burst is what a full token bucket lets through.
 const RATES: &[(&str, f64, f64)] = &[
+    ("CloudTrail/LookupEvents", 2.0, 2.0),
     ("CloudWatch/PutMetricAlarm", 3.0, 3.0),
     ("CloudWatch/DescribeAlarms", 9.0, 9.0),
     ("CloudWatch/", 10.0, 10.0),

@@ -14,8 +14,9 @@ use regionctl_core::plan::saved::{Refusal, SavedPlan, moved};
 use regionctl_core::plan::survey::{Inventory, explain};
 use regionctl_core::plan::{Action, GateKind, Plan};
 use regionctl_core::render::{self, counted, waiting_for_people};
+use regionctl_core::report::memory::Applied;
 use regionctl_core::spec::Spec;
-use regionctl_core::world::{Verdict, World};
+use regionctl_core::world::{Failure, Verdict, World};
 use tokio::sync::watch;
 
 use super::{look, stats, survey_failed};
@@ -45,22 +46,22 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
         if args.resend {
             resend(&world, &inventory, &plan).await?;
         }
-        let exit = if plan.is_complete() && (plan.is_settled() || plan.is_empty() && !args.wait) {
-            Exit::Done
-        } else {
+        let (mut inventory, mut exit) = (inventory, Exit::Done);
+        if !plan.is_complete() || !(plan.is_settled() || plan.is_empty() && !args.wait) {
             pass_gates(&plan, args)?;
-            let inventory = if args.yes || plan.is_empty() {
-                inventory
-            } else {
+            if !args.yes && !plan.is_empty() {
                 confirm(&plan)?;
                 // Somebody read the plan for a while; what was shown must still be what is there.
                 let (now, _) = look(&world, spec).await?;
                 refuse(moved(REGISTRY, &plan, &now), &plan.spec)?;
-                now
-            };
+                inventory = now;
+            }
             preflight(args, &world, &inventory, &plan).await?;
-            converge(global, args, &world, spec, &inventory, &plan, &progress).await?
-        };
+            exit = converge(global, args, &world, spec, &inventory, &plan, &progress).await?;
+        }
+        if exit == Exit::Done && args.target.is_empty() {
+            remember(&world, spec, &inventory).await?;
+        }
         if global.stats {
             stats::print(&world.session().calls());
         }
@@ -70,6 +71,24 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
         }
     }
     Ok(worst)
+}
+
+/// Keeps what is applied now, so that drift can be told from what nobody applied; nothing is written where it is kept
+/// already.
+async fn remember(world: &Aws, spec: &Spec, inventory: &Inventory) -> Result<(), Failed> {
+    if !spec.remember {
+        return Ok(());
+    }
+    let unkept = |failure: &Failure| {
+        let mut fault = explain(failure);
+        fault.message = format!("all is applied, and that it is could not be kept: {}", fault.message);
+        Failed::error(fault.help("give the caller the permission, or take `remember: true` out of the spec"))
+    };
+    let applied = Applied::of(spec, inventory);
+    if world.recall(&spec.path).await.map_err(|failure| unkept(&failure))?.as_ref() != Some(&applied) {
+        world.keep(&spec.path, &applied).await.map_err(|failure| unkept(&failure))?;
+    }
+    Ok(())
 }
 
 /// Targets must be resources of the spec.
@@ -112,6 +131,9 @@ async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit,
     preflight(args, &world, &inventory, &saved.plan).await?;
     use_up(used.as_deref())?;
     let exit = converge(global, args, &world, &spec, &inventory, &saved.plan, &progress).await?;
+    if exit == Exit::Done {
+        remember(&world, &spec, &inventory).await?;
+    }
     if global.stats {
         stats::print(&world.session().calls());
     }

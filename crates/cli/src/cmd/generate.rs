@@ -13,6 +13,9 @@ pub fn schema(args: &Schema) -> Result<Exit, Failed> {
     let text = match args.which {
         Which::Region => serde_json::to_string_pretty(&generated::region(REGISTRY)),
         Which::Plan => serde_json::to_string_pretty(&generated::plan()),
+        Which::Report => serde_json::to_string_pretty(&generated::report()),
+        Which::Severities => Ok(generated::severities(REGISTRY).trim_end().to_owned()),
+        Which::Defaults => Ok(generated::defaults(REGISTRY).trim_end().to_owned()),
         Which::Reference => Ok(generated::reference(REGISTRY, &iam::action).trim_end().to_owned()),
     };
     let text = text.map_err(|error| Failed::error(Diagnostic::new("internal", error.to_string())))?;

@@ -1,9 +1,11 @@
 //! One module a command.
 
+pub mod accept;
 pub mod apply;
 pub mod drift;
 pub mod generate;
 pub mod plan;
+pub mod report;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod stats;
@@ -29,22 +31,15 @@ async fn look(world: &dyn World, spec: &Spec) -> Result<(Inventory, Plan), Faile
     Ok((inventory, plan))
 }
 
-/// Plans every spec without writing, and prints the plans: each as text, with what `verdict` adds to
-/// it, or all as JSON.
-async fn look_at_all(
-    global: &Global,
-    specs: &[Spec],
-    format: Format,
-    preflight: bool,
-    verdict: fn(&Plan) -> String,
-) -> Result<Vec<Plan>, Failed> {
+/// Plans every spec without writing, and prints the plans: each as text, or all as JSON.
+async fn look_at_all(global: &Global, specs: &[Spec], format: Format, preflight: bool) -> Result<Vec<Plan>, Failed> {
     let connector = Connector::new(global).await?;
     let mut plans = Vec::new();
     for spec in specs {
         let world = connector.open(spec, Access::ReadOnly, None).await;
         let (inventory, plan) = look(&world, spec).await?;
         if format == Format::Text {
-            anstream::print!("{}{}", render::text(&plan, output::style()), verdict(&plan));
+            anstream::print!("{}", render::text(&plan, output::style()));
         }
         if preflight && !plan.is_empty() {
             let checks = world.preflight(&plan, &inventory.place).await;

@@ -21,7 +21,7 @@ pub async fn run(global: &Global, args: &args::Plan) -> Result<Exit, Failed> {
         let fault = Diagnostic::new("one-spec", "a saved plan is for one spec").help("name one spec with --out");
         return Err(Failed::error(fault));
     }
-    let plans = look_at_all(global, &specs, args.format, args.preflight, |_| String::new()).await?;
+    let plans = look_at_all(global, &specs, args.format, args.preflight).await?;
     if let (Some(path), [plan]) = (&args.out, plans.as_slice()) {
         save(plan, path)?;
     }

@@ -7,6 +7,9 @@
 
 mod leaves;
 mod recorder;
+mod shown;
+
+pub use shown::{element, resolved, shown};
 
 pub use recorder::{Covers, Diff, Keyed, KeyedDelta, Mode};
 

@@ -14,6 +14,7 @@ use crate::kind::{AnyKind, Broken, Facts, Registry};
 use crate::model::pattern;
 use crate::model::secret::{self, Secrets};
 use crate::reference::Target;
+use crate::spec::accept::MANUAL;
 use crate::spec::read::hex;
 use crate::spec::{Spec, Want};
 use crate::world::Seen;
@@ -74,7 +75,7 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
 fn owed(spec: &Spec) -> Vec<WaitingOn> {
     let owed = spec.manual.iter().filter(|manual| manual.evidence.is_none());
     owed.map(|manual| WaitingOn {
-        address: Address::new("manual.step", &manual.name),
+        address: Address::new(MANUAL, &manual.name),
         service: "People".to_owned(),
         what: manual.owed(),
         again: None,

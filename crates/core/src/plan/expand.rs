@@ -25,6 +25,8 @@ pub struct Expanded {
     pub by: Option<String>,
     /// The live resource that it follows.
     pub followed: Option<Followed>,
+    /// The attributes that the spec does not state, and that are held against AWS's defaults.
+    pub unstated: BTreeSet<String>,
 }
 
 /// A live resource that a want follows.
@@ -98,7 +100,7 @@ pub fn gone(
                 rewritten: BTreeMap::new(),
             };
             let want = Want { address: address.clone(), stands: Stands::One, absent: true, ..copy.clone() };
-            Expanded { want, by: Some(copy.address.name.clone()), followed: Some(followed) }
+            Expanded { want, by: Some(copy.address.name.clone()), followed: Some(followed), unstated: BTreeSet::new() }
         })
         .collect()
 }
@@ -161,8 +163,14 @@ struct Expander<'a> {
 }
 
 impl<'a> Expander<'a> {
-    fn make(&mut self, want: Want, by: Option<String>, followed: Option<Followed>) {
-        self.made.insert(want.address.clone(), Expanded { want, by, followed });
+    fn make(&mut self, mut want: Want, by: Option<String>, followed: Option<Followed>) {
+        // What follows another has that one's settings where the spec has none.
+        let unstated = if want.whole && followed.is_none() && !want.absent {
+            lay_under(&mut want.model, self.registry.of(&want.address.kind).facts().defaults)
+        } else {
+            BTreeSet::new()
+        };
+        self.made.insert(want.address.clone(), Expanded { want, by, followed, unstated });
     }
 
     fn note(&mut self, about: &Address, what: impl Into<String>) {
@@ -371,6 +379,21 @@ impl<'a> Expander<'a> {
     }
 }
 
+/// Sets what a model leaves out to AWS's defaults, and returns what that is.
+fn lay_under(model: &mut Value, defaults: &str) -> BTreeSet<String> {
+    let mut unstated = BTreeSet::new();
+    let defaults: Value = serde_json::from_str(defaults).unwrap_or_default();
+    if let (Value::Object(model), Value::Object(defaults)) = (model, defaults) {
+        for (name, default) in defaults {
+            if model.get(&name).is_none_or(Value::is_null) {
+                model.insert(name.clone(), default);
+                unstated.insert(name);
+            }
+        }
+    }
+    unstated
+}
+
 fn wanted_at(want: &Want) -> String {
     format!("the rule stands at {}:{}", want.at.file, want.at.line)
 }
@@ -442,6 +465,9 @@ mod tests {
             patterns: true,
             lists: true,
             follows: true,
+            inventory: &[],
+            weights: &[],
+            defaults: r#"{"of": "nothing"}"#,
             example: "",
             cases: &[],
         };

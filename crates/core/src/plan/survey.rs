@@ -340,7 +340,7 @@ fn kind_of(want: &Want) -> &str {
 
 fn wanted(want: &Want) -> Wanted<Value> {
     let model = (!want.absent).then(|| want.model.clone());
-    Wanted { name: want.address.name.clone(), model, whole: want.source.is_some() }
+    Wanted { name: want.address.name.clone(), model, whole: want.source.is_some() || want.whole }
 }
 
 /// The kinds of which every live resource matters: rules go over them, or patterns and copies stand for them.

@@ -1,7 +1,8 @@
-//! A plan as people read it. Renderers know no kind and invent no explanation: what they show is in
-//! the plan. JSON is the plan itself.
+//! Plans and reports as people and other programs read them. Renderers know no kind and invent no explanation: what
+//! they show is in the value. JSON is the value itself.
 
 mod document;
+pub mod report;
 pub mod text;
 
 pub use text::{Style, checks, counted, text, waiting_for_people};

@@ -8,10 +8,9 @@ use serde_json::Value;
 
 use super::document;
 use crate::address::Address;
-use crate::diff::{FieldAction, FieldChange, Risk};
+use crate::diff::{FieldAction, FieldChange, Risk, element, resolved, shown};
 use crate::plan::build::ABSENT;
 use crate::plan::{Action, Change, Plan};
-use crate::reference::{Piece, Reference, Target, pieces};
 use crate::world::{Check, Verdict};
 
 /// How to render.
@@ -24,15 +23,15 @@ pub struct Style {
 }
 
 impl Style {
-    fn paint(self, color: AnsiColor, text: &str) -> String {
+    pub(super) fn paint(self, color: AnsiColor, text: &str) -> String {
         self.ansi(color.on_default(), text)
     }
 
-    fn bold(self, text: &str) -> String {
+    pub(super) fn bold(self, text: &str) -> String {
         self.ansi(Ansi::new().bold(), text)
     }
 
-    fn dim(self, text: &str) -> String {
+    pub(super) fn dim(self, text: &str) -> String {
         self.ansi(Ansi::new().dimmed(), text)
     }
 
@@ -40,7 +39,7 @@ impl Style {
         if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
-    fn symbol(self, symbol: char) -> String {
+    pub(super) fn symbol(self, symbol: char) -> String {
         let color = match symbol {
             '+' => AnsiColor::Green,
             '-' | '✗' => AnsiColor::Red,
@@ -137,10 +136,10 @@ fn render_field(out: &mut String, field: &FieldChange, whole_is_new: bool, style
     };
     let mark = if whole_is_new { " ".to_owned() } else { style.symbol(symbol) };
     let note = field.note.as_ref().map(|note| style.dim(&format!("  ({note})"))).unwrap_or_default();
-    if is_document(field) {
+    if field.is_document() {
         let _ = writeln!(out, "      {mark} {}:{note}", field.path);
         for (tag, line) in document::diff(field.before.as_ref(), field.after.as_ref()) {
-            let line = resolve(&line);
+            let line = resolved(&line);
             let line = match tag {
                 '+' if whole_is_new => format!("  {line}"),
                 '+' => style.paint(AnsiColor::Green, &format!("+ {line}")),
@@ -151,11 +150,11 @@ fn render_field(out: &mut String, field: &FieldChange, whole_is_new: bool, style
         }
         return;
     }
-    let (path, shown): (String, fn(&Value) -> String) = match element(&field.path) {
+    let (path, say): (String, fn(&Value) -> String) = match element(&field.path) {
         Some(path) => (path, quoted),
-        None => (field.path.clone(), show),
+        None => (field.path.clone(), shown),
     };
-    let (before, after) = (field.before.as_ref().map(shown), field.after.as_ref().map(shown));
+    let (before, after) = (field.before.as_ref().map(say), field.after.as_ref().map(say));
     let value = match (before, after) {
         (Some(before), Some(after)) => {
             let short = 9 + path.chars().count() + 2 + before.chars().count() + 3 + after.chars().count();
@@ -174,59 +173,11 @@ fn render_field(out: &mut String, field: &FieldChange, whole_is_new: bool, style
         (Some(only), None) | (None, Some(only)) => format!(": {only}"),
         (None, None) => String::new(),
     };
-    let _ = writeln!(out, "      {mark} {}{value}{note}", resolve(&path));
-}
-
-/// `ingress[tcp 22 from 10.0.0.0/8]` reads `ingress tcp 22 from 10.0.0.0/8`; what follows is said of it.
-fn element(path: &str) -> Option<String> {
-    let (set, key) = path.strip_suffix(']')?.split_once('[')?;
-    Some(format!("{set} {key}"))
+    let _ = writeln!(out, "      {mark} {}{value}{note}", resolved(&path));
 }
 
 fn quoted(value: &Value) -> String {
-    format!("\"{}\"", show(value))
-}
-
-fn is_document(field: &FieldChange) -> bool {
-    let nested = |value: &Option<Value>| match value {
-        Some(Value::Object(_)) => true,
-        Some(Value::Array(items)) => items.iter().any(|item| item.is_object() || item.is_array()),
-        _ => false,
-    };
-    nested(&field.before) || nested(&field.after)
-}
-
-/// A scalar without quotes, a list in brackets.
-fn show(value: &Value) -> String {
-    match value {
-        Value::Null => "∅".to_owned(),
-        Value::String(text) if text.is_empty() => "\"\"".to_owned(),
-        Value::String(text) => resolve(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(", ")),
-        // 80.0 is 80; the plan's JSON keeps it as it is.
-        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string()),
-        other => other.to_string(),
-    }
-}
-
-/// Says references that are still open in words.
-fn resolve(text: &str) -> String {
-    if !text.contains("${") {
-        return text.to_owned();
-    }
-    pieces(text)
-        .into_iter()
-        .map(|piece| match piece {
-            Piece::Plain(plain) | Piece::Open(plain) => plain.to_owned(),
-            Piece::Escaped => "${".to_owned(),
-            Piece::Braced(inside) => match Reference::parse(inside) {
-                Some(Reference { target: Target::Resource(address), attribute }) => {
-                    format!("({attribute} of {address}, known after apply)")
-                }
-                _ => format!("${{{inside}}}"),
-            },
-        })
-        .collect()
+    format!("\"{}\"", shown(value))
 }
 
 fn notes(out: &mut String, plan: &Plan, style: Style) {

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Registry;
 
 /// Finds what more than one of these specs claims.
-pub fn contested(specs: &[Spec], registry: Registry) -> Diagnostics {
+pub fn contested<'a>(specs: impl IntoIterator<Item = &'a Spec>, registry: Registry) -> Diagnostics {
     let mut claimed: BTreeMap<[String; 4], (&Spec, &Want)> = BTreeMap::new();
     let mut faults = Diagnostics::default();
     for spec in specs {

@@ -1,9 +1,11 @@
 //! From files to a spec: [`tree`] parses YAML with positions, [`load`] follows includes, [`vars`]
-//! fills variables in, [`stands`] says what an entry stands for, [`decode`] turns a positioned node into a kind's own type, and [`read`] puts
-//! it together. Every fault carries its position, and as many as can be found are returned at once.
+//! fills variables in, [`stands`] says what an entry stands for, [`decode`] turns a positioned node into a
+//! kind's own type, and [`read`] puts it together. Every fault carries its position, and as many as can be found are returned at once.
 
+pub mod accept;
 pub mod contested;
 pub mod decode;
+pub mod edit;
 pub mod load;
 pub mod manual;
 pub mod names;

@@ -10,6 +10,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Position, Sources, Span};
 use crate::kind::{Notes, Registry};
 use crate::model::pattern;
 use crate::reference::{self, Reference, Target};
+use crate::spec::accept::{self, Acceptance, Ignored, Row};
 use crate::spec::load::{ReadFile, load};
 use crate::spec::manual::{self, Manual};
 use crate::spec::names;
@@ -37,6 +38,25 @@ pub struct Spec {
     pub manual: Vec<Manual>,
     /// A digest of everything that the spec wants, after includes and variables.
     pub digest: String,
+    /// With whose credentials the region is reached.
+    pub access: Access,
+    /// Whether AWS keeps a digest of what was applied, so that drift can be told from what nobody applied.
+    pub remember: bool,
+    /// Drift that is known and accepted.
+    pub accepted: Vec<Acceptance>,
+    /// What may be there without being in a spec.
+    pub ignored: Vec<Ignored>,
+    /// The rows of the handbook, in their order.
+    pub runbook: Vec<Row>,
+}
+
+/// With whose credentials a region is reached; the caller's own where nothing is stated.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The profile of the AWS configuration.
+    pub profile: Option<String>,
+    /// The ARN of the role that is taken on.
+    pub role: Option<String>,
 }
 
 /// Which VPC of the region is meant.
@@ -82,6 +102,17 @@ pub struct Want {
     pub at: Position,
     /// The risks that are meant.
     pub waivers: Vec<Waiver>,
+    /// Whether what the spec leaves out is held against AWS's defaults.
+    pub whole: bool,
+}
+
+impl Spec {
+    /// Holds what the spec leaves out against AWS's defaults too.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.wants.iter_mut().for_each(|want| want.whole = true);
+        self
+    }
 }
 
 impl Want {
@@ -122,7 +153,10 @@ pub struct Waiver {
     pub at: Position,
 }
 
-const ROOT: [&str; 6] = ["region", "account", "include", "vars", "vpc", "manual"];
+const ROOT: [&str; 12] = [
+    "region", "account", "include", "vars", "vpc", "profile", "role", "remember", "manual", "accept", "ignore",
+    "runbook",
+];
 
 /// What an entry says when its resource is to be gone.
 const ABSENT: &str = "absent";
@@ -164,12 +198,25 @@ impl Reader<'_> {
         let own = self.own_variables();
         let mut variables = Variables::new(built_in.into_iter().map(text_node).collect(), own, self.sources);
         let (mut sections, mut vpc, mut manual) = (Vec::new(), VpcSelector::Default, Vec::new());
+        let (mut access, mut remember) = (Access::default(), false);
+        let (mut accepted, mut ignored, mut runbook) = (Vec::new(), Vec::new(), Vec::new());
         let Value::Map(entries) = &self.root.value else { unreachable!("load returns mappings") };
         for entry in entries {
             match entry.key.as_str() {
                 "vpc" => vpc = self.vpc(&variables.fill(&entry.value)),
                 "manual" => {
                     manual = manual::read(&variables.fill(&entry.value), self.sources, &mut self.faults);
+                }
+                "profile" => access.profile = accept::text(&variables.fill(&entry.value), &mut self.faults),
+                "role" => access.role = self.role(&variables.fill(&entry.value)),
+                "remember" => remember = accept::flag(&entry.value, &mut self.faults),
+                word @ ("accept" | "ignore" | "runbook") => {
+                    let (section, faults) = (variables.fill(&entry.value), &mut self.faults);
+                    match word {
+                        "accept" => accepted = accept::accepted(&section, self.registry, self.sources, faults),
+                        "ignore" => ignored = accept::ignored(&section, self.registry, self.sources, faults),
+                        _ => runbook = accept::runbook(&section, self.registry, self.sources, faults),
+                    }
                 }
                 known if ROOT.contains(&known) => {}
                 name if self.registry.get(name).is_some() => sections.push((name, variables.fill(&entry.value))),
@@ -193,7 +240,32 @@ impl Reader<'_> {
             || wants.iter().any(|want| self.registry.of(&want.address.kind).facts().needs_vpc || gone_over(want));
         let digest = digest(&region.0, &account.0, &vpc, &wants);
         let (region, account) = (region.0, account.0);
-        self.faults.or(Spec { path: path.to_owned(), region, account, vpc, needs_vpc, wants, manual, digest })
+        self.faults.or(Spec {
+            path: path.to_owned(),
+            region,
+            account,
+            vpc,
+            needs_vpc,
+            wants,
+            manual,
+            digest,
+            access,
+            remember,
+            accepted,
+            ignored,
+            runbook,
+        })
+    }
+
+    fn role(&mut self, node: &Node) -> Option<String> {
+        let role = accept::text(node, &mut self.faults)?;
+        let parts: Vec<&str> = role.splitn(6, ':').collect();
+        if !matches!(parts.as_slice(), ["arn", _, "iam", "", _, name] if name.starts_with("role/")) {
+            let help = "write its ARN, such as arn:aws:iam::123456789012:role/regionctl-plan";
+            let message = format!("'{role}' is not a role");
+            self.faults.push(Diagnostic::at("invalid-value", node.span, message).help(help));
+        }
+        Some(role)
     }
 
     fn text(&mut self, field: &'static str, help: &str) -> (String, Span) {
@@ -305,6 +377,7 @@ impl Reader<'_> {
                 model: Json::Null,
                 at,
                 waivers: Vec::new(),
+                whole: false,
             });
         }
         // `name:` with nothing behind it wants the resource with all that a spec may leave out left out.
@@ -328,7 +401,7 @@ impl Reader<'_> {
         let model = kind.desire(&entry.key, &node, &mut notes);
         self.faults.0.append(&mut notes.faults.0);
         let waivers = notes.waivers;
-        model.map(|model| Want { address, stands, source, absent: false, model, at, waivers })
+        model.map(|model| Want { address, stands, source, absent: false, model, at, waivers, whole: false })
     }
 
     /// `${each.…}` stands in entries with `for_each` alone, and names something that its kind gives.
@@ -441,7 +514,7 @@ fn digest(region: &str, account: &str, vpc: &VpcSelector, wants: &[Want]) -> Str
     let mut hasher = Sha256::new();
     hasher.update(format!("{region}\n{account}\n{vpc}\n"));
     for want in wants {
-        let Want { address, stands, source, absent, model, at: _, waivers: _ } = want;
+        let Want { address, stands, source, absent, model, at: _, waivers: _, whole: _ } = want;
         hasher.update(format!("{address} {stands:?} {source:?} {absent} {model}\n"));
     }
     hex(&hasher.finalize())

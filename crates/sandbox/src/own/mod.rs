@@ -9,6 +9,7 @@ mod lambda;
 mod rds;
 mod s3;
 mod ssm;
+pub(crate) mod trail;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -51,6 +52,7 @@ impl Memory {
 /// Answers what is answered here; the rest is the emulated services'.
 pub(crate) async fn answer(services: &Services, route: &Route, request: &MockRequest) -> Option<MockResponse> {
     match route.service.as_str() {
+        "cloudtrail" => trail::answer(&services.memory, &route.region, request),
         "ec2" => ec2::answer(services, &route.region, request).await,
         "elasticloadbalancing" => elb::answer(&services.memory, &route.region, request),
         "lambda" => lambda::answer(&services.memory, &route.region, request),

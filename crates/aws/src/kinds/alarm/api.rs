@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::Tags;
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Observation, Scope, StepTarget};
+use regionctl_core::world::{Observation, Place, Scope, StepTarget};
 
 use super::{Alarm, AlarmModel, AlarmOp};
 use crate::error::{CallError, if_found};
@@ -37,6 +37,15 @@ impl Live for Alarm {
             (name, read)
         });
         Ok(all_at_once(reads).await)
+    }
+
+    async fn list(api: &Client, _: &Place) -> Result<Vec<String>, CallError> {
+        let mut pages = api.describe_alarms().max_records(100).into_paginator().send();
+        let mut names = Vec::new();
+        while let Some(page) = pages.next().await {
+            names.extend(page?.metric_alarms().iter().filter_map(MetricAlarm::alarm_name).map(ToOwned::to_owned));
+        }
+        Ok(names)
     }
 
     async fn run(api: &Client, target: &StepTarget, op: AlarmOp) -> Result<Outputs, CallError> {

@@ -12,6 +12,7 @@ use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
+use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
 use regionctl_core::world::Place;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -204,6 +205,28 @@ impl Kind for Alarm {
         patterns: false,
         lists: false,
         follows: false,
+        inventory: &["DescribeAlarms"],
+        weights: &[
+            Weight {
+                path: MISSING,
+                when: When::Differs,
+                severity: Severity::High,
+                why: "nobody is told: the alarm is gone",
+            },
+            Weight {
+                path: "actions_enabled",
+                when: When::Less,
+                severity: Severity::High,
+                why: "nobody is told: its actions are off",
+            },
+            Weight {
+                path: "alarm_actions",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "somebody else is told, or nobody",
+            },
+        ],
+        defaults: "",
         example: "
 sns.topic:
   CloudWatch_Alarms_${Region}_RDS:

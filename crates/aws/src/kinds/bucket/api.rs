@@ -8,7 +8,7 @@ use aws_sdk_s3::types as s3;
 use regionctl_core::model::policy::Policy;
 use regionctl_core::model::tags::{Tags, is_aws};
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Failure, FailureClass, Observation, Scope, StepTarget, Wanted};
+use regionctl_core::world::{Failure, FailureClass, Observation, Place, Scope, StepTarget, Wanted};
 
 use super::config::{
     Algorithm, CorsRule, Encryption, LifecycleRule, Logging, Method, Ownership, PublicAccessBlock, Transition,
@@ -16,7 +16,7 @@ use super::config::{
 };
 use super::{Bucket, BucketModel, BucketOp};
 use crate::error::{CallError, done_if, if_found, unbuilt};
-use crate::live::{Live, all_at_once};
+use crate::live::{Live, all_at_once, names_of};
 use crate::tags::collect;
 use regionctl_core::kind::Kind;
 
@@ -34,6 +34,16 @@ impl Live for Bucket {
             (name.clone(), read)
         });
         Ok(all_at_once(reads).await)
+    }
+
+    /// Buckets of other regions are left out by S3, or here where it does not know the filter.
+    async fn list(api: &Client, place: &Place) -> Result<Vec<String>, CallError> {
+        let buckets = api.list_buckets().bucket_region(&place.region).max_buckets(1000).into_paginator().items().send();
+        names_of(buckets, |bucket| {
+            let elsewhere = bucket.bucket_region().is_some_and(|region| region != place.region);
+            bucket.name.filter(|_| !elsewhere)
+        })
+        .await
     }
 
     async fn run(api: &Client, target: &StepTarget, op: BucketOp) -> Result<Outputs, CallError> {

@@ -12,6 +12,7 @@ use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
+use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
 use regionctl_core::world::{Place, Seen};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -134,6 +135,18 @@ impl Kind for Bucket {
         patterns: false,
         lists: false,
         follows: true,
+        inventory: &["ListBuckets"],
+        weights: &[
+            Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "the bucket is gone" },
+            Weight { path: "public_access_block*", when: When::Less, severity: Severity::High, why: "lifts a block on public access" },
+            Weight { path: "public_access_block*", when: When::Lacking, severity: Severity::High, why: "lifts a block on public access" },
+            Weight { path: "policy", when: When::Differs, severity: Severity::High, why: "others may do something else than the spec says" },
+            Weight { path: "logging*", when: When::Differs, severity: Severity::High, why: "who reads it is recorded elsewhere, or nowhere" },
+            Weight { path: "encryption*", when: When::Differs, severity: Severity::High, why: "what is stored is encrypted otherwise" },
+            Weight { path: "ownership", when: When::Differs, severity: Severity::High, why: "access may be given object by object" },
+            Weight { path: "versioning", when: When::Differs, severity: Severity::High, why: "what is overwritten or deleted may be lost" },
+        ],
+        defaults: r#"{"public_access_block": {"block_public_acls": true, "ignore_public_acls": true, "block_public_policy": true, "restrict_public_buckets": true}, "ownership": "BucketOwnerEnforced"}"#,
         example: "
 s3.bucket:
   uploads-${region}:

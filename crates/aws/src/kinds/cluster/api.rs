@@ -60,6 +60,10 @@ impl Live for Cluster {
         Ok(observation)
     }
 
+    async fn list((api, _): &Self::Api, _: &Place) -> Result<Vec<String>, CallError> {
+        Ok(clusters(api).await?.iter().map(|cluster| id_of(cluster).to_owned()).collect())
+    }
+
     async fn run((api, ec2): &Self::Api, target: &StepTarget, op: ClusterOp) -> Result<Outputs, CallError> {
         let name = &target.name;
         match op {

@@ -16,6 +16,7 @@ use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::reference::Outputs;
+use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
 use regionctl_core::world::{Place, Seen};
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
@@ -287,6 +288,43 @@ impl Kind for Cluster {
         patterns: false,
         lists: true,
         follows: true,
+        inventory: &["DescribeDBClusters"],
+        weights: &[
+            Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "the database is gone" },
+            Weight {
+                path: "deletion_protection",
+                when: When::Less,
+                severity: Severity::High,
+                why: "one call deletes the database",
+            },
+            Weight {
+                path: "backup_days",
+                when: When::Less,
+                severity: Severity::High,
+                why: "backups are kept for less time",
+            },
+            Weight {
+                path: "storage_encrypted",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "what is stored is encrypted otherwise",
+            },
+            Weight {
+                path: "kms_key",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "what is stored is encrypted otherwise",
+            },
+            Weight {
+                path: "security_groups",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "others reach the database",
+            },
+            Weight { path: "log_exports", when: When::Differs, severity: Severity::High, why: "less is recorded" },
+            Weight { path: "iam_auth", when: When::Differs, severity: Severity::High, why: "others may log in" },
+        ],
+        defaults: "",
         example: "
 rds.cluster:
   orders:

@@ -65,6 +65,11 @@ impl Live for Function {
         Ok(observation)
     }
 
+    async fn list(api: &Anywhere<Client>, _: &Place) -> Result<Vec<String>, CallError> {
+        let functions = functions(&api.here()).await?;
+        Ok(functions.into_iter().filter_map(|function| function.function_name).collect())
+    }
+
     async fn run(api: &Anywhere<Client>, target: &StepTarget, op: FunctionOp) -> Result<Outputs, CallError> {
         let (here, name) = (api.here(), &target.name);
         match op {

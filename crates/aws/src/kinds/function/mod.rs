@@ -18,6 +18,7 @@ use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::secret::Secret;
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
+use regionctl_core::report::severity::{Severity, Weight, When};
 use regionctl_core::world::{Place, Seen};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -250,6 +251,22 @@ impl Kind for Function {
         patterns: false,
         lists: true,
         follows: true,
+        inventory: &["ListFunctions"],
+        weights: &[
+            Weight {
+                path: "role",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "it may do something else than the spec says",
+            },
+            Weight {
+                path: "kms_key",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "its environment is encrypted otherwise",
+            },
+        ],
+        defaults: "",
         example: "
 lambda.function:
   \"*\": {copy: eu-west-1, except: [canary-*], rewrite: {eu-west-1: \"${region}\"}}

@@ -9,18 +9,19 @@ mod document;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::SummaryKeyType;
+use aws_sdk_iam::types::{PolicyScopeType, SummaryKeyType};
 use regionctl_core::diff::{Covers, Diff, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::reference::Outputs;
+use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
 use regionctl_core::world::{Check, Failure, FailureClass, Observation, Place, Scope, StepTarget, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CallError, if_found};
-use crate::live::{Live, all_at_once};
+use crate::live::{Live, all_at_once, names_of};
 use crate::preflight::room;
 
 /// The kind `iam.policy`.
@@ -100,6 +101,22 @@ impl Kind for IamPolicy {
         patterns: false,
         lists: false,
         follows: false,
+        inventory: &["ListPolicies"],
+        weights: &[
+            Weight {
+                path: MISSING,
+                when: When::Differs,
+                severity: Severity::High,
+                why: "nobody has these permissions",
+            },
+            Weight {
+                path: "statements*",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "others may do something else than the spec says",
+            },
+        ],
+        defaults: "",
         example: "
 iam.policy:
   listBucketItems:
@@ -257,6 +274,13 @@ impl Live for IamPolicy {
             (wanted.name.clone(), read)
         });
         Ok(all_at_once(reads).await)
+    }
+
+    /// AWS's own policies are left out.
+    async fn list(api: &Client, _: &Place) -> Result<Vec<String>, CallError> {
+        let policies =
+            api.list_policies().scope(PolicyScopeType::Local).max_items(1000).into_paginator().items().send();
+        names_of(policies, |policy| policy.policy_name).await
     }
 
     async fn preflight(api: &Client, _: &Place, steps: Vec<(String, IamPolicyOp)>) -> Vec<Check> {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification, Instance as SdkInstance,
-    InstanceMetadataOptionsRequest, InstanceStateName, InstanceType, ResourceType, VolumeType,
+    BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
+    Instance as SdkInstance, InstanceMetadataOptionsRequest, InstanceStateName, InstanceType, ResourceType, VolumeType,
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -20,7 +20,7 @@ use regionctl_core::world::{
 use sha2::{Digest, Sha256};
 
 use super::{Birth, ImageSpec, Instance, InstanceModel, InstanceOp};
-use crate::ec2::{NAME, filter, sdk_tags, tag_specification};
+use crate::ec2::{NAME, filter, name_or, sdk_tags, tag_specification};
 use crate::error::CallError;
 use crate::live::Live;
 use crate::preflight::{check_of, rehearsed};
@@ -37,7 +37,7 @@ impl Live for Instance {
         scope: &Scope<InstanceModel>,
     ) -> Result<Observation<InstanceModel>, CallError> {
         let names: Vec<String> = scope.wanted.iter().map(|wanted| wanted.name.clone()).collect();
-        let instances = describe(api, names, &ALIVE).await?;
+        let instances = describe(api, bearing(names), &ALIVE).await?;
         let mut found = Observation::default();
         for wanted in &scope.wanted {
             let of_name: Vec<&SdkInstance> =
@@ -53,6 +53,12 @@ impl Live for Instance {
             }
         }
         Ok(found)
+    }
+
+    async fn list((api, _): &Self::Api, place: &Place) -> Result<Vec<String>, CallError> {
+        let Some(vpc) = &place.vpc else { return Ok(Vec::new()) };
+        let instances = describe(api, filter("vpc-id", [vpc.id.clone()]), &ALIVE).await?;
+        Ok(instances.iter().filter_map(|instance| name_or(instance.tags(), instance.instance_id())).collect())
     }
 
     async fn run((api, parameters): &Self::Api, target: &StepTarget, op: InstanceOp) -> Result<Outputs, CallError> {
@@ -102,7 +108,7 @@ impl Live for Instance {
     }
 
     async fn status((api, _): &Self::Api, target: &StepTarget) -> Result<Status, CallError> {
-        let instances = describe(api, vec![target.name.clone()], &ALIVE).await?;
+        let instances = describe(api, bearing([target.name.clone()]), &ALIVE).await?;
         Ok(match instances.first().and_then(state_of) {
             Some(InstanceStateName::Running) => Status::Ready,
             Some(state) => Status::Coming(state.as_str().to_owned()),
@@ -161,10 +167,15 @@ async fn on_offer(api: &Client, instance_type: &str, place: &Place) -> Check {
     check_of(&format!("instance type {instance_type} is on offer"), result)
 }
 
-async fn describe(api: &Client, names: Vec<String>, states: &[&str]) -> Result<Vec<SdkInstance>, CallError> {
+/// Those that bear one of these names.
+fn bearing(names: impl IntoIterator<Item = String>) -> Filter {
+    filter(format!("tag:{NAME}"), names)
+}
+
+async fn describe(api: &Client, which: Filter, states: &[&str]) -> Result<Vec<SdkInstance>, CallError> {
     let mut pages = api
         .describe_instances()
-        .filters(filter(format!("tag:{NAME}"), names))
+        .filters(which)
         .filters(filter("instance-state-name", states.iter().map(ToString::to_string)))
         .into_paginator()
         .send();
@@ -195,7 +206,7 @@ fn ambiguous(name: &str, several: usize) -> Failure {
 /// A retry asks with the same token and gets the same instance; after one was terminated the token is
 /// another, since EC2 remembers tokens longer than instances (RunInstances, IdempotentInstanceTerminated).
 async fn token(api: &Client, target: &StepTarget) -> Result<String, CallError> {
-    let ended = describe(api, vec![target.name.clone()], &["shutting-down", "terminated"]).await?;
+    let ended = describe(api, bearing([target.name.clone()]), &["shutting-down", "terminated"]).await?;
     let mut ended: Vec<&str> = ended.iter().filter_map(SdkInstance::instance_id).collect();
     ended.sort_unstable();
     let identity = format!("{} {} {} {ended:?}", target.place.account, target.place.region, target.name);

@@ -11,6 +11,7 @@ use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::secret::Secret;
 use regionctl_core::model::tags::{self, Tags};
+use regionctl_core::report::severity::{Severity, Weight, When};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -128,6 +129,14 @@ impl Kind for Instance {
         patterns: false,
         lists: false,
         follows: false,
+        inventory: &["DescribeInstances"],
+        weights: &[Weight {
+            path: "security_groups",
+            when: When::Differs,
+            severity: Severity::High,
+            why: "others reach the instance",
+        }],
+        defaults: "",
         example: "
 ec2.instance:
   dev-${region}:

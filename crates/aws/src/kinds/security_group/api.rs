@@ -7,13 +7,13 @@ use aws_sdk_ec2::types::{
 use futures::future::try_join_all;
 use regionctl_core::model::cidr;
 use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Observation, Scope, Seen, StepTarget};
+use regionctl_core::world::{Observation, Place, Scope, Seen, StepTarget};
 
 use super::rule::{Direction, Peer, Rule};
 use super::{DEFAULT, GroupModel, GroupOp, RuleMode, SecurityGroup};
 use crate::ec2::{filter, sdk_tags, tag_specification};
 use crate::error::{CallError, done_if, if_found};
-use crate::live::Live;
+use crate::live::{Live, names_of};
 use crate::tags::collect;
 
 /// A filter takes 200 values (DescribeSecurityGroups).
@@ -32,6 +32,13 @@ impl Live for SecurityGroup {
             outputs: Outputs::from([("id".to_owned(), group.group_id().unwrap_or_default().to_owned())]),
         });
         Ok(Observation { seen: seen.collect(), unread: Vec::new() })
+    }
+
+    async fn list(api: &Client, place: &Place) -> Result<Vec<String>, CallError> {
+        let Some(vpc) = &place.vpc else { return Ok(Vec::new()) };
+        let of_vpc = filter("vpc-id", [vpc.id.clone()]);
+        let groups = api.describe_security_groups().filters(of_vpc).max_results(1000).into_paginator().items().send();
+        names_of(groups, |group| group.group_name).await
     }
 
     async fn run(api: &Client, target: &StepTarget, op: GroupOp) -> Result<Outputs, CallError> {

@@ -10,6 +10,7 @@ mod rule;
 use regionctl_core::diff::{Diff, Keyed, KeyedDelta, Mode, Phase};
 use regionctl_core::kind::{Case, Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
+use regionctl_core::report::severity::{Severity, Weight, When};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +135,36 @@ impl Kind for SecurityGroup {
         patterns: false,
         lists: false,
         follows: false,
+        inventory: &["DescribeSecurityGroups"],
+        weights: &[
+            Weight {
+                path: "ingress*",
+                when: When::Extra,
+                severity: Severity::High,
+                why: "lets in what the spec does not",
+            },
+            Weight {
+                path: "egress*",
+                when: When::Extra,
+                severity: Severity::High,
+                why: "lets out what the spec does not",
+            },
+            Weight {
+                path: "ingress*",
+                when: When::Lacking,
+                severity: Severity::Medium,
+                why: "does not let in what the spec does",
+            },
+            Weight {
+                path: "egress*",
+                when: When::Lacking,
+                severity: Severity::Medium,
+                why: "does not let out what the spec does",
+            },
+            Weight { path: "ingress*", when: When::Differs, severity: Severity::Low, why: "a note" },
+            Weight { path: "egress*", when: When::Differs, severity: Severity::Low, why: "a note" },
+        ],
+        defaults: "",
         example: "
 ec2.security_group:
   web:

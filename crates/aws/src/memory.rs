@@ -1,0 +1,56 @@
+//! Where AWS keeps what was applied last: parameters of Systems Manager, `/regionctl/applied/SPEC/1`, `/2`, …
+//! (4 KiB each in the standard tier, which costs nothing).
+
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::types::ParameterType;
+
+use crate::error::CallError;
+
+/// The path below which the parameters of a spec stand. Parameter names take letters, digits and `.-_` (PutParameter).
+pub(crate) fn path(spec: &str) -> String {
+    let file = spec.rsplit(['/', '\\']).next().unwrap_or(spec);
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    let stem: String = stem.chars().map(|letter| if fits(letter) { letter } else { '_' }).collect();
+    format!("/regionctl/applied/{stem}")
+}
+
+/// Reads the parts, in their order.
+pub(crate) async fn recall(api: &Client, spec: &str) -> Result<Vec<String>, CallError> {
+    let mut pages = api.get_parameters_by_path().path(path(spec)).max_results(10).into_paginator().send();
+    let mut parts: Vec<(u32, String)> = Vec::new();
+    while let Some(page) = pages.next().await {
+        for parameter in page?.parameters.unwrap_or_default() {
+            let number = parameter.name().and_then(|name| name.rsplit('/').next()?.parse().ok());
+            parts.extend(number.zip(parameter.value));
+        }
+    }
+    parts.sort();
+    Ok(parts.into_iter().map(|(_, text)| text).collect())
+}
+
+/// Writes the parts over what was there.
+pub(crate) async fn keep(api: &Client, spec: &str, parts: &[String]) -> Result<(), CallError> {
+    for (index, part) in parts.iter().enumerate() {
+        api.put_parameter()
+            .name(format!("{}/{}", path(spec), index + 1))
+            .description("what regionctl applied last, as digests")
+            .r#type(ParameterType::String)
+            .value(part)
+            .overwrite(true)
+            .send()
+            .await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_has_a_path_of_its_own() {
+        assert_eq!(path("regions/eu-central-1.yaml"), "/regionctl/applied/eu-central-1");
+        assert_eq!(path("my region.yml"), "/regionctl/applied/my_region");
+    }
+}

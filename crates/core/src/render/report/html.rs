@@ -1,0 +1,347 @@
+//! A report as one self-contained page: a matrix of regions and rows of the handbook, each cell leading to what
+//! differs. It needs no network, works from a file, without a mouse and on paper.
+//!
+//! Without its script the page still shows everything; the script adds search, the theme and opening by a click.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::{accepted, by_drift, deed, expired, headline, since};
+use crate::diff::{resolved, shown};
+use crate::render::document;
+use crate::report::{Acceptance, Field, Finding, Held, Region, Report, Row, RowState, ToldApart};
+
+const STYLE: &str = include_str!("report.css");
+const SCRIPT: &str = include_str!("report.js");
+
+/// Nothing is fetched and nothing is sent.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+
+/// Renders a report.
+pub fn page(report: &Report) -> String {
+    let line = headline(report);
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                title { (line) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                a.skip href="#matrix" { "Skip to the matrix" }
+                header {
+                    h1 { (line) }
+                    p.soft { "What the regions hold against what their specs say. " (report.tool) "." }
+                }
+                main {
+                    div.tools role="search" {
+                        label.hidden-word for="search" { "Search resources, rows and values" }
+                        input id="search" type="search" placeholder="Search resources, rows, values (press /)" autocomplete="off";
+                        span id="found" role="status" {}
+                        button id="theme" type="button" aria-pressed="false" { "Dark or light" }
+                    }
+                    (matrix(report))
+                    (legend())
+                    @for (index, region) in report.regions.iter().enumerate() {
+                        (one_region(index, region))
+                    }
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+    .into_string()
+}
+
+fn legend() -> Markup {
+    use RowState::{Accepted, Clean, Coming, Drift, Empty, Unreadable, Waiting};
+    html! {
+        ul.legend aria-label="What the signs mean" {
+            @for state in [Clean, Drift, Waiting, Unreadable, Accepted, Coming, Empty] {
+                li { span class={ "state " (class(state)) } aria-hidden="true" { (state.symbol()) } " " (state.word()) }
+            }
+        }
+    }
+}
+
+fn class(state: RowState) -> &'static str {
+    match state {
+        RowState::Empty => "empty",
+        RowState::Clean => "clean",
+        RowState::Accepted => "accepted",
+        RowState::Coming => "coming",
+        RowState::Waiting => "waiting",
+        RowState::Drift => "drift",
+        RowState::Unreadable => "unreadable",
+    }
+}
+
+/// The titles of all rows, in the order in which they first appear.
+fn titles(report: &Report) -> Vec<&str> {
+    let mut titles: Vec<&str> = Vec::new();
+    for row in report.regions.iter().flat_map(|region| &region.rows) {
+        if !titles.contains(&row.title.as_str()) {
+            titles.push(&row.title);
+        }
+    }
+    titles
+}
+
+fn matrix(report: &Report) -> Markup {
+    html! {
+        div.matrix id="matrix" tabindex="0" role="region" aria-label="Regions and rows" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "row" }
+                        @for region in &report.regions {
+                            th scope="col" {
+                                (region.region) br;
+                                span.soft { (region.state().symbol()) " " (region.state().word()) }
+                            }
+                        }
+                    }
+                }
+                tbody {
+                    @for title in titles(report) {
+                        tr data-text=(row_text(report, title)) {
+                            th scope="row" { (title) }
+                            @for (index, region) in report.regions.iter().enumerate() {
+                                td.cell { (cell(index, region, title)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a row of the matrix is found by: its title, and all that its details say.
+fn row_text(report: &Report, title: &str) -> String {
+    let rows = report.regions.iter().flat_map(|region| {
+        region.rows.iter().filter(|row| row.title == title).map(move |row| search_text(region, row))
+    });
+    rows.fold(title.to_owned(), |text, more| text + " " + &more)
+}
+
+fn search_text(region: &Region, row: &Row) -> String {
+    let mut text = vec![region.region.clone(), row.title.clone(), row.state.word().to_owned()];
+    for InRow { finding, fields, .. } in findings(region, row) {
+        text.push(finding.address.to_string());
+        text.push(finding.why.clone());
+        text.push(finding.severity.word().to_owned());
+        text.extend(fields.into_iter().map(super::said));
+        text.extend(finding.deeds.iter().map(deed));
+    }
+    text.extend(row.waiting.iter().chain(&row.unread).cloned());
+    text.join(" ")
+}
+
+fn cell(index: usize, region: &Region, title: &str) -> Markup {
+    let found = region.rows.iter().enumerate().find(|(_, row)| row.title == title);
+    // Of a region that could not be read nothing is known of any row.
+    let Some((at, row)) = found else {
+        let state = if region.failed.is_some() { RowState::Unreadable } else { RowState::Empty };
+        return html! { span class={ "state " (class(state)) } { (state.symbol()) span.hidden-word { (state.word()) } } };
+    };
+    let count = row.findings.len() + row.waiting.len() + row.unread.len();
+    let inside = html! {
+        (row.state.symbol()) @if count > 0 { " " (count) }
+        span.hidden-word { " " (row.state.word()) ", " (region.region) }
+    };
+    html! {
+        @if count > 0 {
+            a class={ "state " (class(row.state)) } href={ "#" (anchor(index, at)) } { (inside) }
+        } @else {
+            span class={ "state " (class(row.state)) } title=(row.state.word()) { (inside) }
+        }
+    }
+}
+
+fn anchor(region: usize, row: usize) -> String {
+    format!("r{region}-{row}")
+}
+
+fn one_region(index: usize, region: &Region) -> Markup {
+    let heading = format!("region-{index}");
+    html! {
+        section aria-labelledby=(heading) {
+            h2 id=(heading) {
+                (region.region) " " span class={ "state " (class(region.state())) } style="display:inline-block" {
+                    (region.state().symbol()) " " (region.state().word())
+                }
+            }
+            p.soft { "account " (region.account) " · " code { (region.spec) } }
+            @if let Some(failed) = &region.failed {
+                p { (failed.message) " " code { "[" (failed.code) "]" } }
+                @for help in &failed.help { p.soft { (help) } }
+            }
+            @if !region.findings.is_empty() {
+                p {
+                    @for (position, (drift, findings)) in by_drift(region).into_iter().enumerate() {
+                        @if position > 0 { " · " }
+                        (drift.title(&region.told_apart)) ": " (findings.len())
+                    }
+                }
+                p { "Mend: " code { "regionctl apply " (region.spec) } }
+                @if let ToldApart::No(why) = &region.told_apart { p.soft { (why) } }
+            }
+            @for (at, row) in region.rows.iter().enumerate() {
+                @if row.findings.len() + row.waiting.len() + row.unread.len() > 0 { (one_row(index, at, region, row)) }
+            }
+            (lists(region))
+        }
+    }
+}
+
+fn one_row(index: usize, at: usize, region: &Region, row: &Row) -> Markup {
+    html! {
+        details id=(anchor(index, at)) data-text=(search_text(region, row)) {
+            summary {
+                span class={ "state " (class(row.state)) } { (row.state.symbol()) " " (row.state.word()) }
+                (row.title)
+            }
+            div.inside {
+                @for finding in findings(region, row) { (one_finding(region, &finding)) }
+                @if !row.waiting.is_empty() {
+                    p { strong { "Waiting for people" } }
+                    ul.plain { @for what in &row.waiting { li { (what) } } }
+                }
+                @if !row.unread.is_empty() {
+                    p { strong { "Not read" } }
+                    ul.plain { @for what in &row.unread { li { (what) } } }
+                }
+            }
+        }
+    }
+}
+
+/// A finding in a row, with those of its attributes that belong there, and why nobody minds.
+struct InRow<'a> {
+    finding: &'a Finding,
+    fields: Vec<&'a Field>,
+    acceptance: Option<&'a Acceptance>,
+}
+
+fn findings<'a>(region: &'a Region, row: &'a Row) -> Vec<InRow<'a>> {
+    let found = row.findings.iter().filter_map(|Held { id, fields, accepted }| {
+        let (finding, acceptance) = if *accepted {
+            let it = region.accepted.iter().find(|it| it.finding.id == *id)?;
+            (&it.finding, Some(&it.acceptance))
+        } else {
+            (region.findings.iter().find(|finding| finding.id == *id)?, None)
+        };
+        let fields = finding.fields.iter().filter(|field| fields.contains(&field.change.path)).collect();
+        Some(InRow { finding, fields, acceptance })
+    });
+    found.collect()
+}
+
+fn one_finding(region: &Region, InRow { finding, fields, acceptance }: &InRow<'_>) -> Markup {
+    let severity = finding.severity.word();
+    html! {
+        article.finding {
+            h3 class="mono" { (finding.address) }
+            p {
+                span class={ "badge " (severity) } { (severity) } " "
+                (finding.drift.title(&region.told_apart)) ": " (finding.why)
+                @if let Some(since) = since(finding) { " " em { (since) } }
+            }
+            @if finding.absent {
+                p { "It is not there." }
+            } @else if !fields.is_empty() {
+                (table(fields))
+            }
+            @for why in &finding.blocked { p { "✗ " (why) } }
+            @for it in &finding.deeds { p { (deed(it)) } }
+            @if let Some(over) = &finding.expired { p { (expired(over)) } }
+            @if let Some(acceptance) = acceptance { p { (accepted(acceptance)) } }
+            @if let Some(follows) = &finding.follows { p.soft { "follows " (follows) } }
+            p.soft { "wanted at " code { (finding.at) } }
+            p { code { (finding.mend) } }
+        }
+    }
+}
+
+fn table(fields: &[&Field]) -> Markup {
+    let value = |value: Option<&serde_json::Value>, none: &str| value.map_or_else(|| none.to_owned(), shown);
+    let (documents, plain): (Vec<&Field>, Vec<&Field>) =
+        fields.iter().copied().partition(|field| field.change.is_document());
+    html! {
+        @if !plain.is_empty() {
+            table.fields {
+                thead { tr { th scope="col" { "attribute" } th scope="col" { "live" } th scope="col" { "spec" } } }
+                tbody {
+                    @for field in plain {
+                        @let (live, spec) = if field.change.path.ends_with(']') { ("there", "there") } else { ("not set", "not stated") };
+                        @let (live, spec) = sides(field, live, spec);
+                        tr {
+                            th scope="row" class="mono" { (field.change.label()) }
+                            td.mono data-label="live" { (value(field.change.before.as_ref(), live)) }
+                            td.mono data-label="spec" {
+                                (value(field.change.after.as_ref(), spec))
+                                @if field.unstated { span.soft { " (AWS's default)" } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        @for field in documents {
+            p { code { (field.change.label()) } " " span.soft { "(- live, + spec)" } }
+            pre tabindex="0" {
+                @for (tag, line) in document::diff(field.change.before.as_ref(), field.change.after.as_ref()) {
+                    @match tag {
+                        '-' => { span.live { "- " (resolved(&line)) } }
+                        '+' => { span.spec { "+ " (resolved(&line)) } }
+                        _ => { "  " (resolved(&line)) }
+                    }
+                    "\n"
+                }
+            }
+        }
+    }
+}
+
+/// What stands in the place of a value that is not there: an element of a set is there or not.
+fn sides<'a>(field: &Field, live: &'a str, spec: &'a str) -> (&'a str, &'a str) {
+    use crate::diff::FieldAction::{Add, Change, Remove};
+    match (field.change.path.ends_with(']'), field.change.action) {
+        (true, Add) => ("not there", spec),
+        (true, Remove) => (live, "not there"),
+        (true, Change) | (false, _) => (live, spec),
+    }
+}
+
+fn lists(region: &Region) -> Markup {
+    let unmanaged = region.unmanaged.as_ref();
+    html! {
+        @if !region.resolved.is_empty() {
+            details data-text={ (region.region) " mended" } {
+                summary { "Mended since the last report: " (region.resolved.len()) }
+                div.inside { ul.plain { @for gone in &region.resolved { li.mono { (gone.address) } } } }
+            }
+        }
+        @if let Some(unmanaged) = unmanaged {
+            @let names = unmanaged.resources.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            details data-text={ (region.region) " in no spec " (names) } {
+                summary { "In no spec: " (unmanaged.resources.len()) }
+                div.inside {
+                    ul.plain { @for address in &unmanaged.resources { li.mono { (address) } } }
+                    @for (address, reason) in &unmanaged.ignored {
+                        p.soft { span.mono { (address) } " is ignored: " (reason) }
+                    }
+                }
+            }
+        }
+        @if !region.notes.is_empty() {
+            details data-text={ (region.region) " to know" } {
+                summary { "To know: " (region.notes.len()) }
+                div.inside { ul.plain { @for note in &region.notes { li { span.mono { (note.about) } ": " (note.what) } } } }
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A report as JUnit XML: one suite a region, one case a resource.
+
+use std::collections::BTreeMap;
+
+use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
+
+use super::{accepted, newest_deed, said};
+use crate::report::{Finding, Region, Report};
+
+/// Renders a report.
+///
+/// A finding is a failure, what could not be read an error, what is accepted or waits for people is skipped.
+pub fn junit(report: &Report) -> String {
+    let mut junit = Junit::new("regionctl drift");
+    junit.add_test_suites(report.regions.iter().map(suite));
+    junit.to_string().expect("invariant: a report is written to memory")
+}
+
+fn suite(region: &Region) -> TestSuite {
+    let mut suite = TestSuite::new(region.region.clone());
+    let mut cases: BTreeMap<String, TestCaseStatus> =
+        region.resources.iter().map(|resource| (resource.address.to_string(), TestCaseStatus::success())).collect();
+    for waiting in &region.waiting {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(waiting.what.clone());
+        cases.insert(waiting.address.to_string(), status);
+    }
+    for it in &region.accepted {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(accepted(&it.acceptance));
+        cases.insert(it.finding.address.to_string(), status);
+    }
+    for finding in &region.findings {
+        cases.insert(finding.address.to_string(), failure(finding));
+    }
+    for unread in &region.unread {
+        cases.insert(unread.address.clone(), error("unread", &unread.failure.to_string()));
+    }
+    if let Some(failed) = &region.failed {
+        cases.insert("region".to_owned(), error(&failed.code, &failed.message));
+    }
+    suite.add_test_cases(cases.into_iter().map(|(address, status)| {
+        let mut case = TestCase::new(address.clone(), status);
+        let kind = address.split('/').next().unwrap_or_default();
+        case.set_classname(format!("{}.{kind}", region.region));
+        case
+    }));
+    suite
+}
+
+fn failure(finding: &Finding) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_type(format!("{}-{}", finding.severity.word(), finding.drift.word()));
+    status.set_message(finding.why.clone());
+    let mut lines: Vec<String> =
+        if finding.absent { vec!["it is not there".to_owned()] } else { finding.fields.iter().map(said).collect() };
+    lines.extend(finding.blocked.iter().cloned());
+    lines.extend(newest_deed(finding));
+    lines.push(format!("wanted at {}", finding.at));
+    lines.push(format!("mend: {}", finding.mend));
+    status.set_description(lines.join("\n"));
+    status
+}
+
+fn error(kind: &str, what: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_type(kind);
+    status.set_message(what);
+    status
+}

@@ -1,0 +1,222 @@
+//! A report as Markdown for a job's summary or a comment: the table first, the details folded, and never more than
+//! the platform takes.
+//!
+//! What comes from AWS stands in code spans and fences alone, so that a tag's value cannot become markup or a mention.
+
+use std::fmt::Write;
+
+use super::{accepted, by_drift, expired, headline, newest_deed, said, since, summed_up};
+use crate::diff::resolved;
+use crate::render::document;
+use crate::report::{Finding, Region, Report, RowState, Severity, ToldApart};
+
+/// GitHub takes no more bytes in a step's summary (1,024 KiB), and drops it whole if there are more.
+pub const SUMMARY: usize = 1024 * 1024;
+
+/// GitHub takes no more characters in a comment or an issue; counted in bytes, so it is never too many.
+pub const COMMENT: usize = 65_535;
+
+/// What the sentence takes that says how much was left out.
+const TAIL: usize = 200;
+
+/// Renders a report in at most so many bytes.
+///
+/// # Guarantees
+/// It is never longer than `limit`; what does not fit is counted, and no block is cut in the middle.
+pub fn markdown(report: &Report, limit: usize) -> String {
+    let mut page = Page { text: String::new(), room: limit.saturating_sub(TAIL), left_out: 0 };
+    page.add(&format!("## {}\n\n", heading(report)));
+    page.add(&overview(report));
+    for region in &report.regions {
+        one_region(&mut page, region);
+    }
+    if page.left_out > 0 {
+        let _ =
+            writeln!(page.text, "\n**{} more parts did not fit here; they are in the full report.**", page.left_out);
+    }
+    page.text
+}
+
+/// A page that takes whole blocks as long as they fit.
+struct Page {
+    text: String,
+    room: usize,
+    left_out: usize,
+}
+
+impl Page {
+    fn add(&mut self, block: &str) {
+        if self.text.len() + block.len() <= self.room {
+            self.text.push_str(block);
+        } else {
+            self.left_out += 1;
+        }
+    }
+}
+
+fn heading(report: &Report) -> String {
+    // A region's name and counts only: nothing that others wrote.
+    headline(report)
+}
+
+fn overview(report: &Report) -> String {
+    let mut table = String::from(
+        "| region | | high | medium | low | for people | accepted |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    for region in &report.regions {
+        let state = region.state();
+        let of = |severity| region.findings.iter().filter(|finding| finding.severity == severity).count();
+        let [high, medium, low] = Severity::ALL.map(of);
+        let _ = writeln!(
+            table,
+            "| {} | {} {} | {high} | {medium} | {low} | {} | {} |",
+            cell(&region.region),
+            sign(state),
+            state.word(),
+            region.waiting.len(),
+            region.accepted.len()
+        );
+    }
+    table + "\n"
+}
+
+fn sign(state: RowState) -> &'static str {
+    match state {
+        RowState::Empty | RowState::Clean => "✅",
+        RowState::Accepted => "☑️",
+        RowState::Coming => "⏳",
+        RowState::Waiting => "🙋",
+        RowState::Drift => "❗",
+        RowState::Unreadable => "⛔",
+    }
+}
+
+fn one_region(page: &mut Page, region: &Region) {
+    if let Some(failed) = &region.failed {
+        page.add(&format!("### {}\n\n⛔ {}\n\n", cell(&region.region), code(&failed.message)));
+        return;
+    }
+    if !region.findings.is_empty() {
+        page.add(&format!("### {}\n\n", cell(&region.region)));
+    }
+    for (drift, findings) in by_drift(region) {
+        let mut table = format!(
+            "**{}** · {}\n\n| | resource | what |\n| --- | --- | --- |\n",
+            drift.title(&region.told_apart),
+            findings.len()
+        );
+        for finding in &findings {
+            let new = since(finding).map(|since| format!(" · {since}")).unwrap_or_default();
+            let row = format!(
+                "| {}{new} | {} | {} |\n",
+                finding.severity.word(),
+                in_table(&finding.address.to_string()),
+                in_table(&short(&summed_up(finding)))
+            );
+            table.push_str(&row);
+        }
+        page.add(&(table + "\n"));
+    }
+    for finding in &region.findings {
+        page.add(&details(finding));
+    }
+    if let ToldApart::No(why) = &region.told_apart
+        && !region.findings.is_empty()
+    {
+        page.add(&format!("_{why}_\n\n"));
+    }
+    if !region.findings.is_empty() {
+        page.add(&format!("Mend it all: {}\n\n", code(&format!("regionctl apply {}", region.spec))));
+    }
+    lists(page, region);
+}
+
+fn lists(page: &mut Page, region: &Region) {
+    let waiting = region.waiting.iter().map(|it| format!("{}: {}", code(&it.address.to_string()), code(&it.what)));
+    folded(page, region, "waiting for people", &waiting.collect::<Vec<_>>());
+    let known = region.accepted.iter().map(|it| {
+        format!(
+            "{}: {} — {}",
+            code(&it.finding.address.to_string()),
+            code(&summed_up(&it.finding)),
+            code(&accepted(&it.acceptance))
+        )
+    });
+    folded(page, region, "accepted", &known.collect::<Vec<_>>());
+    let resolved = region.resolved.iter().map(|gone| code(&gone.address.to_string()));
+    folded(page, region, "mended since the last report", &resolved.collect::<Vec<_>>());
+    let unmanaged = region.unmanaged.iter().flat_map(|it| &it.resources).map(|address| code(&address.to_string()));
+    folded(page, region, "in no spec", &unmanaged.collect::<Vec<_>>());
+    let notes = region.notes.iter().map(|note| format!("{}: {}", code(&note.about), code(&note.what)));
+    folded(page, region, "to know", &notes.collect::<Vec<_>>());
+    let unread = region.unread.iter().map(|it| format!("{}: {}", code(&it.address), code(&it.failure.to_string())));
+    let unread: Vec<String> = unread.collect();
+    if !unread.is_empty() {
+        page.add(&format!(
+            "**{}: not read, so this is not the whole truth**\n\n- {}\n\n",
+            cell(&region.region),
+            unread.join("\n- ")
+        ));
+    }
+}
+
+fn folded(page: &mut Page, region: &Region, title: &str, items: &[String]) {
+    if !items.is_empty() {
+        let summary = format!("{}: {} {title}", cell(&region.region), items.len());
+        page.add(&format!("<details><summary>{summary}</summary>\n\n- {}\n\n</details>\n\n", items.join("\n- ")));
+    }
+}
+
+fn details(finding: &Finding) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for field in finding.fields.iter().filter(|_| !finding.absent) {
+        lines.push(format!("  {}", said(field)));
+        if field.change.is_document() {
+            let diff = document::diff(field.change.before.as_ref(), field.change.after.as_ref());
+            lines.extend(diff.into_iter().map(|(tag, line)| format!("{tag} {}", resolved(&line))));
+        }
+    }
+    lines.extend(finding.blocked.iter().map(|why| format!("! {why}")));
+    lines.extend(newest_deed(finding).map(|it| format!("# {it}")));
+    lines.extend(finding.expired.iter().map(|it| format!("# {}", expired(it))));
+    lines.push(format!("# wanted at {}", finding.at));
+    lines.push(format!("# mend: {}", finding.mend));
+    let body = lines.join("\n");
+    let fence = "`".repeat(longest_run(&body).max(2) + 1);
+    format!(
+        "<details><summary><code>{}</code> {}</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>\n\n",
+        html(&finding.address.to_string()),
+        html(&finding.why)
+    )
+}
+
+fn short(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() > 160 { line.chars().take(159).chain(['…']).collect() } else { line.to_owned() }
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|letter| letter != '`').map(str::len).max().unwrap_or_default()
+}
+
+/// A code span that nothing in it can end.
+fn code(text: &str) -> String {
+    let text = text.replace(['\n', '\r'], " ");
+    let fence = "`".repeat(longest_run(&text) + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// A code span in a table, where a bar would end the cell.
+fn in_table(text: &str) -> String {
+    code(text).replace('|', "\\|")
+}
+
+/// A region's name, which is letters, digits and hyphens.
+fn cell(text: &str) -> String {
+    html(text).replace('|', "\\|")
+}
+
+fn html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('@', "&#64;")
+}

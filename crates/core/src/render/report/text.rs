@@ -1,0 +1,183 @@
+//! A report as text for a terminal and a job's log: what is wrong first, the verdict last.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use anstyle::AnsiColor;
+
+use super::{accepted, by_drift, expired, headline, newest_deed, said, since};
+use crate::address::Address;
+use crate::diff::resolved;
+use crate::render::document;
+use crate::render::text::Style;
+use crate::report::{Finding, Region, Report, Severity, ToldApart};
+
+/// Renders a report.
+pub fn text(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    for region in &report.regions {
+        let is_quiet = region.findings.is_empty()
+            && region.is_complete()
+            && region.waiting.is_empty()
+            && region.coming.is_empty()
+            && region.accepted.is_empty()
+            && region.resolved.is_empty()
+            && region.notes.is_empty()
+            && region.unmanaged.is_none();
+        if !is_quiet {
+            one_region(&mut out, region, style);
+        }
+    }
+    if report.regions.len() > 1 {
+        for region in &report.regions {
+            let state = region.state();
+            let _ = writeln!(out, "  {} {}  {}", style.symbol(state.symbol()), region.region, state.word());
+        }
+        out.push('\n');
+    }
+    let _ = writeln!(out, "{}", style.bold(&headline(report)));
+    out
+}
+
+fn one_region(out: &mut String, region: &Region, style: Style) {
+    let head = format!("{}  account {}  {}", region.region, region.account, region.spec);
+    let _ = writeln!(out, "{}\n", style.bold(&head));
+    if let Some(failed) = &region.failed {
+        let _ = writeln!(out, "{} {} [{}]", style.symbol('✗'), failed.message, failed.code);
+        for help in &failed.help {
+            let _ = writeln!(out, "    {help}");
+        }
+        out.push('\n');
+        return;
+    }
+    for (drift, findings) in by_drift(region) {
+        title(out, drift.title(&region.told_apart), findings.len(), style);
+        for finding in findings {
+            one_finding(out, finding, style);
+        }
+        out.push('\n');
+    }
+    waiting(out, region, style);
+    section(out, "On its way", &region.coming, style, |coming| format!("… {}  {}", coming.address, coming.what));
+    section(out, "Accepted", &region.accepted, style, |it| {
+        let what = it.finding.fields.iter().map(said).collect::<Vec<_>>().join("; ");
+        let what = if it.finding.absent { "it is not there".to_owned() } else { what };
+        format!("≈ {}  {what}\n      {}", it.finding.address, accepted(&it.acceptance))
+    });
+    section(out, "Mended since the last report", &region.resolved, style, |gone| format!("✓ {}", gone.address));
+    unmanaged(out, region, style);
+    let mut notes: Vec<String> = region.notes.iter().map(|note| format!("{}: {}", note.about, note.what)).collect();
+    if let ToldApart::No(why) = &region.told_apart
+        && !region.findings.is_empty()
+    {
+        notes.push(why.clone());
+    }
+    section(out, "To know", &notes, style, |note| format!("i {note}"));
+    section(out, "Not read, so this is not the whole truth", &region.unread, style, |unread| {
+        let id = unread.failure.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
+        format!("✗ {}  {}{id}", unread.address, unread.failure)
+    });
+    if !region.findings.is_empty() {
+        let _ = writeln!(out, "Mend: regionctl apply {}   one alone: --target KIND/NAME\n", region.spec);
+    }
+}
+
+fn title(out: &mut String, title: &str, count: usize, style: Style) {
+    let _ = writeln!(out, "{}  {}", style.bold(title), style.dim(&count.to_string()));
+}
+
+fn section<T>(out: &mut String, heading: &str, items: &[T], style: Style, line: impl Fn(&T) -> String) {
+    if items.is_empty() {
+        return;
+    }
+    title(out, heading, items.len(), style);
+    for item in items {
+        let line = line(item);
+        let (symbol, rest) = line.split_at(line.chars().next().map_or(0, char::len_utf8));
+        let _ =
+            writeln!(out, "  {}{rest}", symbol.chars().next().map(|symbol| style.symbol(symbol)).unwrap_or_default());
+    }
+    out.push('\n');
+}
+
+fn one_finding(out: &mut String, finding: &Finding, style: Style) {
+    let color = match finding.severity {
+        Severity::High => AnsiColor::Red,
+        Severity::Medium => AnsiColor::Yellow,
+        Severity::Low => AnsiColor::White,
+    };
+    let word = style.paint(color, &format!("{:<6}", finding.severity.word()));
+    let since = since(finding).map(|since| style.dim(&format!("  {since}"))).unwrap_or_default();
+    let _ = writeln!(out, "  {word}  {}  {}{since}", style.bold(&finding.address.to_string()), finding.why);
+    let mut lines: Vec<String> = Vec::new();
+    if finding.absent {
+        let by = finding.by.as_ref().map(|by| format!(", by '{by}'")).unwrap_or_default();
+        lines.push(format!("it is not there; wanted at {}{by}", finding.at));
+    } else {
+        for field in &finding.fields {
+            lines.push(said(field));
+            if field.change.is_document() {
+                lines.extend(document_lines(field, style));
+            }
+        }
+    }
+    if let Some(follows) = &finding.follows {
+        lines.push(format!("follows {follows}"));
+    }
+    lines.extend(finding.blocked.iter().map(|why| format!("✗ {why}")));
+    lines.extend(newest_deed(finding));
+    lines.extend(finding.expired.iter().map(expired));
+    for line in lines {
+        let _ = writeln!(out, "            {line}");
+    }
+}
+
+fn document_lines(field: &crate::report::Field, style: Style) -> Vec<String> {
+    document::diff(field.change.before.as_ref(), field.change.after.as_ref())
+        .into_iter()
+        .map(|(tag, line)| {
+            let line = resolved(&line);
+            match tag {
+                '+' => style.paint(AnsiColor::Green, &format!("  spec  {line}")),
+                '-' => style.paint(AnsiColor::Red, &format!("  live  {line}")),
+                _ => style.dim(&format!("        {line}")),
+            }
+        })
+        .collect()
+}
+
+fn waiting(out: &mut String, region: &Region, style: Style) {
+    if region.waiting.is_empty() {
+        return;
+    }
+    title(out, "Waiting for people", region.waiting.len(), style);
+    let mut by_what: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
+    for waiting in &region.waiting {
+        by_what.entry(&waiting.what).or_default().push(&waiting.address);
+    }
+    for (what, addresses) in by_what {
+        let _ = writeln!(out, "  {} {what}", style.symbol('?'));
+        for address in addresses {
+            let _ = writeln!(out, "      {address}");
+        }
+    }
+    out.push('\n');
+}
+
+fn unmanaged(out: &mut String, region: &Region, style: Style) {
+    let Some(unmanaged) = &region.unmanaged else { return };
+    let mut by_kind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for address in &unmanaged.resources {
+        by_kind.entry(&address.kind).or_default().push(&address.name);
+    }
+    title(out, "In no spec", unmanaged.resources.len(), style);
+    for (kind, names) in by_kind {
+        let _ = writeln!(out, "  {kind}  {}", style.dim(&names.len().to_string()));
+        for name in names {
+            let _ = writeln!(out, "      {name}");
+        }
+    }
+    let ignored = unmanaged.ignored.len();
+    let line = format!("{} listed, {} ignored by the spec", unmanaged.listed, ignored);
+    let _ = writeln!(out, "  {}\n", style.dim(&line));
+}

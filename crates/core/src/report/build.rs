@@ -1,0 +1,345 @@
+//! From a plan to a region's report: what kind of drift each change is, how bad, and which row it belongs to. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+
+use super::memory::Memory;
+use super::severity::{self, Weight};
+use super::{Accepted, Drift, Failed, Field, Finding, Held, Region, Resource, Row, RowState, Severity, ToldApart};
+use crate::address::Address;
+use crate::diagnostic::{Diagnostic, Position};
+use crate::diff::{FieldAction, FieldChange};
+use crate::kind::{Facts, Registry};
+use crate::plan::build::ABSENT;
+use crate::plan::expand::Expanded;
+use crate::plan::survey::{Inventory, explain};
+use crate::plan::{Action, Change, Plan};
+use crate::spec::accept::MANUAL;
+use crate::spec::read::hex;
+use crate::spec::{Spec, accept::Row as SpecRow};
+
+/// Makes a region's report of its plan.
+///
+/// # Guarantees
+/// Pure: the same arguments give the same report, byte for byte. Every change of the plan is one finding, and every
+/// finding stands in a row.
+pub fn region(registry: Registry, spec: &Spec, inventory: &Inventory, plan: &Plan, memory: &Memory) -> Region {
+    let expanded: BTreeMap<&Address, &Expanded> =
+        inventory.wants.iter().map(|expanded| (&expanded.want.address, expanded)).collect();
+    let mut findings: Vec<Finding> = plan
+        .changes
+        .iter()
+        .map(|change| {
+            let facts = registry.of(&change.address.kind).facts();
+            finding(facts, spec, change, expanded[&change.address], memory)
+        })
+        .collect();
+    sort(&mut findings);
+    let resources = inventory.wants.iter().map(|expanded| Resource {
+        address: expanded.want.address.clone(),
+        service: registry.of(&expanded.want.address.kind).facts().service.to_owned(),
+        at: expanded.want.at.clone(),
+    });
+    let mut waiting = plan.waiting.clone();
+    for change in &plan.changes {
+        waiting.extend(change.waiting.iter().map(|waiting| crate::plan::WaitingOn {
+            address: change.address.clone(),
+            service: change.service.clone(),
+            what: waiting.what.clone(),
+            again: None,
+        }));
+    }
+    for waiting in &mut waiting {
+        // How to ask again is the plan's business.
+        waiting.again = None;
+    }
+    Region {
+        region: plan.region.clone(),
+        account: plan.account.clone(),
+        spec: plan.spec.clone(),
+        failed: None,
+        told_apart: told_apart(memory),
+        findings,
+        accepted: Vec::new(),
+        resolved: Vec::new(),
+        waiting,
+        coming: plan.coming.clone(),
+        unread: plan.unread.clone(),
+        unmanaged: None,
+        notes: plan.notes.clone(),
+        resources: resources.collect(),
+        rows: Vec::new(),
+    }
+}
+
+/// Makes the report of a region of which nothing could be read.
+pub fn failed(region: &str, account: &str, spec: &str, faults: &[Diagnostic]) -> Region {
+    let message = faults.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; ");
+    let mut help: Vec<String> = faults.iter().flat_map(|fault| fault.help.clone()).collect();
+    help.dedup();
+    let code = faults.first().map_or("internal", |fault| fault.code).to_owned();
+    let row = Row {
+        title: "all".to_owned(),
+        state: RowState::Unreadable,
+        resources: 0,
+        findings: Vec::new(),
+        waiting: Vec::new(),
+        unread: vec![message.clone()],
+    };
+    Region {
+        region: region.to_owned(),
+        account: account.to_owned(),
+        spec: spec.to_owned(),
+        failed: Some(Failed { code, message, help }),
+        told_apart: ToldApart::No("the region could not be read".to_owned()),
+        findings: Vec::new(),
+        accepted: Vec::new(),
+        resolved: Vec::new(),
+        waiting: Vec::new(),
+        coming: Vec::new(),
+        unread: Vec::new(),
+        unmanaged: None,
+        notes: Vec::new(),
+        resources: Vec::new(),
+        rows: vec![row],
+    }
+}
+
+/// The worst first, then by address.
+pub(super) fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| (b.severity, &a.address).cmp(&(a.severity, &b.address)));
+}
+
+fn told_apart(memory: &Memory) -> ToldApart {
+    ToldApart::No(match memory {
+        Memory::Applied(_) => return ToldApart::Yes,
+        Memory::NotKept => {
+            "whether drift was made by hand or is a spec that nobody applied cannot be told: `remember: true` in the spec keeps what was applied".to_owned()
+        }
+        Memory::Never => {
+            "whether drift was made by hand or is a spec that nobody applied can be told after the next apply".to_owned()
+        }
+        Memory::Unread(failure) => {
+            format!("whether drift was made by hand or is a spec that nobody applied cannot be told: {}", explain(failure).message)
+        }
+    })
+}
+
+fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, memory: &Memory) -> Finding {
+    let missing = change.action == Action::Create;
+    let of_field = |change: &FieldChange| {
+        let Weight { severity, why, .. } = severity::weigh(facts, Some(change));
+        let (head, _) = change.path.split_once(['.', '[']).unwrap_or((&change.path, ""));
+        let unstated = expanded.unstated.contains(head);
+        Field { change: change.clone(), severity: *severity, why: (*why).to_owned(), unstated }
+    };
+    let mut fields: Vec<Field> = change.fields.iter().map(of_field).collect();
+    fields.sort_by_key(|field| std::cmp::Reverse(field.severity));
+    let whole = severity::weigh(facts, None);
+    let (severity, why) = match fields.first() {
+        Some(worst) if !missing => (worst.severity, worst.why.clone()),
+        _ => (whole.severity, whole.why.to_owned()),
+    };
+    let follows = change.follows.as_ref().map(|follows| format!("{}/{}", follows.region, follows.name));
+    let mut finding = Finding {
+        id: String::new(),
+        content: String::new(),
+        address: change.address.clone(),
+        service: change.service.clone(),
+        drift: drift(spec, change, expanded, memory, &fields),
+        absent: missing,
+        severity,
+        why,
+        since: None,
+        at: change.at.clone(),
+        by: change.by.clone(),
+        follows,
+        fields,
+        blocked: change.blocked.clone(),
+        deeds: Vec::new(),
+        expired: None,
+        mend: mend(spec, change),
+    };
+    identify(&mut finding, spec);
+    finding
+}
+
+/// Gives a finding its ids: by what it is of, and by what differs.
+fn identify(finding: &mut Finding, spec: &Spec) {
+    let of = format!("{}\n{}\n{}", spec.account, spec.region, finding.address);
+    hex(&Sha256::digest(of))[..16].clone_into(&mut finding.id);
+    finding.content = content(finding);
+}
+
+/// What differs and how, as a digest.
+pub(super) fn content(finding: &Finding) -> String {
+    let fields: Vec<String> = finding
+        .fields
+        .iter()
+        .map(|Field { change, .. }| format!("{} {:?} {:?}", change.path, change.action, change.pinned()))
+        .collect();
+    let fields: BTreeSet<String> = fields.into_iter().collect();
+    hex(&Sha256::digest(format!("{:?}\n{fields:?}", finding.drift)))[..16].to_owned()
+}
+
+fn drift(spec: &Spec, change: &Change, expanded: &Expanded, memory: &Memory, fields: &[Field]) -> Drift {
+    let source_is_gone = change.follows.as_ref().is_some_and(|follows| follows.fingerprint == ABSENT);
+    if !fields.is_empty() && fields.iter().all(|field| field.unstated) {
+        return Drift::Unstated;
+    }
+    if let Memory::Applied(applied) = memory {
+        if !applied.has(spec, expanded) {
+            return Drift::NotApplied;
+        }
+        if applied.source_moved(expanded) {
+            return Drift::SourceMoved;
+        }
+    }
+    let removes = |field: &Field| field.change.action == FieldAction::Remove;
+    match change.action {
+        _ if source_is_gone => Drift::SourceMoved,
+        Action::Create => Drift::Missing,
+        Action::Delete => Drift::Extra,
+        Action::Update | Action::Replace | Action::Blocked => {
+            let all = !fields.is_empty() && fields.iter().all(removes);
+            if all { Drift::Extra } else { Drift::Changed }
+        }
+    }
+}
+
+fn mend(spec: &Spec, change: &Change) -> String {
+    let deletes = if change.deletes.is_empty() { "" } else { " --allow-destroy" };
+    format!("regionctl apply {} --target {}{deletes}", quoted(&spec.path), quoted(&change.address.to_string()))
+}
+
+/// As a shell takes it.
+fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-:@+=,".contains(letter);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// Writes the acceptance of what a finding is now, as it stands below `accept:`. Attributes are accepted with their
+/// live values, so that another change comes back.
+pub fn accepted_as(finding: &Finding, reason: &str, by: &str, until: Date) -> String {
+    let text = |text: &str| serde_json::to_string(&text.replace("${", "$${")).expect("invariant: texts are JSON");
+    let mut entry = format!("  {}:\n", text(&finding.address.to_string()));
+    let _ = writeln!(entry, "    reason: {}\n    by: {}\n    until: {until}", text(reason), text(by));
+    if finding.absent {
+        entry.push_str("    missing: true\n");
+    } else if !finding.fields.is_empty() {
+        entry.push_str("    fields:\n");
+        for field in &finding.fields {
+            let pinned = field.change.pinned().map_or_else(|| "~".to_owned(), |pinned| text(&pinned));
+            let _ = writeln!(entry, "      {}: {pinned}", text(&field.change.path));
+        }
+    }
+    entry
+}
+
+/// In a row of fields, the word for what waits for people or is on its way.
+const WAITING: &str = "waiting";
+
+/// Puts what a region came to into the rows of the handbook; what no row holds is by its kind.
+pub fn rows(spec: &Spec, region: &Region) -> Vec<Row> {
+    let manual: Vec<(Address, Position)> =
+        spec.manual.iter().map(|manual| (Address::new(MANUAL, &manual.name), manual.at.clone())).collect();
+    let everything: Vec<&Address> = region
+        .resources
+        .iter()
+        .map(|resource| &resource.address)
+        .chain(manual.iter().map(|(address, _)| address))
+        .collect();
+    let mut rows: Vec<Row> = spec.runbook.iter().map(|row| one_row(row, region, &everything)).collect();
+    let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let held = |address: &Address, field: Option<&str>| spec.runbook.iter().any(|row| row.holds(address, field));
+    for address in &everything {
+        if !held(address, None) {
+            kinds.entry(&address.kind).or_default().push(address.to_string());
+        }
+    }
+    // A field that no row holds, of a resource that one does.
+    for finding in all_findings(region) {
+        for field in finding.fields.iter().filter(|field| !held(&finding.address, Some(&field.change.path))) {
+            let (head, _) = field.change.path.split_once(['.', '[']).unwrap_or((&field.change.path, ""));
+            kinds.entry(&finding.address.kind).or_default().push(format!("{}#{head}", finding.address));
+        }
+    }
+    let late = region.waiting.iter().map(|it| &it.address).chain(region.coming.iter().map(|it| &it.address));
+    for address in late.filter(|address| !held(address, Some(WAITING))) {
+        kinds.entry(&address.kind).or_default().push(format!("{address}#{WAITING}"));
+    }
+    for unread in &region.unread {
+        let kind = unread.address.split('/').next().unwrap_or_default();
+        if !rows.iter().any(|row| row.unread.iter().any(|text| text.starts_with(&unread.address))) {
+            kinds.entry(kind).or_default().push(unread.address.clone());
+        }
+    }
+    let nowhere = Position { file: spec.path.clone(), line: 1, column: 1 };
+    for (kind, holds) in kinds {
+        let title = if kind == MANUAL { "what people owe".to_owned() } else { kind.to_owned() };
+        rows.push(one_row(&SpecRow { title, holds, at: nowhere.clone() }, region, &everything));
+    }
+    rows
+}
+
+fn all_findings(region: &Region) -> impl Iterator<Item = &Finding> {
+    region.findings.iter().chain(region.accepted.iter().map(|accepted| &accepted.finding))
+}
+
+fn one_row(row: &SpecRow, region: &Region, everything: &[&Address]) -> Row {
+    let held = |finding: &Finding, accepted: bool| {
+        let fields: Vec<String> = finding
+            .fields
+            .iter()
+            .map(|field| field.change.path.clone())
+            .filter(|path| row.holds(&finding.address, Some(path)))
+            .collect();
+        let whole = finding.fields.is_empty() || finding.absent;
+        let belongs = row.holds(&finding.address, None) && (whole || !fields.is_empty());
+        belongs.then(|| Held { id: finding.id.clone(), fields, accepted })
+    };
+    let findings: Vec<Held> = region.findings.iter().filter_map(|finding| held(finding, false)).collect();
+    let accepted: Vec<Held> =
+        region.accepted.iter().filter_map(|Accepted { finding, .. }| held(finding, true)).collect();
+    let waiting: Vec<String> = region
+        .waiting
+        .iter()
+        .filter(|waiting| row.holds(&waiting.address, Some(WAITING)))
+        .map(|waiting| format!("{}: {}", waiting.address, waiting.what))
+        .collect();
+    let unread: Vec<String> = region
+        .unread
+        .iter()
+        .filter(|unread| row.holds.iter().any(|holds| meets(holds, &unread.address)))
+        .map(|unread| format!("{}: {}", unread.address, unread.failure))
+        .collect();
+    let coming = region.coming.iter().any(|coming| row.holds(&coming.address, Some(WAITING)));
+    let resources = everything.iter().filter(|address| row.holds(address, None)).count();
+    let states = [
+        (!unread.is_empty(), RowState::Unreadable),
+        (!findings.is_empty(), RowState::Drift),
+        (!waiting.is_empty(), RowState::Waiting),
+        (coming, RowState::Coming),
+        (!accepted.is_empty(), RowState::Accepted),
+        (resources > 0, RowState::Clean),
+    ];
+    let state = states.into_iter().find(|(holds, _)| *holds).map_or(RowState::Empty, |(_, state)| state);
+    let findings = findings.into_iter().chain(accepted).collect();
+    Row { title: row.title.clone(), state, resources, findings, waiting, unread }
+}
+
+/// Says whether what could not be read (`kind/name`, or `kind/*`) touches what a row holds.
+fn meets(holds: &str, unread: &str) -> bool {
+    let holds = holds.split('#').next().unwrap_or_default();
+    let kind = |text: &str| text.split('/').next().unwrap_or_default().to_owned();
+    let whole = unread.ends_with("/*") && kind(holds) == kind(unread);
+    whole || crate::model::pattern::matches(holds, unread)
+}
+
+/// The worst severity of findings.
+pub fn worst<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Option<Severity> {
+    findings.into_iter().map(|finding| finding.severity).max()
+}

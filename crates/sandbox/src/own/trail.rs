@@ -1,0 +1,147 @@
+//! What CloudTrail remembers: who changed what, and when. Names are taken from a request's own parameters, values are
+//! not kept.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use winterbaume_core::{MockRequest, MockResponse};
+
+use super::{Memory, now};
+use crate::ACCOUNT;
+use crate::route::{self, Route};
+
+/// So many events are kept a region.
+const KEPT: usize = 500;
+
+/// Remembers a request that was done.
+pub(crate) fn record(memory: &Memory, route: &Route, request: &MockRequest, response: &MockResponse) {
+    let event = event(route, request);
+    if response.status >= 400 || event.starts_with("Get") || event.starts_with("List") {
+        return;
+    }
+    let resources = resources(route, request, response);
+    memory.with(route.home(), |things| {
+        let keys: Vec<String> = things.keys().filter(|key| key.starts_with("trail/")).cloned().collect();
+        let number = keys.last().and_then(|key| key[6..].parse::<u64>().ok()).map_or(0, |last| last + 1);
+        for old in keys.iter().take((keys.len() + 1).saturating_sub(KEPT)) {
+            things.remove(old);
+        }
+        let kept =
+            json!({ "event": event, "service": route.service, "who": who(request), "at": now(), "of": resources });
+        things.insert(format!("trail/{number:09}"), kept);
+    });
+}
+
+/// Answers LookupEvents, the newest event first.
+pub(super) fn answer(memory: &Memory, region: &str, request: &MockRequest) -> Option<MockResponse> {
+    let target = request.headers.get("x-amz-target")?.to_str().ok()?;
+    if !target.ends_with(".LookupEvents") {
+        return None;
+    }
+    let asked: Value = serde_json::from_slice(&request.body).ok()?;
+    let wanted = asked["LookupAttributes"][0]["AttributeValue"].as_str().unwrap_or_default().to_owned();
+    let most = asked["MaxResults"].as_u64().and_then(|most| usize::try_from(most).ok()).unwrap_or(50);
+    let events: Vec<Value> = memory.with(region, |things| {
+        let kept = things.iter().rev().filter(|(key, _)| key.starts_with("trail/"));
+        let of_it = kept.filter(|(_, event)| {
+            event["of"].as_array().is_some_and(|names| names.iter().any(|name| name == wanted.as_str()))
+        });
+        of_it.take(most).map(|(key, event)| shown(key, event)).collect()
+    });
+    Some(MockResponse::json(200, json!({ "Events": events }).to_string()))
+}
+
+fn shown(key: &str, event: &Value) -> Value {
+    let user = event["who"].as_str().unwrap_or_default();
+    let resources: Vec<Value> =
+        event["of"].as_array().into_iter().flatten().map(|name| json!({ "ResourceName": name })).collect();
+    let record = json!({
+        "eventVersion": "1.11",
+        "userIdentity": { "type": "IAMUser", "arn": format!("arn:aws:iam::{ACCOUNT}:user/{user}"), "userName": user },
+        "eventName": event["event"],
+        "readOnly": false,
+    });
+    json!({
+        "EventId": key,
+        "EventName": event["event"],
+        "ReadOnly": "false",
+        "EventTime": event["at"],
+        "EventSource": format!("{}.amazonaws.com", event["service"].as_str().unwrap_or_default()),
+        "Username": user,
+        "Resources": resources,
+        "CloudTrailEvent": record.to_string(),
+    })
+}
+
+/// The user behind an access key: the sandbox has one a key.
+fn who(request: &MockRequest) -> String {
+    let header = request.headers.get("authorization").and_then(|header| header.to_str().ok()).unwrap_or_default();
+    let key = header.split("Credential=").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    key.strip_prefix("AKIA").unwrap_or(key).to_ascii_lowercase()
+}
+
+/// The API operation as CloudTrail names it.
+fn event(route: &Route, request: &MockRequest) -> String {
+    if let Some(operation) = route::operation(request) {
+        return operation;
+    }
+    let (path, query) = request.uri.split_once('?').unwrap_or((&request.uri, ""));
+    let verb = match request.method.as_str() {
+        "PUT" | "POST" => "Put",
+        "DELETE" => "Delete",
+        _ => "Get",
+    };
+    match route.service.as_str() {
+        "s3" => {
+            let sub = query.split(['&', '=']).next().unwrap_or_default();
+            let mut letters = sub.chars();
+            let sub: String =
+                letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect();
+            if sub.is_empty() { "CreateBucket".to_owned() } else { format!("{verb}Bucket{sub}") }
+        }
+        // CloudTrail adds the API's version to Lambda's names.
+        "lambda" if path.ends_with("/configuration") => "UpdateFunctionConfiguration20150331v2".to_owned(),
+        "lambda" if path.ends_with("/code") => "UpdateFunctionCode20150331v2".to_owned(),
+        "lambda" if path.ends_with("/functions") => "CreateFunction20150331".to_owned(),
+        "lambda" if verb == "Delete" => "DeleteFunction20150331".to_owned(),
+        _ => format!("{verb} {}", path.rsplit('/').next().unwrap_or_default()),
+    }
+}
+
+/// The names by which an event is found: parameters that name or identify something, and the ids of what was made.
+fn resources(route: &Route, request: &MockRequest, response: &MockResponse) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let path = request.uri.split_once("://").map_or("", |(_, rest)| rest);
+    let (host, path) = path.split_once('/').unwrap_or((path, ""));
+    let path = path.split('?').next().unwrap_or_default();
+    match route.service.as_str() {
+        "s3" => {
+            let bucket =
+                host.split_once(".s3").map_or(path.split('/').next().unwrap_or_default(), |(bucket, _)| bucket);
+            names.insert(bucket.to_owned());
+        }
+        "lambda" | "route53" => names.extend(path.split('/').map(ToOwned::to_owned)),
+        _ => {}
+    }
+    let named = |key: &str| {
+        let key = key.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+        ["Name", "name", "Id", "Identifier", "Arn", "ARN"].iter().any(|end| key.ends_with(end))
+    };
+    let form = form_urlencoded::parse(&request.body);
+    names.extend(form.filter(|(key, _)| named(key)).map(|(_, value)| value.into_owned()));
+    let body: Value = serde_json::from_slice(&request.body)
+        .or_else(|_| ciborium::from_reader(request.body.as_ref()).map_err(|_| ()))
+        .unwrap_or_default();
+    for (key, value) in body.as_object().into_iter().flatten().filter(|(key, _)| named(key)) {
+        let _ = key;
+        names.extend(value.as_str().map(ToOwned::to_owned));
+    }
+    let answer = String::from_utf8_lossy(&response.body);
+    for tag in ["groupId", "TopicArn", "vpcEndpointId", "instanceId", "keyPairId"] {
+        names.extend(
+            answer.split(&format!("<{tag}>")).skip(1).filter_map(|rest| Some(rest.split('<').next()?.to_owned())),
+        );
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
