@@ -136,6 +136,28 @@ fn python() -> Command {
     Command::new(python)
 }
 
+/// Runs one of the tests' Python programs and returns what it prints.
+#[track_caller]
+pub fn python_says(program: &str, arguments: &[&str]) -> String {
+    let output = python().arg(root().join("tests").join(program)).args(arguments).output().expect("Python runs");
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("output is UTF-8")
+}
+
+/// The sources of a crate that `tests/formats` fetches.
+pub fn fetched(name: &str) -> PathBuf {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let manifest = root().join("tests/formats/Cargo.toml");
+    let mut command = Command::new(cargo);
+    command.args(["metadata", "--locked", "--format-version", "1", "--manifest-path"]).arg(manifest);
+    let output = command.output().expect("cargo runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo tells what it fetched");
+    let packages = metadata["packages"].as_array().expect("there are packages");
+    let package = packages.iter().find(|package| package["name"] == name).expect("it is fetched");
+    let manifest = package["manifest_path"].as_str().expect("it is somewhere");
+    Path::new(manifest).parent().expect("a manifest is in a folder").to_owned()
+}
+
 /// Asserts that a JSON document has the form that a schema says.
 #[track_caller]
 pub fn assert_valid(schema: &str, document: &str) {

@@ -2,10 +2,12 @@
 //! both emulators, wrong input, saved plans, interruptions, and what is generated.
 
 mod bad_input;
+mod drift;
 mod generated;
 mod harness;
 mod interrupted;
 mod laws;
+mod noise;
 mod replay;
 mod runbook;
 mod saved_plan;

@@ -21,6 +21,7 @@ pub fn action(service: &str, operation: &str) -> String {
     };
     let name = match (service, operation) {
         ("S3", "HeadBucket") => "ListBucket",
+        ("S3", "ListBuckets") => "ListAllMyBuckets",
         ("S3", "GetPublicAccessBlock") => "GetBucketPublicAccessBlock",
         ("S3", "PutPublicAccessBlock") => "PutBucketPublicAccessBlock",
         ("S3", "GetBucketEncryption") => "GetEncryptionConfiguration",

@@ -7,6 +7,7 @@ pub mod iam;
 pub mod kinds;
 pub mod live;
 mod memory;
+pub mod permissions;
 mod preflight;
 pub mod session;
 mod tags;

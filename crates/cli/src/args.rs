@@ -81,6 +81,8 @@ pub enum Command {
     Report(Report),
     /// Write into the spec that a resource's drift is known, and until when
     Accept(Accept),
+    /// Print the IAM policy that the specs need
+    Permissions(Permissions),
     /// Print a JSON Schema, or the reference of the kinds
     Schema(Schema),
     /// Print completions for a shell
@@ -261,6 +263,23 @@ pub struct Accept {
     /// Who says so
     #[arg(long, env = "USER")]
     pub by: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Permissions {
+    /// Spec files; every region in regions/ where none is named
+    pub specs: Vec<PathBuf>,
+    /// What the caller is to do: plan and drift, or apply too
+    #[arg(long = "for", value_enum, value_name = "COMMAND")]
+    pub purpose: Purpose,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Purpose {
+    /// plan, drift and accept: nothing in it writes
+    Plan,
+    /// apply, and all that plan needs
+    Apply,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -46,6 +46,7 @@ async fn run(args: Args) -> Result<Exit, Failed> {
         Command::Drift(drift) => cmd::drift::run(global, &drift).await,
         Command::Report(report) => cmd::report::run(&report),
         Command::Accept(accept) => cmd::accept::run(global, &accept).await,
+        Command::Permissions(permissions) => cmd::permissions::run(&permissions),
         Command::Schema(schema) => cmd::generate::schema(&schema),
         Command::Completions { shell } => Ok(cmd::generate::completions(shell)),
         Command::Man => cmd::generate::man(),

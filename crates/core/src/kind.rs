@@ -36,6 +36,8 @@ pub struct Facts {
     pub writes: &'static [&'static str],
     /// The API operations by which what a plan cannot see is looked at before the first write.
     pub checks: &'static [&'static str],
+    /// The IAM actions that its steps may need beside their operations' own.
+    pub also: &'static [&'static str],
     /// The values it gives to others, as in `${kind/name.arn}`.
     pub outputs: &'static [&'static str],
     /// Whether its names are the same in every region of an account.

@@ -100,6 +100,7 @@ impl Kind for Document {
         reads: &["ListDocuments", "GetDocument"],
         writes: &["CreateDocument", "UpdateDocument", "UpdateDocumentDefaultVersion", "AddTagsToResource", "DeleteDocument"],
         checks: &[],
+        also: &[],
         outputs: &["arn", "name"],
         global: false,
         needs_vpc: false,

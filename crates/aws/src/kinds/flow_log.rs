@@ -110,6 +110,7 @@ impl Kind for FlowLog {
         reads: &["DescribeFlowLogs"],
         writes: &["CreateFlowLogs", "CreateTags", "DeleteFlowLogs"],
         checks: &[],
+        also: &["ec2:CreateTags", "logs:CreateLogDelivery"],
         outputs: &["id"],
         global: false,
         needs_vpc: true,

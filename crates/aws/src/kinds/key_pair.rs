@@ -67,6 +67,7 @@ impl Kind for KeyPair {
         reads: &["DescribeKeyPairs"],
         writes: &["ImportKeyPair", "CreateTags", "DeleteKeyPair"],
         checks: &[],
+        also: &[],
         outputs: &["id", "name"],
         global: false,
         needs_vpc: false,

@@ -38,6 +38,7 @@ impl Kind for LoadBalancer {
         reads: &["DescribeLoadBalancers"],
         writes: &[],
         checks: &[],
+        also: &[],
         outputs: &["arn", "name", "dimension", "namespace"],
         global: false,
         needs_vpc: false,

@@ -91,6 +91,7 @@ impl Kind for LogGroup {
         reads: &["DescribeLogGroups"],
         writes: &["CreateLogGroup", "PutRetentionPolicy", "DeleteLogGroup"],
         checks: &[],
+        also: &[],
         outputs: &["arn", "name"],
         global: false,
         needs_vpc: false,

@@ -102,6 +102,7 @@ impl Kind for PrivateZone {
         reads: &["ListHostedZonesByName", "GetHostedZone", "ListTagsForResource"],
         writes: &["CreateHostedZone", "AssociateVPCWithHostedZone", "UpdateHostedZoneComment", "ChangeTagsForResource"],
         checks: &[],
+        also: &[],
         outputs: &["id"],
         global: false,
         needs_vpc: true,

@@ -123,6 +123,7 @@ impl Kind for Replication {
         reads: &["GetBucketReplication", "GetBucketVersioning"],
         writes: &["PutBucketReplication"],
         checks: &[],
+        also: &["iam:PassRole"],
         outputs: &[],
         global: true,
         needs_vpc: false,

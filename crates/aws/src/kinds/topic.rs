@@ -143,6 +143,7 @@ impl Kind for Topic {
         reads: &["GetTopicAttributes", "ListSubscriptionsByTopic", "ListTagsForResource"],
         writes: &["CreateTopic", "SetTopicAttributes", "Subscribe", "TagResource", "DeleteTopic"],
         checks: &[],
+        also: &[],
         outputs: &["arn"],
         global: false,
         needs_vpc: false,

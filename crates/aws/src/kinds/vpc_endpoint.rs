@@ -136,6 +136,7 @@ impl Kind for VpcEndpoint {
         reads: &["DescribeVpcEndpoints", "DescribeRouteTables"],
         writes: &["CreateVpcEndpoint", "ModifyVpcEndpoint", "CreateTags", "DeleteVpcEndpoints"],
         checks: &[],
+        also: &[],
         outputs: &["id", "vpc_id"],
         global: false,
         needs_vpc: true,

@@ -4,6 +4,7 @@ pub mod accept;
 pub mod apply;
 pub mod drift;
 pub mod generate;
+pub mod permissions;
 pub mod plan;
 pub mod report;
 #[cfg(feature = "sandbox")]

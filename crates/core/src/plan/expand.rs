@@ -459,6 +459,7 @@ mod tests {
             reads: &[],
             writes: &[],
             checks: &[],
+            also: &[],
             outputs: &["arn"],
             global: false,
             needs_vpc: false,

@@ -144,12 +144,13 @@ fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, mem
         _ => (whole.severity, whole.why.to_owned()),
     };
     let follows = change.follows.as_ref().map(|follows| format!("{}/{}", follows.region, follows.name));
+    let drift = drift(spec, change, expanded, memory, &fields);
     let mut finding = Finding {
         id: String::new(),
         content: String::new(),
         address: change.address.clone(),
         service: change.service.clone(),
-        drift: drift(spec, change, expanded, memory, &fields),
+        drift,
         absent: missing,
         severity,
         why,
@@ -161,7 +162,7 @@ fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, mem
         blocked: change.blocked.clone(),
         deeds: Vec::new(),
         expired: None,
-        mend: mend(spec, change),
+        mend: mend(spec, change, drift),
     };
     identify(&mut finding, spec);
     finding
@@ -210,7 +211,11 @@ fn drift(spec: &Spec, change: &Change, expanded: &Expanded, memory: &Memory, fie
     }
 }
 
-fn mend(spec: &Spec, change: &Change) -> String {
+fn mend(spec: &Spec, change: &Change, drift: Drift) -> String {
+    if drift == Drift::Unstated {
+        // An apply does not touch what the spec does not state.
+        return format!("state it at {}, or set it back by hand", change.at);
+    }
     let deletes = if change.deletes.is_empty() { "" } else { " --allow-destroy" };
     format!("regionctl apply {} --target {}{deletes}", quoted(&spec.path), quoted(&change.address.to_string()))
 }

@@ -121,6 +121,15 @@ impl Want {
         self.stands == Stands::One
     }
 
+    /// Its name, with `*` for what is known only when all is read.
+    pub fn name_pattern(&self) -> String {
+        match &self.stands {
+            Stands::One | Stands::EveryLive => self.address.name.clone(),
+            Stands::EveryOfSource => self.source.as_ref().map_or_else(|| "*".to_owned(), |source| source.name.clone()),
+            Stands::ForEach(_) => template_pattern(&self.address.name),
+        }
+    }
+
     /// Says whether a resource may come from this entry.
     pub fn may_make(&self, address: &Address) -> bool {
         let named = match &self.stands {

@@ -199,6 +199,7 @@ impl Kind for Alarm {
         reads: &["DescribeAlarms", "ListTagsForResource"],
         writes: &["PutMetricAlarm", "TagResource", "DeleteAlarms"],
         checks: &[],
+        also: &[],
         outputs: &["arn"],
         global: false,
         needs_vpc: false,

@@ -129,6 +129,7 @@ impl Kind for Bucket {
             "PutBucketLogging",
         ],
         checks: &[],
+        also: &[],
         outputs: &["arn", "name"],
         global: true,
         needs_vpc: false,

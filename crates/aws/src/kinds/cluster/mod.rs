@@ -282,6 +282,7 @@ impl Kind for Cluster {
             "AddTagsToResource",
         ],
         checks: &["DescribeOrderableDBInstanceOptions", "DescribeAccountAttributes"],
+        also: &["kms:DescribeKey", "secretsmanager:CreateSecret", "secretsmanager:TagResource"],
         outputs: &["arn", "name", "engine"],
         global: false,
         needs_vpc: true,

@@ -245,6 +245,7 @@ impl Kind for Function {
             "DeleteFunction",
         ],
         checks: &["GetAccountSettings"],
+        also: &["iam:PassRole"],
         outputs: &["arn", "name"],
         global: false,
         needs_vpc: false,

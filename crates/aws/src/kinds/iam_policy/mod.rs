@@ -95,6 +95,7 @@ impl Kind for IamPolicy {
         reads: &["ListPolicyVersions", "GetPolicyVersion"],
         writes: &["CreatePolicy", "CreatePolicyVersion", "DeletePolicyVersion"],
         checks: &["GetAccountSummary"],
+        also: &["iam:TagPolicy"],
         outputs: &["arn"],
         global: true,
         needs_vpc: false,

@@ -123,6 +123,7 @@ impl Kind for Instance {
         reads: &["DescribeInstances", "DescribeImages"],
         writes: &["RunInstances", "StartInstances", "ModifyInstanceAttribute", "CreateTags", "TerminateInstances"],
         checks: &["DescribeInstanceTypeOfferings", "RunInstances"],
+        also: &["ec2:CreateTags", "iam:PassRole", "ssm:GetParameter"],
         outputs: &["id"],
         global: false,
         needs_vpc: true,
@@ -257,7 +258,9 @@ ec2.instance:
             InstanceOp::RunInstances { birth, .. } => {
                 let tags = ("ec2:CreateTags", "*".to_owned());
                 // The role behind a profile usually bears its name; which it is only IAM knows.
-                std::iter::once(tags).chain(birth.profile.iter().map(|_| ("iam:PassRole", "*".to_owned()))).collect()
+                let role = birth.profile.iter().map(|_| ("iam:PassRole", "*".to_owned()));
+                let image = matches!(birth.image, ImageSpec::Ssm(_)).then(|| ("ssm:GetParameter", "*".to_owned()));
+                std::iter::once(tags).chain(role).chain(image).collect()
             }
             _ => Vec::new(),
         }

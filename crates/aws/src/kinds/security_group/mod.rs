@@ -129,6 +129,7 @@ impl Kind for SecurityGroup {
             "DeleteSecurityGroup",
         ],
         checks: &[],
+        also: &[],
         outputs: &["id"],
         global: false,
         needs_vpc: true,

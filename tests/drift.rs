@@ -1,0 +1,400 @@
+//! The nightly report: every kind of drift told apart, in every format, quiet when nothing is wrong, and never quiet by
+//! ignorance.
+
+use std::fs;
+
+use aws_sdk_ec2::types::{IpPermission, IpRange};
+use regionctl_sandbox::{Sandbox, seed};
+use serde_json::{Value, json};
+
+use crate::harness::{Place, Run, assert_fresh, fetched, is_read, python_says, root};
+
+const HEAD: &str = "region: eu-central-1\naccount: '123456789012'\nremember: true\n";
+
+const SECTIONS: &str = "
+sns.topic:
+  alarms: {subscriptions: [email: team@example.com]}
+  gone: {}
+cloudwatch.alarm:
+  busy: {namespace: App, metric: Load, statistic: Maximum, comparison: '>', threshold: 80, period: 5m, topic: alarms}
+  loud: {namespace: App, metric: Noise, statistic: Maximum, comparison: '>', threshold: 10, period: 5m}
+ec2.security_group:
+  web:
+    description: web
+    ingress: [{tcp: 443, from: 10.0.0.0/8}]
+    tags: {Team: sre}
+s3.bucket:
+  data-of-ours: {versioning: Enabled}
+logs.log_group:
+  /app: {retention_days: 365}
+  /old: {retention_days: 30}
+lambda.function:
+  create-deployment: {like: eu-west-1/create-deployment}
+manual:
+  badge: {what: Hand out the badge, who: reception}
+";
+
+const MORE: &str = "
+accept:
+  logs.log_group//old:
+    reason: migration
+    by: sre
+    until: 2999-12-31
+    fields: {retention_days: 7}
+  cloudwatch.alarm/loud:
+    {reason: load test, by: sre, until: 2001-01-01}
+  sns.topic/never: {reason: unused, by: sre, until: 2999-12-31}
+ignore:
+  ec2.security_group/default: the VPC's own
+runbook:
+  Alarms: [cloudwatch.alarm/*]
+  Topics: ['sns.topic/*']
+  Network: [ec2.security_group/*]
+  Logs: [logs.log_group/*]
+";
+
+/// A region with one finding of each kind.
+fn drifted() -> Place {
+    let place = Place::seeded();
+    place.write("spec.yaml", format!("{HEAD}{SECTIONS}"));
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+    tokio::runtime::Runtime::new().unwrap().block_on(by_hand(&place));
+    let mut state: Value = serde_json::from_str(&place.read("sandbox.json")).unwrap();
+    state["services"]["memory"]["eu-west-1"]["lambda/create-deployment"]["config"]["Timeout"] = 77.into();
+    place.write("sandbox.json", state.to_string());
+    // Somebody changed the spec and went home.
+    let spec = SECTIONS.replace("/app: {retention_days: 365}", "/app: {retention_days: 400}");
+    place.write("spec.yaml", format!("{HEAD}{spec}{MORE}"));
+    place
+}
+
+/// What somebody clicked.
+async fn by_hand(place: &Place) {
+    let sandbox = Sandbox::open(&place.folder.path().join("sandbox.json")).await.unwrap();
+    let config = seed::config(&sandbox, "eu-central-1");
+    let ec2 = aws_sdk_ec2::Client::new(&config);
+    let groups = ec2.describe_security_groups().send().await.unwrap();
+    let web = groups.security_groups().iter().find(|group| group.group_name() == Some("web")).unwrap();
+    let ssh = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22);
+    let ssh = ssh.ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build()).build();
+    let open = ec2.authorize_security_group_ingress().group_id(web.group_id().unwrap()).ip_permissions(ssh);
+    open.send().await.unwrap();
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&config);
+    logs.put_retention_policy().log_group_name("/old").retention_in_days(7).send().await.unwrap();
+    let alarms = aws_sdk_cloudwatch::Client::new(&config);
+    for (name, metric, threshold) in [("busy", "Load", 99.0), ("loud", "Noise", 11.0)] {
+        let alarm = alarms.describe_alarms().alarm_names(name).send().await.unwrap().metric_alarms()[0].clone();
+        let put = alarms.put_metric_alarm().alarm_name(name).namespace("App").metric_name(metric);
+        let put = put.statistic(alarm.statistic.unwrap()).comparison_operator(alarm.comparison_operator.unwrap());
+        let put = put.set_alarm_actions(alarm.alarm_actions).period(300).evaluation_periods(1).datapoints_to_alarm(1);
+        put.treat_missing_data("missing").threshold(threshold).send().await.unwrap();
+    }
+    let sns = aws_sdk_sns::Client::new(&config);
+    sns.delete_topic().topic_arn("arn:aws:sns:eu-central-1:123456789012:gone").send().await.unwrap();
+    let s3 = aws_sdk_s3::Client::new(&config);
+    let controls = aws_sdk_s3::types::OwnershipControls::builder()
+        .rules(
+            aws_sdk_s3::types::OwnershipControlsRule::builder()
+                .object_ownership(aws_sdk_s3::types::ObjectOwnership::ObjectWriter)
+                .build()
+                .unwrap(),
+        )
+        .build()
+        .unwrap();
+    s3.put_bucket_ownership_controls().bucket("data-of-ours").ownership_controls(controls).send().await.unwrap();
+}
+
+fn report(run: &Run) -> Value {
+    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", run.stdout))
+}
+
+/// The findings, as drift, severity and address.
+fn findings(report: &Value) -> Vec<[String; 3]> {
+    let findings = report["regions"][0]["findings"].as_array().unwrap().iter();
+    findings.map(|it| ["drift", "severity", "address"].map(|field| it[field].as_str().unwrap().to_owned())).collect()
+}
+
+#[test]
+fn each_kind_of_drift_is_told_apart_in_every_format() {
+    let place = drifted();
+    let formats = ["json", "markdown", "comment", "junit", "sarif", "html", "annotations", "slack"];
+    let mut args = vec!["drift", "spec.yaml", "--strict", "--unmanaged", "--who=false"];
+    let outputs = formats.map(|format| format!("{format}=report.{format}"));
+    args.extend(outputs.iter().flat_map(|output| ["--output", output]));
+    let text = place.run(&args).exits(2).stdout;
+
+    let json: Value = serde_json::from_str(&place.read("report.json")).unwrap();
+    let expected = [
+        ["missing", "high", "sns.topic/gone"],
+        ["unstated", "high", "s3.bucket/data-of-ours"],
+        ["extra", "high", "ec2.security_group/web"],
+        ["not_applied", "high", "logs.log_group//app"],
+        ["changed", "medium", "cloudwatch.alarm/busy"],
+        ["changed", "medium", "cloudwatch.alarm/loud"],
+        ["source_moved", "medium", "lambda.function/create-deployment"],
+    ];
+    let mut expected = expected.map(|finding| finding.map(ToOwned::to_owned)).to_vec();
+    let mut found = findings(&json);
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+    let region = &json["regions"][0];
+    assert_eq!(region["accepted"][0]["finding"]["address"], "logs.log_group//old");
+    assert_eq!(region["waiting"].as_array().unwrap().len(), 2);
+
+    let schemas = json!({
+        "json": root().join("schema/report.schema.json"),
+        "junit": root().join("target/moto/sources/pytest-8.4.2.tar.gz"),
+        "sarif": fetched("serde-sarif").join("src/schema.json"),
+    });
+    let path = |format: &str| format!("{format}={}", place.folder.path().join(format!("report.{format}")).display());
+    let checked = ["json", "junit", "sarif", "html"].map(path);
+    let mut arguments = vec![schemas.to_string()];
+    arguments.extend(checked);
+    python_says("check.py", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+
+    // What was kept says the same later, without AWS.
+    for format in formats {
+        let later = place.run(&["report", "report.json", "--format", format]).exits(0).stdout;
+        assert_eq!(later, place.read(&format!("report.{format}")), "{format}");
+    }
+    assert_fresh("tests/golden/report/report.txt", &text);
+    for (format, name) in [
+        ("json", "json"),
+        ("markdown", "md"),
+        ("junit", "xml"),
+        ("sarif", "sarif"),
+        ("html", "html"),
+        ("annotations", "annotations"),
+        ("slack", "slack.json"),
+    ] {
+        assert_fresh(&format!("tests/golden/report/report.{name}"), &place.read(&format!("report.{format}")));
+    }
+}
+
+#[test]
+fn who_did_it_is_named_by_cloudtrail_and_a_no_is_said_once() {
+    let place = drifted();
+    let json = report(&place.run(&["drift", "spec.yaml", "--format", "json"]).exits(2));
+    let group = json["regions"][0]["findings"].as_array().unwrap().iter();
+    let group = group.clone().find(|finding| finding["address"] == "ec2.security_group/web").unwrap();
+    assert_eq!(group["deeds"][0]["who"], "arn:aws:iam::123456789012:user/somebody");
+    assert_eq!(group["deeds"][0]["event"], "AuthorizeSecurityGroupIngress");
+
+    // moto knows no LookupEvents: the report says so, and is whole for the rest.
+    let moto = crate::harness::Server::moto();
+    let elsewhere = Place::new(crate::harness::Aws::Endpoint(moto.url.clone()));
+    elsewhere.write("spec.yaml", format!("{HEAD}sns.topic: {{a: {{}}, b: {{}}}}\n"));
+    let run = elsewhere.run(&["drift", "spec.yaml"]).exits(2);
+    assert_eq!(
+        run.stdout.matches("who did it is not known: CloudTrail LookupEvents failed").count(),
+        1,
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_baseline_tells_new_from_known_and_from_mended() {
+    let place = drifted();
+    let first = place.run(&["drift", "spec.yaml", "--baseline", "none.json", "--output", "json=first.json"]).exits(2);
+    assert!(first.stderr.contains("There is no report none.json yet"), "{}", first.stderr);
+    let known = ["drift", "spec.yaml", "--baseline", "first.json", "--fail-on", "new"];
+    let quiet = place.run(&known).exits(0);
+    assert!(quiet.verdict().contains("none new"), "{}", quiet.stdout);
+    assert_eq!(place.run(&[&known[..], &["--format", "slack"]].concat()).exits(0).stdout, "", "nothing new to say");
+
+    // One is mended, one gets worse.
+    place.run(&["apply", "--yes", "spec.yaml", "--target", "sns.topic/gone"]).exits(0);
+    let spec = place.read("spec.yaml").replace("threshold: 80", "threshold: 85");
+    place.write("spec.yaml", spec);
+    let next = report(&place.run(&[&known[..], &["--format", "json"]].concat()).exits(2));
+    assert_eq!(next["regions"][0]["resolved"][0]["address"], "sns.topic/gone");
+    let since = |address: &str| {
+        let findings = next["regions"][0]["findings"].as_array().unwrap();
+        findings.iter().find(|it| it["address"] == address).unwrap()["since"].clone()
+    };
+    assert_eq!(since("cloudwatch.alarm/busy"), "changed");
+    assert_eq!(since("ec2.security_group/web"), "known");
+    let sarif = place.run(&[&known[..], &["--format", "sarif"]].concat()).exits(2).stdout;
+    for state in ["\"updated\"", "\"unchanged\"", "\"absent\""] {
+        assert!(sarif.contains(state), "{state} is not in {sarif}");
+    }
+    place.write("broken.json", "{}");
+    let refused = place.run(&["drift", "spec.yaml", "--baseline", "broken.json"]).exits(1);
+    assert!(refused.stderr.contains("unreadable-report"), "{}", refused.stderr);
+}
+
+#[test]
+fn the_job_fails_only_on_what_it_is_told_to() {
+    let place = Place::with_spec(&format!(
+        "{HEAD}ec2.security_group:\n  web: {{description: web, tags: {{Team: sre}}, ingress: []}}\n"
+    ));
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+    place.write("spec.yaml", place.read("spec.yaml").replace("sre", "core"));
+    place.run(&["drift", "spec.yaml"]).exits(2);
+    place.run(&["drift", "spec.yaml", "--fail-on", "low"]).exits(2);
+    place.run(&["drift", "spec.yaml", "--fail-on", "medium"]).exits(0);
+    place.run(&["drift", "spec.yaml", "--fail-on", "new,high"]).exits(0);
+}
+
+#[test]
+fn a_region_that_cannot_be_read_is_named_and_the_others_are_reported() {
+    let place = Place::seeded();
+    place.run(&["apply", "--yes", "regions/eu-central-1.yaml"]).exits(0);
+    place.write("regions/us-west-2.yaml", "region: us-west-2\naccount: '999999999999'\nsns.topic: {a: {}}\n");
+    place.write("regions/zz-broken.yaml", "region: eu-north-1\naccount: '123456789012'\nsns.topics: {}\n");
+    let run = place.run(&["drift"]).exits(1);
+    assert!(run.stdout.contains("? eu-central-1  waiting for people"), "{}", run.stdout);
+    assert!(run.stdout.contains("belong to account 123456789012 [wrong-account]"), "{}", run.stdout);
+    assert!(run.stderr.contains("did you mean 'sns.topic'?"), "{}", run.stderr);
+    assert!(
+        run.verdict().contains("No drift in what could be read. Not the whole truth: of 2 regions"),
+        "{}",
+        run.stdout
+    );
+    let junit = place.run(&["drift", "--format", "junit"]).exits(1).stdout;
+    assert!(junit.contains("errors=\"2\""), "{junit}");
+}
+
+#[test]
+fn a_part_that_cannot_be_read_is_never_no_drift() {
+    let place = Place::with_spec(&format!("{HEAD}s3.bucket:\n  supertokens-someone-else: {{}}\n"));
+    let run = place.run(&["drift", "spec.yaml", "--fail-on", "high"]).exits(1);
+    assert!(run.stdout.contains("Not read, so this is not the whole truth  1"), "{}", run.stdout);
+}
+
+#[test]
+fn what_cannot_be_written_is_said_before_anything_is_read() {
+    let place = Place::with_spec(&format!("{HEAD}sns.topic: {{a: {{}}}}\n"));
+    let run = place.run(&["drift", "spec.yaml", "--output", "json=nowhere/r.json", "--output", "html=."]).exits(1);
+    assert_eq!(run.stdout, "");
+    assert_eq!(run.stderr.matches("unwritable").count(), 2, "{}", run.stderr);
+    let run = place.run(&["drift", "spec.yaml", "--output", "pdf=r.pdf"]).exits(2);
+    assert!(run.stderr.contains("'pdf' is no format; there are text, json, markdown"), "{}", run.stderr);
+}
+
+#[test]
+fn accept_writes_the_reason_into_the_spec_and_the_finding_is_quiet_until_it_changes() {
+    let place = drifted();
+    let before = place.read("spec.yaml");
+    let accept = [
+        "accept",
+        "cloudwatch.alarm/busy",
+        "spec.yaml",
+        "--reason",
+        "load test: 2 days",
+        "--until",
+        "2999-01-31",
+        "--by",
+        "sre",
+    ];
+    let said = place.run(&accept).exits(0);
+    assert!(said.stdout.contains("      \"threshold\": \"99\""), "{}", said.stdout);
+    let after = place.read("spec.yaml");
+    let kept: Vec<&str> = before.lines().collect();
+    assert!(kept.iter().all(|line| after.contains(line)), "nothing else changes:\n{after}");
+
+    let json = report(&place.run(&["drift", "spec.yaml", "--format", "json"]).exits(2));
+    assert!(findings(&json).iter().all(|[_, _, address]| address != "cloudwatch.alarm/busy"));
+    let again = place.run(&accept).exits(1);
+    assert!(again.stderr.contains("is accepted already, until 2999-01-31"), "{}", again.stderr);
+    // Another value is another drift.
+    place.write("spec.yaml", after.replace("\"99\"", "\"98\""));
+    let json = report(&place.run(&["drift", "spec.yaml", "--format", "json"]).exits(2));
+    assert!(findings(&json).iter().any(|[_, _, address]| address == "cloudwatch.alarm/busy"));
+
+    let late = place.run(&[
+        "accept",
+        "cloudwatch.alarm/busy",
+        "spec.yaml",
+        "--reason",
+        "r",
+        "--until",
+        "2001-01-01",
+        "--by",
+        "sre",
+    ]);
+    assert!(late.exits(1).stderr.contains("2001-01-01 is over"));
+    let nothing = place.run(&[
+        "accept",
+        "sns.topic/alarms",
+        "spec.yaml",
+        "--reason",
+        "r",
+        "--until",
+        "2999-01-01",
+        "--by",
+        "sre",
+    ]);
+    assert!(nothing.exits(1).stderr.contains("sns.topic/alarms is what spec.yaml says"));
+}
+
+#[test]
+fn the_page_is_clicked_searched_and_looked_at() {
+    let place = Place::seeded();
+    place.run(&["apply", "--yes", "regions/eu-central-1.yaml"]).exits(0);
+    place.run(&["sandbox", "tamper"]).exits(0);
+    place.run(&["drift", "--output", "html=report.html"]).exits(2);
+    let page = place.folder.path().join("report.html");
+    let folder = root().join("target/page");
+    fs::create_dir_all(&folder).unwrap();
+    let saw = python_says("page.py", &[page.to_str().unwrap(), folder.to_str().unwrap()]);
+    let saw: Value = serde_json::from_str(&saw).unwrap();
+    assert_eq!(saw["console"], json!([]), "no errors");
+    assert!(saw["requests"].as_array().unwrap().iter().all(|url| url.as_str().unwrap().starts_with("file://")));
+    assert_eq!(saw["rows"], 27);
+    assert_eq!(saw["cells"]["6 Public-access blocks"], json!(["! 1\ndrift, eu-central-1"]));
+    assert_eq!(saw["cells"]["2 Mails"], json!(["? 4\nwaiting for people, eu-central-1"]));
+    assert_eq!(saw["cells"]["20 Functions"], json!(["✓\nas the spec says, eu-central-1"]));
+    assert_eq!((&saw["open_before"], &saw["opened"]), (&json!(0), &json!("r0-5")));
+    assert!(saw["shown"].as_str().unwrap().contains("public_access_block.block_public_policy\tfalse\ttrue"), "{saw}");
+    assert_eq!((&saw["opened_by_keyboard"], &saw["focus"]), (&json!("r0-5"), &json!("SUMMARY")));
+    assert_eq!(saw["rows_found"], json!(["6 Public-access blocks"]));
+    assert_eq!(saw["theme_changes"], true);
+    assert_eq!(saw["accessibility"], json!({"dark": [], "light": []}));
+    assert_eq!((&saw["sideways"], &saw["closed_in_print"]), (&json!(false), &json!(0)));
+    assert_eq!(saw["without_script"], 1);
+}
+
+/// The calls of a run as IAM actions.
+fn actions(run: &Run) -> Vec<String> {
+    let rows = run.stderr.lines().skip_while(|line| !line.trim_start().starts_with("service")).skip(1);
+    let calls = rows.filter_map(|row| {
+        let words: Vec<&str> = row.split_whitespace().collect();
+        let [service @ .., operation, _, _, _] = words.as_slice() else { return None };
+        Some(regionctl_aws::iam::action(&service.join(" "), operation))
+    });
+    calls.filter(|action| action.contains(':') && !action.starts_with(':')).collect()
+}
+
+fn granted(place: &Place, purpose: &str) -> Vec<String> {
+    let printed = report(&place.run(&["permissions", "--for", purpose]).exits(0));
+    let policies = printed.as_array().cloned().unwrap_or_else(|| vec![printed]);
+    let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap().clone());
+    let actions = statements.flat_map(|statement| statement["Action"].as_array().unwrap().clone());
+    actions.map(|action| action.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_call_of_plan_and_apply_is_in_their_policies_and_the_plan_policy_writes_nothing() {
+    let place = Place::seeded();
+    let [plan, apply] = ["plan", "apply"].map(|purpose| granted(&place, purpose));
+    let calls = |args: &[&str], code: i32| {
+        let run = place.run(&[args, &["--stats"]].concat()).exits(code);
+        let calls = actions(&run);
+        assert!(calls.len() > 20, "the calls were counted: {}", run.stderr);
+        calls
+    };
+    let applied = calls(&["apply", "--yes"], 0);
+    place.run(&["sandbox", "tamper"]).exits(0);
+    let read = [calls(&["plan"], 0), calls(&["drift", "--unmanaged"], 2)].concat();
+    for (calls, policy) in [(read, &plan), (applied, &apply)] {
+        let missing: Vec<&String> = calls.iter().filter(|call| !policy.contains(call)).collect();
+        assert!(missing.is_empty(), "not in the policy: {missing:?}");
+    }
+    let writes: Vec<&String> =
+        plan.iter().filter(|action| !is_read(action.split(':').nth(1).unwrap_or_default())).collect();
+    assert!(writes.is_empty(), "the plan policy writes: {writes:?}");
+    assert!(plan.iter().all(|action| apply.contains(action)), "who may apply may plan");
+}
