@@ -129,11 +129,16 @@ impl Place {
     }
 }
 
-/// Python with moto, from the virtual environment that `make test` makes.
+/// A program from the virtual environment that `make test` makes.
+pub fn tool(name: &str) -> Command {
+    let tool = root().join("target/moto/bin").join(name);
+    assert!(tool.exists(), "the tests' Python is not installed: run them with `make test`");
+    Command::new(tool)
+}
+
+/// Python with moto.
 fn python() -> Command {
-    let python = root().join("target/moto/bin/python");
-    assert!(python.exists(), "the tests' Python is not installed: run them with `make test`");
-    Command::new(python)
+    tool("python")
 }
 
 /// Runs one of the tests' Python programs and returns what it prints.

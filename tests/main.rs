@@ -7,6 +7,7 @@ mod generated;
 mod harness;
 mod interrupted;
 mod laws;
+mod nightly;
 mod noise;
 mod replay;
 mod runbook;

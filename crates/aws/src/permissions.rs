@@ -76,19 +76,10 @@ fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
             need(facts.service, facts.reads, &names, &Scope { region: &region, ..here });
         }
         if purpose == Purpose::Apply {
-            let deletes =
-                spec.wants.iter().any(|want| want.address.kind == facts.name && (want.absent || want.source.is_some()));
-            let is_delete = |called: &&str| ["Delete", "Terminate"].iter().any(|verb| called.starts_with(verb));
-            // A rule or a version of something that stays is deleted too.
-            let whole = |called: &&str| {
-                is_delete(called)
-                    && !called.ends_with("Version")
-                    && !called.ends_with("Lifecycle")
-                    && !called.ends_with("Cors")
-            };
-            let immutable = facts.name == "ec2.flow_log";
+            let goes = |want: &Want| want.address.kind == facts.name && (want.absent || want.source.is_some());
+            let deletes = spec.wants.iter().any(goes);
             let writes: Vec<&str> =
-                facts.writes.iter().copied().filter(|called| deletes || immutable || !whole(called)).collect();
+                facts.writes.iter().copied().filter(|called| deletes || stays(facts, called)).collect();
             need(facts.service, &writes, &names, &here);
             need(facts.service, facts.checks, &names, &here);
         }
@@ -104,6 +95,14 @@ fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
     if purpose == Purpose::Apply {
         of_apply(spec, &here, needs);
     }
+}
+
+/// Says whether a call is for more than taking resources away: it is none that deletes, or the kind's own cases delete
+/// something without anything being `absent` (an older version, what was replaced).
+fn stays(facts: &Facts, called: &str) -> bool {
+    let deletes = ["Delete", "Terminate"].iter().any(|verb| called.starts_with(verb));
+    let mut cases = facts.cases.iter().filter(|case| !case.after.contains("absent"));
+    !deletes || cases.any(|case| case.steps.contains(&called))
 }
 
 /// What an apply needs beside the calls of its steps: the preflight's, and what some calls need themselves.

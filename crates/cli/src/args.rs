@@ -223,6 +223,8 @@ pub enum ReportFormat {
     Annotations,
     /// The payload of a Slack webhook; empty when there is nothing new
     Slack,
+    /// For scripts: a line a region with its code, its state and the number of findings, with tabs between
+    States,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

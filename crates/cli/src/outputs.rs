@@ -109,6 +109,7 @@ fn render(report: &Report, format: ReportFormat) -> String {
         ReportFormat::Sarif => pretty(sarif::sarif(report)),
         ReportFormat::Html => html::page(report),
         ReportFormat::Annotations => annotations::annotations(report),
+        ReportFormat::States => text::states(report),
         ReportFormat::Slack => slack::slack(report).map(pretty).unwrap_or_default(),
     }
 }

@@ -81,14 +81,6 @@ pub fn failed(region: &str, account: &str, spec: &str, faults: &[Diagnostic]) ->
     let mut help: Vec<String> = faults.iter().flat_map(|fault| fault.help.clone()).collect();
     help.dedup();
     let code = faults.first().map_or("internal", |fault| fault.code).to_owned();
-    let row = Row {
-        title: "all".to_owned(),
-        state: RowState::Unreadable,
-        resources: 0,
-        findings: Vec::new(),
-        waiting: Vec::new(),
-        unread: vec![message.clone()],
-    };
     Region {
         region: region.to_owned(),
         account: account.to_owned(),
@@ -104,7 +96,7 @@ pub fn failed(region: &str, account: &str, spec: &str, faults: &[Diagnostic]) ->
         unmanaged: None,
         notes: Vec::new(),
         resources: Vec::new(),
-        rows: vec![row],
+        rows: Vec::new(),
     }
 }
 

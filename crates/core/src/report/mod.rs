@@ -349,6 +349,19 @@ impl RowState {
         }
     }
 
+    /// The word by which scripts know it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Clean => "clean",
+            Self::Accepted => "accepted",
+            Self::Coming => "coming",
+            Self::Waiting => "waiting",
+            Self::Drift => "drift",
+            Self::Unreadable => "unreadable",
+        }
+    }
+
     /// A sign that carries the meaning without colour.
     pub fn symbol(self) -> char {
         match self {

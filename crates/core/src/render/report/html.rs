@@ -60,21 +60,9 @@ fn legend() -> Markup {
     html! {
         ul.legend aria-label="What the signs mean" {
             @for state in [Clean, Drift, Waiting, Unreadable, Accepted, Coming, Empty] {
-                li { span class={ "state " (class(state)) } aria-hidden="true" { (state.symbol()) } " " (state.word()) }
+                li { span class={ "state " (state.key()) } aria-hidden="true" { (state.symbol()) } " " (state.word()) }
             }
         }
-    }
-}
-
-fn class(state: RowState) -> &'static str {
-    match state {
-        RowState::Empty => "empty",
-        RowState::Clean => "clean",
-        RowState::Accepted => "accepted",
-        RowState::Coming => "coming",
-        RowState::Waiting => "waiting",
-        RowState::Drift => "drift",
-        RowState::Unreadable => "unreadable",
     }
 }
 
@@ -142,10 +130,17 @@ fn search_text(region: &Region, row: &Row) -> String {
 
 fn cell(index: usize, region: &Region, title: &str) -> Markup {
     let found = region.rows.iter().enumerate().find(|(_, row)| row.title == title);
-    // Of a region that could not be read nothing is known of any row.
     let Some((at, row)) = found else {
+        // Of a region that could not be read nothing is known of any row.
         let state = if region.failed.is_some() { RowState::Unreadable } else { RowState::Empty };
-        return html! { span class={ "state " (class(state)) } { (state.symbol()) span.hidden-word { (state.word()) } } };
+        let inside = html! { (state.symbol()) span.hidden-word { " " (state.word()) ", " (region.region) } };
+        return html! {
+            @if region.failed.is_some() {
+                a class={ "state " (state.key()) } href={ "#" (heading(index)) } { (inside) }
+            } @else {
+                span class={ "state " (state.key()) } { (inside) }
+            }
+        };
     };
     let count = row.findings.len() + row.waiting.len() + row.unread.len();
     let inside = html! {
@@ -154,9 +149,9 @@ fn cell(index: usize, region: &Region, title: &str) -> Markup {
     };
     html! {
         @if count > 0 {
-            a class={ "state " (class(row.state)) } href={ "#" (anchor(index, at)) } { (inside) }
+            a class={ "state " (row.state.key()) } href={ "#" (anchor(index, at)) } { (inside) }
         } @else {
-            span class={ "state " (class(row.state)) } title=(row.state.word()) { (inside) }
+            span class={ "state " (row.state.key()) } title=(row.state.word()) { (inside) }
         }
     }
 }
@@ -165,12 +160,16 @@ fn anchor(region: usize, row: usize) -> String {
     format!("r{region}-{row}")
 }
 
+fn heading(region: usize) -> String {
+    format!("region-{region}")
+}
+
 fn one_region(index: usize, region: &Region) -> Markup {
-    let heading = format!("region-{index}");
+    let heading = heading(index);
     html! {
         section aria-labelledby=(heading) {
-            h2 id=(heading) {
-                (region.region) " " span class={ "state " (class(region.state())) } style="display:inline-block" {
+            h2 id=(heading) tabindex="-1" {
+                (region.region) " " span class={ "state " (region.state().key()) } style="display:inline-block" {
                     (region.state().symbol()) " " (region.state().word())
                 }
             }
@@ -201,7 +200,7 @@ fn one_row(index: usize, at: usize, region: &Region, row: &Row) -> Markup {
     html! {
         details id=(anchor(index, at)) data-text=(search_text(region, row)) {
             summary {
-                span class={ "state " (class(row.state)) } { (row.state.symbol()) " " (row.state.word()) }
+                span class={ "state " (row.state.key()) } { (row.state.symbol()) " " (row.state.word()) }
                 (row.title)
             }
             div.inside {

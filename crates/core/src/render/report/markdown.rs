@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::{accepted, by_drift, expired, headline, newest_deed, said, since, summed_up};
 use crate::diff::resolved;
-use crate::render::document;
+use crate::render::{counted, document};
 use crate::report::{Finding, Region, Report, RowState, Severity, ToldApart};
 
 /// GitHub takes no more bytes in a step's summary (1,024 KiB), and drops it whole if there are more.
@@ -31,8 +31,8 @@ pub fn markdown(report: &Report, limit: usize) -> String {
         one_region(&mut page, region);
     }
     if page.left_out > 0 {
-        let _ =
-            writeln!(page.text, "\n**{} more parts did not fit here; they are in the full report.**", page.left_out);
+        let more = counted(page.left_out, "more part");
+        let _ = writeln!(page.text, "\n**{more} did not fit here: see the full report.**");
     }
     page.text
 }
@@ -203,7 +203,7 @@ fn longest_run(text: &str) -> usize {
 fn code(text: &str) -> String {
     let text = text.replace(['\n', '\r'], " ");
     let fence = "`".repeat(longest_run(&text) + 1);
-    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    let pad = if text.is_empty() || text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
@@ -219,4 +219,44 @@ fn cell(text: &str) -> String {
 
 fn html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('@', "&#64;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::build::failed;
+    use proptest::prelude::*;
+
+    fn page(notes: &[String], limit: usize) -> String {
+        let mut region = failed("eu-central-1", "1", "spec.yaml", &[]);
+        region.failed = None;
+        region.notes =
+            notes.iter().map(|what| crate::plan::Note { about: "a".to_owned(), what: what.clone() }).collect();
+        let mut other = region.clone();
+        other.region = "us-east-1".to_owned();
+        markdown(&Report::of(vec![region, other]), limit)
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_is_never_longer_than_it_may_be(notes in prop::collection::vec(".{0,400}", 0..40), limit in 1000_usize..20_000) {
+            prop_assert!(page(&notes, limit).len() <= limit);
+        }
+
+        #[test]
+        fn nothing_that_others_wrote_becomes_markup(text in "[`|<>@a-z*_\\[\\]()#]{0,40}") {
+            let span = code(&text);
+            let fence = span.chars().take_while(|letter| *letter == '`').count();
+            let inside = &span[fence..span.len() - fence];
+            prop_assert!(longest_run(inside) < fence, "{span}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_no_block_is_cut() {
+        let notes = vec!["x".repeat(900)];
+        let page = page(&notes, 1700);
+        assert!(page.contains("1 more part did not fit here"), "{page}");
+        assert_eq!(page.matches("<details>").count(), page.matches("</details>").count());
+    }
 }

@@ -118,7 +118,10 @@ fn deed(deed: &crate::report::Deed) -> String {
 /// Says who made the newest change, and how many earlier ones are known.
 fn newest_deed(finding: &Finding) -> Option<String> {
     let (newest, earlier) = finding.deeds.split_first()?;
-    let more = if earlier.is_empty() { String::new() } else { format!(" ({} earlier ones)", earlier.len()) };
+    let more = match earlier.len() {
+        0 => String::new(),
+        several => format!(" (and {} before)", counted(several, "change")),
+    };
     Some(deed(newest) + &more)
 }
 

@@ -11,7 +11,7 @@
     const target = id && document.getElementById(id);
     if (!target) return;
     target.open = true;
-    target.querySelector("summary")?.focus({ preventScroll: true });
+    (target.querySelector("summary") ?? target).focus({ preventScroll: true });
     target.scrollIntoView({ block: "start" });
   };
   addEventListener("hashchange", open);

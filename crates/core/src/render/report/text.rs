@@ -39,6 +39,12 @@ pub fn text(report: &Report, style: Style) -> String {
     out
 }
 
+/// Renders a line a region: its code, its state and the number of its findings, with tabs between.
+pub fn states(report: &Report) -> String {
+    let line = |region: &Region| format!("{}\t{}\t{}\n", region.region, region.state().key(), region.findings.len());
+    report.regions.iter().map(line).collect()
+}
+
 fn one_region(out: &mut String, region: &Region, style: Style) {
     let head = format!("{}  account {}  {}", region.region, region.account, region.spec);
     let _ = writeln!(out, "{}\n", style.bold(&head));

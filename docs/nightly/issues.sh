@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# One issue a region: opened when it drifts, rewritten while it does, closed when it is well. Needs `gh`.
+#
+#   issues.sh REPORT
+set -eu
+report=${1:?the report, as JSON}
+body=$(mktemp)
+trap 'rm -f "$body"' EXIT
+
+regionctl report "$report" --format states | while IFS=$'\t' read -r region state findings; do
+    label="drift-$region"
+    known=$(gh issue list --label "$label" --state all --limit 1 --json number,state --jq '.[] | "\(.number) \(.state)"' </dev/null)
+    number=${known%% *} is=${known##* }
+    case $state in
+    drift | unreadable)
+        regionctl report "$report" --only "$region" --format comment >"$body"
+        title="Drift in $region ($findings)"
+        [ "$state" = unreadable ] && title="Drift in $region: not all of it could be read"
+        if [ -z "$number" ]; then
+            gh label create "$label" --force --description "regionctl keeps one issue a region" </dev/null
+            gh issue create --title "$title" --label "$label" --body-file "$body" </dev/null
+        else
+            [ "$is" = OPEN ] || gh issue reopen "$number" </dev/null
+            gh issue edit "$number" --title "$title" --body-file "$body" </dev/null
+        fi
+        ;;
+    *)
+        if [ "$is" = OPEN ]; then
+            gh issue close "$number" --comment "$region is what its spec says." </dev/null
+        fi
+        ;;
+    esac
+done
