@@ -364,6 +364,36 @@ fn the_page_is_clicked_searched_and_looked_at() {
     assert_eq!(saw["without_script"], 1);
 }
 
+/// AWS's defaults are of the model's form, or `--strict` would find what is not there.
+#[test]
+fn what_was_made_by_aws_with_its_defaults_is_quiet_under_strict() {
+    let place = Place::with_spec(&format!(
+        "{HEAD}s3.bucket: {{plain-bucket-of-ours: {{}}}}\nsns.topic: {{plain: {{}}}}\nec2.security_group: {{plain: {{}}}}\n\
+         rds.cluster:\n  plain:\n    engine: aurora-postgresql\n    engine_version: '16.4'\n    master_username: postgres\n    \
+         instances: {{plain-1: {{class: db.t4g.medium}}}}\n"
+    ));
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+    place.run(&["drift", "spec.yaml", "--strict"]).exits(0);
+}
+
+/// Each spec says how its account is reached.
+#[test]
+fn a_region_is_reached_by_its_own_profile_and_role() {
+    let place = Place::seeded();
+    let spec = |role: &str| format!("{HEAD}role: {role}\nsns.topic: {{a: {{}}}}\n");
+    place.write("spec.yaml", spec("arn:aws:iam::123456789012:role/regionctl-plan"));
+    let run = place.run(&["drift", "spec.yaml", "--stats"]).exits(2);
+    assert!(run.stdout.contains("sns.topic/a"), "{}", run.stdout);
+    place.write("spec.yaml", spec("regionctl-plan"));
+    let refused = place.run(&["plan", "spec.yaml"]).exits(1);
+    assert!(refused.stderr.contains("'regionctl-plan' is not a role"), "{}", refused.stderr);
+    place.write("spec.yaml", format!("{HEAD}profile: nobody-has-it\nsns.topic: {{a: {{}}}}\n"));
+    let mut command = place.command(&["--endpoint-url", "http://127.0.0.1:9", "drift", "spec.yaml"]);
+    let output = command.env_remove("REGIONCTL_SANDBOX").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("[credentials]"), "{output:?}");
+}
+
 /// The calls of a run as IAM actions.
 fn actions(run: &Run) -> Vec<String> {
     let rows = run.stderr.lines().skip_while(|line| !line.trim_start().starts_with("service")).skip(1);

@@ -3,8 +3,9 @@
 //! Every answer passes a connector that shuffles its lists, writes its policies anew, and adds fields and `aws:` tags
 //! that nobody asked for. Seeds are proptest's.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -14,17 +15,18 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::{Headers, StatusCode};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use regionctl_aws::kinds::REGISTRY;
-use regionctl_aws::session::{Access, Session, Settings};
+use regionctl_aws::session::{Access, OwnHttp, Session, Settings};
 use regionctl_aws::world::Aws;
 use regionctl_core::diagnostic::Sources;
 use regionctl_core::plan::build::plan;
-use regionctl_core::plan::survey::survey;
-use regionctl_core::report::build;
+use regionctl_core::plan::survey::{SurveyError, survey};
 use regionctl_core::report::memory::Memory;
+use regionctl_core::report::{Region, build};
 use regionctl_core::spec::{self, Spec};
 use regionctl_sandbox::Sandbox;
 use serde_json::{Value, json};
@@ -35,6 +37,7 @@ use crate::harness::{self, Place, Server, root};
 /// A small generator of its own, so that one seed gives one noise; and what noise was made.
 #[derive(Debug)]
 struct Dice {
+    is_thrown: bool,
     state: AtomicU64,
     made: Arc<Made>,
 }
@@ -77,7 +80,11 @@ struct Noisy {
     inner: SharedHttpClient,
     connector: Option<SharedHttpConnector>,
     dice: Arc<Dice>,
+    kept: Kept,
 }
+
+/// What was answered, by what was asked: the region does not change, so an emulator is asked once.
+type Kept = Arc<Mutex<HashMap<String, (StatusCode, Headers, Vec<u8>)>>>;
 
 impl HttpClient for Noisy {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
@@ -88,14 +95,26 @@ impl HttpClient for Noisy {
 
 impl HttpConnector for Noisy {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let answer = self.connector.as_ref().expect("a connector is made of a client").call(request);
-        let dice = Arc::clone(&self.dice);
+        let header = |name: &str| request.headers().get(name).unwrap_or_default();
+        let scope = header("authorization").split("aws4_request").next().unwrap_or_default();
+        let (method, uri, body) = (request.method(), request.uri(), request.body().bytes());
+        let asked = format!("{method} {uri} {scope} {} {body:?}", header("x-amz-target"));
+        let known = self.kept.lock().unwrap().get(&asked).cloned();
+        let connector = self.connector.clone().expect("a connector is made of a client");
+        let (dice, kept) = (Arc::clone(&self.dice), Arc::clone(&self.kept));
         HttpConnectorFuture::new(async move {
-            let answer: HttpResponse = answer.await?;
-            let (status, headers) = (answer.status(), answer.headers().clone());
-            let body = ByteStream::new(answer.into_body()).collect().await;
-            let body = body.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
-            let body = if status.is_success() { noisy(&body, &dice) } else { body.to_vec() };
+            let (status, headers, body) = match known {
+                Some(known) => known,
+                None => {
+                    let answer: HttpResponse = connector.call(request).await?;
+                    let (status, headers) = (answer.status(), answer.headers().clone());
+                    let body = ByteStream::new(answer.into_body()).collect().await;
+                    let body = body.map_err(|error| ConnectorError::io(error.into()))?.to_vec();
+                    kept.lock().unwrap().insert(asked, (status, headers.clone(), body.clone()));
+                    (status, headers, body)
+                }
+            };
+            let body = if status.is_success() && dice.is_thrown { noisy(&body, &dice) } else { body };
             let mut noisy = HttpResponse::new(status, SdkBody::from(body));
             for (name, value) in headers.iter().filter(|(name, _)| *name != "content-length") {
                 noisy.headers_mut().insert(name.to_owned(), value.to_owned());
@@ -286,12 +305,12 @@ fn company() -> Spec {
         .expect("the company's spec is one")
 }
 
-/// Asserts that as many noisy looks find nothing.
+/// Asserts that as many noisy looks find nothing; a tenth of them where nobody waits for all.
 fn stays_quiet(looks: u32, inner: &SharedHttpClient, credentials: &SharedCredentialsProvider, url: Option<&str>) {
-    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| tokio::runtime::Runtime::new().unwrap());
+    let looks = if harness::is_thorough() { looks } else { looks / 10 };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
     let spec = company();
-    let made = Arc::new(Made::default());
+    let (made, kept) = (Arc::new(Made::default()), Kept::default());
     let config = Config { cases: looks, failure_persistence: None, ..Config::default() };
     // The same noise every night.
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
@@ -299,23 +318,11 @@ fn stays_quiet(looks: u32, inner: &SharedHttpClient, credentials: &SharedCredent
         let noise = Noisy {
             inner: inner.clone(),
             connector: None,
-            dice: Arc::new(Dice { state: AtomicU64::new(seed), made: Arc::clone(&made) }),
+            kept: Arc::clone(&kept),
+            dice: Arc::new(Dice { is_thrown: true, state: AtomicU64::new(seed), made: Arc::clone(&made) }),
         };
-        let settings = Settings {
-            region: "eu-central-1".to_owned(),
-            profile: None,
-            role: None,
-            endpoint_url: url.map(ToOwned::to_owned),
-            access: Access::ReadOnly,
-            http: Some((SharedHttpClient::new(noise), credentials.clone())),
-            on_pause: None,
-        };
-        let region = runtime.block_on(async {
-            let world = Aws::new(Session::open(settings).await);
-            let inventory = survey(&world, REGISTRY, &spec).await.expect("it can be read");
-            let plan = plan(REGISTRY, &spec, &inventory).expect("it can be planned");
-            build::region(REGISTRY, &spec, &inventory, &plan, &Memory::NotKept)
-        });
+        let http = Some((SharedHttpClient::new(noise), credentials.clone()));
+        let region = runtime.block_on(look(&spec, http, url)).expect("it can be read");
         let said: Vec<String> = region
             .findings
             .iter()
@@ -331,6 +338,92 @@ fn stays_quiet(looks: u32, inner: &SharedHttpClient, credentials: &SharedCredent
     for sort in [&made.shuffled, &made.policies, &made.padded, &made.tagged] {
         assert!(sort.load(Ordering::Relaxed) >= u64::from(looks), "each look was noisy: {made:?}");
     }
+}
+
+/// Answers as kept, but for one call, which fails.
+#[derive(Debug, Clone)]
+struct Failing {
+    quiet: Noisy,
+    at: usize,
+    calls: Arc<AtomicUsize>,
+    status: u16,
+    code: &'static str,
+    /// Which call it was.
+    failed: Arc<Mutex<String>>,
+}
+
+impl HttpClient for Failing {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let connector = Some(self.quiet.inner.http_connector(settings, components));
+        SharedHttpConnector::new(Self { quiet: Noisy { connector, ..self.quiet.clone() }, ..self.clone() })
+    }
+}
+
+impl HttpConnector for Failing {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if self.calls.fetch_add(1, Ordering::Relaxed) != self.at {
+            return self.quiet.call(request);
+        }
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+        *self.failed.lock().unwrap() = format!("{} {} {target} {body}", request.method(), request.uri());
+        let mut answer = HttpResponse::new(StatusCode::try_from(self.status).unwrap(), SdkBody::empty());
+        if !self.code.is_empty() {
+            answer.headers_mut().insert("x-amzn-errortype", self.code);
+        }
+        HttpConnectorFuture::ready(Ok(answer))
+    }
+}
+
+/// Whichever call fails: the report says what it could not see, or what is missing, and never that all is well.
+#[tokio::test]
+async fn a_read_that_fails_anywhere_is_never_no_drift() {
+    let place = Place::seeded();
+    place.run(&["apply", "--yes", "regions/eu-central-1.yaml"]).exits(0);
+    let sandbox = Sandbox::open(&place.folder.path().join("sandbox.json")).await.unwrap();
+    let spec = company();
+    let dice = Arc::new(Dice { is_thrown: false, state: AtomicU64::new(0), made: Arc::default() });
+    let quiet = Noisy { inner: sandbox.http_client(), connector: None, dice, kept: Kept::default() };
+    let mut quietly = Vec::new();
+    for (status, code) in [(403, ""), (400, "ExpiredTokenException"), (404, "")] {
+        let mut tried = 0;
+        // Where nobody waits for all, each of some. Credentials end for all calls alike.
+        let every = if harness::is_thorough() && code.is_empty() { 1 } else { 9 };
+        for at in (0..).step_by(every) {
+            let calls = Arc::new(AtomicUsize::new(0));
+            let failed = Arc::new(Mutex::new(String::new()));
+            let (calls_of_it, failed_of_it) = (Arc::clone(&calls), Arc::clone(&failed));
+            let failing = Failing { quiet: quiet.clone(), at, calls: calls_of_it, status, code, failed: failed_of_it };
+            let http = Some((SharedHttpClient::new(failing), sandbox.credentials()));
+            let looked = look(&spec, http, None).await;
+            if calls.load(Ordering::Relaxed) <= at {
+                break;
+            }
+            tried += 1;
+            let is_quiet = looked.is_ok_and(|region| region.is_complete() && region.findings.is_empty());
+            if is_quiet {
+                quietly.push(format!("{status} {code} {}", failed.lock().unwrap()));
+            }
+        }
+        assert!(tried * every > 70, "calls were made to fail: {tried}");
+    }
+    assert!(quietly.is_empty(), "a call failed, and the report says that all is well:\n{}", quietly.join("\n"));
+}
+
+async fn look(spec: &Spec, http: Option<OwnHttp>, url: Option<&str>) -> Result<Region, SurveyError> {
+    let settings = Settings {
+        region: "eu-central-1".to_owned(),
+        profile: None,
+        role: None,
+        endpoint_url: url.map(ToOwned::to_owned),
+        access: Access::ReadOnly,
+        http,
+        on_pause: None,
+    };
+    let world = Aws::new(Session::open(settings).await);
+    let inventory = survey(&world, REGISTRY, spec).await?;
+    let plan = plan(REGISTRY, spec, &inventory).expect("it can be planned");
+    Ok(build::region(REGISTRY, spec, &inventory, &plan, &Memory::NotKept))
 }
 
 #[test]

@@ -50,6 +50,30 @@ pub fn if_found<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError>
     }
 }
 
+/// The codes by which S3 says that a bucket is there and one of its settings is not (each Get's API reference).
+const UNSET: [&str; 8] = [
+    "NoSuchBucketPolicy",
+    "NoSuchCORSConfiguration",
+    "NoSuchLifecycleConfiguration",
+    "NoSuchPublicAccessBlockConfiguration",
+    "NoSuchTagSet",
+    "OwnershipControlsNotFoundError",
+    "ReplicationConfigurationNotFoundError",
+    "ServerSideEncryptionConfigurationNotFoundError",
+];
+
+/// Turns "the bucket has no such setting" into `None`. A bucket that is gone has no settings that could be known.
+///
+/// # Errors
+/// Every other failure.
+pub fn if_set<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if UNSET.iter().any(|code| error.is(code)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes the code `ok` count as done: the state is what the call was to bring about.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use regionctl_core::world::{Observation, Scope, StepTarget};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{CallError, if_found, unbuilt};
+use crate::error::{CallError, if_found, if_set, unbuilt};
 use crate::live::{Live, all_at_once};
 use crate::session::Anywhere;
 
@@ -369,7 +369,7 @@ async fn configuration(
     owner: &str,
 ) -> Result<Option<s3::ReplicationConfiguration>, CallError> {
     let answer = client.get_bucket_replication().bucket(bucket).expected_bucket_owner(owner).send().await;
-    Ok(if_found(answer.map_err(CallError::from))?.and_then(|answer| answer.replication_configuration))
+    Ok(if_set(answer.map_err(CallError::from))?.and_then(|answer| answer.replication_configuration))
 }
 
 async fn read(

@@ -15,7 +15,7 @@ use super::config::{
     Versioning, sorted_by_id,
 };
 use super::{Bucket, BucketModel, BucketOp};
-use crate::error::{CallError, done_if, if_found, unbuilt};
+use crate::error::{CallError, done_if, if_found, if_set, unbuilt};
 use crate::live::{Live, all_at_once, names_of};
 use crate::tags::collect;
 use regionctl_core::kind::Kind;
@@ -74,7 +74,7 @@ macro_rules! read_if {
             if !$want.states(|bucket| bucket.$part.is_some()) {
                 return Ok(None);
             }
-            if_found(on!($at, $call).send().await.map_err(CallError::from))
+            if_set(on!($at, $call).send().await.map_err(CallError::from))
         }
     };
 }
@@ -208,7 +208,7 @@ impl At<'_> {
     /// PutBucketEncryption replaces the rule, and with it which encryption uploads may not bring: what is
     /// blocked (SSE-C, in new buckets) stays blocked.
     async fn blocked_encryption_types(&self) -> Result<Option<s3::BlockedEncryptionTypes>, CallError> {
-        let there = if_found(on!(self, get_bucket_encryption).send().await.map_err(CallError::from))?;
+        let there = if_set(on!(self, get_bucket_encryption).send().await.map_err(CallError::from))?;
         let rules = there.and_then(|answer| answer.server_side_encryption_configuration).map(|it| it.rules);
         Ok(rules.into_iter().flatten().find_map(|rule| rule.blocked_encryption_types))
     }
@@ -216,7 +216,7 @@ impl At<'_> {
     /// PutBucketLifecycleConfiguration sets the smallest size that is moved to AWS's default unless it
     /// is said again.
     async fn lifecycle(&self, rules: Vec<LifecycleRule>) -> Result<(), CallError> {
-        let there = if_found(on!(self, get_bucket_lifecycle_configuration).send().await.map_err(CallError::from))?;
+        let there = if_set(on!(self, get_bucket_lifecycle_configuration).send().await.map_err(CallError::from))?;
         let rules = rules.into_iter().map(lifecycle_to_sdk).collect::<Result<_, _>>()?;
         let configuration = s3::BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
         on!(self, put_bucket_lifecycle_configuration)
@@ -231,7 +231,7 @@ impl At<'_> {
 
     /// PutBucketLogging replaces the target whole: the form of its keys and its grants are said again.
     async fn log_into(&self, Logging { bucket, prefix }: Logging) -> Result<(), CallError> {
-        let there = if_found(on!(self, get_bucket_logging).send().await.map_err(CallError::from))?;
+        let there = if_set(on!(self, get_bucket_logging).send().await.map_err(CallError::from))?;
         let there = there.and_then(|answer| answer.logging_enabled);
         let (grants, form) = there.map_or((None, None), |it| (it.target_grants, it.target_object_key_format));
         let target = s3::LoggingEnabled::builder()
@@ -248,7 +248,7 @@ impl At<'_> {
     /// PutBucketTagging replaces the whole set, so the others are read and sent along; AWS's own too,
     /// as taking them away is refused.
     async fn tag(&self, tags: Tags) -> Result<(), CallError> {
-        let there = if_found(on!(self, get_bucket_tagging).send().await.map_err(CallError::from))?;
+        let there = if_set(on!(self, get_bucket_tagging).send().await.map_err(CallError::from))?;
         let mut all: Tags =
             there.into_iter().flat_map(|answer| answer.tag_set).map(|tag| (tag.key, tag.value)).collect();
         all.extend(tags.into_iter().filter(|(key, _)| !is_aws(key)));

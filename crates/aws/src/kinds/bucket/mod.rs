@@ -147,7 +147,7 @@ impl Kind for Bucket {
             Weight { path: "ownership", when: When::Differs, severity: Severity::High, why: "access may be given object by object" },
             Weight { path: "versioning", when: When::Differs, severity: Severity::High, why: "what is overwritten or deleted may be lost" },
         ],
-        defaults: r#"{"public_access_block": {"block_public_acls": true, "ignore_public_acls": true, "block_public_policy": true, "restrict_public_buckets": true}, "ownership": "BucketOwnerEnforced"}"#,
+        defaults: r#"{"public_access_block": {"block_public_acls": true, "ignore_public_acls": true, "block_public_policy": true, "restrict_public_buckets": true}, "ownership": "BucketOwnerEnforced", "lifecycle": [], "cors": [], "encryption": {"algorithm": "AES256", "bucket_key": false}}"#,
         example: "
 s3.bucket:
   uploads-${region}:

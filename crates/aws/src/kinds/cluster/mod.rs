@@ -325,7 +325,7 @@ impl Kind for Cluster {
             Weight { path: "log_exports", when: When::Differs, severity: Severity::High, why: "less is recorded" },
             Weight { path: "iam_auth", when: When::Differs, severity: Severity::High, why: "others may log in" },
         ],
-        defaults: "",
+        defaults: r#"{"deletion_protection": false, "backup_days": 1, "iam_auth": false, "copy_tags_to_snapshots": false}"#,
         example: "
 rds.cluster:
   orders:

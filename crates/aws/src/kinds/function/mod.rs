@@ -267,7 +267,7 @@ impl Kind for Function {
                 why: "its environment is encrypted otherwise",
             },
         ],
-        defaults: "",
+        defaults: r#"{"timeout": 3, "memory_mb": 128, "ephemeral_mb": 512, "tracing": "PassThrough"}"#,
         example: "
 lambda.function:
   \"*\": {copy: eu-west-1, except: [canary-*], rewrite: {eu-west-1: \"${region}\"}}
