@@ -51,6 +51,7 @@ What to try next:
   regionctl sandbox seed                      a sandbox of your own
   $EDITOR regions/base.yaml                   change something: a threshold, a rule, a typo
   regionctl plan -o plan.json regions/eu-central-1.yaml && regionctl apply plan.json
+  regionctl drift --output html=report.html   the same as a page, with rows and regions
   regionctl sandbox serve                     look at it with the AWS CLI
   regionctl plan regions/eu-central-1.yaml    without REGIONCTL_SANDBOX: the real AWS, read-only
 END

@@ -10,7 +10,7 @@ use super::document;
 use crate::address::Address;
 use crate::diff::{FieldAction, FieldChange, Risk, element, resolved, shown};
 use crate::plan::build::ABSENT;
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Action, Change, Plan, WaitingOn};
 use crate::world::{Check, Verdict};
 
 /// How to render.
@@ -210,12 +210,16 @@ fn coming(out: &mut String, plan: &Plan, style: Style) {
 }
 
 fn waiting(out: &mut String, plan: &Plan, style: Style) {
-    if plan.waiting.is_empty() {
-        return;
+    if !plan.waiting.is_empty() {
+        let _ = writeln!(out, "{}", style.bold("Waiting for a person"));
+        waiting_for(out, &plan.waiting, style);
     }
-    let _ = writeln!(out, "{}", style.bold("Waiting for a person"));
+}
+
+/// What waits, each with all the resources that wait for the same.
+pub(super) fn waiting_for(out: &mut String, waiting: &[WaitingOn], style: Style) {
     let mut by_what: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
-    for waiting in &plan.waiting {
+    for waiting in waiting {
         by_what.entry(&waiting.what).or_default().push(&waiting.address);
     }
     for (what, addresses) in by_what {

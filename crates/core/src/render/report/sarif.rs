@@ -41,7 +41,7 @@ fn run(report: &Report, region: &Region) -> Value {
             "rules": Drift::ALL.map(rule),
         } },
         "automationDetails": { "id": format!("regionctl/{}/{}/", region.account, region.region) },
-        "originalUriBaseIds": { "SRCROOT": { "description": { "text": "the folder in which regionctl ran" } } },
+        "originalUriBaseIds": { "%SRCROOT%": { "description": { "text": "the folder in which regionctl ran" } } },
         "columnKind": "unicodeCodePoints",
         "invocations": [{
             "executionSuccessful": region.is_complete(),
@@ -122,7 +122,7 @@ fn location(at: &Position) -> Value {
     // Code scanning knows paths from the root of the repository.
     let uri = at.file.trim_start_matches("./").replace('\\', "/");
     json!({ "physicalLocation": {
-        "artifactLocation": { "uri": escaped(&uri), "uriBaseId": "SRCROOT" },
+        "artifactLocation": { "uri": escaped(&uri), "uriBaseId": "%SRCROOT%" },
         "region": { "startLine": at.line.max(1), "startColumn": at.column.max(1) },
     } })
 }

@@ -6,10 +6,9 @@ use std::fmt::Write;
 use anstyle::AnsiColor;
 
 use super::{accepted, by_drift, expired, headline, newest_deed, said, since};
-use crate::address::Address;
 use crate::diff::resolved;
 use crate::render::document;
-use crate::render::text::Style;
+use crate::render::text::{Style, waiting_for};
 use crate::report::{Finding, Region, Report, Severity, ToldApart};
 
 /// Renders a report.
@@ -153,21 +152,10 @@ fn document_lines(field: &crate::report::Field, style: Style) -> Vec<String> {
 }
 
 fn waiting(out: &mut String, region: &Region, style: Style) {
-    if region.waiting.is_empty() {
-        return;
+    if !region.waiting.is_empty() {
+        title(out, "Waiting for people", region.waiting.len(), style);
+        waiting_for(out, &region.waiting, style);
     }
-    title(out, "Waiting for people", region.waiting.len(), style);
-    let mut by_what: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
-    for waiting in &region.waiting {
-        by_what.entry(&waiting.what).or_default().push(&waiting.address);
-    }
-    for (what, addresses) in by_what {
-        let _ = writeln!(out, "  {} {what}", style.symbol('?'));
-        for address in addresses {
-            let _ = writeln!(out, "      {address}");
-        }
-    }
-    out.push('\n');
 }
 
 fn unmanaged(out: &mut String, region: &Region, style: Style) {
