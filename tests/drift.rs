@@ -297,6 +297,8 @@ fn accept_writes_the_reason_into_the_spec_and_the_finding_is_quiet_until_it_chan
 
     let json = report(&place.run(&["drift", "spec.yaml", "--format", "json"]).exits(2));
     assert!(findings(&json).iter().all(|[_, _, address]| address != "cloudwatch.alarm/busy"));
+    let plan = place.run(&["plan", "spec.yaml"]).exits(0).stdout;
+    assert!(plan.contains("accepted until 2999-01-31 by sre (spec.yaml:27), and an apply brings back"), "{plan}");
     let again = place.run(&accept).exits(1);
     assert!(again.stderr.contains("is accepted already, until 2999-01-31"), "{}", again.stderr);
     // Another value is another drift.

@@ -227,6 +227,10 @@ pub enum ReportFormat {
     States,
 }
 
+fn day(text: &str) -> Result<jiff::civil::Date, String> {
+    text.parse().map_err(|_| "a day is written as 2026-12-31".to_owned())
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FailOnWord {
     /// Only what the baseline did not have
@@ -260,7 +264,7 @@ pub struct Accept {
     #[arg(long)]
     pub reason: String,
     /// The last day on which it is accepted, YYYY-MM-DD
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = day)]
     pub until: jiff::civil::Date,
     /// Who says so
     #[arg(long, env = "USER")]

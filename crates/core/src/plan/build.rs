@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::expand::{Expanded, Followed};
 use super::survey::Inventory;
-use super::{Action, Change, Coming, FORMAT, Follows, Gate, GateKind, Plan, Step, Summary, WaitingOn, graph};
+use super::{Action, Change, Coming, FORMAT, Follows, Gate, GateKind, Note, Plan, Step, Summary, WaitingOn, graph};
 use crate::address::Address;
 use crate::diff::{Draft, FieldAction, FieldChange, Waiting};
 use crate::kind::{AnyKind, Broken, Facts, Registry};
@@ -65,10 +65,25 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
             plan.changes.push(change(kind, expanded, live, draft, inventory));
         }
     }
+    plan.notes.extend(ending(&plan.changes, spec));
     graph::order(&mut plan.changes, &inventory.known)
         .map_err(|ring| Broken { kind: "plan", what: format!("these resources are made of each other: {ring}") })?;
     plan.settle();
     Ok(plan)
+}
+
+/// Says of accepted drift that an apply ends it. Whether the acceptance still holds depends on the day, and a plan does not.
+fn ending(changes: &[Change], spec: &Spec) -> Vec<Note> {
+    let accepted = |change: &Change| {
+        let address = change.address.to_string();
+        let stated = spec.accepted.iter().find(|stated| pattern::matches(&stated.resource, &address))?;
+        let what = format!(
+            "its drift is accepted until {} by {} ({}), and an apply brings back what the spec says",
+            stated.until, stated.by, stated.at
+        );
+        Some(Note { about: address, what })
+    };
+    changes.iter().filter_map(accepted).collect()
 }
 
 /// What only people can do, and did not yet.

@@ -69,7 +69,7 @@ pub fn region(registry: Registry, spec: &Spec, inventory: &Inventory, plan: &Pla
         coming: plan.coming.clone(),
         unread: plan.unread.clone(),
         unmanaged: None,
-        notes: plan.notes.clone(),
+        notes: inventory.notes.clone(),
         resources: resources.collect(),
         rows: Vec::new(),
     }
