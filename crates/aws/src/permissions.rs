@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regionctl_core::kind::Facts;
 use regionctl_core::model::pattern;
-use regionctl_core::plan::build::operation;
 use regionctl_core::spec::names::partition;
 use regionctl_core::spec::{Spec, Want};
+use regionctl_core::world::Place;
 use serde_json::{Value, json};
 
 use crate::iam::action;
@@ -41,24 +41,16 @@ pub fn policies(specs: &[Spec], purpose: Purpose) -> Vec<Value> {
     split(&statements(needs))
 }
 
-/// Where something is.
-struct Scope<'a> {
-    partition: &'a str,
-    region: &'a str,
-    account: &'a str,
-}
-
-impl Scope<'_> {
-    fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
-    }
+fn place(spec: &Spec, region: &str) -> Place {
+    let (region, account) = (region.to_owned(), spec.account.clone());
+    Place { partition: partition(&region).to_owned(), region, account, vpc: None }
 }
 
 fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
-    let here = Scope { partition: partition(&spec.region), region: &spec.region, account: &spec.account };
-    let mut need = |service: &str, operations: &[&str], names: &BTreeSet<String>, scope: &Scope<'_>| {
+    let here = place(spec, &spec.region);
+    let mut need = |service: &str, operations: &[&str], names: &BTreeSet<String>, place: &Place| {
         for called in operations {
-            let resources = names.iter().flat_map(|name| resources(service, called, name, scope));
+            let resources = names.iter().flat_map(|name| resources(service, called, name, place));
             needs.entry(action(service, called)).or_default().extend(resources);
         }
     };
@@ -73,7 +65,7 @@ fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
         let names = names_of(spec, facts);
         need(facts.service, facts.reads, &names, &here);
         for (region, names) in sources_of(spec, facts) {
-            need(facts.service, facts.reads, &names, &Scope { region: &region, ..here });
+            need(facts.service, facts.reads, &names, &place(spec, &region));
         }
         if purpose == Purpose::Apply {
             let goes = |want: &Want| want.address.kind == facts.name && (want.absent || want.source.is_some());
@@ -106,7 +98,7 @@ fn stays(facts: &Facts, called: &str) -> bool {
 }
 
 /// What an apply needs beside the calls of its steps: the preflight's, and what some calls need themselves.
-fn of_apply(spec: &Spec, here: &Scope<'_>, needs: &mut Needs) {
+fn of_apply(spec: &Spec, here: &Place, needs: &mut Needs) {
     let principal = |kind: &str| format!("arn:{}:iam::{}:{kind}/*", here.partition, here.account);
     needs.entry("iam:SimulatePrincipalPolicy".to_owned()).or_default().extend(["role", "user"].map(principal));
     needs.entry("ec2:DescribeRegions".to_owned()).or_default().insert("*".to_owned());
@@ -140,7 +132,6 @@ fn stated(spec: &Spec, facts: &Facts, need: &str) -> Option<BTreeSet<String>> {
             let also = kinds::live(facts.name).also_needs(&step.op).into_iter();
             found.extend(also.filter(|(action, _)| *action == need).map(|(_, resource)| resource));
         }
-        debug_assert!(draft.steps.iter().all(|step| !operation(&step.op).is_empty()));
     }
     let open = found.is_empty() || found.iter().any(|resource| resource.contains("${"));
     (!open).then_some(found)
@@ -183,45 +174,45 @@ fn sources_of(spec: &Spec, facts: &Facts) -> BTreeMap<String, BTreeSet<String>> 
 
 /// The ARNs that an operation on something of this name is for.
 #[allow(clippy::match_same_arms)] // each service's own lines stand together, as in the reference
-fn resources(service: &str, called: &str, name: &str, scope: &Scope<'_>) -> Vec<String> {
+fn resources(service: &str, called: &str, name: &str, place: &Place) -> Vec<String> {
     let all = || vec!["*".to_owned()];
     let reads = ["Describe", "List"].iter().any(|verb| called.starts_with(verb));
     match (service, called) {
         ("S3", "ListBuckets") => all(),
-        ("S3", _) => vec![format!("arn:{}:s3:::{name}", scope.partition)],
+        ("S3", _) => vec![format!("arn:{}:s3:::{name}", place.partition)],
         ("SNS", "ListTopics") => all(),
-        ("SNS", _) => vec![scope.arn("sns", name)],
+        ("SNS", _) => vec![place.arn("sns", name)],
         ("CloudWatch", "DescribeAlarms") => all(),
-        ("CloudWatch", _) => vec![scope.arn("cloudwatch", &format!("alarm:{name}"))],
+        ("CloudWatch", _) => vec![place.arn("cloudwatch", &format!("alarm:{name}"))],
         ("CloudWatch Logs", "DescribeLogGroups") => all(),
         ("CloudWatch Logs", _) => {
-            vec![scope.arn("logs", &format!("log-group:{name}")), scope.arn("logs", &format!("log-group:{name}:*"))]
+            vec![place.arn("logs", &format!("log-group:{name}")), place.arn("logs", &format!("log-group:{name}:*"))]
         }
         ("IAM", "GetAccountSummary" | "ListPolicies") => all(),
-        ("IAM", _) => vec![format!("arn:{}:iam::{}:policy/{name}", scope.partition, scope.account)],
+        ("IAM", _) => vec![format!("arn:{}:iam::{}:policy/{name}", place.partition, place.account)],
         ("Lambda", "ListFunctions" | "ListEventSourceMappings" | "GetAccountSettings") => all(),
-        ("Lambda", _) => vec![scope.arn("lambda", &format!("function:{name}"))],
+        ("Lambda", _) => vec![place.arn("lambda", &format!("function:{name}"))],
         ("Route 53", "CreateHostedZone" | "ListHostedZonesByName" | "ListHostedZonesByVPC") => all(),
-        ("Route 53", _) => vec![format!("arn:{}:route53:::hostedzone/*", scope.partition)],
+        ("Route 53", _) => vec![format!("arn:{}:route53:::hostedzone/*", place.partition)],
         ("SSM", "ListDocuments") => all(),
-        ("SSM", _) => vec![scope.arn("ssm", &format!("document/{name}"))],
+        ("SSM", _) => vec![place.arn("ssm", &format!("document/{name}"))],
         ("RDS", "DescribeDBClusterParameters" | "DescribeDBClusterParameterGroups") => {
-            vec![scope.arn("rds", "cluster-pg:*")]
+            vec![place.arn("rds", "cluster-pg:*")]
         }
         ("RDS", _) if reads => all(),
         ("RDS", _) => vec![
-            scope.arn("rds", &format!("cluster:{name}")),
-            scope.arn("rds", "db:*"),
-            scope.arn("rds", "subgrp:*"),
-            scope.arn("rds", "cluster-pg:*"),
+            place.arn("rds", &format!("cluster:{name}")),
+            place.arn("rds", "db:*"),
+            place.arn("rds", "subgrp:*"),
+            place.arn("rds", "cluster-pg:*"),
         ],
         // Images and snapshots of others have no account in their ARN.
         ("EC2", "RunInstances") => vec![
-            scope.arn("ec2", "*"),
-            format!("arn:{}:ec2:{}::image/*", scope.partition, scope.region),
-            format!("arn:{}:ec2:{}::snapshot/*", scope.partition, scope.region),
+            place.arn("ec2", "*"),
+            format!("arn:{}:ec2:{}::image/*", place.partition, place.region),
+            format!("arn:{}:ec2:{}::snapshot/*", place.partition, place.region),
         ],
-        ("EC2", _) if !reads => vec![scope.arn("ec2", "*")],
+        ("EC2", _) if !reads => vec![place.arn("ec2", "*")],
         _ => all(),
     }
 }
@@ -300,9 +291,11 @@ mod tests {
 
     #[test]
     fn what_has_no_arn_of_its_own_is_for_everything() {
-        let scope = Scope { partition: "aws", region: "eu-central-1", account: "123456789012" };
-        assert_eq!(resources("EC2", "DescribeInstances", "x", &scope), ["*"]);
-        assert_eq!(resources("S3", "PutBucketPolicy", "x", &scope), ["arn:aws:s3:::x"]);
-        assert_eq!(resources("SNS", "Subscribe", "t", &scope), ["arn:aws:sns:eu-central-1:123456789012:t"]);
+        let text = |text: &str| text.to_owned();
+        let place =
+            Place { partition: text("aws"), region: text("eu-central-1"), account: text("123456789012"), vpc: None };
+        assert_eq!(resources("EC2", "DescribeInstances", "x", &place), ["*"]);
+        assert_eq!(resources("S3", "PutBucketPolicy", "x", &place), ["arn:aws:s3:::x"]);
+        assert_eq!(resources("SNS", "Subscribe", "t", &place), ["arn:aws:sns:eu-central-1:123456789012:t"]);
     }
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::address::Address;
 use crate::plan::Plan;
 use crate::reference::Outputs;
 use crate::spec::VpcSelector;
@@ -250,4 +251,11 @@ pub struct Unread {
     pub address: String,
     /// Why.
     pub failure: Failure,
+}
+
+impl Unread {
+    /// Says whether a resource could not be read: itself, or its whole kind.
+    pub fn covers(&self, address: &Address) -> bool {
+        self.address == address.to_string() || self.address == format!("{}/*", address.kind)
+    }
 }

@@ -202,12 +202,11 @@ async fn unmanaged(looked: &mut [Looked]) {
                     continue;
                 }
             };
-            let is_global = REGISTRY.of(kind).facts().global;
+            let owner = owner(&there.spec, kind);
             found.listed += names.len();
             for name in names {
                 let address = Address::new(kind, name);
-                let region = if is_global { String::new() } else { there.spec.region.clone() };
-                let key = (format!("{} {region}", there.spec.account), address.clone());
+                let key = (owner.clone(), address.clone());
                 if managed.contains(&key) || !told.insert(key) {
                     continue;
                 }
@@ -224,18 +223,21 @@ async fn unmanaged(looked: &mut [Looked]) {
     }
 }
 
-/// All that any spec of the run manages, by account and region (none for what is global), under its name and its id.
+/// Whose names of a kind are one: the account's, or the account's in a region.
+fn owner(spec: &Spec, kind: &str) -> String {
+    if REGISTRY.of(kind).facts().global { spec.account.clone() } else { format!("{} {}", spec.account, spec.region) }
+}
+
+/// All that any spec of the run manages, by its owner, under its name and its id.
 fn managed(looked: &[Looked]) -> BTreeSet<(String, Address)> {
     let mut managed = BTreeSet::new();
     for there in looked.iter().filter_map(|it| it.there.as_ref()) {
         for expanded in &there.inventory.wants {
             let address = &expanded.want.address;
-            let is_global = REGISTRY.of(&address.kind).facts().global;
-            let region = if is_global { String::new() } else { there.spec.region.clone() };
-            let place = format!("{} {region}", there.spec.account);
+            let owner = owner(&there.spec, &address.kind);
             let id = there.inventory.live.get(address).and_then(|seen| seen.outputs.get("id"));
-            managed.extend(id.map(|id| (place.clone(), Address::new(&address.kind, id))));
-            managed.insert((place, address.clone()));
+            managed.extend(id.map(|id| (owner.clone(), Address::new(&address.kind, id))));
+            managed.insert((owner, address.clone()));
         }
     }
     managed

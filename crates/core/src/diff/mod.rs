@@ -9,7 +9,7 @@ mod leaves;
 mod recorder;
 mod shown;
 
-pub use shown::{element, resolved, shown};
+pub use shown::{element, head, resolved, shown};
 
 pub use recorder::{Covers, Diff, Keyed, KeyedDelta, Mode};
 

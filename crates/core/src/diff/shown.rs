@@ -49,6 +49,11 @@ pub fn element(path: &str) -> Option<String> {
     Some(format!("{set} {key}"))
 }
 
+/// The attribute in which a path begins: `ingress` of `ingress[…]`, `tags` of `tags.Owner`.
+pub fn head(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or(path)
+}
+
 impl FieldChange {
     /// Says whether the values are documents, which are shown as a diff of their lines.
     pub fn is_document(&self) -> bool {

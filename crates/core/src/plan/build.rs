@@ -114,9 +114,7 @@ fn settled(plan: &mut Plan, want: &Want, facts: &Facts, draft: Draft, exists: bo
 }
 
 fn was_read(expanded: &Expanded, inventory: &Inventory) -> bool {
-    let address = &expanded.want.address;
-    let (own, whole) = (address.to_string(), format!("{}/*", address.kind));
-    !inventory.unread.iter().any(|unread| unread.address == own || unread.address == whole)
+    !inventory.unread.iter().any(|unread| unread.covers(&expanded.want.address))
 }
 
 fn change(

@@ -14,6 +14,7 @@ use super::{Change, FORMAT, Plan};
 use crate::address::Address;
 use crate::kind::Registry;
 use crate::spec::Spec;
+use crate::world::Unread;
 
 /// A plan with its seal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -136,11 +137,8 @@ impl SavedPlan {
 
 /// Checks that each resource that a plan touches is still what the plan rests on.
 pub fn moved(registry: Registry, plan: &Plan, inventory: &Inventory) -> Vec<Refusal> {
-    let unreadable = inventory.unread.iter().filter(|unread| {
-        plan.changes.iter().any(|change| {
-            unread.address == change.address.to_string() || unread.address == format!("{}/*", change.address.kind)
-        })
-    });
+    let touches = |unread: &&Unread| plan.changes.iter().any(|change| unread.covers(&change.address));
+    let unreadable = inventory.unread.iter().filter(touches);
     let mut refusals: Vec<Refusal> =
         unreadable.map(|unread| Refusal::Unreadable { address: unread.address.clone() }).collect();
     if refusals.is_empty() {

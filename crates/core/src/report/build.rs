@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::memory::Memory;
 use super::severity::{self, Weight};
-use super::{Accepted, Drift, Failed, Field, Finding, Held, Region, Resource, Row, RowState, Severity, ToldApart};
+use super::{Accepted, Drift, Failed, Field, Finding, Held, Region, Resource, Row, RowState, ToldApart};
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Position};
-use crate::diff::{FieldAction, FieldChange};
+use crate::diff::{FieldAction, FieldChange, head};
 use crate::kind::{Facts, Registry};
 use crate::plan::build::ABSENT;
 use crate::plan::expand::Expanded;
@@ -57,21 +57,13 @@ pub fn region(registry: Registry, spec: &Spec, inventory: &Inventory, plan: &Pla
         waiting.again = None;
     }
     Region {
-        region: plan.region.clone(),
-        account: plan.account.clone(),
-        spec: plan.spec.clone(),
-        failed: None,
-        told_apart: told_apart(memory),
         findings,
-        accepted: Vec::new(),
-        resolved: Vec::new(),
         waiting,
         coming: plan.coming.clone(),
         unread: plan.unread.clone(),
-        unmanaged: None,
         notes: inventory.notes.clone(),
         resources: resources.collect(),
-        rows: Vec::new(),
+        ..blank(&plan.region, &plan.account, &plan.spec, told_apart(memory))
     }
 }
 
@@ -81,12 +73,18 @@ pub fn failed(region: &str, account: &str, spec: &str, faults: &[Diagnostic]) ->
     let mut help: Vec<String> = faults.iter().flat_map(|fault| fault.help.clone()).collect();
     help.dedup();
     let code = faults.first().map_or("internal", |fault| fault.code).to_owned();
+    let told_apart = ToldApart::No("the region could not be read".to_owned());
+    Region { failed: Some(Failed { code, message, help }), ..blank(region, account, spec, told_apart) }
+}
+
+/// A region of which nothing is said yet.
+fn blank(region: &str, account: &str, spec: &str, told_apart: ToldApart) -> Region {
     Region {
         region: region.to_owned(),
         account: account.to_owned(),
         spec: spec.to_owned(),
-        failed: Some(Failed { code, message, help }),
-        told_apart: ToldApart::No("the region could not be read".to_owned()),
+        failed: None,
+        told_apart,
         findings: Vec::new(),
         accepted: Vec::new(),
         resolved: Vec::new(),
@@ -124,8 +122,7 @@ fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, mem
     let missing = change.action == Action::Create;
     let of_field = |change: &FieldChange| {
         let Weight { severity, why, .. } = severity::weigh(facts, Some(change));
-        let (head, _) = change.path.split_once(['.', '[']).unwrap_or((&change.path, ""));
-        let unstated = expanded.unstated.contains(head);
+        let unstated = expanded.unstated.contains(head(&change.path));
         Field { change: change.clone(), severity: *severity, why: (*why).to_owned(), unstated }
     };
     let mut fields: Vec<Field> = change.fields.iter().map(of_field).collect();
@@ -260,8 +257,8 @@ pub fn rows(spec: &Spec, region: &Region) -> Vec<Row> {
     // A field that no row holds, of a resource that one does.
     for finding in all_findings(region) {
         for field in finding.fields.iter().filter(|field| !held(&finding.address, Some(&field.change.path))) {
-            let (head, _) = field.change.path.split_once(['.', '[']).unwrap_or((&field.change.path, ""));
-            kinds.entry(&finding.address.kind).or_default().push(format!("{}#{head}", finding.address));
+            let holds = format!("{}#{}", finding.address, head(&field.change.path));
+            kinds.entry(&finding.address.kind).or_default().push(holds);
         }
     }
     let late = region.waiting.iter().map(|it| &it.address).chain(region.coming.iter().map(|it| &it.address));
@@ -334,9 +331,4 @@ fn meets(holds: &str, unread: &str) -> bool {
     let kind = |text: &str| text.split('/').next().unwrap_or_default().to_owned();
     let whole = unread.ends_with("/*") && kind(holds) == kind(unread);
     whole || crate::model::pattern::matches(holds, unread)
-}
-
-/// The worst severity of findings.
-pub fn worst<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Option<Severity> {
-    findings.into_iter().map(|finding| finding.severity).max()
 }

@@ -111,9 +111,7 @@ pub fn compare(report: &mut Report, earlier: &Report) {
         // What could not be read is not resolved.
         let still: BTreeSet<&str> = region.findings.iter().map(|finding| finding.id.as_str()).collect();
         let gone = before.values().filter(|finding| {
-            let unread = region.unread.iter().any(|unread| {
-                unread.address == finding.address.to_string() || unread.address == format!("{}/*", finding.address.kind)
-            });
+            let unread = region.unread.iter().any(|unread| unread.covers(&finding.address));
             !still.contains(finding.id.as_str()) && region.failed.is_none() && !unread
         });
         region.resolved = gone

@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::model::secret;
+use crate::model::secret::{self, Secrets};
 use crate::plan::expand::Expanded;
 use crate::plan::survey::Inventory;
 use crate::spec::read::hex;
@@ -123,20 +122,9 @@ impl Applied {
 fn entry(want: &Want) -> String {
     let Want { address: _, stands, source, absent, model, at: _, waivers: _, whole: _ } = want;
     let mut model = model.clone();
-    forget(&mut model);
+    // Each secret becomes the token of none.
+    secret::seal(&mut model, &Secrets::new());
     short(&hex(&Sha256::digest(format!("{stands:?} {source:?} {absent} {model}"))))
-}
-
-fn forget(value: &mut Value) {
-    if secret::of(value).is_some() {
-        *value = Value::from(secret::HIDDEN);
-        return;
-    }
-    match value {
-        Value::Object(fields) => fields.values_mut().for_each(forget),
-        Value::Array(items) => items.iter_mut().for_each(forget),
-        _ => {}
-    }
 }
 
 fn key(address: impl AsRef<[u8]>) -> String {

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Diagnostics, Position, Sources};
+use crate::diff::head;
 use crate::kind::Registry;
 use crate::model::pattern;
 use crate::spec::decode::decode;
@@ -74,10 +75,7 @@ impl Row {
             let (resource, fields) = holds.split_once('#').map_or((holds.as_str(), None), |(a, b)| (a, Some(b)));
             let of_field = match (fields, field) {
                 (None, _) | (_, None) => true,
-                (Some(fields), Some(field)) => {
-                    let (field, _) = field.split_once(['.', '[']).unwrap_or((field, ""));
-                    fields.split(',').any(|fields| pattern::matches(fields, field))
-                }
+                (Some(fields), Some(field)) => fields.split(',').any(|fields| pattern::matches(fields, head(field))),
             };
             pattern::matches(resource, &address) && of_field
         })

@@ -132,10 +132,8 @@ fn resources(route: &Route, request: &MockRequest, response: &MockResponse) -> B
     let body: Value = serde_json::from_slice(&request.body)
         .or_else(|_| ciborium::from_reader(request.body.as_ref()).map_err(|_| ()))
         .unwrap_or_default();
-    for (key, value) in body.as_object().into_iter().flatten().filter(|(key, _)| named(key)) {
-        let _ = key;
-        names.extend(value.as_str().map(ToOwned::to_owned));
-    }
+    let fields = body.as_object().into_iter().flatten().filter(|(key, _)| named(key));
+    names.extend(fields.filter_map(|(_, value)| value.as_str().map(ToOwned::to_owned)));
     let answer = String::from_utf8_lossy(&response.body);
     for tag in ["groupId", "TopicArn", "vpcEndpointId", "instanceId", "keyPairId"] {
         names.extend(

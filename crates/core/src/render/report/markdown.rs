@@ -25,7 +25,8 @@ const TAIL: usize = 200;
 /// It is never longer than `limit`; what does not fit is counted, and no block is cut in the middle.
 pub fn markdown(report: &Report, limit: usize) -> String {
     let mut page = Page { text: String::new(), room: limit.saturating_sub(TAIL), left_out: 0 };
-    page.add(&format!("## {}\n\n", heading(report)));
+    // A region's name and counts only: nothing that others wrote.
+    page.add(&format!("## {}\n\n", headline(report)));
     page.add(&overview(report));
     for region in &report.regions {
         one_region(&mut page, region);
@@ -52,11 +53,6 @@ impl Page {
             self.left_out += 1;
         }
     }
-}
-
-fn heading(report: &Report) -> String {
-    // A region's name and counts only: nothing that others wrote.
-    headline(report)
 }
 
 fn overview(report: &Report) -> String {
