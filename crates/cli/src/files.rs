@@ -81,14 +81,32 @@ pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     write(path, text, None)
 }
 
+/// Writes a file whole or not at all, readable by all.
+pub fn write_shared(path: &Path, text: &str) -> std::io::Result<()> {
+    #[cfg(unix)]
+    let permissions = Some(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    #[cfg(not(unix))]
+    let permissions = None;
+    write(path, text, permissions)
+}
+
+/// Tries whether a file can be written, and leaves nothing behind.
+pub fn try_writing(path: &Path) -> std::io::Result<()> {
+    tempfile::NamedTempFile::new_in(folder_of(path)).map(drop)
+}
+
+/// The folder in which a file stands.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Replaces a file by one with another text and the same permissions, whole or not at all.
 pub fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     write(path, text, Some(std::fs::metadata(path)?.permissions()))
 }
 
 fn write(path: &Path, text: &str, permissions: Option<std::fs::Permissions>) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
     file.write_all(text.as_bytes())?;
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions)?;

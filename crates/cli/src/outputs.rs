@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use regionctl_core::diagnostic::{Diagnostic, Diagnostics};
 use regionctl_core::render::report::{annotations, html, junit, markdown, sarif, slack, text};
 use regionctl_core::report::{FORMAT, Report};
-use tempfile::NamedTempFile;
 
 use crate::args::{OutputTo, Rendering, ReportFormat};
 use crate::exit::Failed;
+use crate::files;
 use crate::output;
 
 /// The places of a report.
@@ -21,13 +21,13 @@ pub struct Outputs {
 
 enum File {
     /// A regular file, which is replaced when all is written.
-    Whole(PathBuf, NamedTempFile),
+    Whole(PathBuf),
     /// A pipe or a device, into which is written.
     Stream(PathBuf),
 }
 
 impl Outputs {
-    /// Opens every file beside its place.
+    /// Tries every place; nothing is left there if the run ends before it has anything to write.
     pub fn open(rendering: &Rendering) -> Result<Self, Failed> {
         let mut faults = Diagnostics::default();
         let mut files = Vec::new();
@@ -69,22 +69,19 @@ impl File {
         if path.exists() && !path.is_file() {
             return Ok(Self::Stream(path.to_owned()));
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = files::folder_of(path);
         if !folder.is_dir() {
             return Err(std::io::Error::other(format!("there is no folder {}", folder.display())));
         }
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        Ok(Self::Whole(path.to_owned(), builder.tempfile_in(folder)?))
+        files::try_writing(path)?;
+        Ok(Self::Whole(path.to_owned()))
     }
 
     fn write(self, text: &str) -> (PathBuf, std::io::Result<()>) {
         match self {
-            Self::Whole(path, mut file) => {
-                let written = file.write_all(text.as_bytes());
-                let kept = written.and_then(|()| file.persist(&path).map(|_| ()).map_err(|error| error.error));
-                (path, kept)
+            Self::Whole(path) => {
+                let written = files::write_shared(&path, text);
+                (path, written)
             }
             Self::Stream(path) => {
                 let opened = std::fs::OpenOptions::new().append(true).open(&path);
