@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use regionctl_aws::iam;
 use regionctl_aws::kinds::REGISTRY;
+use regionctl_aws::provider::Aws;
 use regionctl_aws::session::{Access, Session, Settings};
-use regionctl_aws::world::Aws;
 use regionctl_core::apply;
 use regionctl_core::diagnostic::Sources;
 use regionctl_core::kind::{Case, Facts};
-use regionctl_core::plan::build::{operation, plan};
-use regionctl_core::plan::survey::{Inventory, survey};
+use regionctl_core::observe::refresh::{Inventory, survey};
+use regionctl_core::plan::build::plan;
 use regionctl_core::plan::{Action, Plan};
 use regionctl_core::render;
 use regionctl_core::spec::load::Unreadable;
@@ -297,7 +297,7 @@ async fn a_session_that_only_reads_refuses_a_write_before_it_is_sent() {
         let outcome = apply::run(&aws, &plan, &inventory, 1, stopped, &mut |_| {}).await;
         assert!(outcome.done.is_empty());
         for (_, failure) in outcome.failed {
-            assert_eq!(failure.class, regionctl_core::world::FailureClass::Refused, "{failure}");
+            assert_eq!(failure.class, regionctl_core::observe::FailureClass::Refused, "{failure}");
         }
         assert_eq!(writes(&aws), []);
     }

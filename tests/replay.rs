@@ -15,12 +15,17 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::session::{Access, Session, Settings};
-use regionctl_aws::world::Aws;
+use regionctl_aws::provider::Aws;
 use regionctl_core::diagnostic::Sources;
 use regionctl_core::plan::build::plan;
-use regionctl_core::plan::survey::survey;
-use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Failure, Place, Scope, StepTarget, Verdict, Vpc, Wanted, World};
+use regionctl_core::observe::refresh::survey;
+use regionctl_core::resource::reference::Outputs;
+use regionctl_core::observe::??Place::Place;
+use regionctl_core::observe::??Wanted::Wanted;
+use regionctl_core::observe::failure::Failure;
+use regionctl_core::observe::location::Vpc;
+use regionctl_core::observe::provider::{Provider, StepTarget, Verdict};
+use regionctl_core::observe::scope::Scope;
 use serde_json::{Value, json};
 
 /// The status, the error code of the header (or, as `Action=…`, the call that it is for), and the body.
@@ -175,7 +180,7 @@ async fn a_name_that_another_account_took_is_told_and_not_tried_again() {
         "<Error><Code>BucketAlreadyExists</Code><Message>The requested bucket name is not available</Message></Error>";
     let replay = Replay::new(&[(409, taken)]);
     let failure = run(&replay, "s3.bucket", json!("CreateBucket")).await.unwrap_err();
-    assert_eq!(failure.class, regionctl_core::world::FailureClass::Taken);
+    assert_eq!(failure.class, regionctl_core::observe::FailureClass::Taken);
     assert_eq!(replay.asked().len(), 1);
     assert!(replay.asked()[0].contains("<LocationConstraint>eu-central-1</LocationConstraint>"));
 }

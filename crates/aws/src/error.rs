@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
-use regionctl_core::world::{Failure, FailureClass};
+use regionctl_core::observe::failure::{Failure, FailureClass};
 
 use crate::session::WriteWhileReading;
 

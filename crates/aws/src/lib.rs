@@ -12,4 +12,4 @@ mod preflight;
 pub mod session;
 mod tags;
 mod trail;
-pub mod world;
+pub mod provider;

@@ -5,10 +5,12 @@
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use futures::future::{BoxFuture, join_all};
 use regionctl_core::kind::{AnyKind, Erased, Kind};
-use regionctl_core::reference::Outputs;
-use regionctl_core::world::{
-    Check, Failure, FailureClass, Observation, Place, Scope, Seen, Status, StepTarget, Wanted,
-};
+use regionctl_core::resource::reference::Outputs;
+use regionctl_core::observe::??Wanted::Wanted;
+use regionctl_core::observe::failure::{Failure, FailureClass};
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::provider::{Check, Status, StepTarget};
+use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use serde_json::Value;
 
 use crate::error::CallError;
@@ -38,9 +40,9 @@ pub trait Live: Kind {
 
     /// Lists the names of all live ones, managed or not, by the calls in `FACTS.inventory`. One without a name is
     /// listed by its id. What AWS itself makes and keeps is left out.
-    fn list(api: &Self::Api, place: &Place) -> impl Future<Output = Result<Vec<String>, CallError>> + Send {
+    fn list(api: &Self::Api, location: &Location) -> impl Future<Output = Result<Vec<String>, CallError>> + Send {
         async {
-            let scope = Scope { place: place.clone(), wanted: Vec::new(), everything: true, source: false };
+            let scope = Scope { location: location.clone(), wanted: Vec::new(), everything: true, source: false };
             let found = Self::observe(api, &scope).await?;
             let unread = found.unread.into_iter().map(|(name, _)| name);
             Ok(found.seen.into_iter().map(|seen| seen.name).chain(unread).collect())
@@ -51,7 +53,7 @@ pub trait Live: Kind {
     /// does not exist yet stand in them as text. Changes nothing.
     fn preflight(
         _api: &Self::Api,
-        _place: &Place,
+        _place: &Location,
         _steps: Vec<(String, Self::Op)>,
     ) -> impl Future<Output = Vec<Check>> + Send {
         std::future::ready(Vec::new())
@@ -87,7 +89,7 @@ where
     let mut found = Observation::default();
     for (name, result) in join_all(reads).await {
         match result {
-            Ok(Some((model, outputs))) => found.seen.push(Seen { name, model, outputs }),
+            Ok(Some((model, outputs))) => found.seen.push(LiveResource { name, model, outputs }),
             Ok(None) => {}
             Err(error) => found.unread.push((name, error.0)),
         }
@@ -105,7 +107,7 @@ pub trait LiveKind: AnyKind {
     ) -> BoxFuture<'a, Result<Observation<Value>, Failure>>;
 
     /// See [`Live::list`].
-    fn list<'a>(&'a self, session: &'a Session, place: &'a Place) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
+    fn list<'a>(&'a self, session: &'a Session, location: &'a Location) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
 
     /// See [`Live::run`].
     fn run<'a>(
@@ -119,7 +121,7 @@ pub trait LiveKind: AnyKind {
     fn preflight<'a>(
         &'a self,
         session: &'a Session,
-        place: &'a Place,
+        location: &'a Location,
         steps: Vec<(String, Value)>,
     ) -> BoxFuture<'a, Vec<Check>>;
 
@@ -128,19 +130,19 @@ pub trait LiveKind: AnyKind {
 }
 
 impl<K: Live> LiveKind for Erased<K> {
-    fn list<'a>(&'a self, session: &'a Session, place: &'a Place) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
-        Box::pin(async move { K::list(&K::Api::from_session(session), place).await.map_err(|error| error.0) })
+    fn list<'a>(&'a self, session: &'a Session, location: &'a Location) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async move { K::list(&K::Api::from_session(session), location).await.map_err(|error| error.0) })
     }
 
     fn preflight<'a>(
         &'a self,
         session: &'a Session,
-        place: &'a Place,
+        location: &'a Location,
         steps: Vec<(String, Value)>,
     ) -> BoxFuture<'a, Vec<Check>> {
         Box::pin(async move {
             let typed = steps.into_iter().filter_map(|(name, op)| Some((name, typed::<K, K::Op>(op).ok()?)));
-            K::preflight(&K::Api::from_session(session), place, typed.collect()).await
+            K::preflight(&K::Api::from_session(session), location, typed.collect()).await
         })
     }
 
@@ -159,9 +161,9 @@ impl<K: Live> LiveKind for Erased<K> {
                 Ok(Wanted { name, model, whole })
             };
             let wanted = scope.wanted.into_iter().map(named).collect::<Result<_, Failure>>()?;
-            let scope = Scope { place: scope.place, wanted, everything: scope.everything, source: scope.source };
+            let scope = Scope { location: scope.location, wanted, everything: scope.everything, source: scope.source };
             let found = K::observe(&K::Api::from_session(session), &scope).await.map_err(|error| error.0)?;
-            let untyped = |seen: Seen<K::Model>| Seen {
+            let untyped = |seen: LiveResource<K::Model>| LiveResource {
                 name: seen.name,
                 model: serde_json::to_value(seen.model).expect("invariant: models are plain data"),
                 outputs: seen.outputs,

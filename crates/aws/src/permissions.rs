@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regionctl_core::kind::Facts;
 use regionctl_core::model::pattern;
+use regionctl_core::observe::location::Location;
 use regionctl_core::spec::names::partition;
 use regionctl_core::spec::{Spec, Want};
-use regionctl_core::world::Place;
 use serde_json::{Value, json};
 
 use crate::iam::action;
@@ -41,16 +41,16 @@ pub fn policies(specs: &[Spec], purpose: Purpose) -> Vec<Value> {
     split(&statements(needs))
 }
 
-fn place(spec: &Spec, region: &str) -> Place {
+fn location(spec: &Spec, region: &str) -> Location {
     let (region, account) = (region.to_owned(), spec.account.clone());
-    Place { partition: partition(&region).to_owned(), region, account, vpc: None }
+    Location { partition: partition(&region).to_owned(), region, account, vpc: None }
 }
 
 fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
-    let here = place(spec, &spec.region);
-    let mut need = |service: &str, operations: &[&str], names: &BTreeSet<String>, place: &Place| {
+    let here = location(spec, &spec.region);
+    let mut need = |service: &str, operations: &[&str], names: &BTreeSet<String>, location: &Location| {
         for called in operations {
-            let resources = names.iter().flat_map(|name| resources(service, called, name, place));
+            let resources = names.iter().flat_map(|name| resources(service, called, name, location));
             needs.entry(action(service, called)).or_default().extend(resources);
         }
     };
@@ -65,7 +65,7 @@ fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
         let names = names_of(spec, facts);
         need(facts.service, facts.reads, &names, &here);
         for (region, names) in sources_of(spec, facts) {
-            need(facts.service, facts.reads, &names, &place(spec, &region));
+            need(facts.service, facts.reads, &names, &location(spec, &region));
         }
         if purpose == Purpose::Apply {
             let goes = |want: &Want| want.address.kind == facts.name && (want.absent || want.source.is_some());
@@ -98,7 +98,7 @@ fn stays(facts: &Facts, called: &str) -> bool {
 }
 
 /// What an apply needs beside the calls of its steps: the preflight's, and what some calls need themselves.
-fn of_apply(spec: &Spec, here: &Place, needs: &mut Needs) {
+fn of_apply(spec: &Spec, here: &Location, needs: &mut Needs) {
     let principal = |kind: &str| format!("arn:{}:iam::{}:{kind}/*", here.partition, here.account);
     needs.entry("iam:SimulatePrincipalPolicy".to_owned()).or_default().extend(["role", "user"].map(principal));
     needs.entry("ec2:DescribeRegions".to_owned()).or_default().insert("*".to_owned());
@@ -139,9 +139,9 @@ fn stated(spec: &Spec, facts: &Facts, need: &str) -> Option<BTreeSet<String>> {
 
 /// The kinds that a spec speaks of, or goes over.
 fn kinds_of(spec: &Spec) -> Vec<&'static Facts> {
-    use regionctl_core::spec::stands::Stands;
+    use regionctl_core::spec::selector::Selector;
     let named = |want: &Want, facts: &Facts| {
-        let over = matches!(&want.stands, Stands::ForEach(each) if each.kind == facts.name);
+        let over = matches!(&want.stands, Selector::ForEach(each) if each.kind == facts.name);
         want.address.kind == facts.name || over
     };
     let kinds = REGISTRY.0.iter().map(|kind| kind.facts());
@@ -174,45 +174,48 @@ fn sources_of(spec: &Spec, facts: &Facts) -> BTreeMap<String, BTreeSet<String>> 
 
 /// The ARNs that an operation on something of this name is for.
 #[allow(clippy::match_same_arms)] // each service's own lines stand together, as in the reference
-fn resources(service: &str, called: &str, name: &str, place: &Place) -> Vec<String> {
+fn resources(service: &str, called: &str, name: &str, location: &Location) -> Vec<String> {
     let all = || vec!["*".to_owned()];
     let reads = ["Describe", "List"].iter().any(|verb| called.starts_with(verb));
     match (service, called) {
         ("S3", "ListBuckets") => all(),
-        ("S3", _) => vec![format!("arn:{}:s3:::{name}", place.partition)],
+        ("S3", _) => vec![format!("arn:{}:s3:::{name}", location.partition)],
         ("SNS", "ListTopics") => all(),
-        ("SNS", _) => vec![place.arn("sns", name)],
+        ("SNS", _) => vec![location.arn("sns", name)],
         ("CloudWatch", "DescribeAlarms") => all(),
-        ("CloudWatch", _) => vec![place.arn("cloudwatch", &format!("alarm:{name}"))],
+        ("CloudWatch", _) => vec![location.arn("cloudwatch", &format!("alarm:{name}"))],
         ("CloudWatch Logs", "DescribeLogGroups") => all(),
         ("CloudWatch Logs", _) => {
-            vec![place.arn("logs", &format!("log-group:{name}")), place.arn("logs", &format!("log-group:{name}:*"))]
+            vec![
+                location.arn("logs", &format!("log-group:{name}")),
+                location.arn("logs", &format!("log-group:{name}:*")),
+            ]
         }
         ("IAM", "GetAccountSummary" | "ListPolicies") => all(),
-        ("IAM", _) => vec![format!("arn:{}:iam::{}:policy/{name}", place.partition, place.account)],
+        ("IAM", _) => vec![format!("arn:{}:iam::{}:policy/{name}", location.partition, location.account)],
         ("Lambda", "ListFunctions" | "ListEventSourceMappings" | "GetAccountSettings") => all(),
-        ("Lambda", _) => vec![place.arn("lambda", &format!("function:{name}"))],
+        ("Lambda", _) => vec![location.arn("lambda", &format!("function:{name}"))],
         ("Route 53", "CreateHostedZone" | "ListHostedZonesByName" | "ListHostedZonesByVPC") => all(),
-        ("Route 53", _) => vec![format!("arn:{}:route53:::hostedzone/*", place.partition)],
+        ("Route 53", _) => vec![format!("arn:{}:route53:::hostedzone/*", location.partition)],
         ("SSM", "ListDocuments") => all(),
-        ("SSM", _) => vec![place.arn("ssm", &format!("document/{name}"))],
+        ("SSM", _) => vec![location.arn("ssm", &format!("document/{name}"))],
         ("RDS", "DescribeDBClusterParameters" | "DescribeDBClusterParameterGroups") => {
-            vec![place.arn("rds", "cluster-pg:*")]
+            vec![location.arn("rds", "cluster-pg:*")]
         }
         ("RDS", _) if reads => all(),
         ("RDS", _) => vec![
-            place.arn("rds", &format!("cluster:{name}")),
-            place.arn("rds", "db:*"),
-            place.arn("rds", "subgrp:*"),
-            place.arn("rds", "cluster-pg:*"),
+            location.arn("rds", &format!("cluster:{name}")),
+            location.arn("rds", "db:*"),
+            location.arn("rds", "subgrp:*"),
+            location.arn("rds", "cluster-pg:*"),
         ],
         // Images and snapshots of others have no account in their ARN.
         ("EC2", "RunInstances") => vec![
-            place.arn("ec2", "*"),
-            format!("arn:{}:ec2:{}::image/*", place.partition, place.region),
-            format!("arn:{}:ec2:{}::snapshot/*", place.partition, place.region),
+            location.arn("ec2", "*"),
+            format!("arn:{}:ec2:{}::image/*", location.partition, location.region),
+            format!("arn:{}:ec2:{}::snapshot/*", location.partition, location.region),
         ],
-        ("EC2", _) if !reads => vec![place.arn("ec2", "*")],
+        ("EC2", _) if !reads => vec![location.arn("ec2", "*")],
         _ => all(),
     }
 }
@@ -292,10 +295,10 @@ mod tests {
     #[test]
     fn what_has_no_arn_of_its_own_is_for_everything() {
         let text = |text: &str| text.to_owned();
-        let place =
-            Place { partition: text("aws"), region: text("eu-central-1"), account: text("123456789012"), vpc: None };
-        assert_eq!(resources("EC2", "DescribeInstances", "x", &place), ["*"]);
-        assert_eq!(resources("S3", "PutBucketPolicy", "x", &place), ["arn:aws:s3:::x"]);
-        assert_eq!(resources("SNS", "Subscribe", "t", &place), ["arn:aws:sns:eu-central-1:123456789012:t"]);
+        let location =
+            Location { partition: text("aws"), region: text("eu-central-1"), account: text("123456789012"), vpc: None };
+        assert_eq!(resources("EC2", "DescribeInstances", "x", &location), ["*"]);
+        assert_eq!(resources("S3", "PutBucketPolicy", "x", &location), ["arn:aws:s3:::x"]);
+        assert_eq!(resources("SNS", "Subscribe", "t", &location), ["arn:aws:sns:eu-central-1:123456789012:t"]);
     }
 }

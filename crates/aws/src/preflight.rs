@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 use futures::future::{join, join_all};
+use regionctl_core::diff::operation;
 use regionctl_core::kind::AnyKind;
-use regionctl_core::plan::build::operation;
+use regionctl_core::observe::failure::FailureClass;
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::provider::{Check, Verdict};
 use regionctl_core::plan::{Action, Plan};
-use regionctl_core::world::{Check, FailureClass, Place, Verdict};
 use serde_json::Value;
 
 use crate::error::CallError;
@@ -21,13 +23,13 @@ use crate::session::{FromSession, Session};
 const RESOURCES_A_CALL: usize = 50;
 
 /// Looks at everything at once; sorted, what failed first.
-pub(crate) async fn preflight(session: &Session, plan: &Plan, place: &Place) -> Vec<Check> {
+pub(crate) async fn preflight(session: &Session, plan: &Plan, location: &Location) -> Vec<Check> {
     let of_kinds = join_all(
         steps(plan)
             .into_iter()
-            .map(|(kind, steps)| async move { kinds::live(&kind).preflight(session, place, steps).await }),
+            .map(|(kind, steps)| async move { kinds::live(&kind).preflight(session, location, steps).await }),
     );
-    let general = join(permissions(session, plan), region(session, place));
+    let general = join(permissions(session, plan), region(session, location));
     let (of_kinds, (mut checks, region)) = join(of_kinds, general).await;
     checks.extend(of_kinds.into_iter().flatten());
     checks.push(region);
@@ -62,10 +64,10 @@ pub(crate) fn room(name: &str, used: i64, most: i64, more: usize) -> Check {
 }
 
 /// A region that is not enabled answers as if the credentials were wrong.
-async fn region(session: &Session, place: &Place) -> Check {
-    let name = format!("region {} is enabled", place.region);
+async fn region(session: &Session, location: &Location) -> Check {
+    let name = format!("region {} is enabled", location.region);
     let api = aws_sdk_ec2::Client::from_session(session);
-    let answer = api.describe_regions().region_names(&place.region).all_regions(true).send().await;
+    let answer = api.describe_regions().region_names(&location.region).all_regions(true).send().await;
     let result = answer.map_err(CallError::from).map(|answer| {
         let status = answer.regions().first().and_then(|region| region.opt_in_status()).unwrap_or("unknown").to_owned();
         let verdict = if status == "not-opted-in" { Verdict::Failed } else { Verdict::Passed };

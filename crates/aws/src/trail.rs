@@ -4,8 +4,8 @@ use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use regionctl_core::reference::Outputs;
 use regionctl_core::report::Deed;
+use regionctl_core::resource::reference::Outputs;
 use serde_json::Value;
 
 use crate::error::CallError;

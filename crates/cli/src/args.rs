@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use regionctl_core::address::Address;
+use regionctl_core::resource::address::Address;
 
 const EXIT_CODES: &str = "\
 Exit codes:

@@ -1,7 +1,7 @@
 //! From the global arguments to an open session.
 
+use regionctl_aws::provider::Aws;
 use regionctl_aws::session::{Access, PauseListener, Session, Settings};
-use regionctl_aws::world::Aws;
 use regionctl_core::spec::Spec;
 
 use crate::args::Global;

@@ -2,19 +2,22 @@
 //! a plan that is a value, and an apply that runs it.
 //!
 //! Nothing here talks to AWS, prints, reads a clock or an environment variable: the outside world is
-//! the [`world::World`] trait. The flow is one way, and each module is one word of it:
-//! [`spec`] → [`world`] (observe) → [`diff`] → [`plan`] → [`apply`] or [`report`] → [`render`].
+//! the [`observe::provider::Provider`] trait. The flow is one way, and each module is one word of it:
+//! [`spec`] → [`observe`] → [`desire`] → [`diff`] → [`plan`] → [`apply`] or [`report`] → [`render`].
 
-pub mod address;
 pub mod apply;
+pub mod desire;
 pub mod diagnostic;
 pub mod diff;
+pub mod digest;
 pub mod kind;
 pub mod model;
+pub mod observe;
 pub mod plan;
-pub mod reference;
 pub mod render;
 pub mod report;
+pub mod resource;
 pub mod schema;
 pub mod spec;
-pub mod world;
+#[cfg(test)]
+mod testing;

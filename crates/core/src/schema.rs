@@ -6,10 +6,10 @@ use std::fmt::Write;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::kind::weight::{GENERAL, MISSING, Weight};
 use crate::kind::{Facts, Registry};
 use crate::plan::saved::SavedPlan;
 use crate::report::Report;
-use crate::report::severity::{GENERAL, MISSING, Weight};
 
 /// Returns the schema of a spec file.
 pub fn region(registry: Registry) -> Value {

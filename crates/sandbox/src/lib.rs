@@ -1,11 +1,11 @@
 //! An AWS in the process: emulated services behind the SDK's own HTTP layer, their state in a file,
-//! and AWS's truth laid over them where they are kinder than AWS ([`overlay`]).
+//! and AWS's truth laid over them where they are kinder than AWS ([`patches`]).
 //!
 //! The product knows nothing of it but the switch that turns it on. [`Sandbox::http_client`] answers
 //! calls in the process, [`serve`] the same state on a loopback port.
 
-mod overlay;
-mod own;
+mod fakes;
+mod patches;
 mod route;
 pub mod seed;
 pub mod serve;
@@ -129,7 +129,7 @@ impl Sandbox {
         };
         let request = route.canonical(request);
         let mut state = self.0.state.lock().await;
-        overlay::region(&self.0.services, &mut state, &route).await;
+        patches::region(&self.0.services, &mut state, &route).await;
         if !route::may_write(&request) {
             drop(state);
             return self.emulate(&route, request).await;
@@ -141,7 +141,7 @@ impl Sandbox {
             body: request.body.clone(),
         };
         let response = self.emulate(&route, request).await;
-        own::trail::record(&self.0.services.memory, &route, &asked, &response);
+        fakes::trail::record(&self.0.services.memory, &route, &asked, &response);
         if let Err(why) = state.save(&self.0.services, &route).await {
             return MockResponse::error(500, "InternalFailure", &format!("the sandbox could not be saved: {why}"));
         }
@@ -150,15 +150,15 @@ impl Sandbox {
 
     async fn emulate(&self, route: &Route, mut request: MockRequest) -> MockResponse {
         let services = &self.0.services;
-        if let Some(response) = own::answer(services, route, &request).await {
+        if let Some(response) = fakes::answer(services, route, &request).await {
             return response;
         }
-        if let Some(response) = overlay::before(services, route, &mut request).await {
+        if let Some(response) = patches::before(services, route, &mut request).await {
             return response;
         }
         let (method, uri, body) = (request.method.clone(), request.uri.clone(), request.body.clone());
         let response = services.handle(route, request).await;
-        overlay::after(services, route, &overlay::Asked { method, uri, body }, response).await
+        patches::after(services, route, &patches::Asked { method, uri, body }, response).await
     }
 }
 

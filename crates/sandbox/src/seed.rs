@@ -390,8 +390,8 @@ pub async fn tamper(config: &SdkConfig) -> Result<Vec<String>, SandboxError> {
     let by_name = Filter::builder().name("group-name").values("ec2-internal-team-access").build();
     let groups = ec2.describe_security_groups().filters(by_name).send().await.map_err(failed)?;
     let id = groups.security_groups().first().and_then(|group| group.group_id()).unwrap_or_default();
-    let world = IpRange::builder().cidr_ip("0.0.0.0/0").description("just for today").build();
-    let ssh = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22).ip_ranges(world).build();
+    let provider = IpRange::builder().cidr_ip("0.0.0.0/0").description("just for today").build();
+    let ssh = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22).ip_ranges(provider).build();
     ec2.authorize_security_group_ingress().group_id(id).ip_permissions(ssh).send().await.map_err(failed)?;
 
     let cloudwatch = aws_sdk_cloudwatch::Client::new(config);

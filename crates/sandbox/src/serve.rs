@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use winterbaume_core::{MockRequest, MockResponse};
 
 use crate::Sandbox;
-use crate::own::BASE;
+use crate::fakes::BASE;
 
 /// A server that is bound and not running yet.
 pub struct Server {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use winterbaume_core::{MockRequest, MockResponse, MockService, StatefulService};
 
 use crate::ACCOUNT;
-use crate::own::Memory;
+use crate::fakes::Memory;
 use crate::route::Route;
 
 /// The name under which the sandbox's own is kept.

@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use regionctl_core::world::{Failure, FailureClass};
+use regionctl_core::observe::failure::{Failure, FailureClass};
 use tokio::time::Instant;
 
 use super::PauseListener;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use regionctl_aws::session::Access;
-use regionctl_core::address::Address;
 use regionctl_core::diagnostic::Diagnostic;
 use regionctl_core::report::Finding;
 use regionctl_core::report::build::accepted_as;
+use regionctl_core::resource::address::Address;
 use regionctl_core::spec::Spec;
 use regionctl_core::spec::edit::{Unedited, add_entry};
 
@@ -53,8 +53,8 @@ fn spec_of(args: &args::Accept) -> Result<Spec, Failed> {
 
 async fn finding(global: &Global, spec: &Spec, address: &Address) -> Result<Finding, Failed> {
     let connector = Connector::new(global).await?;
-    let world = connector.open(spec, Access::ReadOnly, None).await;
-    let (region, _) = examine(&world, spec, false).await?;
+    let provider = connector.open(spec, Access::ReadOnly, None).await;
+    let (region, _) = examine(&provider, spec, false).await?;
     if let Some(finding) = region.findings.into_iter().find(|finding| finding.address == *address) {
         return Ok(finding);
     }

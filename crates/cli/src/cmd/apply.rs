@@ -5,18 +5,19 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use regionctl_aws::kinds::REGISTRY;
+use regionctl_aws::provider::Aws;
 use regionctl_aws::session::Access;
-use regionctl_aws::world::Aws;
-use regionctl_core::address::Address;
 use regionctl_core::apply::{self, Outcome, Settled};
 use regionctl_core::diagnostic::{Diagnostic, Diagnostics};
+use regionctl_core::observe::failure::Failure;
+use regionctl_core::observe::provider::{Provider, Verdict};
+use regionctl_core::observe::refresh::{Inventory, explain};
 use regionctl_core::plan::saved::{Refusal, SavedPlan, moved};
-use regionctl_core::plan::survey::{Inventory, explain};
 use regionctl_core::plan::{Action, GateKind, Plan};
 use regionctl_core::render::{self, counted, waiting_for_people};
 use regionctl_core::report::memory::Applied;
+use regionctl_core::resource::address::Address;
 use regionctl_core::spec::Spec;
-use regionctl_core::world::{Failure, Verdict, World};
 use tokio::sync::watch;
 
 use super::{look, stats, survey_failed};
@@ -39,12 +40,12 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
     let mut worst = Exit::Done;
     for spec in &specs {
         let progress = Progress::new();
-        let world = connector.open(spec, Access::Write, Some(progress.on_pause())).await;
-        let (inventory, plan) = look(&world, spec).await?;
+        let provider = connector.open(spec, Access::Write, Some(progress.on_pause())).await;
+        let (inventory, plan) = look(&provider, spec).await?;
         let plan = if args.target.is_empty() { plan } else { plan.targeting(&known(&args.target, spec)?) };
         anstream::print!("{}", render::text(&plan, output::style()));
         if args.resend {
-            resend(&world, &inventory, &plan).await?;
+            resend(&provider, &inventory, &plan).await?;
         }
         let (mut inventory, mut exit) = (inventory, Exit::Done);
         if !plan.is_complete() || !(plan.is_settled() || plan.is_empty() && !args.wait) {
@@ -52,18 +53,18 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
             if !args.yes && !plan.is_empty() {
                 confirm(&plan)?;
                 // Somebody read the plan for a while; what was shown must still be what is there.
-                let (now, _) = look(&world, spec).await?;
+                let (now, _) = look(&provider, spec).await?;
                 refuse(moved(REGISTRY, &plan, &now), &plan.spec)?;
                 inventory = now;
             }
-            preflight(args, &world, &inventory, &plan).await?;
-            exit = converge(global, args, &world, spec, &inventory, &plan, &progress).await?;
+            preflight(args, &provider, &inventory, &plan).await?;
+            exit = converge(global, args, &provider, spec, &inventory, &plan, &progress).await?;
         }
         if exit == Exit::Done && args.target.is_empty() {
-            remember(&world, spec, &inventory).await?;
+            remember(&provider, spec, &inventory).await?;
         }
         if global.stats {
-            stats::print(&world.session().calls());
+            stats::print(&provider.session().calls());
         }
         worst = worst.max(exit);
         if worst == Exit::Interrupted {
@@ -75,7 +76,7 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
 
 /// Keeps what is applied now, so that drift can be told from what nobody applied; nothing is written where it is kept
 /// already.
-async fn remember(world: &Aws, spec: &Spec, inventory: &Inventory) -> Result<(), Failed> {
+async fn remember(provider: &Aws, spec: &Spec, inventory: &Inventory) -> Result<(), Failed> {
     if !spec.remember {
         return Ok(());
     }
@@ -85,8 +86,8 @@ async fn remember(world: &Aws, spec: &Spec, inventory: &Inventory) -> Result<(),
         Failed::error(fault.help("give the caller the permission, or take `remember: true` out of the spec"))
     };
     let applied = Applied::of(spec, inventory);
-    if world.recall(&spec.path).await.map_err(|failure| unkept(&failure))?.as_ref() != Some(&applied) {
-        world.keep(&spec.path, &applied).await.map_err(|failure| unkept(&failure))?;
+    if provider.recall(&spec.path).await.map_err(|failure| unkept(&failure))?.as_ref() != Some(&applied) {
+        provider.keep(&spec.path, &applied).await.map_err(|failure| unkept(&failure))?;
     }
     Ok(())
 }
@@ -117,8 +118,8 @@ async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit,
     refuse(refusals, &saved.plan.spec)?;
     let connector = Connector::new(global).await?;
     let progress = Progress::new();
-    let world = connector.open(&spec, Access::Write, Some(progress.on_pause())).await;
-    let (inventory, _) = look(&world, &spec).await?;
+    let provider = connector.open(&spec, Access::Write, Some(progress.on_pause())).await;
+    let (inventory, _) = look(&provider, &spec).await?;
     refuse(moved(REGISTRY, &saved.plan, &inventory), &saved.plan.spec)?;
     anstream::print!("{}", render::text(&saved.plan, output::style()));
     if saved.plan.is_empty() {
@@ -128,14 +129,14 @@ async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit,
     if !args.yes {
         confirm(&saved.plan)?;
     }
-    preflight(args, &world, &inventory, &saved.plan).await?;
+    preflight(args, &provider, &inventory, &saved.plan).await?;
     use_up(used.as_deref())?;
-    let exit = converge(global, args, &world, &spec, &inventory, &saved.plan, &progress).await?;
+    let exit = converge(global, args, &provider, &spec, &inventory, &saved.plan, &progress).await?;
     if exit == Exit::Done {
-        remember(&world, &spec, &inventory).await?;
+        remember(&provider, &spec, &inventory).await?;
     }
     if global.stats {
-        stats::print(&world.session().calls());
+        stats::print(&provider.session().calls());
     }
     Ok(exit)
 }
@@ -223,10 +224,10 @@ fn confirm(plan: &Plan) -> Result<(), Failed> {
 }
 
 /// Asks the people again that something waits for.
-async fn resend(world: &Aws, inventory: &Inventory, plan: &Plan) -> Result<(), Failed> {
+async fn resend(provider: &Aws, inventory: &Inventory, plan: &Plan) -> Result<(), Failed> {
     let again: Vec<_> = plan.waiting.iter().filter_map(|it| Some((&it.address, it.again.as_ref()?))).collect();
     for (address, op) in again {
-        apply::ask_again(world, inventory, address, op).await.map_err(|failure| {
+        apply::ask_again(provider, inventory, address, op).await.map_err(|failure| {
             let mut fault = explain(&failure);
             fault.message = format!("{address}: not asked again: {}", fault.message);
             Failed::error(fault)
@@ -237,11 +238,11 @@ async fn resend(world: &Aws, inventory: &Inventory, plan: &Plan) -> Result<(), F
 }
 
 /// Looks at what the plan cannot see. What failed would stop it in the middle, so nothing is begun.
-async fn preflight(args: &args::Apply, world: &Aws, inventory: &Inventory, plan: &Plan) -> Result<(), Failed> {
+async fn preflight(args: &args::Apply, provider: &Aws, inventory: &Inventory, plan: &Plan) -> Result<(), Failed> {
     if args.skip_preflight || plan.is_empty() {
         return Ok(());
     }
-    let checks = world.preflight(plan, &inventory.place).await;
+    let checks = provider.preflight(plan, &inventory.location).await;
     anstream::print!("{}", render::checks(&checks, output::style()));
     let failed = checks.iter().filter(|check| check.verdict == Verdict::Failed);
     let faults = failed.map(|check| {
@@ -254,7 +255,7 @@ async fn preflight(args: &args::Apply, world: &Aws, inventory: &Inventory, plan:
 async fn converge(
     global: &Global,
     args: &args::Apply,
-    world: &Aws,
+    provider: &Aws,
     spec: &Spec,
     inventory: &Inventory,
     plan: &Plan,
@@ -266,14 +267,14 @@ async fn converge(
     let listener = progress.clone();
     let mut listen = |event: apply::Event<'_>| listener.show(&event);
     let parallelism = usize::from(global.parallelism);
-    let outcome = apply::run(world, plan, inventory, parallelism, stopped.clone(), &mut listen).await;
+    let outcome = apply::run(provider, plan, inventory, parallelism, stopped.clone(), &mut listen).await;
     let settled = if args.wait && !outcome.interrupted {
         let told = told(plan, &outcome);
-        apply::settle(world, inventory, &outcome.known, &told, stopped, &mut listen).await
+        apply::settle(provider, inventory, &outcome.known, &told, stopped, &mut listen).await
     } else {
         Settled::default()
     };
-    let exit = conclude(world, spec, plan, &outcome, &settled, progress).await;
+    let exit = conclude(provider, spec, plan, &outcome, &settled, progress).await;
     signals.abort();
     exit
 }
@@ -312,7 +313,7 @@ async fn asked_to_stop() {
 
 /// Says what was done, and proves it.
 async fn conclude(
-    world: &Aws,
+    provider: &Aws,
     spec: &Spec,
     plan: &Plan,
     outcome: &Outcome,
@@ -340,7 +341,7 @@ async fn conclude(
         return Err(Failed { exit, ..Failed::errors(faults) });
     }
     let touched: Vec<Address> = plan.changes.iter().map(|change| change.address.clone()).collect();
-    let verified = apply::verify(world, REGISTRY, spec, &touched).await;
+    let verified = apply::verify(provider, REGISTRY, spec, &touched).await;
     progress.finish();
     let after = verified.map_err(|error| survey_failed(&error))?;
     let left: Vec<_> = after.iter().flat_map(|plan| &plan.changes).filter(|it| touched.contains(&it.address)).collect();

@@ -8,18 +8,18 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use regionctl_aws::kinds::REGISTRY;
+use regionctl_aws::provider::Aws;
 use regionctl_aws::session::Access;
-use regionctl_aws::world::Aws;
-use regionctl_core::address::Address;
 use regionctl_core::model::pattern;
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::refresh::{Inventory, explain};
 use regionctl_core::plan::Note;
-use regionctl_core::plan::survey::{Inventory, explain};
 use regionctl_core::report::judge::{self, FailOn};
 use regionctl_core::report::memory::Memory;
 use regionctl_core::report::{Drift, Region, Report, Severity, Unmanaged, build};
+use regionctl_core::resource::address::Address;
 use regionctl_core::spec::Spec;
 use regionctl_core::spec::contested::contested;
-use regionctl_core::world::Place;
 
 use super::{look, stats};
 use crate::args::{self, FailOnWord, Global};
@@ -49,7 +49,10 @@ pub async fn run(global: &Global, args: &args::Drift) -> Result<Exit, Failed> {
     }
     shown.finish_and_clear();
     if global.stats {
-        looked.iter().filter_map(|it| it.there.as_ref()).for_each(|there| stats::print(&there.world.session().calls()));
+        looked
+            .iter()
+            .filter_map(|it| it.there.as_ref())
+            .for_each(|there| stats::print(&there.provider.session().calls()));
     }
     let mut report = Report::of(looked.into_iter().map(|it| it.region).collect());
     if let Some(earlier) = &baseline {
@@ -102,7 +105,7 @@ struct Looked {
 
 struct There {
     spec: Spec,
-    world: Aws,
+    provider: Aws,
     inventory: Inventory,
 }
 
@@ -118,9 +121,9 @@ async fn one(connector: &Connector<'_>, args: &args::Drift, path: PathBuf, spec:
             return Looked { region, there: None };
         }
     };
-    let world = connector.open(&spec, Access::ReadOnly, None).await;
-    match examine(&world, &spec, args.who).await {
-        Ok((region, inventory)) => Looked { region, there: Some(There { spec, world, inventory }) },
+    let provider = connector.open(&spec, Access::ReadOnly, None).await;
+    match examine(&provider, &spec, args.who).await {
+        Ok((region, inventory)) => Looked { region, there: Some(There { spec, provider, inventory }) },
         Err(failed) => {
             let region = build::failed(&spec.region, &spec.account, &spec.path, &failed.diagnostics.0);
             Looked { region, there: None }
@@ -129,13 +132,13 @@ async fn one(connector: &Connector<'_>, args: &args::Drift, path: PathBuf, spec:
 }
 
 /// Reads a region and makes its report.
-pub async fn examine(world: &Aws, spec: &Spec, who: bool) -> Result<(Region, Inventory), Failed> {
-    let (looked, memory) = futures::future::join(look(world, spec), recall(world, spec)).await;
+pub async fn examine(provider: &Aws, spec: &Spec, who: bool) -> Result<(Region, Inventory), Failed> {
+    let (looked, memory) = futures::future::join(look(provider, spec), recall(provider, spec)).await;
     let (inventory, plan) = looked?;
     let mut region = build::region(REGISTRY, spec, &inventory, &plan, &memory);
     judge::accept(&mut region, spec, today());
     if who {
-        ask_who(world, &inventory, &mut region).await;
+        ask_who(provider, &inventory, &mut region).await;
     }
     region.rows = build::rows(spec, &region);
     Ok((region, inventory))
@@ -146,11 +149,11 @@ pub fn today() -> Date {
     TimeZone::UTC.to_datetime(Timestamp::now()).date()
 }
 
-async fn recall(world: &Aws, spec: &Spec) -> Memory {
+async fn recall(provider: &Aws, spec: &Spec) -> Memory {
     if !spec.remember {
         return Memory::NotKept;
     }
-    match world.recall(&spec.path).await {
+    match provider.recall(&spec.path).await {
         Ok(Some(applied)) => Memory::Applied(applied),
         Ok(None) => Memory::Never,
         Err(failure) => Memory::Unread(failure),
@@ -158,7 +161,7 @@ async fn recall(world: &Aws, spec: &Spec) -> Memory {
 }
 
 /// Asks who made the changes, the worst first; what nobody may look at is said once.
-async fn ask_who(world: &Aws, inventory: &Inventory, region: &mut Region) {
+async fn ask_who(provider: &Aws, inventory: &Inventory, region: &mut Region) {
     let mut note = None;
     let made = |drift| matches!(drift, Drift::Changed | Drift::Missing | Drift::Extra);
     let asked = region.findings.iter_mut().filter(|finding| made(finding.drift));
@@ -168,8 +171,8 @@ async fn ask_who(world: &Aws, inventory: &Inventory, region: &mut Region) {
             break;
         }
         let live = inventory.live.get(&finding.address).map(|seen| &seen.outputs);
-        let given = REGISTRY.of(&finding.address.kind).outputs(&finding.address.name, &inventory.place);
-        match world.deeds(&finding.address, &inventory.place, live.unwrap_or(&given)).await {
+        let given = REGISTRY.of(&finding.address.kind).outputs(&finding.address.name, &inventory.location);
+        match provider.deeds(&finding.address, &inventory.location, live.unwrap_or(&given)).await {
             Ok(deeds) => finding.deeds = deeds,
             Err(failure) => {
                 note = Some(format!("who did it is not known: {failure} [{}]", explain(&failure).code));
@@ -246,13 +249,13 @@ fn managed(looked: &[Looked]) -> BTreeSet<(String, Address)> {
 type Listed = (&'static str, Result<Vec<String>, String>);
 
 async fn list_all(there: &There) -> Vec<Listed> {
-    let place: &Place = &there.inventory.place;
+    let location: &Location = &there.inventory.location;
     let kinds = REGISTRY.0.iter().map(|kind| kind.facts()).filter(|facts| !facts.inventory.is_empty());
     let lists = kinds.map(|facts| async move {
-        if facts.needs_vpc && place.vpc.is_none() {
+        if facts.needs_vpc && location.vpc.is_none() {
             return (facts.name, Err("not listed: the spec needs no VPC, and these are listed by it".to_owned()));
         }
-        let names = there.world.list(facts.name, place).await;
+        let names = there.provider.list(facts.name, location).await;
         (facts.name, names.map_err(|failure| format!("not listed: {failure}")))
     });
     join_all(lists).await

@@ -13,12 +13,12 @@ mod stats;
 
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::session::Access;
+use regionctl_core::observe::provider::Provider;
+use regionctl_core::observe::refresh::{Inventory, SurveyError, survey};
 use regionctl_core::plan::Plan;
 use regionctl_core::plan::build;
-use regionctl_core::plan::survey::{Inventory, SurveyError, survey};
 use regionctl_core::render;
 use regionctl_core::spec::Spec;
-use regionctl_core::world::World;
 
 use crate::args::{Format, Global};
 use crate::connect::Connector;
@@ -26,8 +26,8 @@ use crate::exit::{Exit, Failed};
 use crate::output;
 
 /// Reads and compares.
-async fn look(world: &dyn World, spec: &Spec) -> Result<(Inventory, Plan), Failed> {
-    let inventory = survey(world, REGISTRY, spec).await.map_err(|error| survey_failed(&error))?;
+async fn look(provider: &dyn Provider, spec: &Spec) -> Result<(Inventory, Plan), Failed> {
+    let inventory = survey(provider, REGISTRY, spec).await.map_err(|error| survey_failed(&error))?;
     let plan = build::plan(REGISTRY, spec, &inventory).map_err(|broken| broken_kind(&broken))?;
     Ok((inventory, plan))
 }
@@ -37,13 +37,13 @@ async fn look_at_all(global: &Global, specs: &[Spec], format: Format, preflight:
     let connector = Connector::new(global).await?;
     let mut plans = Vec::new();
     for spec in specs {
-        let world = connector.open(spec, Access::ReadOnly, None).await;
-        let (inventory, plan) = look(&world, spec).await?;
+        let provider = connector.open(spec, Access::ReadOnly, None).await;
+        let (inventory, plan) = look(&provider, spec).await?;
         if format == Format::Text {
             anstream::print!("{}", render::text(&plan, output::style()));
         }
         if preflight && !plan.is_empty() {
-            let checks = world.preflight(&plan, &inventory.place).await;
+            let checks = provider.preflight(&plan, &inventory.location).await;
             let text = render::checks(&checks, output::style());
             // What is printed on standard output as JSON is the plan and nothing else.
             match format {
@@ -52,7 +52,7 @@ async fn look_at_all(global: &Global, specs: &[Spec], format: Format, preflight:
             }
         }
         if global.stats {
-            stats::print(&world.session().calls());
+            stats::print(&provider.session().calls());
         }
         plans.push(plan);
     }

@@ -1,17 +1,17 @@
-//! Runs a plan's steps along their graph, and proves afterwards that live is what the spec says.
+//! Runs a plan's steps along their graph, and verifies afterwards that live is what the spec says.
 //!
 //! The run is a stream of [`Event`]s; progress displays and logs are listeners of it.
 
 mod run;
-mod settle;
 mod verify;
+mod wait;
 
 pub use run::{Outcome, Stop, ask_again, run};
-pub use settle::{Settled, settle};
 pub use verify::verify;
+pub use wait::{Waited, wait};
 
-use crate::address::Address;
-use crate::world::Failure;
+use crate::observe::failure::Failure;
+use crate::resource::address::Address;
 
 /// Something that happened while a plan was applied.
 #[derive(Debug, Clone)]
@@ -43,15 +43,15 @@ pub enum Event<'a> {
         /// Why.
         failure: &'a Failure,
     },
-    /// Everything was told, and this resource is still on its way.
-    Coming {
+    /// All calls are done, and this resource is still in progress.
+    InProgress {
         /// The resource.
         address: &'a Address,
         /// How far it is, in the service's own word.
         word: &'a str,
     },
-    /// A resource that was on its way is there.
-    Arrived {
+    /// A resource that was in progress is ready.
+    Ready {
         /// The resource.
         address: &'a Address,
     },

@@ -9,12 +9,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Event;
-use crate::address::Address;
-use crate::model::secret;
-use crate::plan::survey::Inventory;
+use crate::desire::fill::Inventory;
+use crate::observe::failure::{Failure, FailureClass};
+use crate::observe::provider::{Provider, StepTarget};
 use crate::plan::{Change, Plan, Step};
-use crate::reference::{self, Known, Outputs, Target};
-use crate::world::{Failure, FailureClass, StepTarget, World};
+use crate::resource::address::Address;
+use crate::resource::reference::{self, Known, Outputs, Target};
+use crate::resource::secret;
 
 /// Tells a run to start no further step; `true` once somebody asked.
 pub type Stop = watch::Receiver<bool>;
@@ -48,7 +49,7 @@ pub struct Outcome {
 /// # Caveats
 /// Dropping the future abandons running calls; AWS may or may not have done them. The next plan says.
 pub async fn run(
-    world: &dyn World,
+    provider: &dyn Provider,
     plan: &Plan,
     inventory: &Inventory,
     parallelism: usize,
@@ -76,7 +77,7 @@ pub async fn run(
             let (change, step) = steps[&id];
             run.running.insert(id);
             listen(Event::Started { id, address: &change.address, call: &step.call });
-            let call = run.call(world, inventory, change, step);
+            let call = run.call(provider, inventory, change, step);
             running.push(async move { (id, call.await) });
         }
         if running.is_empty() {
@@ -108,15 +109,20 @@ pub async fn run(
 pub(super) fn target(address: &Address, inventory: &Inventory, known: &Known) -> StepTarget {
     StepTarget {
         name: address.name.clone(),
-        place: inventory.place.clone(),
+        location: inventory.location.clone(),
         outputs: known.of(&Target::Resource(address.clone())),
     }
 }
 
 /// Runs the operation by which a person is asked again.
-pub async fn ask_again(world: &dyn World, inventory: &Inventory, address: &Address, op: &Value) -> Result<(), Failure> {
+pub async fn ask_again(
+    provider: &dyn Provider,
+    inventory: &Inventory,
+    address: &Address,
+    op: &Value,
+) -> Result<(), Failure> {
     let target = target(address, inventory, &inventory.known);
-    world.run(&address.kind, target, op.clone()).await.map(|_| ())
+    provider.run(&address.kind, target, op.clone()).await.map(|_| ())
 }
 
 struct Run<'a> {
@@ -142,7 +148,7 @@ impl<'a> Run<'a> {
     /// Prepares the call: every reference must have its value by now.
     fn call(
         &self,
-        world: &'a dyn World,
+        provider: &'a dyn Provider,
         inventory: &Inventory,
         change: &'a Change,
         step: &Step,
@@ -160,7 +166,7 @@ impl<'a> Run<'a> {
         async move {
             match missing {
                 Some(failure) => Err(failure),
-                None => world.run(&change.address.kind, target, op).await,
+                None => provider.run(&change.address.kind, target, op).await,
             }
         }
     }
@@ -203,52 +209,12 @@ impl<'a> Run<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
-    use futures::future::BoxFuture;
     use serde_json::json;
 
     use super::*;
-    use crate::spec::VpcSelector;
-    use crate::world::{Check, Identity, Observation, Place, Scope, Status};
+    use crate::testing::{Fake, inventory};
 
-    /// A world that runs everything but what is called `Fail`, and remembers what it ran.
-    #[derive(Default)]
-    struct Fake {
-        ran: Mutex<Vec<Value>>,
-    }
-
-    impl World for Fake {
-        fn identify<'a>(&'a self, _: Option<&'a VpcSelector>) -> BoxFuture<'a, Result<Identity, Failure>> {
-            Box::pin(async { Ok(Identity { account: String::new(), vpcs: Vec::new() }) })
-        }
-
-        fn observe<'a>(&'a self, _: &'a str, _: Scope<Value>) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
-            Box::pin(async { Ok(Observation::default()) })
-        }
-
-        fn run<'a>(&'a self, _: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>> {
-            Box::pin(async move {
-                self.ran.lock().unwrap().push(op.clone());
-                if op == "Hang" {
-                    std::future::pending::<()>().await;
-                }
-                if op == "Fail" {
-                    return Err(Failure::new(FailureClass::Invalid, "T Fail", "no"));
-                }
-                Ok(Outputs::from([("id".to_owned(), format!("id-of-{}", target.name))]))
-            })
-        }
-
-        fn preflight<'a>(&'a self, _: &'a Plan, _: &'a Place) -> BoxFuture<'a, Vec<Check>> {
-            Box::pin(async { Vec::new() })
-        }
-
-        fn status<'a>(&'a self, _: &'a str, _: StepTarget) -> BoxFuture<'a, Result<Status, Failure>> {
-            Box::pin(async { Ok(Status::Ready) })
-        }
-    }
-
+    use crate::observe::provider::{Check, Status};
     fn plan(changes: &Value) -> Plan {
         let change =
             |name: &String, steps: &Value| {
@@ -270,39 +236,27 @@ mod tests {
         .unwrap()
     }
 
-    fn inventory() -> Inventory {
-        Inventory {
-            place: Place { partition: String::new(), region: String::new(), account: String::new(), vpc: None },
-            live: BTreeMap::new(),
-            unread: Vec::new(),
-            wants: Vec::new(),
-            known: Known::default(),
-            notes: Vec::new(),
-            secrets: BTreeMap::new(),
-        }
-    }
-
-    async fn run_all(world: &Fake, plan: &Plan) -> Outcome {
+    async fn run_all(provider: &Fake, plan: &Plan) -> Outcome {
         let (_stop, stopped) = watch::channel(false);
-        run(world, plan, &inventory(), 4, stopped, &mut |_| {}).await
+        run(provider, plan, &inventory(), 4, stopped, &mut |_| {}).await
     }
 
     #[tokio::test]
     async fn a_value_that_only_aws_gives_reaches_the_step_that_needs_it() {
-        let world = Fake::default();
+        let provider = Fake::default();
         let plan = plan(&json!({"a": [[1, [], "Create"]], "b": [[2, [1], {"Use": "${t.t/a.id}"}]]}));
-        let outcome = run_all(&world, &plan).await;
+        let outcome = run_all(&provider, &plan).await;
         assert_eq!(outcome.done, [1, 2]);
-        assert_eq!(*world.ran.lock().unwrap(), [json!("Create"), json!({"Use": "id-of-a"})]);
+        assert_eq!(*provider.ran.lock().unwrap(), [json!("Create"), json!({"Use": "id-of-a"})]);
     }
 
     #[tokio::test]
     async fn after_a_failure_only_what_depends_on_it_is_left() {
-        let world = Fake::default();
+        let provider = Fake::default();
         let plan = plan(&json!({
             "a": [[1, [], "Fail"], [3, [1], "Next"]], "b": [[4, [3], "Needs"]], "c": [[2, [], "Create"], [5, [2], "More"]],
         }));
-        let outcome = run_all(&world, &plan).await;
+        let outcome = run_all(&provider, &plan).await;
         assert_eq!((outcome.done, outcome.skipped), (vec![2, 5], vec![3, 4]));
         assert_eq!(outcome.failed.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1]);
         assert!(!outcome.interrupted);
@@ -310,15 +264,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_reference_without_a_value_is_never_sent() {
-        let world = Fake::default();
-        let outcome = run_all(&world, &plan(&json!({"a": [[1, [], {"Use": "${t.t/b.id}"}]]}))).await;
+        let provider = Fake::default();
+        let outcome = run_all(&provider, &plan(&json!({"a": [[1, [], {"Use": "${t.t/b.id}"}]]}))).await;
         assert_eq!(outcome.failed[0].1.message, "${t.t/b.id} has no value");
-        assert!(world.ran.lock().unwrap().is_empty());
+        assert!(provider.ran.lock().unwrap().is_empty());
     }
 
     #[tokio::test]
     async fn after_a_stop_nothing_else_starts_and_every_step_is_accounted_for() {
-        let world = Fake::default();
+        let provider = Fake::default();
         let plan = plan(&json!({"a": [[1, [], "One"], [2, [1], "Two"]], "b": [[3, [], "Three"]]}));
         let (stop, stopped) = watch::channel(false);
         let mut listen = |event: Event<'_>| {
@@ -326,13 +280,13 @@ mod tests {
                 stop.send_replace(true);
             }
         };
-        let outcome = run(&world, &plan, &inventory(), 1, stopped, &mut listen).await;
+        let outcome = run(&provider, &plan, &inventory(), 1, stopped, &mut listen).await;
         assert_eq!((outcome.done, outcome.skipped, outcome.interrupted), (vec![1], vec![2, 3], true));
     }
 
     #[tokio::test]
     async fn a_call_that_waits_for_ever_does_not_hold_a_stop_up_for_ever() {
-        let world = Fake::default();
+        let provider = Fake::default();
         let plan = plan(&json!({"a": [[1, [], "Hang"], [2, [1], "Two"]]}));
         let (stop, stopped) = watch::channel(false);
         let mut listen = |event: Event<'_>| {
@@ -340,7 +294,7 @@ mod tests {
                 stop.send_replace(true);
             }
         };
-        let outcome = run(&world, &plan, &inventory(), 1, stopped, &mut listen).await;
+        let outcome = run(&provider, &plan, &inventory(), 1, stopped, &mut listen).await;
         assert_eq!((outcome.done, outcome.skipped, outcome.interrupted), (vec![], vec![1, 2], true));
     }
 }

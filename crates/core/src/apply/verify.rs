@@ -1,14 +1,15 @@
-//! The proof after an apply: observe and compare again.
+//! The check after an apply: read and compare again.
 
 use std::time::Duration;
 
-use crate::address::Address;
+use crate::desire::fill::fill;
 use crate::kind::Registry;
+use crate::observe::provider::Provider;
+use crate::observe::refresh::{RefreshError, refresh};
 use crate::plan::Plan;
 use crate::plan::build::plan;
-use crate::plan::survey::{SurveyError, survey};
+use crate::resource::address::Address;
 use crate::spec::Spec;
-use crate::world::World;
 
 /// AWS answers reads from before a write for a while ("eventual consistency"), so a difference counts
 /// only when it is still there after these pauses, seven seconds in all.
@@ -19,14 +20,15 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_millis
 /// # Errors
 /// Nothing could be read. A fault in a kind counts as a difference that stays.
 pub async fn verify(
-    world: &dyn World,
+    provider: &dyn Provider,
     registry: Registry,
     spec: &Spec,
     touched: &[Address],
-) -> Result<Option<Plan>, SurveyError> {
+) -> Result<Option<Plan>, RefreshError> {
     let mut pauses = PAUSES.iter();
     loop {
-        let inventory = survey(world, registry, spec).await?;
+        let snapshot = refresh(provider, registry, spec).await?;
+        let inventory = fill(registry, spec, &snapshot)?;
         let Ok(plan) = plan(registry, spec, &inventory) else { return Ok(None) };
         let differs = plan.changes.iter().any(|change| touched.contains(&change.address)) || !plan.is_complete();
         match pauses.next() {

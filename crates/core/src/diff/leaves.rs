@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{FieldAction, FieldChange};
-use crate::model::secret;
+use crate::resource::secret;
 
 /// Adds a field change for each leaf that differs. Mappings are descended into; lists are leaves,
 /// and an empty one is as good as none.

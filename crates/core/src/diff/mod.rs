@@ -75,7 +75,10 @@ pub struct Waiting {
 
 /// Why a change deserves a second look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Risk {
+pub struct RiskNote {
+    /// The rule's stable id, which a waiver names.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rule: String,
     /// What it does: `opens tcp 5432 to the world`.
     pub what: String,
     /// The spec's reason, where it states one.
@@ -90,6 +93,15 @@ pub struct WaiverNote {
     pub reason: String,
     /// Where the spec says so.
     pub at: Position,
+}
+
+/// The name of a serialised operation's variant, which is the API operation's.
+pub fn operation(op: &Value) -> &str {
+    match op {
+        Value::String(name) => name,
+        Value::Object(fields) => fields.keys().next().map_or("", String::as_str),
+        _ => "",
+    }
 }
 
 /// A step before the engine has put it into the graph.
@@ -113,7 +125,9 @@ pub struct Draft {
     /// What people owe.
     pub waiting: Vec<Waiting>,
     /// What deserves a second look.
-    pub risks: Vec<Risk>,
+    pub risks: Vec<RiskNote>,
+    /// What live is already and no waiver of the spec explains.
+    pub unwaived: Vec<RiskNote>,
     /// What cannot be changed in place, with what to do. Nothing is done then.
     pub blocked: Vec<String>,
     /// What is on its way already, in the service's own words.

@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Draft, DraftStep, FieldAction, FieldChange, Phase, Risk, Waiting, WaiverNote, leaves};
+use super::{
+    Draft, DraftStep, FieldAction, FieldChange, Phase, RiskNote, Waiting, WaiverNote, head, leaves, operation, shown,
+};
+use crate::kind;
 use crate::model::policy::Policy;
+use crate::observe::scope::Extra;
+use crate::resource::setting::Setting;
 use crate::spec::Waiver;
 
 /// The differences that a step mends. Empty when there is nothing to mend.
@@ -92,6 +97,46 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         let Some(want) = want else { return Covers::default() };
         let (want, live) = (json(want), live.map(json));
         self.recorded(|fields| leaves::compare(path, live.as_ref(), Some(&want), fields))
+    }
+
+    /// Compares a setting: unstated is not managed, unset takes off what is set.
+    pub fn setting<T: Serialize>(&mut self, path: &str, want: &Setting<T>, live: Option<&Setting<T>>) -> Covers {
+        let live = live.and_then(Setting::value);
+        match want {
+            Setting::Unstated => Covers::default(),
+            Setting::Unset => live.map_or_else(Covers::default, |there| self.gone(path, there)),
+            Setting::Set(want) => self.value(path, want, live),
+        }
+    }
+
+    /// Compares a setting that holds a policy document, by its meaning.
+    pub fn policy(&mut self, path: &str, want: &Setting<Policy>, live: Option<&Setting<Policy>>) -> Covers {
+        let live = live.and_then(Setting::value);
+        match want {
+            Setting::Unstated => Covers::default(),
+            Setting::Unset => live.map_or_else(Covers::default, |there| self.gone(path, &there.canonical())),
+            Setting::Set(want) => self.document(path, Some(want), live),
+        }
+    }
+
+    /// Compares settings by their keys; keys that the spec does not name stay, those that it unsets go. Returns what
+    /// is to be set and what is to be removed.
+    pub fn entries(
+        &mut self,
+        path: &str,
+        want: &BTreeMap<String, Setting<String>>,
+        live: &BTreeMap<String, String>,
+    ) -> (Covers, Covers) {
+        let (mut set, mut removed) = (Covers::default(), Covers::default());
+        for (key, value) in want {
+            let (at, there) = (format!("{path}.{key}"), live.get(key));
+            match value {
+                Setting::Unstated => {}
+                Setting::Unset => removed = there.map_or(removed.clone(), |there| removed.and(self.gone(&at, there))),
+                Setting::Set(value) => set = set.and(self.value(&at, value, there)),
+            }
+        }
+        (set, removed)
     }
 
     /// Compares mappings by their keys; keys that the spec does not name stay as they are.
@@ -241,14 +286,56 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         self.draft.blocked.push(why.to_owned());
     }
 
+    /// Compares the risks of desired with those of live: what is added needs a waiver, and so does what is there.
+    pub fn risks(&mut self, desired: Vec<kind::Risk>, live: Vec<kind::Risk>) {
+        for risk in desired {
+            let waiver = self.waiver(risk.rule);
+            let was_there = live.iter().any(|there| (there.rule, &there.path) == (risk.rule, &risk.path));
+            let note = RiskNote { rule: risk.rule.to_owned(), what: risk.what, waiver };
+            if !was_there {
+                self.draft.risks.push(note);
+            } else if note.waiver.is_none() {
+                self.draft.unwaived.push(note);
+            }
+        }
+    }
+
+    /// Refuses each call that would replace something of which a part is known to be missing in the model.
+    pub fn guard(&mut self, extras: &[Extra], replaced: fn(&Op) -> &'static [&'static str]) {
+        let lost = |attributes: &[&str], extra: &&Extra| {
+            !extra.kept && attributes.iter().any(|attribute| *attribute == "*" || *attribute == head(&extra.path))
+        };
+        let mut blocked = Vec::new();
+        for (_, _, op) in &self.steps {
+            let attributes = replaced(op);
+            for extra in extras.iter().filter(|extra| lost(attributes, extra)) {
+                let op = json(op);
+                let why = format!(
+                    "{} would remove {} = {}, which regionctl cannot express; remove it in AWS first, or leave this attribute out of the spec",
+                    operation(&op),
+                    extra.path,
+                    shown(&extra.value)
+                );
+                if !blocked.contains(&why) {
+                    blocked.push(why);
+                }
+            }
+        }
+        self.draft.blocked.extend(blocked);
+    }
+
+    fn waiver(&self, key: &str) -> Option<WaiverNote> {
+        let waiver = self.waivers.iter().find(|waiver| waiver.key == key)?;
+        Some(WaiverNote { reason: waiver.reason.clone(), at: waiver.at.clone() })
+    }
+
     /// Says that a difference is a risk, unless there is none; the waiver of this key is shown with it.
     pub fn risk(&mut self, covers: &Covers, key: &str, what: impl Into<String>) {
         if covers.is_empty() {
             return;
         }
-        let waiver = self.waivers.iter().find(|waiver| waiver.key == key);
-        let waiver = waiver.map(|waiver| WaiverNote { reason: waiver.reason.clone(), at: waiver.at.clone() });
-        self.draft.risks.push(Risk { what: what.into(), waiver });
+        let note = RiskNote { rule: key.to_owned(), what: what.into(), waiver: self.waiver(key) };
+        self.draft.risks.push(note);
     }
 
     /// Adds a remark to differences.

@@ -1,11 +1,10 @@
 //! A field's values as people read them, in plans, reports and acceptances alike.
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::FieldChange;
-use crate::reference::{Piece, Reference, Target, pieces};
-use crate::spec::read::hex;
+use crate::digest;
+use crate::resource::reference::{Piece, Reference, Target, pieces};
 
 /// A live value of more characters is pinned by its digest.
 const LONG: usize = 120;
@@ -71,8 +70,7 @@ impl FieldChange {
         let before = self.before.as_ref()?;
         let text = shown(before);
         if self.is_document() || text.chars().count() > LONG {
-            let digest = hex(&Sha256::digest(before.to_string()));
-            return Some(format!("sha256:{}", &digest[..16]));
+            return Some(format!("sha256:{}", &digest::of_json(before)[..16]));
         }
         Some(text)
     }

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::kind::Notes;
+use crate::kind::notes::Notes;
 
 /// A policy document.
 #[derive(Debug, Clone, Serialize, Deserialize)]

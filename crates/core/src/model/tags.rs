@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::kind::{Notes, ORIGIN};
+use crate::kind::notes::Notes;
+
+/// The tag by which a copy says which region it was copied from, so that it is known when its source is gone.
+pub const ORIGIN: &str = "regionctl:source";
 
 /// Tag keys and values.
 pub type Tags = BTreeMap<String, String>;

@@ -3,37 +3,73 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use super::expand::{Expanded, Followed};
-use super::survey::Inventory;
-use super::{Action, Change, Coming, FORMAT, Follows, Gate, GateKind, Note, Plan, Step, Summary, WaitingOn, graph};
-use crate::address::Address;
-use crate::diff::{Draft, FieldAction, FieldChange, Waiting};
-use crate::kind::{AnyKind, Broken, Facts, Registry};
+use super::document::{Action, Change, Coming, FORMAT, Follows, Note, Plan, Step, Summary, Unwaived, WaitingOn};
+use super::graph::{self, Ring};
+use crate::desire::expand::{Expanded, Followed};
+use crate::desire::fill::Inventory;
+use crate::desire::fingerprint;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diff::{Draft, FieldChange, Waiting, operation};
+use crate::kind::facts::Facts;
+use crate::kind::{AnyKind, Broken, Registry};
 use crate::model::pattern;
-use crate::model::secret::{self, Secrets};
-use crate::reference::Target;
+use crate::observe::scope::LiveResource;
+use crate::resource::address::Address;
+use crate::resource::reference::Target;
+use crate::resource::secret::{self, Secrets};
 use crate::spec::accept::MANUAL;
-use crate::spec::read::hex;
 use crate::spec::{Spec, Want};
-use crate::world::Seen;
 
 /// The version that plans carry.
 pub const TOOL: &str = concat!("regionctl ", env!("CARGO_PKG_VERSION"));
 
-/// A plan that changes at least so many existing resources, and more than a third of those read, is large.
-const LARGE_FROM: usize = 10;
+/// Why nothing can be planned.
+#[derive(Debug)]
+pub enum PlanError {
+    /// A fault in a kind, found by the engine's own checks.
+    Broken(Broken),
+    /// Resources of the spec that are made of each other.
+    Ring(Ring),
+}
 
-/// Compares everything that is wanted with what is there.
+impl From<Broken> for PlanError {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+impl From<Ring> for PlanError {
+    fn from(ring: Ring) -> Self {
+        Self::Ring(ring)
+    }
+}
+
+impl PlanError {
+    /// Says what happened, for the user.
+    pub fn diagnostics(&self) -> Diagnostics {
+        Diagnostics::from(match self {
+            Self::Broken(broken) => Diagnostic::new("internal", broken.to_string()),
+            Self::Ring(ring) => {
+                let names: Vec<String> = ring.0.iter().map(|(address, _)| address.to_string()).collect();
+                let message = format!("these resources each need another of them first: {}", names.join(", "));
+                let fault = Diagnostic::new("reference-cycle", message)
+                    .help("take one of the references out, or create that resource first without it");
+                ring.0.iter().fold(fault, |fault, (address, at)| fault.note(format!("{address} is at {at}")))
+            }
+        })
+    }
+}
+
+/// Compares everything that is wanted with what is live.
 ///
 /// # Guarantees
 /// Pure: the same spec and inventory give the same plan, byte for byte. A resource that could not be
 /// read is in `unread` and in no change.
 ///
 /// # Errors
-/// A fault in a kind, found by the engine's own checks.
-pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Plan, Broken> {
+/// Resources of the spec that are made of each other; or a fault in a kind, found by the engine's own checks.
+pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Plan, PlanError> {
     let mut plan = Plan {
         format: FORMAT,
         tool: TOOL.to_owned(),
@@ -47,6 +83,7 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         coming: Vec::new(),
         notes: inventory.notes.clone(),
         unread: inventory.unread.clone(),
+        unwaived: Vec::new(),
         gates: Vec::new(),
         summary: Summary::default(),
     };
@@ -57,8 +94,14 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         let draft = match (want.absent, live) {
             (true, None) => continue,
             (true, Some(seen)) => kind.remove(&seen.model)?,
-            (false, live) => kind.diff(&want.model, &want.waivers, live.map(|seen| &seen.model))?,
+            (false, live) => kind.diff(&want.model, &want.waivers, live)?,
         };
+        plan.unwaived.extend(draft.unwaived.iter().map(|risk| Unwaived {
+            address: want.address.clone(),
+            at: want.at.clone(),
+            rule: risk.rule.clone(),
+            what: risk.what.clone(),
+        }));
         if draft.fields.is_empty() && draft.steps.is_empty() && draft.blocked.is_empty() {
             settled(&mut plan, want, kind.facts(), draft, live.is_some());
         } else {
@@ -66,9 +109,8 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         }
     }
     plan.notes.extend(ending(&plan.changes, spec));
-    graph::order(&mut plan.changes, &inventory.known)
-        .map_err(|ring| Broken { kind: "plan", what: format!("these resources are made of each other: {ring}") })?;
-    plan.settle();
+    graph::order(&mut plan.changes, &inventory.known)?;
+    plan.recount();
     Ok(plan)
 }
 
@@ -120,7 +162,7 @@ fn was_read(expanded: &Expanded, inventory: &Inventory) -> bool {
 fn change(
     kind: &dyn AnyKind,
     expanded: &Expanded,
-    live: Option<&Seen<Value>>,
+    live: Option<&LiveResource<Value>>,
     draft: Draft,
     inventory: &Inventory,
 ) -> Change {
@@ -168,7 +210,7 @@ fn change(
         replaced: draft.replaced,
         deletes: draft.deletes,
         steps: steps.collect(),
-        fingerprint: fingerprint(kind, live),
+        fingerprint: fingerprint::of_live(kind, (!want.absent).then_some(&want.model), live),
         outputs: facts.outputs.iter().map(|name| ((*name).to_owned(), known.get(*name).cloned())).collect(),
     }
 }
@@ -190,72 +232,4 @@ fn remark_rewritten(field: &mut FieldChange, followed: &Followed) {
     if !said.is_empty() && field.note.is_none() {
         field.note = Some(format!("rewritten: {}", said.into_iter().collect::<Vec<_>>().join(", ")));
     }
-}
-
-/// The name of a serialised operation's variant, which is the API operation's.
-pub fn operation(op: &Value) -> &str {
-    match op {
-        Value::String(name) => name,
-        Value::Object(fields) => fields.keys().next().map_or("", String::as_str),
-        _ => "",
-    }
-}
-
-/// The fingerprint of what is not there.
-pub const ABSENT: &str = "absent";
-
-/// The digest of a live model but for what passes by itself; [`ABSENT`] where there is none.
-pub fn fingerprint(kind: &dyn AnyKind, live: Option<&Seen<Value>>) -> String {
-    live.map_or_else(|| ABSENT.to_owned(), |seen| digest(&kind.steady(&seen.model)))
-}
-
-/// The digest of a model.
-pub fn digest(model: &Value) -> String {
-    hex(&Sha256::digest(model.to_string()))
-}
-
-/// Says whether a change only adds to a resource that the spec names. A run that was cut leaves many of
-/// those, and running it again must not need a word more.
-fn completes(change: &Change) -> bool {
-    let adds = |field: &FieldChange| field.action == FieldAction::Add;
-    let by_pattern = change.by.as_deref().is_some_and(|by| pattern::is_pattern(by) && change.follows.is_none());
-    change.action == Action::Update && !by_pattern && change.fields.iter().all(adds)
-}
-
-pub(super) fn gates(plan: &Plan) -> Vec<Gate> {
-    let mut gates = Vec::new();
-    let touched = plan.summary.update + plan.summary.replace + plan.summary.delete;
-    let existing = touched + plan.summary.unchanged;
-    let updates = touched - plan.changes.iter().filter(|change| completes(change)).count();
-    if updates >= LARGE_FROM && updates * 3 > existing {
-        gates.push(Gate {
-            gate: GateKind::Large,
-            what: format!("{updates} of {existing} existing resources would change, more than a third"),
-            pass: "read the plan, then add --allow-large".to_owned(),
-        });
-    }
-    for change in &plan.changes {
-        for risk in change.risks.iter().filter(|risk| risk.waiver.is_none()) {
-            gates.push(Gate {
-                gate: GateKind::Exposure,
-                what: format!("{} {}, and the spec does not say why", change.address, risk.what),
-                pass: format!("if it is meant, state `waiver:` with the reason at {}", change.at),
-            });
-        }
-        for what in &change.deletes {
-            gates.push(Gate {
-                gate: GateKind::Destroy,
-                what: format!("{}: {what}", change.address),
-                pass: "if that is meant, add --allow-destroy".to_owned(),
-            });
-        }
-        for why in &change.blocked {
-            gates.push(Gate {
-                gate: GateKind::Blocked,
-                what: format!("{}: {why}", change.address),
-                pass: format!("change the spec at {}, or the resource by hand", change.at),
-            });
-        }
-    }
-    gates
 }

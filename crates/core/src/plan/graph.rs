@@ -9,16 +9,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::Change;
-use crate::address::Address;
+use super::document::Change;
+use crate::diagnostic::Position;
 use crate::diff::Phase;
-use crate::reference::{self, Known, Target};
+use crate::resource::address::Address;
+use crate::resource::reference::{self, Known, Target};
+
+/// Resources of which each needs another one first, with where the spec wants them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ring(pub Vec<(Address, Position)>);
 
 /// Numbers the steps in an order in which all could be run, and says what each comes after.
 ///
 /// # Errors
-/// Resources of which each is made of the other; their addresses.
-pub fn order(changes: &mut [Change], known: &Known) -> Result<(), String> {
+/// See [`Ring`].
+pub fn order(changes: &mut [Change], known: &Known) -> Result<(), Ring> {
     let nodes = nodes(changes, known);
     let rings = rings(&nodes, changes);
     let mut after: BTreeMap<(usize, usize), BTreeSet<(usize, usize)>> = BTreeMap::new();
@@ -102,7 +107,7 @@ fn reachable(from: usize, direct: &[BTreeSet<usize>]) -> BTreeSet<usize> {
 }
 
 /// Numbers by depth, then by address and position: the numbers do not depend on the order of reading.
-fn number(changes: &mut [Change], after: &BTreeMap<(usize, usize), BTreeSet<(usize, usize)>>) -> Result<(), String> {
+fn number(changes: &mut [Change], after: &BTreeMap<(usize, usize), BTreeSet<(usize, usize)>>) -> Result<(), Ring> {
     let mut ids: BTreeMap<(usize, usize), u32> = BTreeMap::new();
     let mut next = 1;
     while ids.len() < after.len() {
@@ -112,8 +117,9 @@ fn number(changes: &mut [Change], after: &BTreeMap<(usize, usize), BTreeSet<(usi
             .map(|(node, _)| *node)
             .collect();
         if ready.is_empty() {
-            let stuck: BTreeSet<String> = left().map(|((change, _), _)| changes[*change].address.to_string()).collect();
-            return Err(stuck.into_iter().collect::<Vec<_>>().join(" → "));
+            let stuck: BTreeSet<usize> = left().map(|((change, _), _)| *change).collect();
+            let member = |change: usize| (changes[change].address.clone(), changes[change].at.clone());
+            return Err(Ring(stuck.into_iter().map(member).collect()));
         }
         for node in ready {
             ids.insert(node, next);
@@ -132,9 +138,8 @@ fn number(changes: &mut [Change], after: &BTreeMap<(usize, usize), BTreeSet<(usi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::Position;
     use crate::plan::{Action, Step};
-    use crate::reference::Outputs;
+    use crate::resource::reference::Outputs;
     use serde_json::json;
 
     fn change(name: &str, steps: &[(Phase, Value)]) -> Change {
@@ -174,7 +179,7 @@ mod tests {
     fn a_value_that_another_resource_gives_makes_the_order() {
         let mut known = Known::default();
         let outputs = Outputs::from([("arn".to_owned(), "arn:b".to_owned())]);
-        known.add(Target::Resource(Address::new("t.t", "b")), outputs);
+        known.identify(&Address::new("t.t", "b"), outputs, &[]);
         let changes = vec![
             change("a", &[(Phase::Create, json!({"Put": {"action": "arn:b"}}))]),
             change("b", &[(Phase::Create, json!("Create")), (Phase::Change, json!("Set"))]),
@@ -203,6 +208,7 @@ mod tests {
             change(name, &[(Phase::Create, json!({"Create": format!("${{t.t/{other}.id}}")}))])
         };
         let mut changes = vec![made_of("a", "b"), made_of("b", "a")];
-        assert_eq!(order(&mut changes, &Known::default()).unwrap_err(), "t.t/a → t.t/b");
+        let ring = order(&mut changes, &Known::default()).unwrap_err();
+        assert_eq!(ring.0.iter().map(|(address, _)| address.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }
 }

@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::build::{TOOL, fingerprint};
-use super::survey::Inventory;
-use super::{Change, FORMAT, Plan};
-use crate::address::Address;
+use super::build::TOOL;
+use super::document::{Change, FORMAT, Plan};
+use crate::desire::fill::Inventory;
+use crate::desire::fingerprint;
 use crate::kind::Registry;
+use crate::observe::failure::Gap;
+use crate::resource::address::Address;
 use crate::spec::Spec;
-use crate::world::Unread;
 
 /// A plan with its seal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -137,14 +138,18 @@ impl SavedPlan {
 
 /// Checks that each resource that a plan touches is still what the plan rests on.
 pub fn moved(registry: Registry, plan: &Plan, inventory: &Inventory) -> Vec<Refusal> {
-    let touches = |unread: &&Unread| plan.changes.iter().any(|change| unread.covers(&change.address));
+    let touches = |unread: &&Gap| plan.changes.iter().any(|change| unread.covers(&change.address));
     let unreadable = inventory.unread.iter().filter(touches);
     let mut refusals: Vec<Refusal> =
         unreadable.map(|unread| Refusal::Unreadable { address: unread.address.clone() }).collect();
     if refusals.is_empty() {
         let moved = plan.changes.iter().filter(|change| {
             let kind = registry.of(&change.address.kind);
-            !change.steps.is_empty() && fingerprint(kind, inventory.live.get(&change.address)) != change.fingerprint
+            let want =
+                inventory.wants.iter().map(|expanded| &expanded.want).find(|want| want.address == change.address);
+            let want = want.filter(|want| !want.absent).map(|want| &want.model);
+            let now = fingerprint::of_live(kind, want, inventory.live.get(&change.address));
+            !change.steps.is_empty() && now != change.fingerprint
         });
         refusals.extend(moved.map(|change| Refusal::Moved { address: change.address.clone() }));
         refusals.extend(plan.changes.iter().filter_map(|change| source_moved(change, inventory)));

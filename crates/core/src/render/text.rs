@@ -7,11 +7,11 @@ use anstyle::{AnsiColor, Style as Ansi};
 use serde_json::Value;
 
 use super::document;
-use crate::address::Address;
-use crate::diff::{FieldAction, FieldChange, Risk, element, resolved, shown};
-use crate::plan::build::ABSENT;
+use crate::desire::fingerprint::ABSENT;
+use crate::diff::{FieldAction, FieldChange, RiskNote, element, resolved, shown};
+use crate::observe::provider::{Check, Verdict};
 use crate::plan::{Action, Change, Plan, WaitingOn};
-use crate::world::{Check, Verdict};
+use crate::resource::address::Address;
 
 /// How to render.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +121,7 @@ fn render_change(out: &mut String, change: &Change, style: Style) {
     }
 }
 
-fn risk_text(risk: &Risk) -> String {
+fn risk_text(risk: &RiskNote) -> String {
     match &risk.waiver {
         Some(waiver) => format!("{}: waiver '{}' in {}", risk.what, waiver.reason, waiver.at),
         None => format!("{}, and no waiver says why", risk.what),

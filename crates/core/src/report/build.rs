@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use jiff::civil::Date;
-use sha2::{Digest, Sha256};
 
 use super::memory::Memory;
-use super::severity::{self, Weight};
 use super::{Accepted, Drift, Failed, Field, Finding, Held, Region, Resource, Row, RowState, ToldApart};
-use crate::address::Address;
+use crate::desire::expand::Expanded;
+use crate::desire::fill::Inventory;
+use crate::desire::fingerprint::ABSENT;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::diff::{FieldAction, FieldChange, head};
+use crate::digest;
+use crate::kind::weight::{self, Weight};
 use crate::kind::{Facts, Registry};
-use crate::plan::build::ABSENT;
-use crate::plan::expand::Expanded;
-use crate::plan::survey::{Inventory, explain};
+use crate::observe::explain::explain;
 use crate::plan::{Action, Change, Plan};
+use crate::resource::address::Address;
 use crate::spec::accept::MANUAL;
-use crate::spec::read::hex;
 use crate::spec::{Spec, accept::Row as SpecRow};
 
 /// Makes a region's report of its plan.
@@ -121,13 +121,13 @@ fn told_apart(memory: &Memory) -> ToldApart {
 fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, memory: &Memory) -> Finding {
     let missing = change.action == Action::Create;
     let of_field = |change: &FieldChange| {
-        let Weight { severity, why, .. } = severity::weigh(facts, Some(change));
+        let Weight { severity, why, .. } = weight::weigh(facts, Some(change));
         let unstated = expanded.unstated.contains(head(&change.path));
         Field { change: change.clone(), severity: *severity, why: (*why).to_owned(), unstated }
     };
     let mut fields: Vec<Field> = change.fields.iter().map(of_field).collect();
     fields.sort_by_key(|field| std::cmp::Reverse(field.severity));
-    let whole = severity::weigh(facts, None);
+    let whole = weight::weigh(facts, None);
     let (severity, why) = match fields.first() {
         Some(worst) if !missing => (worst.severity, worst.why.clone()),
         _ => (whole.severity, whole.why.to_owned()),
@@ -160,7 +160,7 @@ fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, mem
 /// Gives a finding its ids: by what it is of, and by what differs.
 fn identify(finding: &mut Finding, spec: &Spec) {
     let of = format!("{}\n{}\n{}", spec.account, spec.region, finding.address);
-    hex(&Sha256::digest(of))[..16].clone_into(&mut finding.id);
+    digest::sha256(of)[..16].clone_into(&mut finding.id);
     finding.content = content(finding);
 }
 
@@ -172,7 +172,7 @@ pub(super) fn content(finding: &Finding) -> String {
         .map(|Field { change, .. }| format!("{} {:?} {:?}", change.path, change.action, change.pinned()))
         .collect();
     let fields: BTreeSet<String> = fields.into_iter().collect();
-    hex(&Sha256::digest(format!("{:?}\n{fields:?}", finding.drift)))[..16].to_owned()
+    digest::sha256(format!("{:?}\n{fields:?}", finding.drift))[..16].to_owned()
 }
 
 fn drift(spec: &Spec, change: &Change, expanded: &Expanded, memory: &Memory, fields: &[Field]) -> Drift {

@@ -6,14 +6,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::model::secret::{self, Secrets};
-use crate::plan::expand::Expanded;
-use crate::plan::survey::Inventory;
-use crate::spec::read::hex;
+use crate::desire::expand::Expanded;
+use crate::desire::fill::Inventory;
+use crate::digest;
+use crate::observe::failure::Failure;
+use crate::resource::secret::{self, Secrets};
 use crate::spec::{Spec, Want};
-use crate::world::Failure;
 
 /// What is known of the last apply.
 #[derive(Debug, Clone)]
@@ -47,7 +46,8 @@ struct Part {
     sources: BTreeMap<String, String>,
 }
 
-const FORMAT: u32 = 1;
+/// Format 1 had other digests of the same models.
+const FORMAT: u32 = 2;
 
 /// So many digests are in one part: each takes 22 characters.
 const A_PART: usize = 170;
@@ -71,7 +71,7 @@ impl Applied {
             .map(|(key, digest)| (true, key, digest))
             .chain(self.sources.iter().map(|(key, digest)| (false, key, digest)))
             .collect();
-        let whole = short(&hex(&Sha256::digest(format!("{:?}{:?}", self.entries, self.sources))));
+        let whole = short(&digest::sha256(format!("{:?}{:?}", self.entries, self.sources)));
         let chunks: Vec<_> = all.chunks(A_PART).collect();
         let part = |chunk: &&[(bool, &String, &String)]| {
             let of = |entries: bool| {
@@ -124,11 +124,11 @@ fn entry(want: &Want) -> String {
     let mut model = model.clone();
     // Each secret becomes the token of none.
     secret::seal(&mut model, &Secrets::new());
-    short(&hex(&Sha256::digest(format!("{stands:?} {source:?} {absent} {model}"))))
+    short(&digest::sha256(format!("{stands:?} {source:?} {absent} {model}")))
 }
 
 fn key(address: impl AsRef<[u8]>) -> String {
-    short(&hex(&Sha256::digest(address)))
+    short(&digest::sha256(address))
 }
 
 fn short(digest: &str) -> String {

@@ -3,23 +3,23 @@
 //! from it, and can be rendered later from its JSON.
 //!
 //! [`build`] makes a region's part of a plan, [`judge`] lays acceptances and an earlier report over it,
-//! [`memory`] knows what was applied last, [`severity`] how bad a finding is.
+//! [`memory`] knows what was applied last, [`crate::kind::weight`] how bad a finding is.
 
 pub mod build;
 pub mod judge;
 pub mod memory;
-pub mod severity;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
 use crate::diagnostic::Position;
 use crate::diff::FieldChange;
+use crate::observe::failure::Gap;
+use crate::observe::provider::AuditEvent;
 use crate::plan::{Coming, Note, WaitingOn};
-use crate::world::Unread;
+use crate::resource::address::Address;
 
-pub use severity::Severity;
+pub use crate::kind::weight::Severity;
 
 /// The version of the report's JSON; a reader refuses others.
 pub const FORMAT: u32 = 1;
@@ -63,7 +63,7 @@ pub struct Region {
     /// What is on its way.
     pub coming: Vec<Coming>,
     /// What could not be read.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<Gap>,
     /// What is there and in no spec; none where it was not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmanaged: Option<Unmanaged>,
@@ -195,7 +195,7 @@ pub struct Finding {
     pub blocked: Vec<String>,
     /// Who did it, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deeds: Vec<Deed>,
+    pub deeds: Vec<AuditEvent>,
     /// The acceptance that ran out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expired: Option<Acceptance>,
@@ -263,17 +263,6 @@ pub struct Acceptance {
     pub until: String,
     /// Where the spec says so.
     pub at: Position,
-}
-
-/// A change that somebody made, as CloudTrail has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Deed {
-    /// The principal.
-    pub who: String,
-    /// When, RFC 3339.
-    pub when: String,
-    /// The API operation.
-    pub event: String,
 }
 
 /// Something that was looked at.

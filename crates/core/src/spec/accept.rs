@@ -7,11 +7,11 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
-use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Diagnostics, Position, Sources};
 use crate::diff::head;
 use crate::kind::Registry;
 use crate::model::pattern;
+use crate::resource::address::Address;
 use crate::spec::decode::decode;
 use crate::spec::tree::{Node, Value};
 

@@ -11,6 +11,7 @@ use serde::de::{
 };
 
 use crate::diagnostic::{Diagnostic, Span};
+use crate::resource::setting::{self, UNSET};
 use crate::spec::suggest::did_you_mean;
 use crate::spec::tree::{Entry, Node, Value};
 
@@ -136,6 +137,11 @@ impl<'de> At<'de> {
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Int(value) => visitor.visit_i64(*value),
             Value::Float(value) => visitor.visit_f64(*value),
+            Value::Unset => Err(DecodeError::of(
+                "invalid-value",
+                format!("`{UNSET}` cannot be used here"),
+                Some(format!("this setting cannot be taken off; for the text write \"{UNSET}\" in quotes")),
+            )),
             Value::Text(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => visitor.visit_seq(Items(items.iter())),
             Value::Map(entries) => visitor.visit_map(Entries { entries: entries.iter(), open: None }),
@@ -182,9 +188,19 @@ impl<'de> Deserializer<'de> for At<'de> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
+    /// A setting has two forms that no other type has: left empty it is unstated, and a word unsets it.
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
         let span = self.0.span;
-        visitor.visit_newtype_struct(self).map_err(|error| error.within(span))
+        match self.0.value {
+            Value::Null if name == setting::NAME => visitor.visit_unit(),
+            Value::Unset if name == setting::NAME => visitor.visit_none(),
+            _ => visitor.visit_newtype_struct(self),
+        }
+        .map_err(|error| error.within(span))
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
@@ -313,6 +329,7 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::setting::Setting;
     use crate::spec::tree::parse;
     use serde::Deserialize;
 
@@ -324,6 +341,8 @@ mod tests {
         #[serde(default)]
         ports: Vec<u16>,
         mode: Option<Mode>,
+        #[serde(default)]
+        days: Setting<u16>,
     }
 
     #[derive(Debug, Deserialize)]
@@ -351,6 +370,17 @@ mod tests {
     fn a_wrong_type_stands_at_its_value() {
         let (message, line, column, _) = fault("name: a\nports: [1, x]\n");
         assert_eq!((message.as_str(), line, column), ("expected a whole number, found the text 'x'", 2, 12));
+    }
+
+    #[test]
+    fn a_setting_is_unstated_unset_or_set() {
+        let days = |text: &str| decode::<Topic>(&parse(&format!("name: a\n{text}"), 0).unwrap()).unwrap().days;
+        assert_eq!(
+            ["", "days:\n", "days: unset\n", "days: 30\n"].map(days),
+            [Setting::Unstated, Setting::Unstated, Setting::Unset, Setting::Set(30)]
+        );
+        assert_eq!(fault("name: unset\n").0, "`unset` cannot be used here");
+        assert_eq!(fault("name: a\ndays: \"unset\"\n").0, "expected a whole number, found the text 'unset'");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! From files to a spec: [`tree`] parses YAML with positions, [`load`] follows includes, [`vars`]
-//! fills variables in, [`stands`] says what an entry stands for, [`decode`] turns a positioned node into a
+//! fills variables in, [`selector`] says what an entry stands for, [`decode`] turns a positioned node into a
 //! kind's own type, and [`read`] puts it together. Every fault carries its position, and as many as can be found are returned at once.
 
 pub mod accept;
@@ -10,7 +10,7 @@ pub mod load;
 pub mod manual;
 pub mod names;
 pub mod read;
-pub mod stands;
+pub mod selector;
 mod suggest;
 pub mod tree;
 pub mod vars;

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::address::Address;
 use crate::diagnostic::{Diagnostic, Diagnostics, Position, Sources, Span};
+use crate::digest::hex;
 use crate::kind::{Notes, Registry};
 use crate::model::pattern;
-use crate::reference::{self, Reference, Target};
+use crate::resource::address::Address;
+use crate::resource::reference::{self, Reference, Target};
 use crate::spec::accept::{self, Acceptance, Ignored, Row};
 use crate::spec::load::{ReadFile, load};
 use crate::spec::manual::{self, Manual};
 use crate::spec::names;
-use crate::spec::stands::{self, Source, Stands};
+use crate::spec::selector::{self, Selector, Source};
 use crate::spec::suggest::did_you_mean;
 use crate::spec::tree::{Entry, Node, Value};
 use crate::spec::vars::{Placed, Variables};
@@ -91,7 +92,7 @@ pub struct Want {
     /// The resource; its name is a pattern or a template where the entry stands for many.
     pub address: Address,
     /// What the entry stands for.
-    pub stands: Stands,
+    pub stands: Selector,
     /// The live resource that it follows.
     pub source: Option<Source>,
     /// Whether the spec wants it gone.
@@ -118,25 +119,27 @@ impl Spec {
 impl Want {
     /// Says whether it stands for the one resource of its name.
     pub fn is_one(&self) -> bool {
-        self.stands == Stands::One
+        self.stands == Selector::One
     }
 
     /// Its name, with `*` for what is known only when all is read.
     pub fn name_pattern(&self) -> String {
         match &self.stands {
-            Stands::One | Stands::EveryLive => self.address.name.clone(),
-            Stands::EveryOfSource => self.source.as_ref().map_or_else(|| "*".to_owned(), |source| source.name.clone()),
-            Stands::ForEach(_) => template_pattern(&self.address.name),
+            Selector::One | Selector::EveryLive => self.address.name.clone(),
+            Selector::EveryOfSource => {
+                self.source.as_ref().map_or_else(|| "*".to_owned(), |source| source.name.clone())
+            }
+            Selector::ForEach(_) => template_pattern(&self.address.name),
         }
     }
 
     /// Says whether a resource may come from this entry.
     pub fn may_make(&self, address: &Address) -> bool {
         let named = match &self.stands {
-            Stands::One => self.address.name == address.name,
-            Stands::EveryLive => pattern::matches(&self.address.name, &address.name),
-            Stands::EveryOfSource => self.source.as_ref().is_some_and(|source| source.covers(&address.name)),
-            Stands::ForEach(_) => pattern::matches(&template_pattern(&self.address.name), &address.name),
+            Selector::One => self.address.name == address.name,
+            Selector::EveryLive => pattern::matches(&self.address.name, &address.name),
+            Selector::EveryOfSource => self.source.as_ref().is_some_and(|source| source.covers(&address.name)),
+            Selector::ForEach(_) => pattern::matches(&template_pattern(&self.address.name), &address.name),
         };
         self.address.kind == address.kind && named
     }
@@ -242,7 +245,7 @@ impl Reader<'_> {
         self.check_references(&references, &wants, &addresses(&sections));
         self.check_each(&wants);
         let gone_over = |want: &Want| match &want.stands {
-            Stands::ForEach(each) => self.registry.get(&each.kind).is_some_and(|kind| kind.facts().needs_vpc),
+            Selector::ForEach(each) => self.registry.get(&each.kind).is_some_and(|kind| kind.facts().needs_vpc),
             _ => false,
         };
         let needs_vpc = references.iter().any(|(reference, _)| reference.target == Target::Vpc)
@@ -377,7 +380,7 @@ impl Reader<'_> {
         let address = Address::new(kind_name, &entry.key);
         let at = self.sources.position(entry.span);
         if matches!(&entry.value.value, Value::Text(text) if text == ABSENT) {
-            let stands = Stands::One;
+            let stands = Selector::One;
             return Some(Want {
                 address,
                 stands,
@@ -395,11 +398,11 @@ impl Reader<'_> {
             _ => entry.value.clone(),
         };
         let follows = ["like", "copy"].iter().any(|word| node.get(word).is_some());
-        let (stands, source) = stands::take(entry, &mut node, kind.facts(), self.registry, &mut self.faults);
+        let (stands, source) = selector::take(entry, &mut node, kind.facts(), self.registry, &mut self.faults);
         // What fills a template in is checked when it is known.
         let is_template = entry.key.contains("${");
         let name = if is_template { template_pattern(&entry.key).replace('*', "x") } else { entry.key.clone() };
-        if matches!(stands, Stands::One | Stands::ForEach(_))
+        if matches!(stands, Selector::One | Selector::ForEach(_))
             && let Err(why) = kind.check_name(&name)
         {
             let (message, help) = why.split_once('\n').unwrap_or((&why, ""));
@@ -420,7 +423,7 @@ impl Reader<'_> {
             used.extend(reference::find(&Json::String(want.address.name.clone())));
             for reference in used.into_iter().filter(|reference| reference.target == Target::Each) {
                 let fault = match &want.stands {
-                    Stands::ForEach(each) => {
+                    Selector::ForEach(each) => {
                         let outputs = self.registry.get(&each.kind).map_or(&[][..], |kind| kind.facts().outputs);
                         let outputs = outputs.iter().copied().filter(|output| *output != "name");
                         let given: Vec<&str> = std::iter::once("name").chain(outputs).collect();
@@ -527,13 +530,4 @@ fn digest(region: &str, account: &str, vpc: &VpcSelector, wants: &[Want]) -> Str
         hasher.update(format!("{address} {stands:?} {source:?} {absent} {model}\n"));
     }
     hex(&hasher.finalize())
-}
-
-/// Writes bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -11,6 +11,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Location, Options, Spanned};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::resource::setting::UNSET;
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub enum Value {
     Int(i64),
     /// A number with a fraction or an exponent.
     Float(f64),
+    /// The plain word `unset`; in quotes it is text.
+    Unset,
     /// Anything else that is not a collection.
     Text(String),
     /// A sequence.
@@ -59,6 +62,7 @@ impl Value {
             Self::Bool(value) => format!("`{value}`"),
             Self::Int(value) => format!("the number {value}"),
             Self::Float(value) => format!("the number {value}"),
+            Self::Unset => format!("`{UNSET}`"),
             Self::Text(value) => format!("the text '{}'", shorten(value)),
             Self::List(_) => "a list".to_owned(),
             Self::Map(_) => "a mapping".to_owned(),
@@ -161,6 +165,7 @@ pub fn to_json(node: &Node) -> serde_json::Value {
         Value::Bool(value) => (*value).into(),
         Value::Int(value) => (*value).into(),
         Value::Float(value) => (*value).into(),
+        Value::Unset => UNSET.into(),
         Value::Text(value) => value.as_str().into(),
         Value::List(items) => items.iter().map(to_json).collect(),
         Value::Map(entries) => {
@@ -201,6 +206,8 @@ fn convert(raw: Spanned<Raw>, text: &str, file: usize, faults: &mut Diagnostics)
         Raw::Bool(value) => Value::Bool(value),
         Raw::Int(value) => Value::Int(value),
         Raw::Float(value) => Value::Float(value),
+        // The library does not tell a plain word from a quoted one, the file does.
+        Raw::Text(value) if value == UNSET && text[span_of(raw.defined).start..].starts_with(UNSET) => Value::Unset,
         Raw::Text(value) => Value::Text(value),
         Raw::List(items) => Value::List(items.into_iter().map(|item| convert(item, text, file, faults)).collect()),
         Raw::Map(pairs) => {
@@ -330,6 +337,15 @@ mod tests {
         let node = parse("account: 012345678901\nanswer: no\n", 0).unwrap();
         assert!(matches!(&node.get("account").unwrap().value.value, Value::Text(text) if text == "012345678901"));
         assert!(matches!(&node.get("answer").unwrap().value.value, Value::Text(text) if text == "no"));
+    }
+
+    #[test]
+    fn only_the_plain_word_unsets() {
+        let node = parse("a: unset\nb: \"unset\"\nc: &x unset\nd: *x\ne: 'unset'\nf: [unset]\n", 0).unwrap();
+        let is_unset = |key: &str| matches!(node.get(key).unwrap().value.value, Value::Unset);
+        assert_eq!(["a", "b", "c", "d", "e"].map(is_unset), [true, false, true, true, false]);
+        let Value::List(items) = &node.get("f").unwrap().value.value else { panic!("f is a list") };
+        assert!(matches!(items[0].value, Value::Unset));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
-use crate::reference::{Piece, Reference, pieces};
+use crate::resource::reference::{Piece, Reference, pieces};
 use crate::spec::suggest::did_you_mean;
 use crate::spec::tree::{self, Entry, Node, Value};
 
@@ -157,7 +157,7 @@ fn scalar(value: &Value) -> Option<String> {
         Value::Int(number) => Some(number.to_string()),
         Value::Float(number) => Some(number.to_string()),
         Value::Bool(value) => Some(value.to_string()),
-        Value::Null | Value::List(_) | Value::Map(_) => None,
+        Value::Null | Value::Unset | Value::List(_) | Value::Map(_) => None,
     }
 }
 

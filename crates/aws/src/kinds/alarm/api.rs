@@ -9,8 +9,10 @@ use aws_sdk_cloudwatch::types::{
 use futures::future::try_join_all;
 use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::Tags;
-use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Observation, Place, Scope, StepTarget};
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::provider::StepTarget;
+use regionctl_core::observe::scope::{Observation, Scope};
+use regionctl_core::resource::reference::Outputs;
 
 use super::{Alarm, AlarmModel, AlarmOp};
 use crate::error::{CallError, if_found};
@@ -28,7 +30,7 @@ impl Live for Alarm {
         let tagged: BTreeSet<&str> = tagged.map(|wanted| wanted.name.as_str()).collect();
         let reads = alarms.into_iter().map(|alarm| {
             let name = alarm.alarm_name().unwrap_or_default().to_owned();
-            let outputs = Self::outputs(&name, &scope.place);
+            let outputs = Self::outputs(&name, &scope.location);
             let states_tags = tagged.contains(name.as_str());
             let read = async move {
                 let tags = if states_tags { read_tags(api, &alarm).await? } else { None };
@@ -39,7 +41,7 @@ impl Live for Alarm {
         Ok(all_at_once(reads).await)
     }
 
-    async fn list(api: &Client, _: &Place) -> Result<Vec<String>, CallError> {
+    async fn list(api: &Client, _: &Location) -> Result<Vec<String>, CallError> {
         let mut pages = api.describe_alarms().max_records(100).into_paginator().send();
         let mut names = Vec::new();
         while let Some(page) = pages.next().await {
@@ -55,7 +57,7 @@ impl Live for Alarm {
                 if_found(api.delete_alarms().alarm_names(&target.name).send().await.map_err(CallError::from))?;
             }
             AlarmOp::TagResource { tags } => {
-                let arn = target.place.arn("cloudwatch", &format!("alarm:{}", target.name));
+                let arn = target.location.arn("cloudwatch", &format!("alarm:{}", target.name));
                 api.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(&tags))).send().await?;
             }
         }

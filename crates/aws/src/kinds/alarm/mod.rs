@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudwatch::types::StandardUnit;
 use regionctl_core::diff::{Diff, Phase};
-use regionctl_core::kind::{Case, Facts, Kind, Notes};
+use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
+use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
-use regionctl_core::reference::Outputs;
-use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
-use regionctl_core::world::Place;
+use regionctl_core::observe::location::Location;
+use regionctl_core::resource::reference::Outputs;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -198,14 +198,7 @@ impl Kind for Alarm {
         summary: "A metric alarm. The spec owns it whole: what it leaves out is AWS's default.",
         reads: &["DescribeAlarms", "ListTagsForResource"],
         writes: &["PutMetricAlarm", "TagResource", "DeleteAlarms"],
-        checks: &[],
-        also: &[],
         outputs: &["arn"],
-        global: false,
-        needs_vpc: false,
-        patterns: false,
-        lists: false,
-        follows: false,
         inventory: &["DescribeAlarms"],
         weights: &[
             Weight {
@@ -227,7 +220,6 @@ impl Kind for Alarm {
                 why: "somebody else is told, or nobody",
             },
         ],
-        defaults: "",
         example: "
 sns.topic:
   CloudWatch_Alarms_${Region}_RDS:
@@ -242,74 +234,7 @@ cloudwatch.alarm:
     period: 15m
     topic: CloudWatch_Alarms_${Region}_RDS
 ",
-        cases: &[
-            Case {
-                name: "the topic is there before the alarm that uses it",
-                before: "",
-                after: "
-sns.topic:
-  alarms:
-cloudwatch.alarm:
-  cpu:
-    namespace: AWS/RDS
-    metric: CPUUtilization
-    dimensions: {DBClusterIdentifier: c}
-    statistic: Maximum
-    comparison: \">\"
-    threshold: 80
-    period: 15m
-    topic: alarms
-    tags: {Team: sre}
-",
-                steps: &["CreateTopic", "PutMetricAlarm"],
-            },
-            Case {
-                name: "an alarm goes",
-                before: "
-cloudwatch.alarm:
-  cpu: {namespace: AWS/RDS, metric: CPUUtilization, statistic: Maximum, comparison: \">\", threshold: 80, period: 15m}
-",
-                after: "
-cloudwatch.alarm:
-  cpu: absent
-",
-                steps: &["DeleteAlarms"],
-            },
-            Case {
-                name: "a threshold and a tag change",
-                before: "
-sns.topic:
-  alarms:
-cloudwatch.alarm:
-  cpu:
-    namespace: AWS/RDS
-    metric: CPUUtilization
-    dimensions: {DBClusterIdentifier: c}
-    statistic: Maximum
-    comparison: \">\"
-    threshold: 99
-    period: 15m
-    topic: alarms
-    tags: {Team: core}
-",
-                after: "
-sns.topic:
-  alarms:
-cloudwatch.alarm:
-  cpu:
-    namespace: AWS/RDS
-    metric: CPUUtilization
-    dimensions: {DBClusterIdentifier: c}
-    statistic: Maximum
-    comparison: \">\"
-    threshold: 80
-    period: 15m
-    topic: alarms
-    tags: {Team: sre}
-",
-                steps: &["PutMetricAlarm", "TagResource"],
-            },
-        ],
+        ..Facts::DEFAULT
     };
 
     type Spec = AlarmSpec;
@@ -350,8 +275,8 @@ cloudwatch.alarm:
         }
     }
 
-    fn outputs(name: &str, place: &Place) -> Outputs {
-        Outputs::from([("arn".to_owned(), place.arn("cloudwatch", &format!("alarm:{name}")))])
+    fn outputs(name: &str, location: &Location) -> Outputs {
+        Outputs::from([("arn".to_owned(), location.arn("cloudwatch", &format!("alarm:{name}")))])
     }
 
     fn remove(_: &AlarmModel, out: &mut Diff<'_, AlarmOp>) {

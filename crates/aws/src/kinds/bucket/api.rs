@@ -7,8 +7,12 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types as s3;
 use regionctl_core::model::policy::Policy;
 use regionctl_core::model::tags::{Tags, is_aws};
-use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Failure, FailureClass, Observation, Place, Scope, StepTarget, Wanted};
+use regionctl_core::resource::reference::Outputs;
+use regionctl_core::observe::??Wanted::Wanted;
+use regionctl_core::observe::failure::{Failure, FailureClass};
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::provider::StepTarget;
+use regionctl_core::observe::scope::{Observation, Scope};
 
 use super::config::{
     Algorithm, CorsRule, Encryption, LifecycleRule, Logging, Method, Ownership, PublicAccessBlock, Transition,
@@ -26,10 +30,10 @@ impl Live for Bucket {
     async fn observe(api: &Client, scope: &Scope<BucketModel>) -> Result<Observation<BucketModel>, CallError> {
         let reads = scope.wanted.iter().map(|want| {
             let name = &want.name;
-            let bucket = At { api, name, owner: &scope.place.account };
+            let bucket = At { api, name, owner: &scope.location.account };
             let read = async move {
-                let model = Box::pin(bucket.read(want, &scope.place.region)).await?;
-                Ok(model.map(|model| (model, Self::outputs(name, &scope.place))))
+                let model = Box::pin(bucket.read(want, &scope.location.region)).await?;
+                Ok(model.map(|model| (model, Self::outputs(name, &scope.location))))
             };
             (name.clone(), read)
         });
@@ -37,19 +41,19 @@ impl Live for Bucket {
     }
 
     /// Buckets of other regions are left out by S3, or here where it does not know the filter.
-    async fn list(api: &Client, place: &Place) -> Result<Vec<String>, CallError> {
-        let buckets = api.list_buckets().bucket_region(&place.region).max_buckets(1000).into_paginator().items().send();
+    async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
+        let buckets = api.list_buckets().bucket_region(&location.region).max_buckets(1000).into_paginator().items().send();
         names_of(buckets, |bucket| {
-            let elsewhere = bucket.bucket_region().is_some_and(|region| region != place.region);
+            let elsewhere = bucket.bucket_region().is_some_and(|region| region != location.region);
             bucket.name.filter(|_| !elsewhere)
         })
         .await
     }
 
     async fn run(api: &Client, target: &StepTarget, op: BucketOp) -> Result<Outputs, CallError> {
-        let bucket = At { api, name: &target.name, owner: &target.place.account };
-        bucket.run(op, &target.place.region).await?;
-        Ok(Self::outputs(&target.name, &target.place))
+        let bucket = At { api, name: &target.name, owner: &target.location.account };
+        bucket.run(op, &target.location.region).await?;
+        Ok(Self::outputs(&target.name, &target.location))
     }
 }
 

@@ -8,12 +8,13 @@ mod api;
 mod config;
 
 use regionctl_core::diff::{Covers, Diff, Phase};
-use regionctl_core::kind::{Case, Facts, Kind, Notes};
+use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
-use regionctl_core::reference::Outputs;
-use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
-use regionctl_core::world::{Place, Seen};
+use regionctl_core::resource::reference::Outputs;
+use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::scope::LiveResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -128,13 +129,8 @@ impl Kind for Bucket {
             "PutBucketTagging",
             "PutBucketLogging",
         ],
-        checks: &[],
-        also: &[],
         outputs: &["arn", "name"],
         global: true,
-        needs_vpc: false,
-        patterns: false,
-        lists: false,
         follows: true,
         inventory: &["ListBuckets"],
         weights: &[
@@ -160,67 +156,7 @@ s3.bucket:
     logging: {bucket: \"access-logs-${region}\", prefix: uploads/}
     tags: {Team: sre}
 ",
-        cases: &[
-            Case {
-                name: "a bucket is made with all it has, after the one it logs into",
-                before: "",
-                after: "
-s3.bucket:
-  logs-bucket:
-  data-bucket:
-    public_access_block: all
-    ownership: BucketOwnerEnforced
-    encryption: {algorithm: AES256}
-    versioning: Enabled
-    policy:
-      Statement: {Sid: Vpc, Effect: Allow, Principal: \"*\", Action: \"s3:GetObject\", Resource: \"arn:aws:s3:::data-bucket/*\", Condition: {StringEquals: {\"aws:SourceVpc\": \"${vpc.id}\"}}}
-    lifecycle:
-      - {id: old, noncurrent_expire_days: 30, transitions: [{days: 60, storage_class: STANDARD_IA}]}
-    cors:
-      - {origins: [\"https://example.com\"], methods: [GET, PUT], max_age_seconds: 60}
-    logging: {bucket: logs-bucket, prefix: data/}
-    tags: {Team: sre}
-",
-                steps: &["CreateBucket", "CreateBucket", "PutPublicAccessBlock", "PutBucketOwnershipControls", "PutBucketEncryption", "PutBucketVersioning", "PutBucketLifecycleConfiguration", "PutBucketCors", "PutBucketLogging", "PutBucketPolicy", "PutBucketTagging"],
-            },
-            Case {
-                name: "every part changes in place, and empty lists take rules away",
-                before: "
-s3.bucket:
-  logs-bucket:
-  data-bucket:
-    public_access_block: all
-    ownership: BucketOwnerEnforced
-    encryption: {algorithm: AES256}
-    versioning: Enabled
-    policy:
-      Statement: {Sid: Vpc, Effect: Allow, Principal: \"*\", Action: \"s3:GetObject\", Resource: \"arn:aws:s3:::data-bucket/*\", Condition: {StringEquals: {\"aws:SourceVpc\": \"${vpc.id}\"}}}
-    lifecycle:
-      - {id: old, noncurrent_expire_days: 30, transitions: [{days: 60, storage_class: STANDARD_IA}]}
-    cors:
-      - {origins: [\"https://example.com\"], methods: [GET, PUT], max_age_seconds: 60}
-    logging: {bucket: logs-bucket, prefix: data/}
-    tags: {Team: sre}
-",
-                after: "
-s3.bucket:
-  logs-bucket:
-  data-bucket:
-    public_access_block: {block_public_acls: true, ignore_public_acls: true, block_public_policy: true, restrict_public_buckets: false}
-    ownership: BucketOwnerPreferred
-    encryption: {algorithm: \"aws:kms\", bucket_key: true}
-    versioning: Suspended
-    policy:
-      Statement: {Sid: Vpc, Effect: Allow, Principal: \"*\", Action: \"s3:GetObject*\", Resource: \"arn:aws:s3:::data-bucket/*\", Condition: {StringEquals: {\"aws:SourceVpc\": \"${vpc.id}\"}}}
-    lifecycle: []
-    cors: []
-    logging: {bucket: logs-bucket, prefix: other/}
-    tags: {Owner: me}
-    waiver: a test
-",
-                steps: &["PutPublicAccessBlock", "PutBucketOwnershipControls", "PutBucketEncryption", "PutBucketVersioning", "DeleteBucketLifecycle", "DeleteBucketCors", "PutBucketLogging", "PutBucketPolicy", "PutBucketTagging"],
-            },
-        ],
+        ..Facts::DEFAULT
     };
 
     type Spec = BucketSpec;
@@ -293,9 +229,9 @@ s3.bucket:
         }
     }
 
-    fn outputs(name: &str, place: &Place) -> Outputs {
+    fn outputs(name: &str, location: &Location) -> Outputs {
         Outputs::from([
-            ("arn".to_owned(), format!("arn:{}:s3:::{name}", place.partition)),
+            ("arn".to_owned(), format!("arn:{}:s3:::{name}", location.partition)),
             ("name".to_owned(), name.to_owned()),
         ])
     }
@@ -304,12 +240,12 @@ s3.bucket:
     /// written anew: both name the other bucket or its region's.
     fn follow(
         own: BucketModel,
-        source: &Seen<BucketModel>,
-        place: &Place,
+        source: &LiveResource<BucketModel>,
+        location: &Location,
         left: &mut Vec<String>,
     ) -> Option<BucketModel> {
         let there = source.model.clone();
-        let names_its_region = |text: &str| text.contains(&source.name) || text.contains(&place.region);
+        let names_its_region = |text: &str| text.contains(&source.name) || text.contains(&location.region);
         let policy = there.policy.filter(|policy| {
             let foreign = own.policy.is_none() && names_its_region(&policy.to_aws());
             if foreign {

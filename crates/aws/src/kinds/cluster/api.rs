@@ -10,8 +10,11 @@ use aws_sdk_rds::types::{
 use futures::future::{join, join_all, try_join, try_join_all};
 use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::Tags;
-use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Check, Observation, Place, Scope, Seen, Status, StepTarget, Verdict, Wanted};
+use regionctl_core::resource::reference::Outputs;
+use regionctl_core::observe::??Wanted::Wanted;
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
+use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 
 use super::{
     AWS_GROUP, Cluster, ClusterModel, ClusterOp, Instance, LiveOnly, Modified, ParameterGroup, Scaling, SubnetGroup,
@@ -50,9 +53,9 @@ impl Live for Cluster {
         for (name, model) in join_all(reads).await {
             match model {
                 Ok(model) => {
-                    let mut outputs = Self::outputs(&name, &scope.place);
+                    let mut outputs = Self::outputs(&name, &scope.location);
                     outputs.extend(Self::given(&model));
-                    observation.seen.push(Seen { name, model, outputs });
+                    observation.seen.push(LiveResource { name, model, outputs });
                 }
                 Err(error) => observation.unread.push((name, error.0)),
             }
@@ -60,7 +63,7 @@ impl Live for Cluster {
         Ok(observation)
     }
 
-    async fn list((api, _): &Self::Api, _: &Place) -> Result<Vec<String>, CallError> {
+    async fn list((api, _): &Self::Api, _: &Location) -> Result<Vec<String>, CallError> {
         Ok(clusters(api).await?.iter().map(|cluster| id_of(cluster).to_owned()).collect())
     }
 
@@ -68,7 +71,7 @@ impl Live for Cluster {
         let name = &target.name;
         match op {
             ClusterOp::CreateDBSubnetGroup(group) => {
-                let subnets = subnet_ids(ec2, &group, &target.place).await?;
+                let subnets = subnet_ids(ec2, &group, &target.location).await?;
                 let made = api
                     .create_db_subnet_group()
                     .db_subnet_group_name(&group.name)
@@ -79,7 +82,7 @@ impl Live for Cluster {
                 done_if(made.map(|_| ()).map_err(CallError::from), "DBSubnetGroupAlreadyExists")?;
             }
             ClusterOp::ModifyDBSubnetGroup(group) => {
-                let subnets = subnet_ids(ec2, &group, &target.place).await?;
+                let subnets = subnet_ids(ec2, &group, &target.location).await?;
                 api.modify_db_subnet_group()
                     .db_subnet_group_name(&group.name)
                     .set_subnet_ids(Some(subnets))
@@ -126,7 +129,7 @@ impl Live for Cluster {
                     Some(id) => format!("db:{id}"),
                     None => format!("cluster:{name}"),
                 };
-                let arn = target.place.arn("rds", &resource);
+                let arn = target.location.arn("rds", &resource);
                 api.add_tags_to_resource().resource_name(arn).set_tags(sdk_tags(&tags)).send().await?;
             }
         }
@@ -134,7 +137,7 @@ impl Live for Cluster {
     }
 
     /// The classes must be on offer for the engine, and there must be room for what is made.
-    async fn preflight((api, _): &Self::Api, place: &Place, steps: Vec<(String, ClusterOp)>) -> Vec<Check> {
+    async fn preflight((api, _): &Self::Api, location: &Location, steps: Vec<(String, ClusterOp)>) -> Vec<Check> {
         let (mut clusters, mut classes) = (0, Vec::new());
         let mut versions: BTreeMap<String, Option<String>> = BTreeMap::new();
         for (name, op) in steps {
@@ -155,7 +158,7 @@ impl Live for Cluster {
             .map(|(name, engine, class)| (engine.clone(), versions.get(name).cloned().flatten(), class.clone()))
             .collect();
         let offers =
-            wanted.iter().map(|(engine, version, class)| on_offer(api, place, engine, version.as_deref(), class));
+            wanted.iter().map(|(engine, version, class)| on_offer(api, location, engine, version.as_deref(), class));
         let (mut checks, quotas) = join(join_all(offers), quotas(api, clusters, classes.len())).await;
         checks.extend(quotas);
         checks
@@ -188,7 +191,7 @@ impl Live for Cluster {
     }
 }
 
-async fn on_offer(api: &Client, place: &Place, engine: &str, version: Option<&str>, class: &str) -> Check {
+async fn on_offer(api: &Client, location: &Location, engine: &str, version: Option<&str>, class: &str) -> Check {
     let name = format!("instance class {class} is on offer");
     let ask = |class: Option<&str>| {
         // A stated version may be less exact than those that RDS offers.
@@ -198,11 +201,11 @@ async fn on_offer(api: &Client, place: &Place, engine: &str, version: Option<&st
         async { call.await.map(|answer| !answer.orderable_db_instance_options().is_empty()).map_err(CallError::from) }
     };
     let result = match ask(Some(class)).await {
-        Ok(true) => Ok((Verdict::Passed, format!("{} offers it for {engine}", place.region))),
+        Ok(true) => Ok((Verdict::Passed, format!("{} offers it for {engine}", location.region))),
         // Where no class at all is on offer, it is the version that RDS does not know.
         Ok(false) => ask(None).await.map(|any| {
             if any {
-                (Verdict::Failed, format!("{} does not offer it for {engine}", place.region))
+                (Verdict::Failed, format!("{} does not offer it for {engine}", location.region))
             } else {
                 let version = version.unwrap_or_default();
                 (Verdict::CouldNotCheck, format!("RDS names no class at all for {engine} {version}"))
@@ -271,7 +274,7 @@ async fn read(
             // A source's subnets are never taken over, so its group's name is all that matters.
             Some(name) if scope.source => Ok(Some(SubnetGroup { name: name.to_owned(), subnets: None })),
             Some(name) => match wanted.and_then(|wanted| wanted.model.as_ref()?.subnet_group.as_ref()) {
-                Some(want) => subnet_group(api, ec2, name, &scope.place, want.subnets.is_none()).await,
+                Some(want) => subnet_group(api, ec2, name, &scope.location, want.subnets.is_none()).await,
                 None => Ok(None),
             },
             None => Ok(None),
@@ -370,10 +373,10 @@ async fn subnet_group(
     api: &Client,
     ec2: &aws_sdk_ec2::Client,
     name: &str,
-    place: &Place,
+    location: &Location,
     all: bool,
 ) -> Result<Option<SubnetGroup>, CallError> {
-    let vpc = place.vpc.as_ref().filter(|_| all).map(|vpc| &vpc.id);
+    let vpc = location.vpc.as_ref().filter(|_| all).map(|vpc| &vpc.id);
     let of_vpc = async {
         match vpc {
             Some(vpc) => crate::ec2::subnets(ec2, vpc).await.map(Some),
@@ -419,8 +422,8 @@ async fn parameter_group(api: &Client, name: &str) -> Result<ParameterGroup, Cal
     Ok(ParameterGroup { name: name.to_owned(), family, parameters })
 }
 
-async fn subnet_ids(ec2: &aws_sdk_ec2::Client, group: &SubnetGroup, place: &Place) -> Result<Vec<String>, CallError> {
-    let ids = match (&group.subnets, &place.vpc) {
+async fn subnet_ids(ec2: &aws_sdk_ec2::Client, group: &SubnetGroup, location: &Location) -> Result<Vec<String>, CallError> {
+    let ids = match (&group.subnets, &location.vpc) {
         (Some(ids), _) => ids.clone(),
         (None, Some(vpc)) => crate::ec2::subnets(ec2, &vpc.id).await?,
         (None, None) => BTreeSet::new(),

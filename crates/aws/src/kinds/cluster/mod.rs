@@ -13,11 +13,12 @@ mod version;
 use std::collections::{BTreeMap, BTreeSet};
 
 use regionctl_core::diff::{Diff, Phase};
-use regionctl_core::kind::{Case, Facts, Kind, Notes};
+use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::Tags;
-use regionctl_core::reference::Outputs;
-use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
-use regionctl_core::world::{Place, Seen};
+use regionctl_core::resource::reference::Outputs;
+use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::scope::LiveResource;
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -284,9 +285,7 @@ impl Kind for Cluster {
         checks: &["DescribeOrderableDBInstanceOptions", "DescribeAccountAttributes"],
         also: &["kms:DescribeKey", "secretsmanager:CreateSecret", "secretsmanager:TagResource"],
         outputs: &["arn", "name", "engine"],
-        global: false,
         needs_vpc: true,
-        patterns: false,
         lists: true,
         follows: true,
         inventory: &["DescribeDBClusters"],
@@ -343,85 +342,7 @@ rds.cluster:
     like: us-east-1/payments
     rewrite: {us-east-1: \"${region}\"}
 ",
-        cases: &[
-            Case {
-                name: "a cluster is made after its groups and before its instances",
-                before: "",
-                after: "
-rds.cluster:
-  orders:
-    engine: aurora-postgresql
-    engine_version: \"16.4\"
-    master_username: root
-    instances:
-      orders-1: {class: db.r6g.large}
-    instance_tags: {Team: sre}
-    subnet_group: {name: orders}
-    parameter_group: {name: orders-16, family: aurora-postgresql16, parameters: {log_statement: ddl}}
-    backup_days: 7
-    tags: {Team: sre}
-",
-                steps: &[
-                    "CreateDBSubnetGroup",
-                    "CreateDBClusterParameterGroup",
-                    "ModifyDBClusterParameterGroup",
-                    "CreateDBCluster",
-                    "CreateDBInstance",
-                ],
-            },
-            Case {
-                name: "what can change in place does, and an instance is added",
-                before: "
-rds.cluster:
-  orders:
-    engine: aurora-postgresql
-    engine_version: \"16.4\"
-    master_username: root
-    instances:
-      orders-1: {class: db.r6g.large}
-    subnet_group: {name: orders, subnets: [subnet-a]}
-    parameter_group: {name: orders-16, family: aurora-postgresql16, parameters: {log_statement: ddl}}
-    deletion_protection: false
-    backup_days: 7
-",
-                after: "
-rds.cluster:
-  orders:
-    engine: aurora-postgresql
-    engine_version: \"16\"
-    master_username: root
-    instances:
-      orders-1: {class: db.r6g.xlarge}
-      orders-2: {class: db.r6g.large}
-    instance_tags: {Team: sre}
-    subnet_group: {name: orders}
-    parameter_group: {name: orders-16, family: aurora-postgresql16, parameters: {log_statement: all}}
-    backup_days: 14
-    apply_immediately: true
-    tags: {Team: core}
-",
-                steps: &[
-                    "ModifyDBSubnetGroup",
-                    "ModifyDBClusterParameterGroup",
-                    "ModifyDBCluster",
-                    "AddTagsToResource",
-                    "ModifyDBInstance",
-                    "AddTagsToResource",
-                    "CreateDBInstance",
-                ],
-            },
-            Case {
-                name: "a cluster follows one of another region, with its instances",
-                before: "",
-                after: "
-rds.cluster:
-  supertokens-eu-central-1:
-    like: us-east-1/supertokens-us-east-1
-    rewrite: {us-east-1: eu-central-1}
-",
-                steps: &["CreateDBCluster", "CreateDBInstance"],
-            },
-        ],
+        ..Facts::DEFAULT
     };
 
     type Spec = ClusterSpec;
@@ -462,9 +383,9 @@ rds.cluster:
         }
     }
 
-    fn outputs(name: &str, place: &Place) -> Outputs {
+    fn outputs(name: &str, location: &Location) -> Outputs {
         Outputs::from([
-            ("arn".to_owned(), place.arn("rds", &format!("cluster:{name}"))),
+            ("arn".to_owned(), location.arn("rds", &format!("cluster:{name}"))),
             ("name".to_owned(), name.to_owned()),
         ])
     }
@@ -475,8 +396,8 @@ rds.cluster:
 
     fn follow(
         own: ClusterModel,
-        source: &Seen<ClusterModel>,
-        _: &Place,
+        source: &LiveResource<ClusterModel>,
+        _: &Location,
         left: &mut Vec<String>,
     ) -> Option<ClusterModel> {
         Some(carried(own, source.model.clone(), left))

@@ -11,10 +11,12 @@ use aws_sdk_lambda::types::{
 };
 use futures::future::{join_all, try_join};
 use regionctl_core::kind::Kind;
-use regionctl_core::model::secret::Secret;
 use regionctl_core::model::tags::{Tags, is_aws, of_copy};
-use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Check, Observation, Place, Scope, Seen, Status, StepTarget, Verdict};
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
+use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
+use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::secret::Secret;
 
 use super::code::Code;
 use super::upload::{MARK, Upload};
@@ -32,15 +34,15 @@ impl Live for Function {
         api: &Anywhere<Client>,
         scope: &Scope<FunctionModel>,
     ) -> Result<Observation<FunctionModel>, CallError> {
-        let api = api.at(&scope.place.region);
+        let api = api.at(&scope.location.region);
         let (functions, mut sources) = try_join(functions(&api), event_sources(&api, scope.source)).await?;
-        let mut seen: Vec<Seen<FunctionModel>> = Vec::new();
+        let mut seen: Vec<LiveResource<FunctionModel>> = Vec::new();
         for function in functions {
             let name = function.function_name().unwrap_or_default().to_owned();
             if scope.asks_for(&name) {
                 let event_sources = sources.remove(function.function_arn().unwrap_or_default()).unwrap_or_default();
-                let outputs = Self::outputs(&name, &scope.place);
-                seen.push(Seen { model: model(function, event_sources), name, outputs });
+                let outputs = Self::outputs(&name, &scope.location);
+                seen.push(LiveResource { model: model(function, event_sources), name, outputs });
             }
         }
         // Of one that nothing wants, the tags say where it was copied from.
@@ -65,7 +67,7 @@ impl Live for Function {
         Ok(observation)
     }
 
-    async fn list(api: &Anywhere<Client>, _: &Place) -> Result<Vec<String>, CallError> {
+    async fn list(api: &Anywhere<Client>, _: &Location) -> Result<Vec<String>, CallError> {
         let functions = functions(&api.here()).await?;
         Ok(functions.into_iter().filter_map(|function| function.function_name).collect())
     }
@@ -87,7 +89,7 @@ impl Live for Function {
             }
             FunctionOp::UpdateFunctionConfiguration { config } => configure(&here, name, *config).await?,
             FunctionOp::TagResource { tags } => {
-                let arn = target.place.arn("lambda", &format!("function:{name}"));
+                let arn = target.location.arn("lambda", &format!("function:{name}"));
                 here.tag_resource().resource(arn).set_tags(Some(tags.into_iter().collect())).send().await?;
             }
             FunctionOp::DeleteFunction => {
@@ -97,7 +99,7 @@ impl Live for Function {
         Ok(Outputs::new())
     }
 
-    async fn preflight(api: &Anywhere<Client>, _: &Place, steps: Vec<(String, FunctionOp)>) -> Vec<Check> {
+    async fn preflight(api: &Anywhere<Client>, _: &Location, steps: Vec<(String, FunctionOp)>) -> Vec<Check> {
         if !steps
             .iter()
             .any(|(_, op)| matches!(op, FunctionOp::CreateFunction { .. } | FunctionOp::UpdateFunctionCode { .. }))

@@ -8,7 +8,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use regionctl_core::model::tags::{Tags, is_aws};
-use regionctl_core::world::{Failure, FailureClass};
+use regionctl_core::observe::failure::{Failure, FailureClass};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;

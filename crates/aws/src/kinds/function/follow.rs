@@ -1,6 +1,7 @@
 //! What a function takes over from the one that it follows, and what it leaves, said.
 
-use regionctl_core::world::{Place, Seen};
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::scope::LiveResource;
 
 use super::code::Code;
 use super::{Beyond, CodeModel, Config, FunctionModel, LARGEST_PACKAGE};
@@ -10,13 +11,13 @@ pub(super) fn carried_code(
     own: &CodeModel,
     code: &CodeModel,
     beyond: &Beyond,
-    source: &Seen<FunctionModel>,
-    place: &Place,
+    source: &LiveResource<FunctionModel>,
+    location: &Location,
     left: &mut Vec<String>,
 ) -> Option<CodeModel> {
     let CodeModel::Is { sha256, .. } = code else { return None };
     let from = Code {
-        region: place.region.clone(),
+        region: location.region.clone(),
         function: source.name.clone(),
         sha256: sha256.clone(),
         architecture: beyond.architecture.clone(),
@@ -92,7 +93,7 @@ pub(super) fn carried_config(own: Config, source: Config, region: &str, left: &m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use regionctl_core::model::secret::Secret;
+    use regionctl_core::resource::secret::Secret;
     use std::collections::BTreeMap;
 
     fn source() -> Config {

@@ -14,12 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_lambda::types::Runtime;
 use regionctl_core::diff::{Covers, Diff, Phase};
-use regionctl_core::kind::{Case, Facts, Kind, Notes};
-use regionctl_core::model::secret::Secret;
+use regionctl_core::kind::weight::{Severity, Weight, When};
+use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
-use regionctl_core::reference::Outputs;
-use regionctl_core::report::severity::{Severity, Weight, When};
-use regionctl_core::world::{Place, Seen};
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::scope::LiveResource;
+use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::secret::Secret;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -247,9 +248,6 @@ impl Kind for Function {
         checks: &["GetAccountSettings"],
         also: &["iam:PassRole"],
         outputs: &["arn", "name"],
-        global: false,
-        needs_vpc: false,
-        patterns: false,
         lists: true,
         follows: true,
         inventory: &["ListFunctions"],
@@ -278,63 +276,7 @@ lambda.function:
 logs.log_group:
   /aws/lambda/${each.name}: {for_each: lambda.function, retention_days: 365}
 ",
-        cases: &[
-            Case {
-                name: "every function of the source is copied after its log group, with its texts written anew",
-                before: "",
-                after: "
-lambda.function:
-  \"*\": {copy: eu-west-1, rewrite: {eu-west-1: eu-central-1}}
-logs.log_group:
-  /aws/lambda/${each.name}: {for_each: lambda.function, retention_days: 30}
-",
-                steps: &[
-                    "CreateLogGroup",
-                    "CreateLogGroup",
-                    "PutRetentionPolicy",
-                    "PutRetentionPolicy",
-                    "CreateFunction",
-                    "CreateFunction",
-                ],
-            },
-            Case {
-                name: "code, configuration and tags change in place",
-                before: "
-lambda.function:
-  create-deployment: {like: eu-west-1/renew-certificates, memory_mb: 256, tags: {Team: sre}}
-",
-                after: "
-lambda.function:
-  create-deployment: {like: eu-west-1/create-deployment, memory_mb: 512, environment: {MODE: fast}, tags: {Team: core}}
-",
-                steps: &["TagResource", "UpdateFunctionCode", "UpdateFunctionConfiguration"],
-            },
-            Case {
-                name: "a function that something else deploys is only configured",
-                before: "
-lambda.function:
-  create-deployment: {like: eu-west-1/create-deployment, timeout: 3}
-",
-                after: "
-lambda.function:
-  create-deployment: {code: external, timeout: 30}
-  not-deployed-yet: {code: external, timeout: 30}
-",
-                steps: &["UpdateFunctionConfiguration"],
-            },
-            Case {
-                name: "a function goes",
-                before: "
-lambda.function:
-  create-deployment: {like: eu-west-1/create-deployment}
-",
-                after: "
-lambda.function:
-  create-deployment: absent
-",
-                steps: &["DeleteFunction"],
-            },
-        ],
+        ..Facts::DEFAULT
     };
 
     type Spec = FunctionSpec;
@@ -378,9 +320,9 @@ lambda.function:
         FunctionModel { code, config, tags: spec.tags, beyond: Beyond::default() }
     }
 
-    fn outputs(name: &str, place: &Place) -> Outputs {
+    fn outputs(name: &str, location: &Location) -> Outputs {
         Outputs::from([
-            ("arn".to_owned(), place.arn("lambda", &format!("function:{name}"))),
+            ("arn".to_owned(), location.arn("lambda", &format!("function:{name}"))),
             ("name".to_owned(), name.to_owned()),
         ])
     }
@@ -391,13 +333,13 @@ lambda.function:
 
     fn follow(
         own: FunctionModel,
-        source: &Seen<FunctionModel>,
-        place: &Place,
+        source: &LiveResource<FunctionModel>,
+        location: &Location,
         left: &mut Vec<String>,
     ) -> Option<FunctionModel> {
         let FunctionModel { code, config, tags: _, beyond } = source.model.clone();
-        let code = carried_code(&own.code, &code, &beyond, source, place, left)?;
-        let config = carried_config(own.config, config, &place.region, left);
+        let code = carried_code(&own.code, &code, &beyond, source, location, left)?;
+        let config = carried_config(own.config, config, &location.region, left);
         for system in &beyond.file_systems {
             left.push(format!("the file system {system} is of its region and not taken over; mount one by hand"));
         }

@@ -11,12 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{PolicyScopeType, SummaryKeyType};
 use regionctl_core::diff::{Covers, Diff, Phase};
-use regionctl_core::kind::{Case, Facts, Kind, Notes};
+use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
+use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
-use regionctl_core::reference::Outputs;
-use regionctl_core::report::severity::{MISSING, Severity, Weight, When};
-use regionctl_core::world::{Check, Failure, FailureClass, Observation, Place, Scope, StepTarget, Verdict};
+use regionctl_core::observe::failure::{Failure, FailureClass};
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::provider::{Check, StepTarget, Verdict};
+use regionctl_core::observe::scope::{Observation, Scope};
+use regionctl_core::resource::reference::Outputs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -98,10 +101,6 @@ impl Kind for IamPolicy {
         also: &["iam:TagPolicy"],
         outputs: &["arn"],
         global: true,
-        needs_vpc: false,
-        patterns: false,
-        lists: false,
-        follows: false,
         inventory: &["ListPolicies"],
         weights: &[
             Weight {
@@ -117,7 +116,6 @@ impl Kind for IamPolicy {
                 why: "others may do something else than the spec says",
             },
         ],
-        defaults: "",
         example: "
 iam.policy:
   listBucketItems:
@@ -127,56 +125,7 @@ iam.policy:
         Action: s3:ListBucket
         Resource: arn:${partition}:s3:::uploads-${region}
 ",
-        cases: &[
-            Case {
-                name: "a policy is made",
-                before: "",
-                after: "
-iam.policy:
-  readers:
-    description: who may read
-    statements:
-      A: {Effect: Allow, Action: \"s3:GetObject\", Resource: \"arn:aws:s3:::a/*\"}
-    tags: {Team: sre}
-",
-                steps: &["CreatePolicy"],
-            },
-            Case {
-                name: "a statement is added, another changed, and a third goes",
-                before: "
-iam.policy:
-  readers:
-    statements:
-      A: {Effect: Allow, Action: \"s3:GetObject\", Resource: \"arn:aws:s3:::a/*\"}
-      Old: {Effect: Allow, Action: \"s3:GetObject\", Resource: \"arn:aws:s3:::old/*\"}
-",
-                after: "
-iam.policy:
-  readers:
-    statements:
-      A: {Effect: Allow, Action: [\"s3:GetObject\", \"s3:ListBucket\"], Resource: \"arn:aws:s3:::a/*\"}
-      B: {Effect: Allow, Action: \"s3:GetObject\", Resource: \"arn:aws:s3:::b/*\"}
-    absent: [Old]
-",
-                steps: &["CreatePolicyVersion"],
-            },
-            Case {
-                name: "the oldest of five versions goes before the sixth is made",
-                before: "
-iam.policy:
-  five-versions:
-    statements:
-      A: {Effect: Allow, Action: \"s3:GetObject\", Resource: \"arn:aws:s3:::a/*\"}
-",
-                after: "
-iam.policy:
-  five-versions:
-    statements:
-      A: {Effect: Allow, Action: \"s3:GetObject\", Resource: \"arn:aws:s3:::b/*\"}
-",
-                steps: &["DeletePolicyVersion", "CreatePolicyVersion"],
-            },
-        ],
+        ..Facts::DEFAULT
     };
 
     type Spec = IamPolicySpec;
@@ -218,8 +167,8 @@ iam.policy:
         IamPolicyModel { statements, absent, description, tags, oldest: None }
     }
 
-    fn outputs(name: &str, place: &Place) -> Outputs {
-        Outputs::from([("arn".to_owned(), arn(name, place))])
+    fn outputs(name: &str, location: &Location) -> Outputs {
+        Outputs::from([("arn".to_owned(), arn(name, location))])
     }
 
     fn claims(name: &str, model: &IamPolicyModel) -> Vec<String> {
@@ -257,8 +206,8 @@ iam.policy:
 }
 
 /// Policies with a path are somebody else's; a spec names those without one.
-fn arn(name: &str, place: &Place) -> String {
-    format!("arn:{}:iam::{}:policy/{name}", place.partition, place.account)
+fn arn(name: &str, location: &Location) -> String {
+    format!("arn:{}:iam::{}:policy/{name}", location.partition, location.account)
 }
 
 impl Live for IamPolicy {
@@ -267,10 +216,10 @@ impl Live for IamPolicy {
     async fn observe(api: &Client, scope: &Scope<IamPolicyModel>) -> Result<Observation<IamPolicyModel>, CallError> {
         let reads = scope.wanted.iter().map(|wanted| {
             let read = async move {
-                let arn = arn(&wanted.name, &scope.place);
+                let arn = arn(&wanted.name, &scope.location);
                 let named = wanted.model.as_ref().map(|model| model.statements.keys().chain(&model.absent).cloned());
                 let model = read(api, &arn, named.into_iter().flatten().collect()).await?;
-                Ok(model.map(|model| (model, Self::outputs(&wanted.name, &scope.place))))
+                Ok(model.map(|model| (model, Self::outputs(&wanted.name, &scope.location))))
             };
             (wanted.name.clone(), read)
         });
@@ -278,18 +227,18 @@ impl Live for IamPolicy {
     }
 
     /// AWS's own policies are left out.
-    async fn list(api: &Client, _: &Place) -> Result<Vec<String>, CallError> {
+    async fn list(api: &Client, _: &Location) -> Result<Vec<String>, CallError> {
         let policies =
             api.list_policies().scope(PolicyScopeType::Local).max_items(1000).into_paginator().items().send();
         names_of(policies, |policy| policy.policy_name).await
     }
 
-    async fn preflight(api: &Client, _: &Place, steps: Vec<(String, IamPolicyOp)>) -> Vec<Check> {
+    async fn preflight(api: &Client, _: &Location, steps: Vec<(String, IamPolicyOp)>) -> Vec<Check> {
         policies(api, steps.iter().filter(|(_, op)| matches!(op, IamPolicyOp::CreatePolicy { .. })).count()).await
     }
 
     async fn run(api: &Client, target: &StepTarget, op: IamPolicyOp) -> Result<Outputs, CallError> {
-        let arn = arn(&target.name, &target.place);
+        let arn = arn(&target.name, &target.location);
         match op {
             IamPolicyOp::CreatePolicy { statements, description, tags } => {
                 let document = document::merge(document::EMPTY, &statements, &BTreeSet::new()).map_err(unreadable)?;

@@ -10,13 +10,14 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use regionctl_core::model::secret::Secret;
 use regionctl_core::model::tags::Tags;
-use regionctl_core::reference::Outputs;
+use regionctl_core::observe::failure::{Failure, FailureClass};
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
+use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
+use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::secret::Secret;
 use regionctl_core::spec::read::hex;
-use regionctl_core::world::{
-    Check, Failure, FailureClass, Observation, Place, Scope, Seen, Status, StepTarget, Verdict,
-};
 use sha2::{Digest, Sha256};
 
 use super::{Birth, ImageSpec, Instance, InstanceModel, InstanceOp};
@@ -47,7 +48,7 @@ impl Live for Instance {
                 [only] => {
                     let id = only.instance_id().unwrap_or_default().to_owned();
                     let outputs = Outputs::from([("id".to_owned(), id)]);
-                    found.seen.push(Seen { name: wanted.name.clone(), model: model(only), outputs });
+                    found.seen.push(LiveResource { name: wanted.name.clone(), model: model(only), outputs });
                 }
                 several => found.unread.push((wanted.name.clone(), ambiguous(&wanted.name, several.len()))),
             }
@@ -55,8 +56,8 @@ impl Live for Instance {
         Ok(found)
     }
 
-    async fn list((api, _): &Self::Api, place: &Place) -> Result<Vec<String>, CallError> {
-        let Some(vpc) = &place.vpc else { return Ok(Vec::new()) };
+    async fn list((api, _): &Self::Api, location: &Location) -> Result<Vec<String>, CallError> {
+        let Some(vpc) = &location.vpc else { return Ok(Vec::new()) };
         let instances = describe(api, filter("vpc-id", [vpc.id.clone()]), &ALIVE).await?;
         Ok(instances.iter().filter_map(|instance| name_or(instance.tags(), instance.instance_id())).collect())
     }
@@ -89,11 +90,15 @@ impl Live for Instance {
     }
 
     /// The type must be on offer, and EC2 must say that it would make the instance.
-    async fn preflight((api, parameters): &Self::Api, place: &Place, steps: Vec<(String, InstanceOp)>) -> Vec<Check> {
+    async fn preflight(
+        (api, parameters): &Self::Api,
+        location: &Location,
+        steps: Vec<(String, InstanceOp)>,
+    ) -> Vec<Check> {
         let mut checks = Vec::new();
         for (name, op) in steps {
             let InstanceOp::RunInstances { instance_type, security_groups, birth, tags, .. } = op else { continue };
-            checks.push(on_offer(api, &instance_type, place).await);
+            checks.push(on_offer(api, &instance_type, location).await);
             // What is made first cannot be tried with.
             let known = |id: &String| !id.contains("${");
             let security_groups = security_groups.map(|groups| groups.into_iter().filter(known).collect());
@@ -157,12 +162,12 @@ impl Launch {
     }
 }
 
-async fn on_offer(api: &Client, instance_type: &str, place: &Place) -> Check {
+async fn on_offer(api: &Client, instance_type: &str, location: &Location) -> Check {
     let by_type = filter("instance-type", [instance_type.to_owned()]);
     let offers = api.describe_instance_type_offerings().filters(by_type).send().await.map_err(CallError::from);
     let result = offers.map(|offers| match offers.instance_type_offerings() {
-        [] => (Verdict::Failed, format!("{} does not offer {instance_type}", place.region)),
-        _ => (Verdict::Passed, format!("{} offers it", place.region)),
+        [] => (Verdict::Failed, format!("{} does not offer {instance_type}", location.region)),
+        _ => (Verdict::Passed, format!("{} offers it", location.region)),
     });
     check_of(&format!("instance type {instance_type} is on offer"), result)
 }
@@ -209,7 +214,7 @@ async fn token(api: &Client, target: &StepTarget) -> Result<String, CallError> {
     let ended = describe(api, bearing([target.name.clone()]), &["shutting-down", "terminated"]).await?;
     let mut ended: Vec<&str> = ended.iter().filter_map(SdkInstance::instance_id).collect();
     ended.sort_unstable();
-    let identity = format!("{} {} {} {ended:?}", target.place.account, target.place.region, target.name);
+    let identity = format!("{} {} {} {ended:?}", target.location.account, target.location.region, target.name);
     Ok(hex(&Sha256::digest(identity)))
 }
 

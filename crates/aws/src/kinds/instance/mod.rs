@@ -8,10 +8,10 @@ mod api;
 use std::collections::BTreeSet;
 
 use regionctl_core::diff::{Diff, Phase};
-use regionctl_core::kind::{Case, Facts, Kind, Notes};
-use regionctl_core::model::secret::Secret;
+use regionctl_core::kind::weight::{Severity, Weight, When};
+use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
-use regionctl_core::report::severity::{Severity, Weight, When};
+use regionctl_core::resource::secret::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -125,11 +125,7 @@ impl Kind for Instance {
         checks: &["DescribeInstanceTypeOfferings", "RunInstances"],
         also: &["ec2:CreateTags", "iam:PassRole", "ssm:GetParameter"],
         outputs: &["id"],
-        global: false,
         needs_vpc: true,
-        patterns: false,
-        lists: false,
-        follows: false,
         inventory: &["DescribeInstances"],
         weights: &[Weight {
             path: "security_groups",
@@ -137,7 +133,6 @@ impl Kind for Instance {
             severity: Severity::High,
             why: "others reach the instance",
         }],
-        defaults: "",
         example: "
 ec2.instance:
   dev-${region}:
@@ -146,63 +141,7 @@ ec2.instance:
     volume_gib: 30
     tags: {Team: sre}
 ",
-        cases: &[
-            Case {
-                name: "an instance is made after its group and its key",
-                before: "",
-                after: "
-ec2.security_group:
-  dev:
-ec2.key_pair:
-  team: {public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUm5sBYkLQeFfPUVJ3fSAgKNqPoTpTAGeLMkPXxG0nE}
-ec2.instance:
-  dev:
-    image: {ssm: /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64}
-    instance_type: t3.small
-    key_pair: team
-    security_groups: [dev]
-    user_data: \"#!/bin/sh\"
-    volume_gib: 30
-    tags: {Team: sre}
-",
-                steps: &["ImportKeyPair", "CreateSecurityGroup", "RunInstances"],
-            },
-            Case {
-                name: "groups and tags change in place",
-                before: "
-ec2.instance:
-  dev: {image: {id: ami-12c6146b}, instance_type: t3.small}
-",
-                after: "
-ec2.security_group:
-  dev:
-ec2.instance:
-  dev: {image: {id: ami-12c6146b}, instance_type: t3.small, security_groups: [dev], tags: {Team: sre}}
-",
-                steps: &["CreateTags", "CreateSecurityGroup", "ModifyInstanceAttribute"],
-            },
-            Case {
-                name: "one that somebody stopped is started",
-                before: "",
-                after: "
-ec2.instance:
-  stopped: {image: {id: ami-12c6146b}, instance_type: t3.micro}
-",
-                steps: &["StartInstances"],
-            },
-            Case {
-                name: "an instance goes",
-                before: "
-ec2.instance:
-  dev: {image: {id: ami-12c6146b}, instance_type: t3.small}
-",
-                after: "
-ec2.instance:
-  dev: absent
-",
-                steps: &["TerminateInstances"],
-            },
-        ],
+        ..Facts::DEFAULT
     };
 
     type Spec = InstanceSpec;

@@ -6,8 +6,10 @@ use aws_sdk_ec2::types::{
 };
 use futures::future::try_join_all;
 use regionctl_core::model::cidr;
-use regionctl_core::reference::Outputs;
-use regionctl_core::world::{Observation, Place, Scope, Seen, StepTarget};
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::provider::StepTarget;
+use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
+use regionctl_core::resource::reference::Outputs;
 
 use super::rule::{Direction, Peer, Rule};
 use super::{DEFAULT, GroupModel, GroupOp, RuleMode, SecurityGroup};
@@ -23,10 +25,10 @@ impl Live for SecurityGroup {
     type Api = Client;
 
     async fn observe(api: &Client, scope: &Scope<GroupModel>) -> Result<Observation<GroupModel>, CallError> {
-        let Some(vpc) = &scope.place.vpc else { return Ok(Observation::default()) };
+        let Some(vpc) = &scope.location.vpc else { return Ok(Observation::default()) };
         let names: Vec<&str> = scope.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
         let groups = try_join_all(names.chunks(NAMES_A_CALL).map(|names| describe(api, &vpc.id, names))).await?;
-        let seen = groups.into_iter().flatten().map(|group| Seen {
+        let seen = groups.into_iter().flatten().map(|group| LiveResource {
             name: group.group_name().unwrap_or_default().to_owned(),
             model: model(&group),
             outputs: Outputs::from([("id".to_owned(), group.group_id().unwrap_or_default().to_owned())]),
@@ -34,8 +36,8 @@ impl Live for SecurityGroup {
         Ok(Observation { seen: seen.collect(), unread: Vec::new() })
     }
 
-    async fn list(api: &Client, place: &Place) -> Result<Vec<String>, CallError> {
-        let Some(vpc) = &place.vpc else { return Ok(Vec::new()) };
+    async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
+        let Some(vpc) = &location.vpc else { return Ok(Vec::new()) };
         let of_vpc = filter("vpc-id", [vpc.id.clone()]);
         let groups = api.describe_security_groups().filters(of_vpc).max_results(1000).into_paginator().items().send();
         names_of(groups, |group| group.group_name).await
@@ -45,7 +47,7 @@ impl Live for SecurityGroup {
         let id = target.outputs.get("id").map_or("", String::as_str);
         match op {
             GroupOp::CreateSecurityGroup { description, tags } => {
-                let vpc = target.place.vpc.as_ref().map(|vpc| vpc.id.clone());
+                let vpc = target.location.vpc.as_ref().map(|vpc| vpc.id.clone());
                 let made = api
                     .create_security_group()
                     .group_name(&target.name)

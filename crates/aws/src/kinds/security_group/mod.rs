@@ -8,9 +8,9 @@ mod api;
 mod rule;
 
 use regionctl_core::diff::{Diff, Keyed, KeyedDelta, Mode, Phase};
-use regionctl_core::kind::{Case, Facts, Kind, Notes};
+use regionctl_core::kind::weight::{Severity, Weight, When};
+use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
-use regionctl_core::report::severity::{Severity, Weight, When};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -128,14 +128,8 @@ impl Kind for SecurityGroup {
             "CreateTags",
             "DeleteSecurityGroup",
         ],
-        checks: &[],
-        also: &[],
         outputs: &["id"],
-        global: false,
         needs_vpc: true,
-        patterns: false,
-        lists: false,
-        follows: false,
         inventory: &["DescribeSecurityGroups"],
         weights: &[
             Weight {
@@ -165,7 +159,6 @@ impl Kind for SecurityGroup {
             Weight { path: "ingress*", when: When::Differs, severity: Severity::Low, why: "a note" },
             Weight { path: "egress*", when: When::Differs, severity: Severity::Low, why: "a note" },
         ],
-        defaults: "",
         example: "
 ec2.security_group:
   web:
@@ -178,108 +171,7 @@ ec2.security_group:
     ingress:
       - {tcp: 5432, group: web}
 ",
-        cases: &[
-            Case {
-                name: "a group is made, and AWS's egress goes when the spec speaks of egress",
-                before: "",
-                after: "
-ec2.security_group:
-  web:
-    description: web
-    ingress:
-      - {tcp: 22, from: 198.51.100.0/24, note: office}
-      - {tcp: 443, from: [0.0.0.0/0, \"::/0\"], waiver: public site}
-      - {tcp: 80, from: 203.0.113.0/24}
-    egress:
-      - {tcp: 443, to: 0.0.0.0/0, note: updates}
-      - {udp: 53, to: 10.0.0.0/8}
-    tags: {Team: sre}
-",
-                steps: &[
-                    "CreateSecurityGroup",
-                    "AuthorizeSecurityGroupIngress",
-                    "AuthorizeSecurityGroupEgress",
-                    "RevokeSecurityGroupEgress",
-                ],
-            },
-            Case {
-                name: "what opens comes before what closes, and a note changes in place",
-                before: "
-ec2.security_group:
-  web:
-    description: web
-    ingress:
-      - {tcp: 22, from: 198.51.100.0/24, note: office}
-      - {tcp: 443, from: [0.0.0.0/0, \"::/0\"], waiver: public site}
-      - {tcp: 80, from: 203.0.113.0/24}
-    egress:
-      - {tcp: 443, to: 0.0.0.0/0, note: updates}
-      - {udp: 53, to: 10.0.0.0/8}
-    tags: {Team: sre}
-",
-                after: "
-ec2.security_group:
-  web:
-    description: web
-    ingress:
-      - {tcp: 22, from: 198.51.100.0/24, note: the office}
-      - {tcp: 443, from: [0.0.0.0/0, \"::/0\"], waiver: public site}
-      - {tcp: 80, from: 192.0.2.0/24}
-    egress:
-      - {tcp: 443, to: 0.0.0.0/0, note: package updates}
-      - {udp: 53, to: 172.31.0.0/16}
-    tags: {Team: core}
-",
-                steps: &[
-                    "AuthorizeSecurityGroupIngress",
-                    "AuthorizeSecurityGroupEgress",
-                    "CreateTags",
-                    "UpdateSecurityGroupRuleDescriptionsIngress",
-                    "UpdateSecurityGroupRuleDescriptionsEgress",
-                    "RevokeSecurityGroupIngress",
-                    "RevokeSecurityGroupEgress",
-                ],
-            },
-            Case {
-                name: "two groups that let each other in are both made first",
-                before: "",
-                after: "
-ec2.security_group:
-  a:
-    ingress: [{tcp: 1, group: b}, {icmp: ping, from: self}]
-  b:
-    ingress: [{tcp: 2, group: a}]
-",
-                steps: &[
-                    "CreateSecurityGroup",
-                    "CreateSecurityGroup",
-                    "AuthorizeSecurityGroupIngress",
-                    "AuthorizeSecurityGroupIngress",
-                ],
-            },
-            Case {
-                name: "a group goes",
-                before: "
-ec2.security_group:
-  web:
-",
-                after: "
-ec2.security_group:
-  web: absent
-",
-                steps: &["DeleteSecurityGroup"],
-            },
-            Case {
-                name: "the default group keeps what others put there",
-                before: "",
-                after: "
-ec2.security_group:
-  default:
-    ingress: [{tcp: 5432, from: \"${vpc.cidr}\"}]
-",
-                steps: &["AuthorizeSecurityGroupIngress"],
-            },
-        ],
+        ..Facts::DEFAULT
     };
 
     type Spec = GroupSpec;

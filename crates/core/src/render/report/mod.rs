@@ -111,7 +111,7 @@ fn since(finding: &Finding) -> Option<&'static str> {
 }
 
 /// Says who made a change.
-fn deed(deed: &crate::report::Deed) -> String {
+fn deed(deed: &crate::observe::provider::AuditEvent) -> String {
     format!("by {}, {}, {}", deed.who, deed.when, deed.event)
 }
 

@@ -1,0 +1,77 @@
+//! What is the same for all resources of a kind.
+
+use super::weight::Weight;
+
+/// What is the same for all resources of a kind.
+#[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each says what may be written of a kind, and none excludes another
+pub struct Facts {
+    /// The kind's name and its section in a spec: `sns.topic`.
+    pub name: &'static str,
+    /// The AWS service, as the SDK names it: `SNS`, `CloudWatch Logs`. Plans are grouped by it.
+    pub service: &'static str,
+    /// What it is, in one line, for the reference.
+    pub summary: &'static str,
+    /// The API operations that observing it may call.
+    pub reads: &'static [&'static str],
+    /// The API operations that its steps may call.
+    pub writes: &'static [&'static str],
+    /// The API operations by which what a plan cannot see is looked at before the first write.
+    pub checks: &'static [&'static str],
+    /// The IAM actions that its steps may need beside their operations' own.
+    pub also: &'static [&'static str],
+    /// The values it gives to others, as in `${kind/name.arn}`.
+    pub outputs: &'static [&'static str],
+    /// Those of `outputs` that say what a resource is like and not which one it is (`engine`). The same text elsewhere
+    /// is no reference to it.
+    pub descriptive: &'static [&'static str],
+    /// Fields of the model that cost calls of their own, and are read only where the depth includes them.
+    pub parts: &'static [&'static str],
+    /// The operations of `writes` that are needed only to take a resource away: the spec says `absent`, or a copy's
+    /// source is gone.
+    pub removes: &'static [&'static str],
+    /// Whether its names are the same in every region of an account.
+    pub global: bool,
+    /// Whether it lives in the VPC that the spec selects.
+    pub needs_vpc: bool,
+    /// Whether a name may be a pattern (`*`) that stands for every live resource it matches.
+    pub patterns: bool,
+    /// Whether observing it can list every live one, so that a rule may go over them.
+    pub lists: bool,
+    /// Whether one can follow a live one of another region (`like`, `copy`).
+    pub follows: bool,
+    /// The API operations by which all live ones of a region are listed.
+    pub inventory: &'static [&'static str],
+    /// How bad it is when an attribute differs; the first line that fits counts.
+    pub weights: &'static [Weight],
+    /// What AWS gives where a spec states nothing: a part of the model, as JSON. Empty where nothing is known.
+    pub defaults: &'static str,
+    /// A YAML section as a user would write it, for the reference; a test parses it.
+    pub example: &'static str,
+}
+
+impl Facts {
+    /// A kind of which nothing is said: every literal states only what differs.
+    pub const DEFAULT: Self = Self {
+        name: "",
+        service: "",
+        summary: "",
+        reads: &[],
+        writes: &[],
+        checks: &[],
+        also: &[],
+        outputs: &[],
+        descriptive: &[],
+        parts: &[],
+        removes: &[],
+        global: false,
+        needs_vpc: false,
+        patterns: false,
+        lists: false,
+        follows: false,
+        inventory: &[],
+        weights: &[],
+        defaults: "",
+        example: "",
+    };
+}

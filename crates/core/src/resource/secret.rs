@@ -1,0 +1,152 @@
+//! A value that never leaves the process but to the service it is for.
+//!
+//! In a model it stands as `{"$secret": value}`. The engine hides it wherever a model is shown, and in
+//! a plan puts a token in its place that says where it stands; only the run that was planned from the
+//! same inventory can turn the token back.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The key by which a secret is known in a serialised model.
+pub const KEY: &str = "$secret";
+
+/// What is shown in a secret's place.
+pub const HIDDEN: &str = "(not shown)";
+
+/// A secret text.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret {
+    #[serde(rename = "$secret")]
+    value: String,
+}
+
+impl Secret {
+    /// Hides a text.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self { value: value.into() }
+    }
+
+    /// Returns the text, for a request.
+    pub fn reveal(&self) -> &str {
+        &self.value
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+/// Returns the text of a serialised secret.
+pub fn of(value: &Value) -> Option<&str> {
+    match value {
+        Value::Object(fields) if fields.len() == 1 => fields.get(KEY)?.as_str(),
+        _ => None,
+    }
+}
+
+/// The secrets of a model by the token that stands for each.
+pub type Secrets = BTreeMap<String, String>;
+
+/// Collects a model's secrets; a token is the path at which the secret stands.
+pub fn collect(value: &Value, path: &str, secrets: &mut Secrets) {
+    let joined = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        value if of(value).is_some() => {
+            secrets.insert(path.to_owned(), of(value).unwrap_or_default().to_owned());
+        }
+        Value::Object(fields) => fields.iter().for_each(|(key, item)| collect(item, &joined(key), secrets)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| collect(item, &joined(&index.to_string()), secrets));
+        }
+        _ => {}
+    }
+}
+
+/// Replaces each secret by its token.
+pub fn seal(value: &mut Value, secrets: &Secrets) {
+    replace(value, &|text| {
+        secrets.iter().find(|(_, secret)| *secret == text).map_or_else(String::new, |(token, _)| token.clone())
+    });
+}
+
+/// Replaces each token by its secret; one that nobody knows stays.
+pub fn unseal(value: &mut Value, secrets: &Secrets) {
+    replace(value, &|token| secrets.get(token).cloned().unwrap_or_else(|| token.to_owned()));
+}
+
+fn replace(value: &mut Value, by: &dyn Fn(&str) -> String) {
+    if let Some(text) = of(value) {
+        let text = by(text);
+        value[KEY] = text.into();
+        return;
+    }
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(|item| replace(item, by)),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, by)),
+        _ => {}
+    }
+}
+
+/// What the token begins with that stands for a secret in a saved snapshot. No text of a service begins so.
+const SEAL: &str = "\u{1}sealed:";
+
+/// Returns the token of a secret by its number.
+pub fn seal_of(number: usize) -> String {
+    format!("{SEAL}{number}")
+}
+
+/// Says whether a secret's text is the token of a saved snapshot.
+pub fn is_seal(text: &str) -> bool {
+    text.starts_with(SEAL)
+}
+
+/// Puts a text in the place of the secret at a path; see [`collect`].
+pub fn put(value: &mut Value, path: &str, text: &str) {
+    put_at(value, "", path, text);
+}
+
+fn put_at(value: &mut Value, at: &str, path: &str, text: &str) {
+    let joined = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
+    if of(value).is_some() {
+        if at == path {
+            value[KEY] = text.into();
+        }
+        return;
+    }
+    match value {
+        Value::Object(fields) => {
+            fields.iter_mut().for_each(|(key, item)| put_at(item, &joined(key), path, text));
+        }
+        Value::Array(items) => {
+            items
+                .iter_mut()
+                .enumerate()
+                .for_each(|(index, item)| put_at(item, &joined(&index.to_string()), path, text));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_sealed_holds_no_secret_and_comes_back() {
+        let model = json!({"environment": {"A": {"$secret": "hunter2"}, "B": {"$secret": "x"}}, "name": "f"});
+        let mut secrets = Secrets::new();
+        collect(&model, "", &mut secrets);
+        let mut op = json!({"Create": {"env": [{"$secret": "hunter2"}]}});
+        seal(&mut op, &secrets);
+        assert_eq!(op, json!({"Create": {"env": [{"$secret": "environment.A"}]}}));
+        unseal(&mut op, &secrets);
+        assert_eq!(op, json!({"Create": {"env": [{"$secret": "hunter2"}]}}));
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), HIDDEN);
+    }
+}

@@ -1,0 +1,87 @@
+//! A provider in memory, for tests of the engine: it holds what it is given, runs what it is told and remembers it.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use crate::desire::fill::Inventory;
+use crate::observe::failure::{Failure, FailureClass};
+use crate::observe::location::{Identity, Location};
+use crate::observe::provider::{AuditEvent, Check, Provider, Status, StepTarget};
+use crate::observe::scope::{Observation, Scope};
+use crate::plan::Plan;
+use crate::resource::address::Address;
+use crate::resource::reference::{Known, Outputs};
+
+/// Runs everything but the operation `Fail`; `Hang` never ends.
+#[derive(Default)]
+pub struct Fake {
+    pub ran: Mutex<Vec<Value>>,
+}
+
+impl Provider for Fake {
+    fn identify(&self, _: bool) -> BoxFuture<'_, Result<Identity, Failure>> {
+        Box::pin(async { Ok(Identity { account: String::new(), vpcs: None }) })
+    }
+
+    fn observe<'a>(&'a self, _: &'a str, _: Scope) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
+        Box::pin(async { Ok(Observation::default()) })
+    }
+
+    fn list<'a>(&'a self, _: &'a str, _: &'a Location) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn run<'a>(&'a self, _: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>> {
+        Box::pin(async move {
+            self.ran.lock().unwrap().push(op.clone());
+            if op == "Hang" {
+                std::future::pending::<()>().await;
+            }
+            if op == "Fail" {
+                return Err(Failure::new(FailureClass::Invalid, "T Fail", "no"));
+            }
+            Ok(Outputs::from([("id".to_owned(), format!("id-of-{}", target.name))]))
+        })
+    }
+
+    fn preflight<'a>(&'a self, _: &'a Plan, _: &'a Location) -> BoxFuture<'a, Vec<Check>> {
+        Box::pin(async { Vec::new() })
+    }
+
+    fn status<'a>(&'a self, _: &'a str, _: StepTarget) -> BoxFuture<'a, Result<Status, Failure>> {
+        Box::pin(async { Ok(Status::Ready) })
+    }
+
+    fn audit_events<'a>(
+        &'a self,
+        _: &'a Address,
+        _: &'a Location,
+        _: &'a Outputs,
+    ) -> BoxFuture<'a, Result<Vec<AuditEvent>, Failure>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn last_applied<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn save_applied<'a>(&'a self, _: &'a str, _: Vec<String>) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// An inventory of nothing.
+pub fn inventory() -> Inventory {
+    Inventory {
+        location: Location { partition: String::new(), region: String::new(), account: String::new(), vpc: None },
+        live: BTreeMap::new(),
+        unread: Vec::new(),
+        wants: Vec::new(),
+        known: Known::default(),
+        notes: Vec::new(),
+        secrets: BTreeMap::new(),
+    }
+}

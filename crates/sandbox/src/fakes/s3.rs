@@ -1,0 +1,32 @@
+//! A bucket's replication, kept as it was put, so that the rules of others can be held against it byte by byte.
+
+use serde_json::Value;
+use winterbaume_core::{MockRequest, MockResponse, StatefulService};
+
+use crate::ACCOUNT;
+use crate::patches::s3::{bucket, error, has_query};
+use crate::services::Services;
+
+pub(super) async fn answer(services: &Services, region: &str, request: &MockRequest) -> Option<MockResponse> {
+    if !has_query(&request.uri, "replication") {
+        return None;
+    }
+    let name = bucket(&request.uri)?;
+    let view = services.s3.snapshot(ACCOUNT, region).await;
+    let there = serde_json::to_value(view.buckets.get(&name)?).ok()?;
+    let key = format!("s3/replication/{name}");
+    if request.method == "GET" {
+        let kept = services.memory.with(region, |things| things.get(&key).cloned());
+        return Some(match kept.as_ref().and_then(Value::as_str) {
+            Some(text) => MockResponse::xml(200, text.to_owned()),
+            None => error(404, "ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
+        });
+    }
+    if !there.to_string().contains("\"Enabled\"") {
+        let message = "Versioning must be 'Enabled' on the bucket to apply a replication configuration";
+        return Some(error(400, "InvalidRequest", message));
+    }
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    services.memory.with(region, |things| things.insert(key, body.into()));
+    Some(MockResponse::xml(200, String::new()))
+}
