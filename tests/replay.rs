@@ -14,18 +14,16 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use regionctl_aws::kinds::REGISTRY;
-use regionctl_aws::session::{Access, Session, Settings};
 use regionctl_aws::provider::Aws;
+use regionctl_aws::session::{Access, Session, Settings};
 use regionctl_core::diagnostic::Sources;
-use regionctl_core::plan::build::plan;
-use regionctl_core::observe::refresh::survey;
-use regionctl_core::resource::reference::Outputs;
-use regionctl_core::observe::??Place::Place;
-use regionctl_core::observe::??Wanted::Wanted;
 use regionctl_core::observe::failure::Failure;
 use regionctl_core::observe::location::Vpc;
 use regionctl_core::observe::provider::{Provider, StepTarget, Verdict};
+use regionctl_core::observe::refresh::survey;
 use regionctl_core::observe::scope::Scope;
+use regionctl_core::plan::build::plan;
+use regionctl_core::resource::reference::Outputs;
 use serde_json::{Value, json};
 
 /// The status, the error code of the header (or, as `Action=…`, the call that it is for), and the body.

@@ -15,11 +15,6 @@ use crate::session::WriteWhileReading;
 pub struct CallError(pub Failure);
 
 impl CallError {
-    /// Makes a failure of something that must be there and is not.
-    pub(crate) fn not_there(call: &str, message: String) -> Self {
-        Self(Failure::new(FailureClass::NotFound, call, message))
-    }
-
     /// Says whether the service answered with this code.
     pub fn is(&self, code: &str) -> bool {
         self.0.code.as_deref() == Some(code)

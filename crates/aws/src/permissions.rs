@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::iam::action;
 use crate::kinds::{self, REGISTRY};
-use crate::memory;
+use crate::last_applied;
 
 /// What the caller is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
         }
     }
     if spec.remember {
-        let path = format!("parameter{}", memory::path(&spec.path));
+        let path = format!("parameter{}", last_applied::path(&spec.path));
         let parameters = [here.arn("ssm", &path), here.arn("ssm", &format!("{path}/*"))];
         needs.entry("ssm:GetParametersByPath".to_owned()).or_default().extend(parameters.clone());
         if purpose == Purpose::Apply {
@@ -89,12 +89,9 @@ fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
     }
 }
 
-/// Says whether a call is for more than taking resources away: it is none that deletes, or the kind's own cases delete
-/// something without anything being `absent` (an older version, what was replaced).
+/// Says whether a call is for more than taking resources away.
 fn stays(facts: &Facts, called: &str) -> bool {
-    let deletes = ["Delete", "Terminate"].iter().any(|verb| called.starts_with(verb));
-    let mut cases = facts.cases.iter().filter(|case| !case.after.contains("absent"));
-    !deletes || cases.any(|case| case.steps.contains(&called))
+    !facts.removes.contains(&called)
 }
 
 /// What an apply needs beside the calls of its steps: the preflight's, and what some calls need themselves.

@@ -82,7 +82,7 @@ impl Progress {
                 let line = shown.line(AnsiColor::Red, "failed", &format!("{address}  {failure}"));
                 shown.say(&line);
             }
-            Event::Coming { address, word } => {
+            Event::InProgress { address, word } => {
                 let word = format!("{address} is {word}");
                 if shown.coming.insert(address.to_string(), word.clone()).as_ref() != Some(&word) && shown.bar.is_none()
                 {
@@ -90,7 +90,7 @@ impl Progress {
                 }
                 shown.message();
             }
-            Event::Arrived { address } => {
+            Event::Ready { address } => {
                 shown.coming.remove(&address.to_string());
                 let line = shown.line(AnsiColor::Green, "ready", &address.to_string());
                 shown.say(&line);

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::provider::Aws;
 use regionctl_aws::session::Access;
-use regionctl_core::apply::{self, Outcome, Settled};
+use regionctl_core::apply::{self, Outcome, Waited};
+use regionctl_core::desire::fill::Inventory;
 use regionctl_core::diagnostic::{Diagnostic, Diagnostics};
+use regionctl_core::observe::explain::explain;
 use regionctl_core::observe::failure::Failure;
 use regionctl_core::observe::provider::{Provider, Verdict};
-use regionctl_core::observe::refresh::{Inventory, explain};
 use regionctl_core::plan::saved::{Refusal, SavedPlan, moved};
 use regionctl_core::plan::{Action, GateKind, Plan};
 use regionctl_core::render::{self, counted, waiting_for_people};
@@ -20,7 +21,7 @@ use regionctl_core::resource::address::Address;
 use regionctl_core::spec::Spec;
 use tokio::sync::watch;
 
-use super::{look, stats, survey_failed};
+use super::{look, refresh_failed, stats};
 use crate::args::{self, Global};
 use crate::connect::Connector;
 use crate::exit::{Exit, Failed};
@@ -86,8 +87,9 @@ async fn remember(provider: &Aws, spec: &Spec, inventory: &Inventory) -> Result<
         Failed::error(fault.help("give the caller the permission, or take `remember: true` out of the spec"))
     };
     let applied = Applied::of(spec, inventory);
-    if provider.recall(&spec.path).await.map_err(|failure| unkept(&failure))?.as_ref() != Some(&applied) {
-        provider.keep(&spec.path, &applied).await.map_err(|failure| unkept(&failure))?;
+    let saved = provider.last_applied(&spec.path).await.map_err(|failure| unkept(&failure))?;
+    if Applied::from_parts(&saved).as_ref() != Some(&applied) {
+        provider.save_applied(&spec.path, applied.parts()).await.map_err(|failure| unkept(&failure))?;
     }
     Ok(())
 }
@@ -270,9 +272,9 @@ async fn converge(
     let outcome = apply::run(provider, plan, inventory, parallelism, stopped.clone(), &mut listen).await;
     let settled = if args.wait && !outcome.interrupted {
         let told = told(plan, &outcome);
-        apply::settle(provider, inventory, &outcome.known, &told, stopped, &mut listen).await
+        apply::wait(provider, inventory, &outcome.known, &told, stopped, &mut listen).await
     } else {
-        Settled::default()
+        Waited::default()
     };
     let exit = conclude(provider, spec, plan, &outcome, &settled, progress).await;
     signals.abort();
@@ -317,7 +319,7 @@ async fn conclude(
     spec: &Spec,
     plan: &Plan,
     outcome: &Outcome,
-    settled: &Settled,
+    settled: &Waited,
     progress: &Progress,
 ) -> Result<Exit, Failed> {
     if outcome.interrupted || settled.interrupted {
@@ -343,7 +345,7 @@ async fn conclude(
     let touched: Vec<Address> = plan.changes.iter().map(|change| change.address.clone()).collect();
     let verified = apply::verify(provider, REGISTRY, spec, &touched).await;
     progress.finish();
-    let after = verified.map_err(|error| survey_failed(&error))?;
+    let after = verified.map_err(|error| refresh_failed(&error))?;
     let left: Vec<_> = after.iter().flat_map(|plan| &plan.changes).filter(|it| touched.contains(&it.address)).collect();
     let Some(after) = after.as_ref().filter(|after| left.is_empty() && after.is_complete()) else {
         return Err(Failed { exit: Exit::Partly, ..Failed::errors(did_not_take(&left)) });

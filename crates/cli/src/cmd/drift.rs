@@ -10,12 +10,14 @@ use jiff::tz::TimeZone;
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::provider::Aws;
 use regionctl_aws::session::Access;
+use regionctl_core::desire::fill::Inventory;
 use regionctl_core::model::pattern;
+use regionctl_core::observe::explain::explain;
 use regionctl_core::observe::location::Location;
-use regionctl_core::observe::refresh::{Inventory, explain};
+use regionctl_core::observe::provider::Provider;
 use regionctl_core::plan::Note;
 use regionctl_core::report::judge::{self, FailOn};
-use regionctl_core::report::memory::Memory;
+use regionctl_core::report::memory::{Applied, Memory};
 use regionctl_core::report::{Drift, Region, Report, Severity, Unmanaged, build};
 use regionctl_core::resource::address::Address;
 use regionctl_core::spec::Spec;
@@ -153,7 +155,7 @@ async fn recall(provider: &Aws, spec: &Spec) -> Memory {
     if !spec.remember {
         return Memory::NotKept;
     }
-    match provider.recall(&spec.path).await {
+    match provider.last_applied(&spec.path).await.map(|parts| Applied::from_parts(&parts)) {
         Ok(Some(applied)) => Memory::Applied(applied),
         Ok(None) => Memory::Never,
         Err(failure) => Memory::Unread(failure),
@@ -172,7 +174,7 @@ async fn ask_who(provider: &Aws, inventory: &Inventory, region: &mut Region) {
         }
         let live = inventory.live.get(&finding.address).map(|seen| &seen.outputs);
         let given = REGISTRY.of(&finding.address.kind).outputs(&finding.address.name, &inventory.location);
-        match provider.deeds(&finding.address, &inventory.location, live.unwrap_or(&given)).await {
+        match provider.audit_events(&finding.address, &inventory.location, live.unwrap_or(&given)).await {
             Ok(deeds) => finding.deeds = deeds,
             Err(failure) => {
                 note = Some(format!("who did it is not known: {failure} [{}]", explain(&failure).code));

@@ -13,8 +13,10 @@ mod stats;
 
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::session::Access;
+use regionctl_core::desire::fill::{Inventory, fill};
 use regionctl_core::observe::provider::Provider;
-use regionctl_core::observe::refresh::{Inventory, SurveyError, survey};
+use regionctl_core::observe::refresh::{RefreshError, refresh};
+use regionctl_core::observe::snapshot::Snapshot;
 use regionctl_core::plan::Plan;
 use regionctl_core::plan::build;
 use regionctl_core::render;
@@ -27,8 +29,14 @@ use crate::output;
 
 /// Reads and compares.
 async fn look(provider: &dyn Provider, spec: &Spec) -> Result<(Inventory, Plan), Failed> {
-    let inventory = survey(provider, REGISTRY, spec).await.map_err(|error| survey_failed(&error))?;
-    let plan = build::plan(REGISTRY, spec, &inventory).map_err(|broken| broken_kind(&broken))?;
+    let snapshot = refresh(provider, REGISTRY, spec).await.map_err(|error| refresh_failed(&error))?;
+    of_snapshot(&snapshot, spec)
+}
+
+/// Compares a spec with what was read.
+fn of_snapshot(snapshot: &Snapshot, spec: &Spec) -> Result<(Inventory, Plan), Failed> {
+    let inventory = fill(REGISTRY, spec, snapshot).map_err(|error| Failed::errors(error.diagnostics()))?;
+    let plan = build::plan(REGISTRY, spec, &inventory).map_err(|error| Failed::errors(error.diagnostics()))?;
     Ok((inventory, plan))
 }
 
@@ -62,16 +70,12 @@ async fn look_at_all(global: &Global, specs: &[Spec], format: Format, preflight:
     Ok(plans)
 }
 
-fn survey_failed(error: &SurveyError) -> Failed {
+fn refresh_failed(error: &RefreshError) -> Failed {
     let exit = match error {
-        SurveyError::WrongAccount { .. } => Exit::Refused,
-        SurveyError::Failed(_) | SurveyError::Unexpanded(_) | SurveyError::Vpc { .. } => Exit::Error,
+        RefreshError::WrongAccount { .. } => Exit::Refused,
+        RefreshError::Failed(_) | RefreshError::Fill(_) => Exit::Error,
     };
     Failed { exit, ..Failed::errors(error.diagnostics()) }
-}
-
-fn broken_kind(broken: &regionctl_core::kind::Broken) -> Failed {
-    Failed::error(regionctl_core::diagnostic::Diagnostic::new("internal", broken.to_string()))
 }
 
 /// The exit code of a command that only reads.

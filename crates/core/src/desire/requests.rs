@@ -152,7 +152,11 @@ fn ask(registry: Registry, requests: &mut Requests, location: &Location, want: &
     let kind = registry.of(&want.address.kind);
     let region = kind.region(&want.model).filter(|region| *region != location.region);
     let location = region.map_or_else(|| location.clone(), |region| location.in_region(&region));
-    scope(registry, requests, &want.address.kind, &location).ask(&want.address.name, depth(want));
+    let scope = scope(registry, requests, &want.address.kind, &location);
+    scope.ask(&want.address.name, depth(want));
+    if kind.facts().adopts {
+        scope.everything = Some(Depth::existence());
+    }
 }
 
 /// How deep a resource is read: what the spec states of it, or all where it follows another.

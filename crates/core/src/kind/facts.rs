@@ -36,6 +36,8 @@ pub struct Facts {
     pub needs_vpc: bool,
     /// Whether a name may be a pattern (`*`) that stands for every live resource it matches.
     pub patterns: bool,
+    /// Whether one may have no name of its own, so that it is known by what it is; see [`super::Kind::adopts`].
+    pub adopts: bool,
     /// Whether observing it can list every live one, so that a rule may go over them.
     pub lists: bool,
     /// Whether one can follow a live one of another region (`like`, `copy`).
@@ -67,6 +69,7 @@ impl Facts {
         global: false,
         needs_vpc: false,
         patterns: false,
+        adopts: false,
         lists: false,
         follows: false,
         inventory: &[],

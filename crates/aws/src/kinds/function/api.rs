@@ -14,7 +14,7 @@ use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::{Tags, is_aws, of_copy};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
-use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
+use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
 use regionctl_core::resource::secret::Secret;
 
@@ -30,29 +30,29 @@ impl Live for Function {
     type Api = Anywhere<Client>;
 
     /// One chain of pages of 50. Tags are not in it, and are read only where a spec states some.
-    async fn observe(
-        api: &Anywhere<Client>,
-        scope: &Scope<FunctionModel>,
-    ) -> Result<Observation<FunctionModel>, CallError> {
+    async fn observe(api: &Anywhere<Client>, scope: &Scope) -> Result<Observation<FunctionModel>, CallError> {
         let api = api.at(&scope.location.region);
-        let (functions, mut sources) = try_join(functions(&api), event_sources(&api, scope.source)).await?;
+        let (functions, mut sources) = try_join(
+            functions(&api),
+            event_sources(
+                &api,
+                scope.everything == Some(Depth::Whole) || scope.names.values().any(|depth| *depth == Depth::Whole),
+            ),
+        )
+        .await?;
         let mut seen: Vec<LiveResource<FunctionModel>> = Vec::new();
         for function in functions {
             let name = function.function_name().unwrap_or_default().to_owned();
             if scope.asks_for(&name) {
                 let event_sources = sources.remove(function.function_arn().unwrap_or_default()).unwrap_or_default();
                 let outputs = Self::outputs(&name, &scope.location);
-                seen.push(LiveResource { model: model(function, event_sources), name, outputs });
+                seen.push(LiveResource::new(name, model(function, event_sources), outputs));
             }
         }
-        // Of one that nothing wants, the tags say where it was copied from.
-        let states_tags = |name: &str| {
-            let wanted = scope.wanted.iter().find(|wanted| wanted.name == name);
-            wanted.is_some_and(|wanted| wanted.model.as_ref().is_none_or(|model| model.tags.is_some()))
-        };
         let mut observation = Observation::default();
         let reads = seen.into_iter().map(|seen| async {
-            let tags = if states_tags(&seen.name) { read_tags(&api, &seen.outputs["arn"]).await } else { Ok(None) };
+            let tags =
+                if scope.reads(&seen.name, "tags") { read_tags(&api, &seen.outputs["arn"]).await } else { Ok(None) };
             (seen, tags)
         });
         for (mut seen, tags) in join_all(reads).await {
@@ -126,8 +126,8 @@ impl Live for Function {
         Ok(match (function.state(), function.last_update_status()) {
             (Some(State::Failed), _) => Status::Failed(reason(function.state_reason())),
             (_, Some(LastUpdateStatus::Failed)) => Status::Failed(reason(function.last_update_status_reason())),
-            (Some(State::Pending), _) => Status::Coming("pending".to_owned()),
-            (_, Some(LastUpdateStatus::InProgress)) => Status::Coming("updating".to_owned()),
+            (Some(State::Pending), _) => Status::InProgress("pending".to_owned()),
+            (_, Some(LastUpdateStatus::InProgress)) => Status::InProgress("updating".to_owned()),
             _ => Status::Ready,
         })
     }

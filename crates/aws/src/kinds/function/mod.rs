@@ -148,6 +148,7 @@ pub struct FunctionModel {
     code: CodeModel,
     #[serde(flatten)]
     config: Config,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
     /// What only the live one has, and a copy may lack; only live.
     beyond: Beyond,
@@ -276,6 +277,7 @@ lambda.function:
 logs.log_group:
   /aws/lambda/${each.name}: {for_each: lambda.function, retention_days: 365}
 ",
+        parts: &["tags"],
         ..Facts::DEFAULT
     };
 

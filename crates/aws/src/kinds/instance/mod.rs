@@ -62,14 +62,18 @@ pub enum ImageSpec {
 pub struct InstanceModel {
     instance_type: String,
     /// Ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     security_groups: Option<BTreeSet<String>>,
     tags: Tags,
     running: bool,
     /// How it is born; only desired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     birth: Option<Birth>,
     /// The key pair's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     key_pair: Option<String>,
     /// EC2's word while it is on its way; only live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
 }
 
@@ -205,7 +209,7 @@ ec2.instance:
         }
     }
 
-    fn steady(live: InstanceModel) -> InstanceModel {
+    fn relevant(_: Option<&Self::Model>, live: InstanceModel) -> InstanceModel {
         InstanceModel { state: None, ..live }
     }
 

@@ -55,10 +55,13 @@ const DEFAULT: &str = "default";
 pub struct GroupModel {
     /// Whether it is the VPC's own `default`.
     is_default: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     ingress: Vec<Rule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     egress: Option<Vec<Rule>>,
     rules: RuleMode,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
 }
 
