@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn an_answer_to_head_bucket_without_a_body_names_the_buckets_region() {
         let error = HeadBucketError::generic(ErrorMetadata::builder().build());
-        let status = aws_smithy_runtime_api::http::StatusCode::try_from(400).expect("invariant: it is a status");
+        let status = aws_smithy_runtime_api::http::StatusCode::try_from(400_u16).expect("invariant: it is a status");
         let mut response = HttpResponse::new(status, SdkBody::empty());
         response.headers_mut().insert(BUCKET_REGION, "eu-west-1");
         let failure = CallError::from(SdkError::service_error(error, response)).0;

@@ -98,6 +98,7 @@ impl Kind for Document {
         service: "SSM",
         summary: "An own document of Systems Manager: its default version, compared by meaning.",
         reads: &["ListDocuments", "GetDocument"],
+        removes: &["DeleteDocument"],
         writes: &["CreateDocument", "UpdateDocument", "UpdateDocumentDefaultVersion", "AddTagsToResource", "DeleteDocument"],
         checks: &[],
         also: &[],

@@ -36,6 +36,7 @@ impl Kind for LoadBalancer {
         service: "Elastic Load Balancing v2",
         summary: "A load balancer that others make. It is only read, so that rules can go over every one.",
         reads: &["DescribeLoadBalancers"],
+        removes: &[],
         writes: &[],
         checks: &[],
         also: &[],

@@ -100,6 +100,7 @@ impl Kind for PrivateZone {
         service: "Route 53",
         summary: "A private hosted zone, associated with the region's VPC.",
         reads: &["ListHostedZonesByName", "GetHostedZone", "ListTagsForResource"],
+        removes: &[],
         writes: &["CreateHostedZone", "AssociateVPCWithHostedZone", "UpdateHostedZoneComment", "ChangeTagsForResource"],
         checks: &[],
         also: &[],

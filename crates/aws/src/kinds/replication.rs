@@ -121,9 +121,11 @@ impl Kind for Replication {
         service: "S3",
         summary: "Rules by which a bucket is replicated, also one of another region: a spec adds its rules by id, and the others stay.",
         reads: &["GetBucketReplication", "GetBucketVersioning"],
+        removes: &[],
         writes: &["PutBucketReplication"],
         checks: &[],
-        also: &["iam:PassRole"],
+        // The call sends the bucket's live role where it has one, whatever the spec states.
+        also: &[regionctl_core::kind::Need::always("iam:PassRole", crate::services::ROLES)],
         outputs: &[],
         global: true,
         needs_vpc: false,

@@ -12,6 +12,15 @@ pub use table::{COMMON, SERVICES};
 /// The resources of an action that IAM cannot limit to some.
 const ALL: &[&str] = &["*"];
 
+/// The roles of the account, for `iam:PassRole` where the spec does not state which.
+pub(crate) const ROLES: &[&str] = &["arn:{partition}:iam::{account}:role/*"];
+
+/// The KMS keys of the region, where the spec states no ARN of one.
+pub(crate) const KEYS: &[&str] = &["arn:{partition}:kms:{region}:{account}:key/*"];
+
+/// What EC2 has in the region. AWS gives the ids, so a policy cannot name them before.
+pub(crate) const EC2_RESOURCES: &[&str] = &["arn:{partition}:ec2:{region}:{account}:*"];
+
 /// Error codes by class. A code with `*` before it stands for all that end so, with `*` after it for all that start so.
 pub type Codes = &'static [(FailureClass, &'static [&'static str])];
 

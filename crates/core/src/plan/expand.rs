@@ -457,6 +457,7 @@ mod tests {
             service: "T",
             summary: "",
             reads: &[],
+            removes: &[],
             writes: &[],
             checks: &[],
             also: &[],

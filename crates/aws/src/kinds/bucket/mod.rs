@@ -114,6 +114,7 @@ impl Kind for Bucket {
             "GetBucketLogging",
             "GetBucketTagging",
         ],
+        removes: &[],
         writes: &[
             "CreateBucket",
             "PutPublicAccessBlock",
