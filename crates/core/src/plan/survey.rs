@@ -422,7 +422,7 @@ mod tests {
     #[test]
     fn the_help_names_the_cause_that_the_code_tells() {
         let help = |class: FailureClass, code: &str| {
-            let failure = Failure { code: Some(code.to_owned()), ..Failure::new(class, "S3 ListBuckets", "no") };
+            let failure = Failure { code: Some(code.to_owned()), ..Failure::new(class, "T Call", "no") };
             help_by_code(&failure).unwrap_or_default()
         };
         for code in ["RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch", "RequestExpired"] {
