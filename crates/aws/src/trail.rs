@@ -9,18 +9,14 @@ use regionctl_core::resource::reference::Outputs;
 use serde_json::Value;
 
 use crate::error::CallError;
+use crate::services;
 
 /// So many of the newest changes are told.
 const TOLD: usize = 3;
 
-/// The services whose events are kept in one region (CloudTrail User Guide, "Global service events").
+/// Returns the region whose CloudTrail has a service's events (CloudTrail User Guide, "Global service events").
 pub(crate) fn home<'a>(service: &str, partition: &str, region: &'a str) -> &'a str {
-    match (service, partition) {
-        ("IAM" | "Route 53", "aws-cn") => "cn-north-1",
-        ("IAM" | "Route 53", "aws-us-gov") => "us-gov-west-1",
-        ("IAM" | "Route 53", _) => "us-east-1",
-        _ => region,
-    }
+    services::by_name(service).map_or(region, |service| service.home(partition, region))
 }
 
 /// Returns the newest changes of a resource. Events know it by its id, its name or its ARN.

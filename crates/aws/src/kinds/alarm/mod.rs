@@ -201,6 +201,7 @@ impl Kind for Alarm {
         service: "CloudWatch",
         summary: "A metric alarm. The spec owns it whole: what it leaves out is AWS's default.",
         reads: &["DescribeAlarms", "ListTagsForResource"],
+        removes: &["DeleteAlarms"],
         writes: &["PutMetricAlarm", "TagResource", "DeleteAlarms"],
         outputs: &["arn"],
         inventory: &["DescribeAlarms"],

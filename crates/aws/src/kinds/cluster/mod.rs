@@ -305,7 +305,17 @@ impl Kind for Cluster {
             "AddTagsToResource",
         ],
         checks: &["DescribeOrderableDBInstanceOptions", "DescribeAccountAttributes"],
-        also: &["kms:DescribeKey", "secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+        // RDS asks with the caller's permissions for the password's secret and for a stated key (User Guide: "Password
+        // management with Secrets Manager", "AWS KMS key management").
+        also: &[
+            regionctl_core::kind::Need::always("ec2:DescribeSubnets", &["*"]).to_read(),
+            regionctl_core::kind::Need::always("kms:DescribeKey", &["*"]),
+            regionctl_core::kind::Need::always("secretsmanager:CreateSecret", &["*"]),
+            regionctl_core::kind::Need::always("secretsmanager:TagResource", &["*"]),
+            regionctl_core::kind::Need::if_stated("kms_key", "kms:CreateGrant", crate::services::KEYS),
+            regionctl_core::kind::Need::if_stated("kms_key", "kms:Decrypt", crate::services::KEYS),
+            regionctl_core::kind::Need::if_stated("kms_key", "kms:GenerateDataKey*", crate::services::KEYS),
+        ],
         outputs: &["arn", "name", "engine"],
         needs_vpc: true,
         lists: true,

@@ -105,6 +105,7 @@ impl Kind for Document {
         service: "SSM",
         summary: "An own document of Systems Manager: its default version, compared by meaning.",
         reads: &["ListDocuments", "GetDocument"],
+        removes: &["DeleteDocument"],
         writes: &[
             "CreateDocument",
             "UpdateDocument",

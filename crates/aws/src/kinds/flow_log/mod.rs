@@ -118,7 +118,11 @@ impl Kind for FlowLog {
         summary: "A flow log of the region's VPC into a bucket. It never changes: the new one comes before the old one goes.",
         reads: &["DescribeFlowLogs"],
         writes: &["CreateFlowLogs", "CreateTags", "DeleteFlowLogs"],
-        also: &["ec2:CreateTags", "logs:CreateLogDelivery"],
+        also: &[
+            regionctl_core::kind::Need::always("ec2:CreateTags", crate::services::EC2_RESOURCES),
+            regionctl_core::kind::Need::always("logs:CreateLogDelivery", &["*"]),
+            regionctl_core::kind::Need::always("logs:DeleteLogDelivery", &["*"]),
+        ],
         outputs: &["id"],
         needs_vpc: true,
         adopts: true,

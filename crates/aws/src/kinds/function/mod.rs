@@ -239,6 +239,7 @@ impl Kind for Function {
         service: "Lambda",
         summary: "A function: its configuration, and its code by digest. Values of its environment are never shown.",
         reads: &["ListFunctions", "ListTags", "ListEventSourceMappings", "GetFunction", "GetFunctionConfiguration"],
+        removes: &["DeleteFunction"],
         writes: &[
             "CreateFunction",
             "UpdateFunctionCode",
@@ -247,7 +248,22 @@ impl Kind for Function {
             "DeleteFunction",
         ],
         checks: &["GetAccountSettings"],
-        also: &["iam:PassRole"],
+        // Lambda asks with the caller's permissions (Developer Guide: "Working with layers", "Giving Lambda functions access
+        // to resources in an Amazon VPC", "Securing Lambda environment variables").
+        also: &[
+            regionctl_core::kind::Need::named_by("role", "iam:PassRole", crate::services::ROLES),
+            regionctl_core::kind::Need::if_stated(
+                "layers",
+                "lambda:GetLayerVersion",
+                &["arn:{partition}:lambda:{region}:*:layer:*"],
+            ),
+            regionctl_core::kind::Need::if_stated("vpc", "ec2:DescribeSecurityGroups", &["*"]),
+            regionctl_core::kind::Need::if_stated("vpc", "ec2:DescribeSubnets", &["*"]),
+            regionctl_core::kind::Need::if_stated("vpc", "ec2:DescribeVpcs", &["*"]),
+            regionctl_core::kind::Need::if_stated("kms_key", "kms:CreateGrant", crate::services::KEYS),
+            regionctl_core::kind::Need::if_stated("kms_key", "kms:Encrypt", crate::services::KEYS),
+            regionctl_core::kind::Need::if_stated("kms_key", "kms:Decrypt", crate::services::KEYS).to_read(),
+        ],
         outputs: &["arn", "name"],
         lists: true,
         follows: true,

@@ -101,7 +101,7 @@ impl Kind for IamPolicy {
         reads: &["ListPolicyVersions", "GetPolicyVersion"],
         writes: &["CreatePolicy", "CreatePolicyVersion", "DeletePolicyVersion"],
         checks: &["GetAccountSummary"],
-        also: &["iam:TagPolicy"],
+        also: &[regionctl_core::kind::Need::always("iam:TagPolicy", &["arn:{partition}:iam::{account}:policy/{name}"])],
         outputs: &["arn"],
         global: true,
         inventory: &["ListPolicies"],

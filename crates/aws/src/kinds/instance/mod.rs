@@ -125,9 +125,22 @@ impl Kind for Instance {
         service: "EC2",
         summary: "An instance that runs, found by its Name tag. How it is born is not compared afterwards.",
         reads: &["DescribeInstances", "DescribeImages"],
+        removes: &["TerminateInstances"],
         writes: &["RunInstances", "StartInstances", "ModifyInstanceAttribute", "CreateTags", "TerminateInstances"],
         checks: &["DescribeInstanceTypeOfferings", "RunInstances"],
-        also: &["ec2:CreateTags", "iam:PassRole", "ssm:GetParameter"],
+        also: &[
+            regionctl_core::kind::Need::always("ec2:CreateTags", crate::services::EC2_RESOURCES),
+            regionctl_core::kind::Need::if_stated("birth.profile", "iam:PassRole", crate::services::ROLES),
+            // AWS's public parameters have no account in their ARN.
+            regionctl_core::kind::Need::if_stated(
+                "birth.image.ssm",
+                "ssm:GetParameter",
+                &[
+                    "arn:{partition}:ssm:{region}::parameter/aws/*",
+                    "arn:{partition}:ssm:{region}:{account}:parameter/*",
+                ],
+            ),
+        ],
         outputs: &["id"],
         needs_vpc: true,
         inventory: &["DescribeInstances"],

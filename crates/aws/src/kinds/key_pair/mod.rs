@@ -69,6 +69,7 @@ impl Kind for KeyPair {
         service: "EC2",
         summary: "A public ssh key under a name. Handing out the private half is people's work.",
         reads: &["DescribeKeyPairs"],
+        removes: &["DeleteKeyPair"],
         writes: &["ImportKeyPair", "CreateTags", "DeleteKeyPair"],
         outputs: &["id", "name"],
         inventory: &["DescribeKeyPairs"],

@@ -92,6 +92,7 @@ impl Kind for LogGroup {
         service: "CloudWatch Logs",
         summary: "A log group and its retention; with `*` in its name, every log group of the region that matches.",
         reads: &["DescribeLogGroups"],
+        removes: &["DeleteLogGroup"],
         writes: &["CreateLogGroup", "PutRetentionPolicy", "DeleteLogGroup"],
         outputs: &["arn", "name"],
         patterns: true,

@@ -128,7 +128,8 @@ impl Kind for Replication {
         summary: "Rules by which a bucket is replicated, also one of another region: a spec adds its rules by id, and the others stay.",
         reads: &["GetBucketReplication", "GetBucketVersioning"],
         writes: &["PutBucketReplication"],
-        also: &["iam:PassRole"],
+        // The call sends the bucket's live role where it has one, whatever the spec states.
+        also: &[regionctl_core::kind::Need::always("iam:PassRole", crate::services::ROLES)],
         global: true,
         weights: &[
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "nothing is replicated" },

@@ -120,6 +120,7 @@ impl Kind for SecurityGroup {
         service: "EC2",
         summary: "A security group of the region's VPC, rule by rule; `default` is the VPC's own.",
         reads: &["DescribeSecurityGroups"],
+        removes: &["DeleteSecurityGroup"],
         writes: &[
             "CreateSecurityGroup",
             "AuthorizeSecurityGroupIngress",

@@ -148,6 +148,7 @@ impl Kind for Topic {
         service: "SNS",
         summary: "A topic with its subscriptions. Subscriptions by mail wait for a person.",
         reads: &["GetTopicAttributes", "ListSubscriptionsByTopic", "ListTagsForResource"],
+        removes: &["DeleteTopic"],
         writes: &["CreateTopic", "SetTopicAttributes", "Subscribe", "TagResource", "DeleteTopic"],
         outputs: &["arn"],
         inventory: &["ListTopics"],

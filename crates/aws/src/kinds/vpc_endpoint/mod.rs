@@ -156,6 +156,7 @@ impl Kind for VpcEndpoint {
         service: "EC2",
         summary: "A gateway endpoint of the region's VPC, named by its service: s3 or dynamodb.",
         reads: &["DescribeVpcEndpoints", "DescribeRouteTables"],
+        removes: &["DeleteVpcEndpoints"],
         writes: &["CreateVpcEndpoint", "ModifyVpcEndpoint", "CreateTags", "DeleteVpcEndpoints"],
         outputs: &["id", "vpc_id"],
         needs_vpc: true,
