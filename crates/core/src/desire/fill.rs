@@ -244,6 +244,10 @@ fn seal(spec: &Spec, snapshot: &Snapshot, inventory: &mut Inventory) -> Result<(
         let rewrites = expanded.want.source.as_ref().is_some_and(|source| !source.rewrite.is_empty());
         let key = format!("{}/{}/{}", spec.account, spec.region, expanded.want.address);
         let known = seals.desired.get(&key).filter(|known| known.spec == spec.digest);
+        if let (Some(followed), Some(known)) = (&mut expanded.followed, known) {
+            followed.rewritten.retain(|path, _| !secrets.contains_key(path));
+            followed.rewritten.extend(known.rewritten.clone());
+        }
         for (path, value) in secrets {
             if secret::is_seal(&value) && !rewrites {
                 continue;

@@ -27,6 +27,10 @@ pub struct Facts {
     pub descriptive: &'static [&'static str],
     /// Fields of the model that cost calls of their own, and are read only where the depth includes them.
     pub parts: &'static [&'static str],
+    /// Those of `parts` that a follower does not take over from its source, and that are read only where they are stated.
+    pub uncarried: &'static [&'static str],
+    /// Those of `parts` that are read of a source only, to say what a follower lacks.
+    pub of_sources: &'static [&'static str],
     /// The operations of `writes` that are needed only to take a resource away: the spec says `absent`, or a copy's
     /// source is gone.
     pub removes: &'static [&'static str],
@@ -65,6 +69,8 @@ impl Facts {
         outputs: &[],
         descriptive: &[],
         parts: &[],
+        uncarried: &[],
+        of_sources: &[],
         removes: &[],
         global: false,
         needs_vpc: false,

@@ -375,6 +375,7 @@ rds.cluster:
     rewrite: {us-east-1: \"${region}\"}
 ",
         parts: &["subnet_group", "parameter_group"],
+        uncarried: &["subnet_group"],
         descriptive: &["engine"],
         ..Facts::DEFAULT
     };

@@ -150,6 +150,9 @@ pub struct FunctionModel {
     config: Config,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
+    /// What calls it by itself, which a copy lacks; only live.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    event_sources: Vec<String>,
     /// What only the live one has, and a copy may lack; only live.
     beyond: Beyond,
 }
@@ -196,7 +199,6 @@ struct Beyond {
     architecture: Option<String>,
     code_bytes: i64,
     file_systems: Vec<String>,
-    event_sources: Vec<String>,
 }
 
 /// A call.
@@ -293,7 +295,9 @@ lambda.function:
 logs.log_group:
   /aws/lambda/${each.name}: {for_each: lambda.function, retention_days: 365}
 ",
-        parts: &["tags"],
+        parts: &["tags", "event_sources"],
+        uncarried: &["tags"],
+        of_sources: &["event_sources"],
         ..Facts::DEFAULT
     };
 
@@ -335,7 +339,7 @@ logs.log_group:
             kms_key: spec.kms_key,
             dead_letter: spec.dead_letter,
         };
-        FunctionModel { code, config, tags: spec.tags, beyond: Beyond::default() }
+        FunctionModel { code, config, tags: spec.tags, event_sources: Vec::new(), beyond: Beyond::default() }
     }
 
     fn outputs(name: &str, location: &Location) -> Outputs {
@@ -355,16 +359,16 @@ logs.log_group:
         location: &Location,
         left: &mut Vec<String>,
     ) -> Option<FunctionModel> {
-        let FunctionModel { code, config, tags: _, beyond } = source.model.clone();
+        let FunctionModel { code, config, tags: _, event_sources, beyond } = source.model.clone();
         let code = carried_code(&own.code, &code, &beyond, source, location, left)?;
         let config = carried_config(own.config, config, &location.region, left);
         for system in &beyond.file_systems {
             left.push(format!("the file system {system} is of its region and not taken over; mount one by hand"));
         }
-        for event_source in &beyond.event_sources {
+        for event_source in &event_sources {
             left.push(format!("the event source {event_source} is not taken over; make one here if it is wanted"));
         }
-        Some(FunctionModel { code, config, tags: own.tags, beyond: Beyond::default() })
+        Some(FunctionModel { code, config, tags: own.tags, event_sources: Vec::new(), beyond: Beyond::default() })
     }
 
     /// A function's role is passed to it.
@@ -382,7 +386,7 @@ logs.log_group:
     }
 
     fn diff(want: &FunctionModel, live: Option<&FunctionModel>, out: &mut Diff<'_, FunctionOp>) {
-        let FunctionModel { code, config, tags, beyond: _ } = want;
+        let FunctionModel { code, config, tags, event_sources: _, beyond: _ } = want;
         let live_code = live.and_then(|live| match &live.code {
             CodeModel::Is { sha256, .. } => Some(sha256),
             CodeModel::Follow | CodeModel::External => None,
