@@ -13,12 +13,9 @@ mod stats;
 
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::session::Access;
-use regionctl_core::desire::fill::{Inventory, fill};
+use regionctl_core::look::{LookError, look};
 use regionctl_core::observe::provider::Provider;
-use regionctl_core::observe::refresh::{RefreshError, refresh};
-use regionctl_core::observe::snapshot::Snapshot;
 use regionctl_core::plan::Plan;
-use regionctl_core::plan::build;
 use regionctl_core::render;
 use regionctl_core::spec::Spec;
 
@@ -27,26 +24,13 @@ use crate::connect::Connector;
 use crate::exit::{Exit, Failed};
 use crate::output;
 
-/// Reads and compares.
-async fn look(provider: &dyn Provider, spec: &Spec) -> Result<(Inventory, Plan), Failed> {
-    let snapshot = refresh(provider, REGISTRY, spec).await.map_err(|error| refresh_failed(&error))?;
-    of_snapshot(&snapshot, spec)
-}
-
-/// Compares a spec with what was read.
-fn of_snapshot(snapshot: &Snapshot, spec: &Spec) -> Result<(Inventory, Plan), Failed> {
-    let inventory = fill(REGISTRY, spec, snapshot).map_err(|error| Failed::errors(error.diagnostics()))?;
-    let plan = build::plan(REGISTRY, spec, &inventory).map_err(|error| Failed::errors(error.diagnostics()))?;
-    Ok((inventory, plan))
-}
-
 /// Plans every spec without writing, and prints the plans: each as text, or all as JSON.
 async fn look_at_all(global: &Global, specs: &[Spec], format: Format, preflight: bool) -> Result<Vec<Plan>, Failed> {
     let connector = Connector::new(global).await?;
     let mut plans = Vec::new();
     for spec in specs {
         let provider = connector.open(spec, Access::ReadOnly, None).await;
-        let (inventory, plan) = look(&provider, spec).await?;
+        let (inventory, plan) = look(&provider, REGISTRY, spec).await.map_err(|error| look_failed(&error))?;
         if format == Format::Text {
             anstream::print!("{}", render::text(&plan, output::style()));
         }
@@ -70,11 +54,8 @@ async fn look_at_all(global: &Global, specs: &[Spec], format: Format, preflight:
     Ok(plans)
 }
 
-fn refresh_failed(error: &RefreshError) -> Failed {
-    let exit = match error {
-        RefreshError::WrongAccount { .. } => Exit::Refused,
-        RefreshError::Failed(_) | RefreshError::Fill(_) => Exit::Error,
-    };
+fn look_failed(error: &LookError) -> Failed {
+    let exit = if error.is_refusal() { Exit::Refused } else { Exit::Error };
     Failed { exit, ..Failed::errors(error.diagnostics()) }
 }
 
