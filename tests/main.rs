@@ -15,4 +15,5 @@ mod runbook;
 mod saved_plan;
 mod scenario;
 mod sources;
+mod snapshot;
 mod terminal;

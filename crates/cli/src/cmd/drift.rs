@@ -10,14 +10,17 @@ use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::provider::Aws;
 use regionctl_aws::session::Access;
 use regionctl_core::desire::fill::Inventory;
-use regionctl_core::report::examine::examine;
+use regionctl_core::look::look_at;
+use regionctl_core::observe::snapshot::Snapshot;
+use regionctl_core::report::examine::{examine, report_of};
 use regionctl_core::report::judge::{self, FailOn};
+use regionctl_core::report::memory::Memory;
 use regionctl_core::report::unmanaged::{self, Listed};
 use regionctl_core::report::{Region, Report, Severity, build};
 use regionctl_core::spec::Spec;
 use regionctl_core::spec::contested::contested;
 
-use super::stats;
+use super::{snapshot, stats};
 use crate::args::{self, FailOnWord, Global};
 use crate::connect::Connector;
 use crate::exit::{Exit, Failed};
@@ -33,9 +36,10 @@ pub async fn run(global: &Global, args: &args::Drift) -> Result<Exit, Failed> {
     let specs: Vec<(PathBuf, Result<Spec, Failed>)> =
         files::paths(&args.specs)?.into_iter().map(|path| (path.clone(), files::load(&path))).collect();
     contested(specs.iter().filter_map(|(_, spec)| spec.as_ref().ok()), REGISTRY).or(()).map_err(Failed::errors)?;
+    let snapshot = args.snapshot.as_deref().map(snapshot::load).transpose()?;
     let connector = Connector::new(global).await?;
     let shown = progress::reading(specs.len());
-    let looks = specs.into_iter().map(|(path, spec)| one(&connector, args, path, spec));
+    let looks = specs.into_iter().map(|(path, spec)| one(&connector, snapshot.as_ref(), args, path, spec));
     let mut looked = join_all(looks).await;
     if args.unmanaged {
         list_unmanaged(&mut looked).await;
@@ -103,7 +107,13 @@ struct There {
 }
 
 /// Looks at one region. Whatever goes wrong is in its report, so that the others are reported all the same.
-async fn one(connector: &Connector<'_>, args: &args::Drift, path: PathBuf, spec: Result<Spec, Failed>) -> Looked {
+async fn one(
+    connector: &Connector<'_>,
+    snapshot: Option<&Snapshot>,
+    args: &args::Drift,
+    path: PathBuf,
+    spec: Result<Spec, Failed>,
+) -> Looked {
     let spec = match spec {
         Ok(spec) if args.strict => spec.strict(),
         Ok(spec) => spec,
@@ -114,6 +124,9 @@ async fn one(connector: &Connector<'_>, args: &args::Drift, path: PathBuf, spec:
             return Looked { region, there: None };
         }
     };
+    if let Some(snapshot) = snapshot {
+        return Looked { region: of_snapshot(snapshot, &spec), there: None };
+    }
     let provider = connector.open(&spec, Access::ReadOnly, None).await;
     match examine(&provider, REGISTRY, &spec, today(), args.who).await {
         Ok((region, inventory)) => Looked { region, there: Some(There { spec, provider, inventory }) },
@@ -121,6 +134,14 @@ async fn one(connector: &Connector<'_>, args: &args::Drift, path: PathBuf, spec:
             let region = build::failed(&spec.region, &spec.account, &spec.path, &error.diagnostics().0);
             Looked { region, there: None }
         }
+    }
+}
+
+/// The report of a region as a snapshot has it.
+fn of_snapshot(snapshot: &Snapshot, spec: &Spec) -> Region {
+    match look_at(REGISTRY, spec, snapshot) {
+        Ok((inventory, plan)) => report_of(REGISTRY, spec, &inventory, &plan, &Memory::NotInSnapshot, today()),
+        Err(error) => build::failed(&spec.region, &spec.account, &spec.path, &error.diagnostics().0),
     }
 }
 

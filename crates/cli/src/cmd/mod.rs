@@ -9,12 +9,14 @@ pub mod plan;
 pub mod report;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod snapshot;
 mod stats;
 
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::session::Access;
-use regionctl_core::look::{LookError, look};
+use regionctl_core::look::{LookError, look, look_at};
 use regionctl_core::observe::provider::Provider;
+use regionctl_core::observe::snapshot::Snapshot;
 use regionctl_core::plan::Plan;
 use regionctl_core::render;
 use regionctl_core::spec::Spec;
@@ -45,6 +47,22 @@ async fn look_at_all(global: &Global, specs: &[Spec], format: Format, preflight:
         }
         if global.stats {
             stats::print(&provider.session().calls());
+        }
+        plans.push(plan);
+    }
+    if format == Format::Json {
+        print_json(&plans);
+    }
+    Ok(plans)
+}
+
+/// Plans every spec from a snapshot, without AWS and without credentials.
+fn look_at_snapshot(snapshot: &Snapshot, specs: &[Spec], format: Format) -> Result<Vec<Plan>, Failed> {
+    let mut plans = Vec::new();
+    for spec in specs {
+        let (_, plan) = look_at(REGISTRY, spec, snapshot).map_err(|error| look_failed(&error))?;
+        if format == Format::Text {
+            anstream::print!("{}", render::text(&plan, output::style()));
         }
         plans.push(plan);
     }

@@ -19,7 +19,7 @@ use regionctl_core::render::{self, counted};
 use regionctl_core::spec::names::is_region;
 use regionctl_core::spec::Spec;
 
-use super::{refresh_failed, stats};
+use super::{look_failed, stats};
 use crate::args::{self, Format, Global};
 use crate::connect::Connector;
 use crate::exit::{Exit, Failed};
@@ -47,7 +47,7 @@ pub async fn run(global: &Global, args: &args::Snapshot) -> Result<Exit, Failed>
     let mut taken: Vec<(&Spec, Inventory)> = Vec::new();
     for spec in &specs {
         let provider = connector.open(spec, Access::ReadOnly, None).await;
-        let read = refresh(&provider, REGISTRY, spec).await.map_err(|error| refresh_failed(&error))?;
+        let read = refresh(&provider, REGISTRY, spec).await.map_err(|error| look_failed(&error.into()))?;
         let inventory = fill(REGISTRY, spec, &read).map_err(|error| Failed::errors(error.diagnostics()))?;
         taken.push((spec, inventory));
         merge(&mut snapshot, read);
