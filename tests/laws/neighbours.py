@@ -69,9 +69,19 @@ IDENTITIES = [
     "SecurityGroupRuleId", "VpcEndpointId", "RouteTableId", "FlowLogId", "KeyPairId", "ReservationId", "InstanceId",
     "VolumeId", "NetworkInterfaceId", "PrefixListId", "PolicyName", "VersionId", "DBClusterIdentifier", "DBInstanceIdentifier",
     "DBSubnetGroupName", "DBClusterParameterGroupName", "DBParameterGroupName", "ParameterName", "SubnetIdentifier",
-    "VpcSecurityGroupId", "logGroupName", "filterName", "DocumentVersion", "VPCId", "VpcId", "SubnetId", "Arn", "UUID", "LayerArn",
+    "VpcSecurityGroupId", "logGroupName", "filterName", "DocumentVersion", "VPCId", "SubnetId", "VpcId", "Arn", "UUID", "LayerArn",
     "CidrIp", "CidrIpv6", "DeviceName", "UserId", "Cidr", "accountId", "policyName", "PublicIp",
 ]  # fmt: skip
+
+# Lists whose items share the first of those.
+IDENTITY_OF = {
+    "DocumentVersions": "DocumentVersion",
+    "SecurityGroupRules": "SecurityGroupRuleId",
+    "ListVersionsByFunction/Versions": "Version",
+}
+
+# EC2 puts rules of one protocol and one range of ports together, in any order; each peer is a rule of its own.
+PEERS = {"IpRanges": "CidrIp", "Ipv6Ranges": "CidrIpv6", "UserIdGroupPairs": "GroupId", "PrefixListIds": "PrefixListId"}
 
 # Lists whose order means something: the first CORS rule that matches counts, later layers lie over earlier ones.
 ORDERED = {"CORSRules", "Layers", "Origin", "Architectures", "RoutingRules"}
@@ -188,6 +198,11 @@ def reads():
             ("DescribeNetworkInterfaces", {}),
             ("DescribeAddresses", {}),
             ("DescribeManagedPrefixLists", {}),
+            *each(
+                "DescribeManagedPrefixLists",
+                "PrefixLists[?OwnerId != 'AWS'].PrefixListId",
+                ("GetManagedPrefixListEntries", {"PrefixListId": "$"}),
+            ),
             ("DescribeInstanceCreditSpecifications", {}),
             ("DescribeTags", {}),
             *each(
@@ -230,6 +245,16 @@ def reads():
             ("DescribeDBParameterGroups", {}),
             *each("DescribeDBClusters", "DBClusters[].DBClusterArn", ("ListTagsForResource", {"ResourceName": "$"})),
             *each("DescribeDBInstances", "DBInstances[].DBInstanceArn", ("ListTagsForResource", {"ResourceName": "$"})),
+            *each(
+                "DescribeDBSubnetGroups",
+                "DBSubnetGroups[].DBSubnetGroupArn",
+                ("ListTagsForResource", {"ResourceName": "$"}),
+            ),
+            *each(
+                "DescribeDBClusterParameterGroups",
+                "DBClusterParameterGroups[].DBClusterParameterGroupArn",
+                ("ListTagsForResource", {"ResourceName": "$"}),
+            ),
             *each(
                 "DescribeDBClusterParameterGroups",
                 "DBClusterParameterGroups[].DBClusterParameterGroupName",
@@ -368,7 +393,21 @@ def flatten_list(items, path):
         for index, item in enumerate(items):
             yield from flatten(item, f"{path}/{index}")
         return
-    identity = next((it for it in IDENTITIES if all(isinstance(item.get(it), (str, int)) for item in items)), None)
+    if name in ("IpPermissions", "IpPermissionsEgress"):
+        for item in items:
+            ports = f"{item.get('IpProtocol')} {item.get('FromPort')}-{item.get('ToPort')}"
+            for peers, peer in PEERS.items():
+                for one in item.get(peers, []):
+                    yield from flatten(one, f"{path}/{ports} {one.get(peer)}")
+        return
+    if name == "Reservations":  # of a reservation nothing matters but its instances; the sandbox gives it no id
+        instances = [instance for item in items for instance in item.get("Instances", [])]
+        yield from flatten_list(instances, f"{path}/Instances")
+        return
+    operation = "/".join(path.split("/")[1:2])
+    of_list = IDENTITY_OF.get(name) or IDENTITY_OF.get(f"{operation}/{name}")
+    names = [of_list] if of_list else IDENTITIES
+    identity = next((it for it in names if all(isinstance(item.get(it), (str, int)) and item[it] != "" for item in items)), None)
     keys = [item.get(identity) for item in items]
     for key, item in zip(keys, items):
         if identity and keys.count(key) == 1:
@@ -443,7 +482,8 @@ def package():
 def repeated(call):
     """A call with `for: {name: [values]}` is made for every value."""
     [(name, values)] = call.get("for", {"": [""]}).items()
-    return [dict(call, **{"with": fill_one(call.get("with", {}), name, value)}) for value in values]
+    calls = [dict(call, **{"with": fill_one(call.get("with", {}), name, value)}) for value in values]
+    return [dict(each, wait={}) for each in calls[:-1]] + calls[-1:]
 
 
 def plain(text):
@@ -473,6 +513,7 @@ class Scenario:
         self.says = data.get("says", [])
         self.emulators = data.get("emulators", ["moto", "sandbox"])
         self.known = data.get("known")
+        self.lost = data.get("lost", [])
         self.is_first = False
 
     def known_on(self, emulator):
@@ -486,9 +527,12 @@ class Scenario:
             elif emulator in change["only_on"]:
                 yield change["path"]
 
-    def find(self, answers):
-        """Returns names of what only the apply has made: `find: {name: [answer, where in it]}`."""
-        return {name: plain(jmespath.search(where, answers[answer])) for name, (answer, where) in self.finds.items()}
+    def find(self, names, before, after):
+        """Returns names of what only the apply has made or taken away: `find: {name: [answer, where in it]}`."""
+        found = {}
+        for name, (answer, where) in fill(self.finds, names).items():
+            found[name] = plain(jmespath.search(where, after[answer]) or jmespath.search(where, before[answer]))
+        return found
 
     def prepare(self, aws, emulator):
         """Sets everything up, and returns the saved values."""
@@ -506,7 +550,7 @@ class Scenario:
                 names[name] = plain(jmespath.search(where, answer))
                 if names[name] is None:
                     raise Failed(f"setup: {call['call']}: {where} is not in the answer")
-            time.sleep(call.get("wait", {}).get(emulator, 0) if isinstance(call.get("wait"), dict) else 0)
+            time.sleep(call.get("wait", {}).get(emulator, 0))
         return names
 
     def run(self, url, emulator, regionctl, folder):
@@ -521,7 +565,7 @@ class Scenario:
         expected = {"applied": 0, "refused": 3}[self.expect]
         if ended.returncode != expected:
             faults.append(f"exit code {ended.returncode}, expected {expected}\n{ended.stdout}{ended.stderr}")
-        names.update(self.find(after))
+        names.update(self.find(names, before, after))
         changes = [fill(change, names) for change in self.changes_on(emulator)]
         faults += violations(found, changes)
         settings = dict(flatten(after))
@@ -537,8 +581,19 @@ class Scenario:
             faults.append("self-check: a scenario without `changes` finds no fault")
         if not violations(found, [*changes, "nowhere/*"]):
             faults.append("self-check: a scenario with a wrong path in `changes` finds no fault")
+        if self.known_on(emulator):
+            faults = self.as_known(found, changes, fill(self.lost, names), faults)
         if self.is_first:
             faults += self.forgotten(emulator, names, before)
+        return faults
+
+    @staticmethod
+    def as_known(found, changes, lost, faults):
+        """A known violation does not hide another one: it names what is lost."""
+        beyond = [fault for fault in violations(found, [*changes, *lost]) if fault.startswith("changed: ")]
+        missing = [pattern for pattern in lost if not any(matches(pattern, path) for path in found)]
+        if faults and (beyond or missing):
+            return [UNKNOWN, *beyond, *[f"lost, says the file, and it is not: {pattern}" for pattern in missing]]
         return faults
 
     def forgotten(self, emulator, names, answers):
@@ -546,7 +601,7 @@ class Scenario:
         given = json.dumps(list(flatten(answers)), default=str)
         lost = set()
         for call in self.setup:
-            if emulator not in call.get("not_on", {}):
+            if emulator not in call.get("not_on", {}) and call["call"].split()[0] in self.services:
                 for path, value in flatten(fill(call.get("with", {}), names)):
                     is_text = isinstance(value, (str, int, float)) and not isinstance(value, bool)
                     if is_text and not re.search(UNREAD, path):
@@ -561,7 +616,11 @@ class Scenario:
 
 
 # Members of requests that are in no answer.
-UNREAD = r"(^|/)(MFA|Body|ZipFile|ClientToken|CallerReference|\(text\)|MinCount|MaxCount)$"
+UNREAD = r"(^|/)(MFA|Body|ZipFile|ClientToken|CallerReference|\(text\)|MinCount|MasterUserPassword|MaxCount)$"
+
+
+# The first fault of a scenario that is known to fail and fails in another way.
+UNKNOWN = "this is not the violation that is known"
 
 
 class Failed(Exception):
@@ -684,7 +743,7 @@ def main():
         with concurrent.futures.ThreadPoolExecutor(MOTO_SERVERS) as pool:
             for scenario, faults, broken, took in pool.map(judge, wanted):
                 known = scenario.known_on(options.emulator)
-                if known and not broken:
+                if known and not broken and UNKNOWN not in faults:
                     is_fault, word = not faults, "known violation" if faults else "FIXED: take its `known` out"
                 else:
                     is_fault, word = bool(faults), "VIOLATION" if faults else "holds"

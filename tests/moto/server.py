@@ -11,9 +11,10 @@ Where moto is wrong, it is mended here and never in the product:
 - GetBucketVersioning answers with a root element named after the operation; S3's is VersioningConfiguration.
 - The URL of GetFunction leads nowhere. It is given one that leads here, where the package is.
 - What moto does not know is answered with a stack trace and 500, which clients try again; it is 501.
+- Functions lose how they log, their dead letters, file systems and snapshots.
 - CreateFlowLogs takes the folder behind a bucket's ARN for a part of the bucket's name.
-- S3's access logs lose the format of their keys, lifecycle rules the smallest size that is moved, and who pays for
-  requests is not known. S3 answers with what was put.
+- S3's access logs lose the format of their keys, replication rules their filters, lifecycle rules the smallest size
+  that is moved, and who pays for requests is not known. S3 answers with what was put.
 
 POST /moto-api/reset empties all accounts (moto's own; it is not a request to AWS, so no model holds for it).
 """
@@ -32,7 +33,7 @@ import urllib.request
 import cbor2
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import HeldAgainstTheModel, self_check
-from moto.awslambda.models import lambda_backends
+from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.responses import BaseResponse, get_service_model
 from moto.s3.models import S3Backend
@@ -107,7 +108,7 @@ class S3Roots:
 class S3Keeps:
     """WSGI middleware: answers with what was put, where moto forgets a part of it."""
 
-    BODIES = ("logging", "requestPayment")
+    BODIES = ("logging", "replication", "requestPayment")
     SIZE = "x-amz-transition-default-minimum-object-size"
 
     def __init__(self, app):
@@ -136,6 +137,8 @@ class S3Keeps:
         def remember(status, headers, exc_info=None):
             if environ["REQUEST_METHOD"] == "PUT" and status.startswith("2"):
                 self.kept[bucket, query] = body
+            elif environ["REQUEST_METHOD"] == "DELETE":
+                self.kept.pop((bucket, query), None)
             return start_response(status, headers)
 
         return self.app(environ, remember)
@@ -231,6 +234,39 @@ def not_implemented():
     BaseResponse.call_action = call
 
 
+def settings_of_functions():
+    """Lets moto keep what it forgets of a function. A setting that is put again is put whole; AWS's reference does not
+    say what becomes of members that are left out of one, so the default is the careful answer."""
+    settings = {
+        "DeadLetterConfig": None,
+        "FileSystemConfigs": None,
+        "LoggingConfig": {"LogFormat": "Text"},
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "TracingConfig": {"Mode": "PassThrough"},
+    }
+    init, update, answer = LambdaFunction.__init__, LambdaFunction.update_configuration, LambdaFunction.get_configuration
+
+    def keep(self, spec):
+        kept = self.__dict__.setdefault("kept", {})
+        kept.update({name: {**(settings[name] or {}), **spec[name]} for name in settings if type(spec.get(name)) is dict})
+        kept.update({name: spec[name] for name in settings if type(spec.get(name)) is list})
+
+    def create(self, account_id, spec, *others, **options):
+        keep(self, spec)
+        init(self, account_id, spec, *others, **options)
+
+    def change(self, spec):
+        keep(self, spec)
+        return update(self, spec)
+
+    def show(self, on_create=False):
+        kept = {name: value for name, value in settings.items() if value is not None}
+        kept["LoggingConfig"] = {"LogGroup": f"/aws/lambda/{self.function_name}", **kept["LoggingConfig"]}
+        return {**answer(self, on_create), **kept, **getattr(self, "kept", {})}
+
+    LambdaFunction.__init__, LambdaFunction.update_configuration, LambdaFunction.get_configuration = create, change, show
+
+
 def folder_behind_a_bucket():
     """Lets moto look for the bucket alone."""
     get_bucket = S3Backend.get_bucket
@@ -284,6 +320,7 @@ def main():
     else:
         folder_behind_a_bucket()
         not_implemented()
+        settings_of_functions()
         moto = S3Keeps(DomainDispatcherApplication(create_backend_app))
         app = NotImplemented(CborToJson(S3Roots(moto)))
     server = make_server("127.0.0.1", 0, Reset(moto, Packages(HeldAgainstTheModel(app))), threaded=True)
