@@ -1,6 +1,6 @@
 """Law 5: an apply changes what its spec says and nothing else, of the resource and of its neighbours.
 
-    neighbours.py EMULATOR REGIONCTL [--only TEXT] [--forgets] [URL...]
+    neighbours.py EMULATOR REGIONCTL [--only TEXT] [URL...]
 
 EMULATOR is `moto` or `sandbox`. URLs are running moto servers (tests/moto/server.py); each runs one scenario at a time.
 Without URLs the servers are started here. The sandbox is started once per scenario, with a file of its own.
@@ -13,6 +13,7 @@ import argparse
 import concurrent.futures
 import contextlib
 import datetime
+import functools
 import hashlib
 import io
 import json
@@ -67,7 +68,7 @@ VOLATILE = {
 IDENTITIES = [
     "Sid", "ID", "Id", "Key", "Name", "AlarmName", "TopicArn", "SubscriptionArn", "FunctionName", "GroupId",
     "SecurityGroupRuleId", "VpcEndpointId", "RouteTableId", "FlowLogId", "KeyPairId", "ReservationId", "InstanceId",
-    "VolumeId", "NetworkInterfaceId", "PrefixListId", "PolicyName", "VersionId", "DBClusterIdentifier", "DBInstanceIdentifier",
+    "VolumeId", "NetworkInterfaceId", "PrefixListId", "PolicyName", "VersionId", "DBInstanceIdentifier", "DBClusterIdentifier",
     "DBSubnetGroupName", "DBClusterParameterGroupName", "DBParameterGroupName", "ParameterName", "SubnetIdentifier",
     "VpcSecurityGroupId", "logGroupName", "filterName", "DocumentVersion", "VPCId", "SubnetId", "VpcId", "Arn", "UUID", "LayerArn",
     "CidrIp", "CidrIpv6", "DeviceName", "UserId", "Cidr", "accountId", "policyName", "PublicIp",
@@ -308,6 +309,12 @@ class Aws:
             aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION, botocore_session=core
         )
         self.clients = {}
+
+    @classmethod
+    @functools.cache
+    def at(cls, url):
+        """Making a client takes longer than most calls."""
+        return cls(url)
 
     def client(self, service, region=REGION):
         if (service, region) not in self.clients:
@@ -555,7 +562,7 @@ class Scenario:
 
     def run(self, url, emulator, regionctl, folder):
         """Returns the faults."""
-        aws = Aws(url)
+        aws = Aws.at(url)
         names = self.prepare(aws, emulator)
         before = dump(aws, self.services)
         ended = apply(regionctl, url, HEAD + fill(self.spec, names), folder)

@@ -12,6 +12,7 @@ Where moto is wrong, it is mended here and never in the product:
 - The URL of GetFunction leads nowhere. It is given one that leads here, where the package is.
 - What moto does not know is answered with a stack trace and 500, which clients try again; it is 501.
 - Functions lose how they log, their dead letters, file systems and snapshots.
+- ModifyDBSubnetGroup deletes the group.
 - CreateFlowLogs takes the folder behind a bucket's ARN for a part of the bucket's name.
 - S3's access logs lose the format of their keys, replication rules their filters, lifecycle rules the smallest size
   that is moved, and who pays for requests is not known. S3 answers with what was put.
@@ -36,6 +37,7 @@ from model import HeldAgainstTheModel, self_check
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.responses import BaseResponse, get_service_model
+from moto.rds.models import RDSBackend
 from moto.s3.models import S3Backend
 from werkzeug.serving import make_server
 
@@ -267,6 +269,18 @@ def settings_of_functions():
     LambdaFunction.__init__, LambdaFunction.update_configuration, LambdaFunction.get_configuration = create, change, show
 
 
+def changed_subnet_groups():
+    """Lets moto put a group back that it takes out to change it."""
+    modify = RDSBackend.modify_db_subnet_group
+
+    def change(self, subnet_name, *others, **options):
+        group = modify(self, subnet_name, *others, **options)
+        self.subnet_groups[group.name] = group
+        return group
+
+    RDSBackend.modify_db_subnet_group = change
+
+
 def folder_behind_a_bucket():
     """Lets moto look for the bucket alone."""
     get_bucket = S3Backend.get_bucket
@@ -321,6 +335,7 @@ def main():
         folder_behind_a_bucket()
         not_implemented()
         settings_of_functions()
+        changed_subnet_groups()
         moto = S3Keeps(DomainDispatcherApplication(create_backend_app))
         app = NotImplemented(CborToJson(S3Roots(moto)))
     server = make_server("127.0.0.1", 0, Reset(moto, Packages(HeldAgainstTheModel(app))), threaded=True)
