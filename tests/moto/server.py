@@ -229,16 +229,21 @@ def not_implemented():
             return call_action(self)
         except NotImplementedError as error:
             in_json = json.dumps({"__type": "NotImplemented", "message": str(error)})
-            in_xml = f"<ErrorResponse><Error><Code>NotImplemented</Code><Message>{error}</Message></Error></ErrorResponse>"
-            speaks_json = "X-Amz-Target" in self.headers or "json" in get_service_model(self.boto3_service_name).protocol
+            error = f"<Error><Code>NotImplemented</Code><Message>{error}</Message></Error>"
+            in_xml = f"<ErrorResponse>{error}</ErrorResponse>"
+            protocol = get_service_model(self.boto3_service_name).protocol
+            speaks_json = "X-Amz-Target" in self.headers or "json" in protocol
             return 501, {"status": 501}, in_json if speaks_json else in_xml
 
     BaseResponse.call_action = call
 
 
 def settings_of_functions():
-    """Lets moto keep what it forgets of a function. A setting that is put again is put whole; AWS's reference does not
-    say what becomes of members that are left out of one, so the default is the careful answer."""
+    """Lets moto keep what it forgets of a function.
+
+    A setting that is put again is put whole. AWS's reference does not say what becomes of members that are left out of
+    one, so the default is the careful answer.
+    """
     settings = {
         "DeadLetterConfig": None,
         "FileSystemConfigs": None,
@@ -246,12 +251,15 @@ def settings_of_functions():
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "TracingConfig": {"Mode": "PassThrough"},
     }
-    init, update, answer = LambdaFunction.__init__, LambdaFunction.update_configuration, LambdaFunction.get_configuration
+    init, update = LambdaFunction.__init__, LambdaFunction.update_configuration
+    answer = LambdaFunction.get_configuration
 
     def keep(self, spec):
         kept = self.__dict__.setdefault("kept", {})
-        kept.update({name: {**(settings[name] or {}), **spec[name]} for name in settings if type(spec.get(name)) is dict})
-        kept.update({name: spec[name] for name in settings if type(spec.get(name)) is list})
+        for name, default in settings.items():
+            value = spec.get(name)
+            if value is not None:
+                kept[name] = {**(default or {}), **value} if isinstance(value, dict) else value
 
     def create(self, account_id, spec, *others, **options):
         keep(self, spec)
@@ -266,7 +274,8 @@ def settings_of_functions():
         kept["LoggingConfig"] = {"LogGroup": f"/aws/lambda/{self.function_name}", **kept["LoggingConfig"]}
         return {**answer(self, on_create), **kept, **getattr(self, "kept", {})}
 
-    LambdaFunction.__init__, LambdaFunction.update_configuration, LambdaFunction.get_configuration = create, change, show
+    LambdaFunction.__init__, LambdaFunction.update_configuration = create, change
+    LambdaFunction.get_configuration = show
 
 
 def changed_subnet_groups():
