@@ -8,6 +8,8 @@ mod generated;
 mod harness;
 mod interrupted;
 mod laws;
+#[path = "laws/neighbours.rs"]
+mod neighbours;
 mod nightly;
 mod noise;
 mod replay;
