@@ -16,6 +16,6 @@ mod replay;
 mod runbook;
 mod saved_plan;
 mod scenario;
-mod sources;
 mod snapshot;
+mod sources;
 mod terminal;

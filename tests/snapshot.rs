@@ -73,7 +73,12 @@ fn what_is_no_snapshot_of_this_spec_gives_an_error_and_never_a_plan() {
     }
     // The spec wants more than when the snapshot was taken.
     let spec = fs::read_to_string(place.folder.path().join(SPEC)).unwrap();
-    place.write(SPEC, format!("{spec}\nssm.document:\n  another: {{content: {{schemaVersion: \"0.3\"}}}}\nec2.key_pair:\n  late: {{}}\n"));
+    place.write(
+        SPEC,
+        format!(
+            "{spec}\nssm.document:\n  another: {{content: {{schemaVersion: \"0.3\"}}}}\nec2.key_pair:\n  late: {{}}\n"
+        ),
+    );
     let run = place.run(&["plan", SPEC, "--snapshot", "night.json"]).exits(1);
     assert!(run.stdout.is_empty() && !run.stderr.is_empty());
     let run = place.run(&["plan", SPEC, "--snapshot", "night.json", "--preflight"]);

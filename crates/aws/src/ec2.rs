@@ -22,10 +22,9 @@ pub(crate) fn tag_specification(resource: ResourceType, tags: &Tags) -> Option<V
     (!tags.is_empty()).then(|| vec![specification()])
 }
 
-/// The spec's tags with the resource's name among them.
-pub(crate) fn named(name: &str, tags: Option<Tags>) -> Tags {
-    let mut tags = tags.unwrap_or_default();
-    tags.insert(NAME.to_owned(), name.to_owned());
+/// Tags with the resource's name among them, unless they say another.
+pub(crate) fn named(name: &str, mut tags: Tags) -> Tags {
+    tags.entry(NAME.to_owned()).or_insert_with(|| name.to_owned());
     tags
 }
 

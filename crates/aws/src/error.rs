@@ -32,6 +32,12 @@ impl CallError {
         Self(Failure { class, call, code, message, request_id: None })
     }
 
+    /// Makes a failure of an answer with a value that this version does not know: it is never taken for "not set".
+    pub(crate) fn unknown(call: &str, what: &str, value: &str) -> Self {
+        let message = format!("AWS answers with {what} '{value}', which this regionctl does not know");
+        Self(Failure::new(FailureClass::Unknown, call, message))
+    }
+
     /// Says whether the thing is not there.
     pub fn is_not_found(&self) -> bool {
         self.0.class == FailureClass::NotFound

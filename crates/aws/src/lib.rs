@@ -1,6 +1,7 @@
 //! What AWS is: [`session`] is the one door that every call passes, [`services`] has one row a service, [`kinds`] are the
 //! types of resources, one file each, and [`world`] puts them behind the engine's seam.
 
+mod answer;
 mod ec2;
 pub mod error;
 pub mod iam;

@@ -96,6 +96,20 @@ where
     found
 }
 
+/// Collects what one call answered of several resources: what is not understood of one makes that one unread.
+pub(crate) fn observation_of<M>(
+    read: impl IntoIterator<Item = (String, Result<LiveResource<M>, CallError>)>,
+) -> Observation<M> {
+    let mut found = Observation::default();
+    for (name, result) in read {
+        match result {
+            Ok(resource) => found.seen.push(resource),
+            Err(error) => found.unread.push((name, error.0)),
+        }
+    }
+    found
+}
+
 /// A live kind with its types erased.
 pub trait LiveKind: AnyKind {
     /// See [`Live::observe`].

@@ -16,8 +16,8 @@ use regionctl_core::observe::snapshot::Snapshot;
 use regionctl_core::observe::stored;
 use regionctl_core::plan::build::TOOL;
 use regionctl_core::render::{self, counted};
-use regionctl_core::spec::names::is_region;
 use regionctl_core::spec::Spec;
+use regionctl_core::spec::names::is_region;
 
 use super::{look_failed, stats};
 use crate::args::{self, Format, Global};

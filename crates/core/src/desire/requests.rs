@@ -161,7 +161,8 @@ fn ask(registry: Registry, requests: &mut Requests, location: &Location, want: &
 
 /// How deep a resource is read: what the spec states of it, and what it takes over where it follows another.
 fn depth(registry: Registry, want: &Want) -> Depth {
-    let stated = Depth::Named(want.model.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default());
+    let stated =
+        Depth::Named(want.model.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default());
     match () {
         () if want.whole => Depth::Whole,
         () if want.source.is_some() && !want.absent => stated.and(carried(registry, &want.address.kind, false)),
@@ -172,9 +173,7 @@ fn depth(registry: Registry, want: &Want) -> Depth {
 /// What a follower takes over of its source; of the source itself also what it lacks.
 fn carried(registry: Registry, kind: &str, is_source: bool) -> Depth {
     let facts = registry.of(kind).facts();
-    let is_carried = |part: &&&str| {
-        !facts.uncarried.contains(part) && (is_source || !facts.of_sources.contains(part))
-    };
+    let is_carried = |part: &&&str| !facts.uncarried.contains(part) && (is_source || !facts.of_sources.contains(part));
     let parts = facts.parts.iter().filter(is_carried);
     Depth::Named(parts.map(|part| (*part).to_owned()).collect())
 }

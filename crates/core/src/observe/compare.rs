@@ -102,7 +102,13 @@ fn fields(before: &LiveResource<Value>, after: &LiveResource<Value>) -> Vec<Fiel
     if fingerprint::of_secrets(before) != fingerprint::of_secrets(after) {
         let shown = Some(Value::from(secret::HIDDEN));
         let change = FieldAction::Change;
-        fields.push(FieldChange { path: "secrets".to_owned(), action: change, before: shown.clone(), after: shown, note: None });
+        fields.push(FieldChange {
+            path: "secrets".to_owned(),
+            action: change,
+            before: shown.clone(),
+            after: shown,
+            note: None,
+        });
     }
     fields
 }
@@ -132,7 +138,8 @@ mod tests {
     #[test]
     fn what_changed_between_two_nights_is_named() {
         let secret = |value: &str| json!({"env": {"A": {"$secret": value}}});
-        let before = snapshot(&[("a", json!({"days": 1})), ("b", json!({})), ("s", secret("x")), ("u", json!({}))], &[]);
+        let before =
+            snapshot(&[("a", json!({"days": 1})), ("b", json!({})), ("s", secret("x")), ("u", json!({}))], &[]);
         let after = snapshot(&[("a", json!({"days": 2})), ("c", json!({})), ("s", secret("y"))], &["u"]);
         let found = differences(&before, &after);
         let said: Vec<(&str, &Change)> = found.iter().map(|it| (it.address.as_str(), &it.change)).collect();

@@ -76,6 +76,14 @@ impl<T> Setting<T> {
         }
     }
 
+    /// Returns the value, or the type's default where there is none.
+    pub fn unwrap_or_default(self) -> T
+    where
+        T: Default,
+    {
+        self.into_value().unwrap_or_default()
+    }
+
     /// Borrows the value.
     pub fn as_ref(&self) -> Setting<&T> {
         match self {
@@ -107,6 +115,19 @@ impl<T> Setting<T> {
             Self::Set(value) if !fits(&value) => Self::Unstated,
             other => other,
         }
+    }
+}
+
+impl<T> From<Setting<T>> for Option<T> {
+    fn from(setting: Setting<T>) -> Self {
+        setting.into_value()
+    }
+}
+
+impl<T: Clone> Setting<T> {
+    /// Returns a copy of the value, where there is one.
+    pub fn get(&self) -> Option<T> {
+        self.value().cloned()
     }
 }
 

@@ -14,6 +14,7 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
 
 use super::{
     AWS_GROUP, Cluster, ClusterModel, ClusterOp, Instance, LiveOnly, Modified, ParameterGroup, Scaling, SubnetGroup,
@@ -139,7 +140,7 @@ impl Live for Cluster {
             match op {
                 ClusterOp::CreateDBCluster(cluster) => {
                     clusters += 1;
-                    versions.insert(name, cluster.engine_version);
+                    versions.insert(name, cluster.engine_version.into_value());
                 }
                 ClusterOp::CreateDBInstance { class, engine, .. } => classes.push((name, engine, class)),
                 _ => {}
@@ -285,6 +286,10 @@ async fn read(
     let (subnets, parameter_group) = try_join(subnets, parameters).await?;
     let (subnet_group, of_vpc) = subnets.map_or((None, BTreeSet::new()), |(group, of_vpc)| (Some(group), of_vpc));
     let model = model(cluster, members);
+    // What was not read stays unstated.
+    let subnet_group = if scope.reads(name, "subnet_group") { Setting::live(subnet_group) } else { Setting::Unstated };
+    let parameter_group =
+        if scope.reads(name, "parameter_group") { Setting::live(parameter_group) } else { Setting::Unstated };
     Ok(ClusterModel { subnet_group, parameter_group, live: LiveOnly { of_vpc, ..model.live }, ..model })
 }
 
@@ -302,32 +307,32 @@ fn model(cluster: &DbCluster, members: &[&DbInstance]) -> ClusterModel {
         Some(Scaling { min: it.min_capacity()?, max: it.max_capacity()? })
     };
     ClusterModel {
-        engine: text(cluster.engine()),
-        engine_version: text(version),
-        master_username: text(cluster.master_username()),
-        database: text(cluster.database_name()),
-        port: cluster.port(),
-        instances: Some(members.iter().map(|instance| member(instance)).collect()),
-        subnet_group: None,
-        parameter_group: None,
-        security_groups: Some(
+        engine: Setting::live(text(cluster.engine())),
+        engine_version: Setting::live(text(version)),
+        master_username: Setting::live(text(cluster.master_username())),
+        database: Setting::live(text(cluster.database_name())),
+        port: Setting::live(cluster.port()),
+        instances: Setting::Set(members.iter().map(|instance| member(instance)).collect()),
+        subnet_group: Setting::Unstated,
+        parameter_group: Setting::Unstated,
+        security_groups: Setting::Set(
             cluster
                 .vpc_security_groups()
                 .iter()
                 .filter_map(|group| group.vpc_security_group_id().map(ToOwned::to_owned))
                 .collect(),
         ),
-        deletion_protection: Some(cluster.deletion_protection().unwrap_or(false)),
-        backup_days: backup,
-        storage_encrypted: Some(cluster.storage_encrypted().unwrap_or(false)),
-        kms_key: text(cluster.kms_key_id()),
-        iam_auth: Some(iam_auth.unwrap_or(false)),
-        copy_tags_to_snapshots: Some(cluster.copy_tags_to_snapshot().unwrap_or(false)),
-        log_exports: Some(cluster.enabled_cloudwatch_logs_exports().iter().cloned().collect()),
-        serverless: cluster.serverless_v2_scaling_configuration().and_then(scaling),
+        deletion_protection: Setting::Set(cluster.deletion_protection().unwrap_or(false)),
+        backup_days: Setting::live(backup),
+        storage_encrypted: Setting::Set(cluster.storage_encrypted().unwrap_or(false)),
+        kms_key: Setting::live(text(cluster.kms_key_id())),
+        iam_auth: Setting::Set(iam_auth.unwrap_or(false)),
+        copy_tags_to_snapshots: Setting::Set(cluster.copy_tags_to_snapshot().unwrap_or(false)),
+        log_exports: Setting::Set(cluster.enabled_cloudwatch_logs_exports().iter().cloned().collect()),
+        serverless: Setting::live(cluster.serverless_v2_scaling_configuration().and_then(scaling)),
         apply_immediately: false,
-        tags: Some(collect(cluster.tag_list().iter().map(|tag| (tag.key(), tag.value())))),
-        instance_tags: None,
+        tags: Setting::Set(collect(cluster.tag_list().iter().map(|tag| (tag.key(), tag.value())))),
+        instance_tags: Setting::Unstated,
         live: live_only(cluster, members),
     }
 }
@@ -452,25 +457,25 @@ async fn create(api: &Client, name: &str, cluster: ClusterModel) -> Result<(), C
     let made = api
         .create_db_cluster()
         .db_cluster_identifier(name)
-        .set_engine(cluster.engine)
-        .set_engine_version(cluster.engine_version)
-        .set_master_username(cluster.master_username)
+        .set_engine(cluster.engine.into_value())
+        .set_engine_version(cluster.engine_version.into_value())
+        .set_master_username(cluster.master_username.into_value())
         .manage_master_user_password(true)
-        .set_database_name(cluster.database)
-        .set_port(cluster.port)
-        .set_db_subnet_group_name(cluster.subnet_group.map(|group| group.name))
-        .set_db_cluster_parameter_group_name(cluster.parameter_group.map(|group| group.name))
-        .set_vpc_security_group_ids(cluster.security_groups.map(|groups| groups.into_iter().collect()))
-        .set_deletion_protection(cluster.deletion_protection)
-        .set_backup_retention_period(cluster.backup_days)
-        .set_storage_encrypted(cluster.storage_encrypted)
-        .set_kms_key_id(cluster.kms_key)
-        .set_enable_iam_database_authentication(cluster.iam_auth)
-        .set_copy_tags_to_snapshot(cluster.copy_tags_to_snapshots)
+        .set_database_name(cluster.database.into_value())
+        .set_port(cluster.port.into_value())
+        .set_db_subnet_group_name(cluster.subnet_group.into_value().map(|group| group.name))
+        .set_db_cluster_parameter_group_name(cluster.parameter_group.into_value().map(|group| group.name))
+        .set_vpc_security_group_ids(cluster.security_groups.into_value().map(|groups| groups.into_iter().collect()))
+        .set_deletion_protection(cluster.deletion_protection.into_value())
+        .set_backup_retention_period(cluster.backup_days.into_value())
+        .set_storage_encrypted(cluster.storage_encrypted.into_value())
+        .set_kms_key_id(cluster.kms_key.into_value())
+        .set_enable_iam_database_authentication(cluster.iam_auth.into_value())
+        .set_copy_tags_to_snapshot(cluster.copy_tags_to_snapshots.into_value())
         .set_enable_cloudwatch_logs_exports(
-            cluster.log_exports.filter(|logs| !logs.is_empty()).map(|logs| logs.into_iter().collect()),
+            cluster.log_exports.into_value().filter(|logs| !logs.is_empty()).map(|logs| logs.into_iter().collect()),
         )
-        .set_serverless_v2_scaling_configuration(cluster.serverless.map(scaling))
+        .set_serverless_v2_scaling_configuration(cluster.serverless.into_value().map(scaling))
         .set_tags(sdk_tags(&cluster.tags.unwrap_or_default()))
         .send()
         .await;

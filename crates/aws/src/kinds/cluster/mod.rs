@@ -19,6 +19,7 @@ use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
 use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -134,46 +135,46 @@ struct Scaling {
 /// A cluster, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ClusterModel {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    engine: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    engine_version: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    master_username: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    database: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    port: Option<i32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    instances: Option<BTreeMap<String, Instance>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    subnet_group: Option<SubnetGroup>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    parameter_group: Option<ParameterGroup>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    security_groups: Option<BTreeSet<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    deletion_protection: Option<bool>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    backup_days: Option<i32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    storage_encrypted: Option<bool>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    kms_key: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    iam_auth: Option<bool>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    copy_tags_to_snapshots: Option<bool>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    log_exports: Option<BTreeSet<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    serverless: Option<Scaling>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    engine: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    engine_version: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    master_username: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    database: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    port: Setting<i32>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    instances: Setting<BTreeMap<String, Instance>>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    subnet_group: Setting<SubnetGroup>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    parameter_group: Setting<ParameterGroup>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    security_groups: Setting<BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    deletion_protection: Setting<bool>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    backup_days: Setting<i32>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    storage_encrypted: Setting<bool>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    kms_key: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    iam_auth: Setting<bool>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    copy_tags_to_snapshots: Setting<bool>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    log_exports: Setting<BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    serverless: Setting<Scaling>,
     apply_immediately: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    tags: Option<Tags>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    tags: Setting<Tags>,
     /// Tags that the spec states for every instance; only desired.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    instance_tags: Option<Tags>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    instance_tags: Setting<Tags>,
     live: LiveOnly,
 }
 
@@ -394,26 +395,30 @@ rds.cluster:
             (id, Instance { class: instance.class, tags: spec.instance_tags.clone().unwrap_or_default() })
         };
         ClusterModel {
-            engine: spec.engine,
-            engine_version: spec.engine_version,
-            master_username: spec.master_username,
-            database: spec.database,
-            port: spec.port,
-            instances: spec.instances.map(|instances| instances.into_iter().map(instance).collect()),
-            subnet_group: spec.subnet_group.map(|SubnetGroupSpec { name, subnets }| SubnetGroup { name, subnets }),
-            parameter_group: spec.parameter_group,
-            security_groups: spec.security_groups.map(|groups| groups.into_iter().map(security_group).collect()),
-            deletion_protection: Some(spec.deletion_protection.unwrap_or(true)),
-            backup_days: spec.backup_days,
-            storage_encrypted: spec.storage_encrypted.or((!notes.follows).then_some(true)),
-            kms_key: spec.kms_key,
-            iam_auth: spec.iam_auth,
-            copy_tags_to_snapshots: spec.copy_tags_to_snapshots,
-            log_exports: spec.log_exports,
-            serverless: spec.serverless,
+            engine: Setting::stated(spec.engine),
+            engine_version: Setting::stated(spec.engine_version),
+            master_username: Setting::stated(spec.master_username),
+            database: Setting::stated(spec.database),
+            port: Setting::stated(spec.port),
+            instances: Setting::stated(spec.instances.map(|instances| instances.into_iter().map(instance).collect())),
+            subnet_group: Setting::stated(
+                spec.subnet_group.map(|SubnetGroupSpec { name, subnets }| SubnetGroup { name, subnets }),
+            ),
+            parameter_group: Setting::stated(spec.parameter_group),
+            security_groups: Setting::stated(
+                spec.security_groups.map(|groups| groups.into_iter().map(security_group).collect()),
+            ),
+            deletion_protection: Setting::Set(spec.deletion_protection.unwrap_or(true)),
+            backup_days: Setting::stated(spec.backup_days),
+            storage_encrypted: Setting::stated(spec.storage_encrypted.or((!notes.follows).then_some(true))),
+            kms_key: Setting::stated(spec.kms_key),
+            iam_auth: Setting::stated(spec.iam_auth),
+            copy_tags_to_snapshots: Setting::stated(spec.copy_tags_to_snapshots),
+            log_exports: Setting::stated(spec.log_exports),
+            serverless: Setting::stated(spec.serverless),
             apply_immediately: spec.apply_immediately,
-            tags: spec.tags,
-            instance_tags: spec.instance_tags,
+            tags: Setting::stated(spec.tags),
+            instance_tags: Setting::stated(spec.instance_tags),
             live: LiveOnly::default(),
         }
     }
@@ -426,7 +431,7 @@ rds.cluster:
     }
 
     fn given(model: &ClusterModel) -> Outputs {
-        model.engine.iter().map(|engine| ("engine".to_owned(), engine.clone())).collect()
+        model.engine.value().map(|engine| ("engine".to_owned(), engine.clone())).into_iter().collect()
     }
 
     fn follow(
@@ -485,46 +490,33 @@ rds.cluster:
             live: _,
         } = want;
         let fixed = out
-            .stated("engine", engine.as_ref(), live.and_then(|live| live.engine.as_ref()))
-            .and(out.stated(
-                "master_username",
-                master_username.as_ref(),
-                live.and_then(|live| live.master_username.as_ref()),
-            ))
-            .and(out.stated("database", database.as_ref(), live.and_then(|live| live.database.as_ref())))
-            .and(out.stated(
-                "storage_encrypted",
-                storage_encrypted.as_ref(),
-                live.and_then(|live| live.storage_encrypted.as_ref()),
-            ))
-            .and(out.stated("kms_key", kms_key.as_ref(), live.and_then(|live| live.kms_key.as_ref())));
-        let versioned = version::compare(engine_version.as_deref(), live, out);
-        let restarting =
-            versioned.clone().and(out.stated("port", port.as_ref(), live.and_then(|live| live.port.as_ref())));
+            .setting("engine", engine, live.map(|live| &live.engine))
+            .and(out.setting("master_username", master_username, live.map(|live| &live.master_username)))
+            .and(out.setting("database", database, live.map(|live| &live.database)))
+            .and(out.setting("storage_encrypted", storage_encrypted, live.map(|live| &live.storage_encrypted)))
+            .and(out.setting("kms_key", kms_key, live.map(|live| &live.kms_key)));
+        let versioned = version::compare(engine_version.value().map(String::as_str), live, out);
+        let restarting = versioned.clone().and(out.setting("port", port, live.map(|live| &live.port)));
         let settings = out
-            .stated("security_groups", security_groups.as_ref(), live.and_then(|live| live.security_groups.as_ref()))
-            .and(out.stated(
-                "deletion_protection",
-                deletion_protection.as_ref(),
-                live.and_then(|live| live.deletion_protection.as_ref()),
-            ))
-            .and(out.stated("backup_days", backup_days.as_ref(), live.and_then(|live| live.backup_days.as_ref())))
-            .and(out.stated("iam_auth", iam_auth.as_ref(), live.and_then(|live| live.iam_auth.as_ref())))
-            .and(out.stated(
+            .setting("security_groups", security_groups, live.map(|live| &live.security_groups))
+            .and(out.setting("deletion_protection", deletion_protection, live.map(|live| &live.deletion_protection)))
+            .and(out.setting("backup_days", backup_days, live.map(|live| &live.backup_days)))
+            .and(out.setting("iam_auth", iam_auth, live.map(|live| &live.iam_auth)))
+            .and(out.setting(
                 "copy_tags_to_snapshots",
-                copy_tags_to_snapshots.as_ref(),
-                live.and_then(|live| live.copy_tags_to_snapshots.as_ref()),
+                copy_tags_to_snapshots,
+                live.map(|live| &live.copy_tags_to_snapshots),
             ))
-            .and(out.stated("log_exports", log_exports.as_ref(), live.and_then(|live| live.log_exports.as_ref())))
-            .and(out.stated("serverless", serverless.as_ref(), live.and_then(|live| live.serverless.as_ref())));
-        let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
-        subnets(subnet_group.as_ref(), live, out);
-        let grouped = parameters(parameter_group.as_ref(), live, out);
+            .and(out.setting("log_exports", log_exports, live.map(|live| &live.log_exports)))
+            .and(out.setting("serverless", serverless, live.map(|live| &live.serverless)));
+        let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
+        subnets(subnet_group.value(), live, out);
+        let grouped = parameters(parameter_group.value(), live, out);
         let covers = fixed.clone().and(restarting.clone()).and(settings.clone()).and(grouped.clone());
         let Some(there) = live else {
             let covers = covers.and(out.birth()).and(tagged);
             out.step(Phase::Create, covers, ClusterOp::CreateDBCluster(Box::new(want.clone())));
-            return members(instances.as_ref(), want, None, out);
+            return members(instances.value(), want, None, out);
         };
         out.blocked(&fixed, "this never changes in place, and a database is never replaced: restore a snapshot into a new cluster with it, move, and change the spec");
         if there.live.status.as_deref() == Some("stopped") {
@@ -543,13 +535,13 @@ rds.cluster:
         };
         out.remark(&restarting, when);
         let modified = Modified {
-            engine_version: engine_version.clone().filter(|_| !versioned.is_empty()),
-            parameter_group: parameter_group.as_ref().map(|group| group.name.clone()).filter(|_| !grouped.is_empty()),
+            engine_version: engine_version.get().filter(|_| !versioned.is_empty()),
+            parameter_group: parameter_group.value().map(|group| group.name.clone()).filter(|_| !grouped.is_empty()),
             ..modified(want, there)
         };
         out.step(Phase::Change, restarting.and(settings).and(grouped), ClusterOp::ModifyDBCluster(Box::new(modified)));
         let tags = tags.clone().unwrap_or_default();
         out.step(Phase::Change, tagged, ClusterOp::AddTagsToResource { instance: None, tags });
-        members(instances.as_ref(), want, Some(there), out);
+        members(instances.value(), want, Some(there), out);
     }
 }

@@ -3,33 +3,39 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regionctl_core::diff::{Covers, Diff, Phase};
+use regionctl_core::resource::setting::Setting;
 
 use super::{AWS_GROUP, ClusterModel, ClusterOp, Instance, Modified, ParameterGroup, SubnetGroup};
 
 /// What differs of the settings that one call changes.
 pub(super) fn modified(want: &ClusterModel, there: &ClusterModel) -> Modified {
-    let logs = |cluster: &ClusterModel| cluster.log_exports.clone().unwrap_or_default();
+    let logs = |cluster: &ClusterModel| cluster.log_exports.get().unwrap_or_default();
     let (wanted, live) = (logs(want), logs(there));
     Modified {
         engine_version: None,
-        port: want.port.filter(|port| there.port != Some(*port)),
+        port: differing(&want.port, &there.port),
         parameter_group: None,
-        security_groups: want.security_groups.clone().filter(|groups| there.security_groups.as_ref() != Some(groups)),
-        deletion_protection: want.deletion_protection.filter(|it| there.deletion_protection != Some(*it)),
-        backup_days: want.backup_days.filter(|it| there.backup_days != Some(*it)),
-        iam_auth: want.iam_auth.filter(|it| there.iam_auth != Some(*it)),
-        copy_tags_to_snapshots: want.copy_tags_to_snapshots.filter(|it| there.copy_tags_to_snapshots != Some(*it)),
+        security_groups: differing(&want.security_groups, &there.security_groups),
+        deletion_protection: differing(&want.deletion_protection, &there.deletion_protection),
+        backup_days: differing(&want.backup_days, &there.backup_days),
+        iam_auth: differing(&want.iam_auth, &there.iam_auth),
+        copy_tags_to_snapshots: differing(&want.copy_tags_to_snapshots, &there.copy_tags_to_snapshots),
         enable_logs: &wanted - &live,
-        disable_logs: if want.log_exports.is_some() { &live - &wanted } else { BTreeSet::new() },
-        serverless: want.serverless.filter(|it| there.serverless != Some(*it)),
+        disable_logs: if want.log_exports.is_set() { &live - &wanted } else { BTreeSet::new() },
+        serverless: differing(&want.serverless, &there.serverless),
         apply_immediately: want.apply_immediately,
     }
+}
+
+/// The wanted value, where live has another.
+fn differing<T: Clone + PartialEq>(want: &Setting<T>, live: &Setting<T>) -> Option<T> {
+    want.get().filter(|_| want != live)
 }
 
 /// The subnet group is made or spread over other subnets; a cluster never moves to another one.
 pub(super) fn subnets(want: Option<&SubnetGroup>, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
     let Some(group) = want else { return };
-    let there = live.and_then(|live| live.subnet_group.as_ref());
+    let there = live.and_then(|live| live.subnet_group.value());
     let all = "all of the VPC".to_owned();
     // A group that has all of the VPC's subnets is what "all" means, however it came by them.
     let has_all = |ids: &BTreeSet<String>| group.subnets.is_none() && live.is_some_and(|live| live.live.of_vpc == *ids);
@@ -54,7 +60,7 @@ pub(super) fn parameters(
     out: &mut Diff<'_, ClusterOp>,
 ) -> Covers {
     let Some(ParameterGroup { name, family, parameters }) = want else { return Covers::default() };
-    let there = live.and_then(|live| live.parameter_group.as_ref());
+    let there = live.and_then(|live| live.parameter_group.value());
     let named = out.value("parameter_group.name", name, there.map(|there| &there.name));
     if name.starts_with(AWS_GROUP) {
         return named;
@@ -82,7 +88,7 @@ pub(super) fn members(
     out: &mut Diff<'_, ClusterOp>,
 ) {
     for (id, Instance { class, tags }) in instances.into_iter().flatten() {
-        let there = live.and_then(|live| live.instances.as_ref()).and_then(|instances| instances.get(id));
+        let there = live.and_then(|live| live.instances.value()).and_then(|instances| instances.get(id));
         let classed = out.value(&format!("instances.{id}.class"), class, there.map(|there| &there.class));
         let path = format!("instances.{id}.tags");
         let tagged = out.stated_entries(&path, Some(tags), there.map(|there| &there.tags));
@@ -98,7 +104,7 @@ pub(super) fn members(
             out.step(Phase::Change, classed, ClusterOp::ModifyDBInstance { id: id.clone(), class, apply_immediately });
             out.step(Phase::Change, tagged, ClusterOp::AddTagsToResource { instance: Some(id), tags });
         } else {
-            let engine = want.engine.clone().unwrap_or_default();
+            let engine = want.engine.get().unwrap_or_default();
             let phase = if live.is_some() { Phase::Change } else { Phase::Create };
             out.step(phase, classed.and(tagged), ClusterOp::CreateDBInstance { id, class, engine, tags });
         }

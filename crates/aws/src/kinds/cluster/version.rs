@@ -7,7 +7,7 @@ use super::{ClusterModel, ClusterOp};
 /// Compares the version that is stated; another major one is refused.
 pub fn compare(want: Option<&str>, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) -> Covers {
     let Some(want) = want else { return Covers::default() };
-    let there = live.and_then(|live| live.engine_version.as_deref());
+    let there = live.and_then(|live| live.engine_version.value().map(String::as_str));
     let moves = live.is_some_and(|live| live.live.moves);
     if there.is_some_and(|there| is_met(want, there, moves)) {
         return Covers::default();

@@ -15,6 +15,7 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
 use regionctl_core::spec::tree;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,16 +47,16 @@ pub struct DocumentSpec {
 /// A document, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DocumentModel {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    content: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    format: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    document_type: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    target_type: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    tags: Option<Tags>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    content: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    format: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    document_type: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    target_type: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    tags: Setting<Tags>,
     /// What cannot be copied with it; only live.
     attachments: Vec<String>,
 }
@@ -164,7 +165,14 @@ ssm.document:
             Some(structured) => (Some(structured.to_string()), Some("JSON".to_owned())),
         };
         let (document_type, target_type) = (spec.document_type, spec.target_type);
-        DocumentModel { content, format, document_type, target_type, tags: spec.tags, attachments: Vec::new() }
+        DocumentModel {
+            content: Setting::stated(content),
+            format: Setting::stated(format),
+            document_type: Setting::stated(document_type),
+            target_type: Setting::stated(target_type),
+            tags: Setting::stated(spec.tags),
+            attachments: Vec::new(),
+        }
     }
 
     fn outputs(name: &str, location: &Location) -> Outputs {
@@ -175,7 +183,7 @@ ssm.document:
     }
 
     fn origin(live: &DocumentModel) -> Option<String> {
-        tags::origin(live.tags.as_ref())
+        tags::origin(live.tags.value())
     }
 
     fn follow(
@@ -188,13 +196,16 @@ ssm.document:
         if !attachments.is_empty() {
             left.push(format!("its attachments are not copied: {}; add them by hand", attachments.join(", ")));
         }
-        let (content, format) = if own.content.is_some() { (own.content, own.format) } else { (content, format) };
+        let (content, format) = if own.content.is_set() { (own.content, own.format) } else { (content, format) };
         Some(DocumentModel {
             content,
             format,
             document_type: own.document_type.or(document_type),
             target_type: own.target_type.or(target_type),
-            tags: tags::over(own.tags, tags::over(Some(tags::of_copy(&location.region)), tags)),
+            tags: Setting::stated(tags::over(
+                own.tags.into_value(),
+                tags::over(Some(tags::of_copy(&location.region)), tags.into_value()),
+            )),
             attachments: Vec::new(),
         })
     }
@@ -205,18 +216,19 @@ ssm.document:
 
     fn diff(want: &DocumentModel, live: Option<&DocumentModel>, out: &mut Diff<'_, DocumentOp>) {
         let DocumentModel { content, format, document_type, target_type, tags, attachments: _ } = want;
-        let meaning =
-            |model: &DocumentModel| model.content.as_deref().map(|text| meaning(text, model.format.as_deref()));
+        let meaning = |model: &DocumentModel| {
+            model.content.value().map(|text| meaning(text, model.format.value().map(String::as_str)))
+        };
         let live_content = live.and_then(meaning);
         let written = out.stated("content", meaning(want).as_ref(), live_content.as_ref());
-        let typed = out.stated("type", document_type.as_ref(), live.and_then(|live| live.document_type.as_ref()));
-        let targeted = out.stated("target_type", target_type.as_ref(), live.and_then(|live| live.target_type.as_ref()));
-        let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
+        let typed = out.setting("type", document_type, live.map(|live| &live.document_type));
+        let targeted = out.setting("target_type", target_type, live.map(|live| &live.target_type));
+        let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
         let tags = tags.clone().unwrap_or_default();
-        let (text, format, target_type) = (content.clone().unwrap_or_default(), format.clone(), target_type.clone());
+        let (text, format, target_type) = (content.clone().unwrap_or_default(), format.get(), target_type.get());
         if live.is_none() {
             let covers = out.birth().and(written).and(typed).and(targeted).and(tagged);
-            let document_type = document_type.clone();
+            let document_type = document_type.get();
             let op = DocumentOp::CreateDocument { content: text, format, document_type, target_type, tags };
             return out.step(Phase::Create, covers, op);
         }
@@ -346,11 +358,11 @@ async fn read(api: &Client, listed: &DocumentIdentifier) -> Result<DocumentModel
     let attachments = document.attachments_content().iter().filter_map(|it| it.name().map(ToOwned::to_owned));
     Ok(DocumentModel {
         attachments: attachments.collect(),
-        format: document.document_format().map(|format| format.as_str().to_owned()),
-        document_type: document.document_type().map(|it| it.as_str().to_owned()),
-        target_type: listed.target_type().map(ToOwned::to_owned),
-        tags: Some(collect(listed.tags().iter().map(|tag| (Some(tag.key()), Some(tag.value()))))),
-        content: document.content,
+        format: Setting::live(document.document_format().map(|format| format.as_str().to_owned())),
+        document_type: Setting::live(document.document_type().map(|it| it.as_str().to_owned())),
+        target_type: Setting::live(listed.target_type().map(ToOwned::to_owned)),
+        tags: Setting::Set(collect(listed.tags().iter().map(|tag| (Some(tag.key()), Some(tag.value()))))),
+        content: Setting::live(document.content),
     })
 }
 

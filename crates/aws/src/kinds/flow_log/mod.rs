@@ -15,6 +15,7 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +69,8 @@ pub struct FlowLogModel {
     prefix: String,
     traffic: Traffic,
     aggregation_seconds: i32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    format: Option<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    format: Setting<String>,
     tags: Tags,
     /// Further flow logs of this name, left by a run that was cut; only live.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -175,8 +176,8 @@ ec2.flow_log:
             prefix: spec.prefix.trim_end_matches('/').to_owned(),
             traffic: spec.traffic,
             aggregation_seconds: minutes * 60,
-            format: spec.format,
-            tags: named(name, spec.tags),
+            format: Setting::stated(spec.format),
+            tags: named(name, spec.tags.unwrap_or_default()),
             others: Vec::new(),
             id: None,
         }
@@ -216,15 +217,15 @@ ec2.flow_log:
             .and(out.value("prefix", prefix, live.map(|live| &live.prefix)))
             .and(out.value("traffic", traffic, live.map(|live| &live.traffic)))
             .and(out.value("aggregation_seconds", aggregation_seconds, live.map(|live| &live.aggregation_seconds)))
-            .and(out.stated("format", format.as_ref(), live.and_then(|live| live.format.as_ref())));
+            .and(out.setting("format", format, live.map(|live| &live.format)));
         let tagged = out.stated_entries("tags", Some(tags), live.map(|live| &live.tags));
         let create = FlowLogOp::CreateFlowLogs {
             bucket: bucket.clone(),
             prefix: prefix.clone(),
             traffic: word(*traffic),
             aggregation_seconds: *aggregation_seconds,
-            format: format.clone(),
-            tags: tags.clone(),
+            format: format.get(),
+            tags: live.map(|live| live.tags.clone()).into_iter().flatten().chain(tags.clone()).collect(),
         };
         let Some(live) = live else {
             let covers = out.birth().and(differs).and(tagged);
@@ -265,7 +266,7 @@ impl Live for FlowLog {
         let mut items = api.describe_flow_logs().filter(of_vpc).into_paginator().items().send();
         let mut logs = Vec::new();
         while let Some(log) = items.next().await {
-            logs.extend(model(&log?));
+            logs.extend(model(&log?).transpose()?);
         }
         let mut by_name: BTreeMap<String, Vec<FlowLogModel>> = BTreeMap::new();
         for log in logs {
@@ -327,25 +328,28 @@ impl Live for FlowLog {
 
 fn same(want: &FlowLogModel, log: &FlowLogModel) -> bool {
     let key = |log: &FlowLogModel| (log.bucket.clone(), log.prefix.clone(), log.traffic, log.aggregation_seconds);
-    key(want) == key(log) && (want.format.is_none() || want.format == log.format)
+    key(want) == key(log) && (want.format.is_unstated() || want.format == log.format)
 }
 
 /// Only those into buckets are of this kind.
-fn model(log: &SdkFlowLog) -> Option<FlowLogModel> {
+fn model(log: &SdkFlowLog) -> Option<Result<FlowLogModel, CallError>> {
     let destination = log.log_destination().filter(|_| log.log_destination_type() == Some(&LogDestinationType::S3))?;
     let (bucket, prefix) = destination.split_once('/').unwrap_or((destination, ""));
-    Some(FlowLogModel {
+    Some(Ok(FlowLogModel {
         bucket: bucket.to_owned(),
         prefix: prefix.trim_end_matches('/').to_owned(),
         traffic: match log.traffic_type() {
             Some(TrafficType::Accept) => Traffic::Accept,
             Some(TrafficType::Reject) => Traffic::Reject,
-            _ => Traffic::All,
+            Some(TrafficType::All) | None => Traffic::All,
+            Some(other) => {
+                return Some(Err(CallError::unknown("EC2 DescribeFlowLogs", "the traffic type", other.as_str())));
+            }
         },
         aggregation_seconds: log.max_aggregation_interval().unwrap_or(600),
-        format: log.log_format().map(ToOwned::to_owned),
+        format: Setting::live(log.log_format().map(ToOwned::to_owned)),
         tags: collect(log.tags().iter().map(|tag| (tag.key(), tag.value()))),
         others: Vec::new(),
         id: log.flow_log_id().map(ToOwned::to_owned),
-    })
+    }))
 }

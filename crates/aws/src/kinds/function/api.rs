@@ -1,6 +1,6 @@
 //! Reading functions in bulk, and the calls that change them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
@@ -17,6 +17,7 @@ use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
 use regionctl_core::resource::secret::Secret;
+use regionctl_core::resource::setting::Setting;
 
 use super::code::Code;
 use super::upload::{MARK, Upload};
@@ -52,7 +53,10 @@ impl Live for Function {
             let event_sources = sources.remove(function.function_arn().unwrap_or_default()).unwrap_or_default();
             let outputs = Self::outputs(&name, &scope.location);
             let event_sources = if scope.reads(&name, "event_sources") { event_sources } else { Vec::new() };
-            seen.push(LiveResource::new(name, model(function, event_sources), outputs));
+            match model(function, event_sources) {
+                Ok(model) => seen.push(LiveResource::new(name, model, outputs)),
+                Err(error) => observation.unread.push((name, error.0)),
+            }
         }
         let reads = seen.into_iter().map(|seen| async {
             let tags =
@@ -62,7 +66,9 @@ impl Live for Function {
         for (mut seen, tags) in join_all(reads).await {
             match tags {
                 Ok(tags) => {
-                    seen.model.tags = tags;
+                    if scope.reads(&seen.name, "tags") {
+                        seen.model.tags = Setting::live(tags);
+                    }
                     observation.seen.push(seen);
                 }
                 Err(error) => observation.unread.push((seen.name, error.0)),
@@ -222,21 +228,31 @@ impl Parts {
                 .set_security_group_ids(Some(vpc.security_groups.into_iter().collect()))
                 .build()
         };
+        // An empty text, or an empty list, is how UpdateFunctionConfiguration takes a setting off.
+        let text = |setting: Setting<String>| match setting {
+            Setting::Unset => Some(String::new()),
+            setting => setting.into_value(),
+        };
+        let nothing = VpcAccess { subnets: BTreeSet::new(), security_groups: BTreeSet::new() };
+        let vpc = match config.vpc {
+            Setting::Unset => Some(nothing),
+            setting => setting.into_value(),
+        };
         Self {
-            runtime: config.runtime.as_deref().map(Runtime::from),
-            handler: config.handler,
-            role: config.role,
-            description: config.description,
-            timeout: config.timeout,
-            memory: config.memory_mb,
-            ephemeral: config.ephemeral_mb.map(size),
-            environment: config.environment.map(variables),
-            tracing: config.tracing.map(|tracing| TracingConfig::builder().mode(mode(tracing)).build()),
-            logging: config.log_group.map(|group| LoggingConfig::builder().log_group(group).build()),
-            layers: config.layers,
-            vpc: config.vpc.map(access),
-            kms_key: config.kms_key,
-            dead_letter: config.dead_letter.map(|arn| DeadLetterConfig::builder().target_arn(arn).build()),
+            runtime: config.runtime.value().map(|runtime| Runtime::from(runtime.as_str())),
+            handler: config.handler.into_value(),
+            role: config.role.into_value(),
+            description: text(config.description),
+            timeout: config.timeout.into_value(),
+            memory: config.memory_mb.into_value(),
+            ephemeral: config.ephemeral_mb.into_value().map(size),
+            environment: config.environment.into_value().map(variables),
+            tracing: config.tracing.into_value().map(|tracing| TracingConfig::builder().mode(mode(tracing)).build()),
+            logging: config.log_group.into_value().map(|group| LoggingConfig::builder().log_group(group).build()),
+            layers: config.layers.into_value(),
+            vpc: vpc.map(access),
+            kms_key: text(config.kms_key),
+            dead_letter: text(config.dead_letter).map(|arn| DeadLetterConfig::builder().target_arn(arn).build()),
         }
     }
 }
@@ -272,7 +288,7 @@ async fn read_tags(api: &Client, arn: &str) -> Result<Option<Tags>, CallError> {
     Ok(Some(tags.collect()))
 }
 
-fn model(function: FunctionConfiguration, event_sources: Vec<String>) -> FunctionModel {
+fn model(function: FunctionConfiguration, event_sources: Vec<String>) -> Result<FunctionModel, CallError> {
     let beyond = Beyond {
         is_image: function.package_type() == Some(&PackageType::Image),
         architecture: function.architectures().first().map(|it| it.as_str().to_owned()),
@@ -284,27 +300,32 @@ fn model(function: FunctionConfiguration, event_sources: Vec<String>) -> Functio
         security_groups: vpc.security_group_ids().iter().cloned().collect(),
     };
     let variables = function.environment().and_then(|environment| environment.variables());
+    // AWS answers with an empty text where somebody took a setting off.
+    let set = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
+    let tracing = match function.tracing_config().and_then(|it| it.mode()) {
+        Some(TracingMode::Active) => Some(Tracing::Active),
+        Some(TracingMode::PassThrough) => Some(Tracing::PassThrough),
+        Some(other) => return Err(CallError::unknown("Lambda ListFunctions", "the tracing mode", other.as_str())),
+        None => None,
+    };
     let config = Config {
-        runtime: function.runtime().map(|it| it.as_str().to_owned()),
-        handler: function.handler().map(ToOwned::to_owned),
-        role: function.role().map(ToOwned::to_owned),
-        description: function.description().filter(|text| !text.is_empty()).map(ToOwned::to_owned),
-        timeout: function.timeout(),
-        memory_mb: function.memory_size(),
-        ephemeral_mb: function.ephemeral_storage().map(EphemeralStorage::size),
-        environment: variables
-            .map(|values| values.iter().map(|(key, value)| (key.clone(), Secret::new(value))).collect()),
-        tracing: function.tracing_config().and_then(|it| it.mode()).and_then(|mode| match mode {
-            TracingMode::Active => Some(Tracing::Active),
-            TracingMode::PassThrough => Some(Tracing::PassThrough),
-            _ => None,
-        }),
-        log_group: function.logging_config().and_then(LoggingConfig::log_group).map(ToOwned::to_owned),
-        layers: Some(function.layers().iter().filter_map(|layer| layer.arn().map(ToOwned::to_owned)).collect()),
-        vpc: function.vpc_config().map(access).filter(|vpc| !vpc.subnets.is_empty()),
-        kms_key: function.kms_key_arn().map(ToOwned::to_owned),
-        dead_letter: function.dead_letter_config().and_then(DeadLetterConfig::target_arn).map(ToOwned::to_owned),
+        runtime: Setting::live(function.runtime().map(|it| it.as_str().to_owned())),
+        handler: Setting::live(function.handler().map(ToOwned::to_owned)),
+        role: Setting::live(function.role().map(ToOwned::to_owned)),
+        description: Setting::live(function.description().filter(|text| !text.is_empty()).map(ToOwned::to_owned)),
+        timeout: Setting::live(function.timeout()),
+        memory_mb: Setting::live(function.memory_size()),
+        ephemeral_mb: Setting::live(function.ephemeral_storage().map(EphemeralStorage::size)),
+        environment: Setting::live(
+            variables.map(|values| values.iter().map(|(key, value)| (key.clone(), Secret::new(value))).collect()),
+        ),
+        tracing: Setting::live(tracing),
+        log_group: Setting::live(function.logging_config().and_then(LoggingConfig::log_group).map(ToOwned::to_owned)),
+        layers: Setting::Set(function.layers().iter().filter_map(|layer| layer.arn().map(ToOwned::to_owned)).collect()),
+        vpc: Setting::live(function.vpc_config().map(access).filter(|vpc| !vpc.subnets.is_empty())),
+        kms_key: Setting::live(set(function.kms_key_arn())),
+        dead_letter: Setting::live(set(function.dead_letter_config().and_then(DeadLetterConfig::target_arn))),
     };
     let code = CodeModel::Is { sha256: function.code_sha256.unwrap_or_default(), from: None };
-    FunctionModel { code, config, tags: None, event_sources, beyond }
+    Ok(FunctionModel { code, config, tags: Setting::Unstated, event_sources, beyond })
 }

@@ -2,6 +2,7 @@
 
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
+use regionctl_core::resource::setting::Setting;
 
 use super::code::Code;
 use super::{Beyond, CodeModel, Config, FunctionModel, LARGEST_PACKAGE};
@@ -58,36 +59,41 @@ pub(super) fn carried_config(own: Config, source: Config, region: &str, left: &m
             ));
         }
     };
-    leave("layers are", "they are", own.layers.is_some(), source.layers.as_ref().is_some_and(|it| !it.is_empty()));
-    leave("vpc access is", "subnets and groups are", own.vpc.is_some(), source.vpc.is_some());
-    leave("kms_key is", "keys are", own.kms_key.is_some(), source.kms_key.is_some());
+    leave("layers are", "they are", !own.layers.is_unstated(), source.layers.is_set_and(|it| !it.is_empty()));
+    leave("vpc access is", "subnets and groups are", !own.vpc.is_unstated(), source.vpc.is_set());
+    leave("kms_key is", "keys are", !own.kms_key.is_unstated(), source.kms_key.is_set());
     let dead_letter = source.dead_letter.filter(|arn| !arn.contains(region));
     let environment = match (own.environment, source.environment) {
-        (Some(own), Some(mut source)) => {
+        (Setting::Set(own), Setting::Set(mut source)) => {
             source.extend(own);
-            Some(source)
+            Setting::Set(source)
         }
-        (own, source) => own.or(source),
+        (own, source) => own.or(carried(source)),
     };
-    for (key, _) in environment.iter().flatten().filter(|(_, value)| value.reveal().contains(region)) {
+    for (key, _) in environment.value().into_iter().flatten().filter(|(_, value)| value.reveal().contains(region)) {
         left.push(format!("its environment's {key} names {region}: add it to `rewrite:` if it should not"));
     }
     Config {
-        runtime: own.runtime.or(source.runtime),
-        handler: own.handler.or(source.handler),
-        role: own.role.or(source.role),
-        description: own.description.or(source.description),
-        timeout: own.timeout.or(source.timeout),
-        memory_mb: own.memory_mb.or(source.memory_mb),
-        ephemeral_mb: own.ephemeral_mb.or(source.ephemeral_mb),
+        runtime: own.runtime.or(carried(source.runtime)),
+        handler: own.handler.or(carried(source.handler)),
+        role: own.role.or(carried(source.role)),
+        description: own.description.or(carried(source.description)),
+        timeout: own.timeout.or(carried(source.timeout)),
+        memory_mb: own.memory_mb.or(carried(source.memory_mb)),
+        ephemeral_mb: own.ephemeral_mb.or(carried(source.ephemeral_mb)),
         environment,
-        tracing: own.tracing.or(source.tracing),
-        log_group: own.log_group.or(source.log_group),
+        tracing: own.tracing.or(carried(source.tracing)),
+        log_group: own.log_group.or(carried(source.log_group)),
         layers: own.layers,
         vpc: own.vpc,
         kms_key: own.kms_key,
-        dead_letter: own.dead_letter.or(dead_letter),
+        dead_letter: own.dead_letter.or(carried(dead_letter)),
     }
+}
+
+/// What the source has not is not stated here: AWS's default is taken.
+fn carried<T>(setting: Setting<T>) -> Setting<T> {
+    Setting::stated(setting.into_value())
 }
 
 #[cfg(test)]
@@ -98,10 +104,10 @@ mod tests {
 
     fn source() -> Config {
         Config {
-            runtime: Some("nodejs22.x".to_owned()),
-            layers: Some(vec!["arn:aws:lambda:eu-west-1:1:layer:l:1".to_owned()]),
-            kms_key: Some("arn:aws:kms:eu-west-1:1:key/k".to_owned()),
-            environment: Some(BTreeMap::from([
+            runtime: Setting::Set("nodejs22.x".to_owned()),
+            layers: Setting::Set(vec!["arn:aws:lambda:eu-west-1:1:layer:l:1".to_owned()]),
+            kms_key: Setting::Set("arn:aws:kms:eu-west-1:1:key/k".to_owned()),
+            environment: Setting::Set(BTreeMap::from([
                 ("A".to_owned(), Secret::new("a")),
                 ("QUEUE".to_owned(), Secret::new("https://sqs.eu-west-1.amazonaws.com/q")),
             ])),
@@ -111,13 +117,15 @@ mod tests {
 
     #[test]
     fn what_is_of_the_sources_region_is_left_out_and_said() {
-        let own =
-            Config { environment: Some(BTreeMap::from([("A".to_owned(), Secret::new("own"))])), ..Config::default() };
+        let own = Config {
+            environment: Setting::Set(BTreeMap::from([("A".to_owned(), Secret::new("own"))])),
+            ..Config::default()
+        };
         let mut left = Vec::new();
         let carried = carried_config(own, source(), "eu-west-1", &mut left);
-        assert_eq!(carried.runtime.as_deref(), Some("nodejs22.x"));
-        assert_eq!((carried.layers, carried.kms_key), (None, None));
-        assert_eq!(carried.environment.unwrap()["A"].reveal(), "own");
+        assert_eq!(carried.runtime.value().map(String::as_str), Some("nodejs22.x"));
+        assert_eq!((carried.layers, carried.kms_key), (Setting::Unstated, Setting::Unstated));
+        assert_eq!(carried.environment.into_value().unwrap()["A"].reveal(), "own");
         assert_eq!(left.len(), 3, "{left:?}");
         assert!(left[2].contains("QUEUE") && !left[2].contains("https"), "{left:?}");
     }

@@ -21,6 +21,7 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
 use regionctl_core::resource::reference::Outputs;
 use regionctl_core::resource::secret::Secret;
+use regionctl_core::resource::setting::Setting;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -60,12 +61,15 @@ pub struct FunctionSpec {
     log_group: Option<String>,
     /// ARNs of layers, in their order.
     layers: Option<Vec<String>>,
-    /// The subnets and groups that it reaches.
-    vpc: Option<VpcAccess>,
-    /// The ARN of the KMS key that its environment is encrypted with.
-    kms_key: Option<String>,
-    /// The ARN of the queue or topic for calls that failed.
-    dead_letter: Option<String>,
+    /// The subnets and groups that it reaches; `unset` for no VPC.
+    #[serde(default)]
+    vpc: Setting<VpcAccess>,
+    /// The ARN of the KMS key that its environment is encrypted with; `unset` for AWS's own.
+    #[serde(default)]
+    kms_key: Setting<String>,
+    /// The ARN of the queue or topic for calls that failed; `unset` for none.
+    #[serde(default)]
+    dead_letter: Setting<String>,
     /// Tags; others stay.
     tags: Option<Tags>,
 }
@@ -148,8 +152,8 @@ pub struct FunctionModel {
     code: CodeModel,
     #[serde(flatten)]
     config: Config,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    tags: Option<Tags>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    tags: Setting<Tags>,
     /// What calls it by itself, which a copy lacks; only live.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     event_sources: Vec<String>,
@@ -176,20 +180,34 @@ enum CodeModel {
 /// What UpdateFunctionConfiguration changes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Config {
-    runtime: Option<String>,
-    handler: Option<String>,
-    role: Option<String>,
-    description: Option<String>,
-    timeout: Option<i32>,
-    memory_mb: Option<i32>,
-    ephemeral_mb: Option<i32>,
-    environment: Option<BTreeMap<String, Secret>>,
-    tracing: Option<Tracing>,
-    log_group: Option<String>,
-    layers: Option<Vec<String>>,
-    vpc: Option<VpcAccess>,
-    kms_key: Option<String>,
-    dead_letter: Option<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    runtime: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    handler: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    role: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    description: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    timeout: Setting<i32>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    memory_mb: Setting<i32>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    ephemeral_mb: Setting<i32>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    environment: Setting<BTreeMap<String, Secret>>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    tracing: Setting<Tracing>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    log_group: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    layers: Setting<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    vpc: Setting<VpcAccess>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    kms_key: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    dead_letter: Setting<String>,
 }
 
 /// What a spec cannot state or a copy cannot have.
@@ -324,22 +342,28 @@ logs.log_group:
             values.into_iter().map(|(key, value)| (key, Secret::new(value))).collect()
         };
         let config = Config {
-            runtime: spec.runtime,
-            handler: spec.handler,
-            role: spec.role,
-            description: spec.description,
-            timeout: spec.timeout,
-            memory_mb: spec.memory_mb,
-            ephemeral_mb: spec.ephemeral_mb,
-            environment: spec.environment.map(secrets),
-            tracing: spec.tracing,
-            log_group: spec.log_group,
-            layers: spec.layers,
+            runtime: Setting::stated(spec.runtime),
+            handler: Setting::stated(spec.handler),
+            role: Setting::stated(spec.role),
+            description: Setting::stated(spec.description),
+            timeout: Setting::stated(spec.timeout),
+            memory_mb: Setting::stated(spec.memory_mb),
+            ephemeral_mb: Setting::stated(spec.ephemeral_mb),
+            environment: Setting::stated(spec.environment.map(secrets)),
+            tracing: Setting::stated(spec.tracing),
+            log_group: Setting::stated(spec.log_group),
+            layers: Setting::stated(spec.layers),
             vpc: spec.vpc,
             kms_key: spec.kms_key,
             dead_letter: spec.dead_letter,
         };
-        FunctionModel { code, config, tags: spec.tags, event_sources: Vec::new(), beyond: Beyond::default() }
+        FunctionModel {
+            code,
+            config,
+            tags: Setting::stated(spec.tags),
+            event_sources: Vec::new(),
+            beyond: Beyond::default(),
+        }
     }
 
     fn outputs(name: &str, location: &Location) -> Outputs {
@@ -350,7 +374,7 @@ logs.log_group:
     }
 
     fn origin(live: &FunctionModel) -> Option<String> {
-        tags::origin(live.tags.as_ref())
+        tags::origin(live.tags.value())
     }
 
     fn follow(
@@ -375,7 +399,7 @@ logs.log_group:
     fn also_needs(op: &FunctionOp) -> Vec<(&'static str, String)> {
         match op {
             FunctionOp::CreateFunction { config, .. } | FunctionOp::UpdateFunctionConfiguration { config } => {
-                config.role.iter().map(|role| ("iam:PassRole", role.clone())).collect()
+                config.role.value().map(|role| ("iam:PassRole", role.clone())).into_iter().collect()
             }
             _ => Vec::new(),
         }
@@ -396,7 +420,7 @@ logs.log_group:
             CodeModel::Follow | CodeModel::External => (Covers::default(), None),
         };
         let configured = config.compare(live.map(|live| &live.config), out);
-        let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
+        let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
         let tags = tags.clone().unwrap_or_default();
         if !coded.is_empty() && code.is_none() {
             out.blocked(
@@ -450,20 +474,20 @@ impl Config {
         } = self;
         let none = Self::default();
         let live = live.unwrap_or(&none);
-        out.stated("runtime", runtime.as_ref(), live.runtime.as_ref())
-            .and(out.stated("handler", handler.as_ref(), live.handler.as_ref()))
-            .and(out.stated("role", role.as_ref(), live.role.as_ref()))
-            .and(out.stated("description", description.as_ref(), live.description.as_ref()))
-            .and(out.stated("timeout", timeout.as_ref(), live.timeout.as_ref()))
-            .and(out.stated("memory_mb", memory_mb.as_ref(), live.memory_mb.as_ref()))
-            .and(out.stated("ephemeral_mb", ephemeral_mb.as_ref(), live.ephemeral_mb.as_ref()))
-            .and(out.stated("environment", environment.as_ref(), live.environment.as_ref()))
-            .and(out.stated("tracing", tracing.as_ref(), live.tracing.as_ref()))
-            .and(out.stated("log_group", log_group.as_ref(), live.log_group.as_ref()))
-            .and(out.stated("layers", layers.as_ref(), live.layers.as_ref()))
-            .and(out.stated("vpc", vpc.as_ref(), live.vpc.as_ref()))
-            .and(out.stated("kms_key", kms_key.as_ref(), live.kms_key.as_ref()))
-            .and(out.stated("dead_letter", dead_letter.as_ref(), live.dead_letter.as_ref()))
+        out.setting("runtime", runtime, Some(&live.runtime))
+            .and(out.setting("handler", handler, Some(&live.handler)))
+            .and(out.setting("role", role, Some(&live.role)))
+            .and(out.setting("description", description, Some(&live.description)))
+            .and(out.setting("timeout", timeout, Some(&live.timeout)))
+            .and(out.setting("memory_mb", memory_mb, Some(&live.memory_mb)))
+            .and(out.setting("ephemeral_mb", ephemeral_mb, Some(&live.ephemeral_mb)))
+            .and(out.setting("environment", environment, Some(&live.environment)))
+            .and(out.setting("tracing", tracing, Some(&live.tracing)))
+            .and(out.setting("log_group", log_group, Some(&live.log_group)))
+            .and(out.setting("layers", layers, Some(&live.layers)))
+            .and(out.setting("vpc", vpc, Some(&live.vpc)))
+            .and(out.setting("kms_key", kms_key, Some(&live.kms_key)))
+            .and(out.setting("dead_letter", dead_letter, Some(&live.dead_letter)))
     }
 }
 

@@ -20,6 +20,7 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, StepTarget, Verdict};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,10 +53,10 @@ pub struct IamPolicySpec {
 pub struct IamPolicyModel {
     statements: BTreeMap<String, Policy>,
     absent: BTreeSet<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    tags: Option<Tags>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    description: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    tags: Setting<Tags>,
     /// The version that goes before a sixth is made; only live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     oldest: Option<String>,
@@ -166,7 +167,8 @@ iam.policy:
             notes.fault("description", "a policy's description has 1,000 characters at most", "shorten it");
         }
         tags::check(spec.tags.as_ref(), notes);
-        let (absent, description, tags) = (spec.absent, spec.description, spec.tags);
+        let absent = spec.absent;
+        let (description, tags) = (Setting::stated(spec.description), Setting::stated(spec.tags));
         IamPolicyModel { statements, absent, description, tags, oldest: None }
     }
 
@@ -195,9 +197,9 @@ iam.policy:
         let Some(live) = live else {
             let covers = covers
                 .and(out.birth())
-                .and(out.stated("description", description.as_ref(), None))
-                .and(out.stated_entries("tags", tags.as_ref(), None));
-            let (statements, description) = (statements.clone(), description.clone());
+                .and(out.setting("description", description, None))
+                .and(out.stated_entries("tags", tags.value(), None));
+            let (statements, description) = (statements.clone(), description.get());
             let tags = tags.clone().unwrap_or_default();
             out.step(Phase::Create, covers, IamPolicyOp::CreatePolicy { statements, description, tags });
             return;
@@ -303,8 +305,8 @@ async fn read(api: &Client, arn: &str) -> Result<Option<IamPolicyModel>, CallErr
     Ok(Some(IamPolicyModel {
         statements: statements.into_iter().collect(),
         absent: BTreeSet::new(),
-        description: None,
-        tags: None,
+        description: Setting::Unstated,
+        tags: Setting::Unstated,
         oldest: versions.full(),
     }))
 }
@@ -316,6 +318,11 @@ struct Versions {
 }
 
 impl Versions {
+    /// The highest number there is; numbers only grow.
+    fn newest(&self) -> u32 {
+        self.others.iter().copied().chain(number(&self.in_force)).max().unwrap_or_default()
+    }
+
     /// The oldest that is not in force, where there is no room for another.
     fn full(&self) -> Option<String> {
         (self.others.len() + 1 >= VERSIONS)
@@ -360,7 +367,10 @@ async fn merge(
     absent: &BTreeSet<String>,
 ) -> Result<(), CallError> {
     const TRIES: usize = 4;
-    let mut base = versions(api, arn).await?.in_force;
+    let before = versions(api, arn).await?;
+    // The version in force need not be the newest: what is newer now was there before, and is nobody's answer to ours.
+    let mut read = before.newest();
+    let mut base = before.in_force;
     let mut own: Vec<u32> = Vec::new();
     for _ in 0..TRIES {
         let text = text_of(api, arn, &base).await?;
@@ -373,12 +383,11 @@ async fn merge(
             api.create_policy_version().policy_arn(arn).policy_document(document).set_as_default(true).send().await?;
         let newest =
             made.policy_version().and_then(|version| version.version_id()).and_then(number).unwrap_or_default();
-        let read = number(&base).unwrap_or_default();
         let now = versions(api, arn).await?;
         // Numbers only grow, so what lies between and is not ours was made by somebody else in the meantime.
         let theirs = |other: &&u32| (read + 1..newest).contains(other) && !own.contains(other);
         let Some(other) = now.others.iter().filter(theirs).max() else { return Ok(()) };
-        base = format!("v{other}");
+        (base, read) = (format!("v{other}"), newest);
         own.push(newest);
         if let Some(version) = now.full() {
             api.delete_policy_version().policy_arn(arn).version_id(version).send().await?;

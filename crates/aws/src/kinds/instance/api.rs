@@ -18,6 +18,7 @@ use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
 use regionctl_core::resource::secret::Secret;
+use regionctl_core::resource::setting::Setting;
 use sha2::{Digest, Sha256};
 
 use super::{Birth, ImageSpec, Instance, InstanceModel, InstanceOp};
@@ -238,14 +239,14 @@ fn model(instance: &SdkInstance) -> InstanceModel {
     let on_its_way = matches!(state, Some(InstanceStateName::Pending | InstanceStateName::Stopping));
     InstanceModel {
         instance_type: instance.instance_type().map(|it| it.as_str().to_owned()).unwrap_or_default(),
-        security_groups: Some(
+        security_groups: Setting::Set(
             instance.security_groups().iter().filter_map(|group| group.group_id().map(ToOwned::to_owned)).collect(),
         ),
         tags: collect(instance.tags().iter().map(|tag| (tag.key(), tag.value()))),
         // One that is being stopped is stopped soon, and can be started then.
         running: !matches!(state, Some(InstanceStateName::Stopped | InstanceStateName::Stopping)),
         birth: None,
-        key_pair: instance.key_name().map(ToOwned::to_owned),
+        key_pair: Setting::live(instance.key_name().map(ToOwned::to_owned)),
         state: state.filter(|_| on_its_way).map(|state| state.as_str().to_owned()),
     }
 }

@@ -12,6 +12,7 @@ use regionctl_core::kind::weight::{Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::resource::secret::Secret;
+use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -62,16 +63,16 @@ pub enum ImageSpec {
 pub struct InstanceModel {
     instance_type: String,
     /// Ids.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    security_groups: Option<BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    security_groups: Setting<BTreeSet<String>>,
     tags: Tags,
     running: bool,
     /// How it is born; only desired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     birth: Option<Birth>,
     /// The key pair's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    key_pair: Option<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    key_pair: Setting<String>,
     /// EC2's word while it is on its way; only live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
@@ -194,10 +195,10 @@ ec2.instance:
         let groups: BTreeSet<String> = spec.security_groups.into_iter().map(security_group).collect();
         InstanceModel {
             instance_type: spec.instance_type,
-            security_groups: Some(groups).filter(|groups| !groups.is_empty()),
-            tags: named(name, spec.tags),
+            security_groups: Setting::stated(Some(groups).filter(|groups| !groups.is_empty())),
+            tags: named(name, spec.tags.unwrap_or_default()),
             running: true,
-            key_pair: spec.key_pair,
+            key_pair: Setting::stated(spec.key_pair),
             birth: Some(Birth {
                 image: spec.image,
                 subnet: spec.subnet,
@@ -233,12 +234,8 @@ ec2.instance:
     fn diff(want: &InstanceModel, live: Option<&InstanceModel>, out: &mut Diff<'_, InstanceOp>) {
         let InstanceModel { instance_type, security_groups, tags, running, birth, key_pair, state: _ } = want;
         let typed = out.value("instance_type", instance_type, live.map(|live| &live.instance_type));
-        let grouped = out.stated(
-            "security_groups",
-            security_groups.as_ref(),
-            live.and_then(|live| live.security_groups.as_ref()),
-        );
-        let keyed = out.stated("key_pair", key_pair.as_ref(), live.and_then(|live| live.key_pair.as_ref()));
+        let grouped = out.setting("security_groups", security_groups, live.map(|live| &live.security_groups));
+        let keyed = out.setting("key_pair", key_pair, live.map(|live| &live.key_pair));
         let tagged = out.stated_entries("tags", Some(tags), live.map(|live| &live.tags));
         let Some(live) = live else {
             let (covers, born) = (out.birth().and(typed).and(grouped).and(keyed).and(tagged), birth.clone());
@@ -248,8 +245,8 @@ ec2.instance:
                 ImageSpec::Ssm(path) => format!("the one in {path}"),
             };
             let covers = covers.and(out.value("image", &shown, None));
-            let (instance_type, key_pair) = (instance_type.clone(), key_pair.clone());
-            let (security_groups, tags) = (security_groups.clone(), tags.clone());
+            let (instance_type, key_pair) = (instance_type.clone(), key_pair.get());
+            let (security_groups, tags) = (security_groups.get(), tags.clone());
             return out.step(
                 Phase::Create,
                 covers,
@@ -266,7 +263,7 @@ ec2.instance:
             "an instance's key pair never changes: change its authorized_keys, or say `absent` and make another",
         );
         out.step(Phase::Change, tagged, InstanceOp::CreateTags { tags: tags.clone() });
-        if let Some(security_groups) = security_groups.clone() {
+        if let Some(security_groups) = security_groups.get() {
             out.step(Phase::Change, grouped, InstanceOp::ModifyInstanceAttribute { security_groups });
         }
         let started = out.value("running", running, Some(&live.running));

@@ -12,6 +12,7 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,10 +39,10 @@ pub struct KeyPairSpec {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KeyPairModel {
     /// Type and key, without the comment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    public_key: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    tags: Option<Tags>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    public_key: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    tags: Setting<Tags>,
 }
 
 /// A call.
@@ -107,7 +108,7 @@ ec2.key_pair:
             let help = "it stands in a file .pub and starts with ssh-ed25519 or ssh-rsa";
             notes.fault("public_key", "this is not a public key that EC2 takes", help);
         }
-        KeyPairModel { public_key: normalised(&spec.public_key), tags: spec.tags }
+        KeyPairModel { public_key: Setting::stated(normalised(&spec.public_key)), tags: Setting::stated(spec.tags) }
     }
 
     fn outputs(name: &str, _: &regionctl_core::observe::location::Location) -> Outputs {
@@ -120,8 +121,8 @@ ec2.key_pair:
 
     fn diff(want: &KeyPairModel, live: Option<&KeyPairModel>, out: &mut Diff<'_, KeyPairOp>) {
         let KeyPairModel { public_key, tags } = want;
-        let keyed = out.stated("public_key", public_key.as_ref(), live.and_then(|live| live.public_key.as_ref()));
-        let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
+        let keyed = out.setting("public_key", public_key, live.map(|live| &live.public_key));
+        let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
         let tags = tags.clone().unwrap_or_default();
         if live.is_some() {
             let why = "a key pair's key never changes: import the new one under a name of its own, move the \
@@ -195,8 +196,8 @@ impl Live for KeyPair {
 
 fn model(pair: &KeyPairInfo) -> KeyPairModel {
     KeyPairModel {
-        public_key: pair.public_key().and_then(normalised),
-        tags: Some(collect(pair.tags().iter().map(|tag| (tag.key(), tag.value())))),
+        public_key: Setting::live(pair.public_key().and_then(normalised)),
+        tags: Setting::Set(collect(pair.tags().iter().map(|tag| (tag.key(), tag.value())))),
     }
 }
 

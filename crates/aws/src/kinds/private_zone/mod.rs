@@ -16,6 +16,7 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -41,11 +42,11 @@ pub struct ZoneSpec {
 /// A zone, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ZoneModel {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    comment: Option<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    comment: Setting<String>,
     vpcs: Vec<ZoneVpc>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    tags: Option<Tags>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    tags: Setting<Tags>,
 }
 
 /// An association.
@@ -146,7 +147,8 @@ route53.private_zone:
             notes.fault("comment", "a zone's comment has 256 characters at most", "shorten it");
         }
         tags::check(spec.tags.as_ref(), notes);
-        ZoneModel { comment: spec.comment, vpcs: vec![ZoneVpc::of_the_region()], tags: spec.tags }
+        let (comment, tags) = (Setting::stated(spec.comment), Setting::stated(spec.tags));
+        ZoneModel { comment, vpcs: vec![ZoneVpc::of_the_region()], tags }
     }
 
     fn remove(_: &ZoneModel, out: &mut Diff<'_, ZoneOp>) {
@@ -155,12 +157,12 @@ route53.private_zone:
 
     fn diff(want: &ZoneModel, live: Option<&ZoneModel>, out: &mut Diff<'_, ZoneOp>) {
         let ZoneModel { comment, vpcs, tags } = want;
-        let commented = out.stated("comment", comment.as_ref(), live.and_then(|live| live.comment.as_ref()));
+        let commented = out.setting("comment", comment, live.map(|live| &live.comment));
         let mut missing = out.keyed("vpcs", vpcs, live.map_or(&[], |live| &live.vpcs), Mode::Additive).added;
         if live.is_none() && !missing.is_empty() {
             let (vpc, covers) = missing.remove(0);
             let covers = out.birth().and(commented).and(covers);
-            out.step(Phase::Create, covers, ZoneOp::CreateHostedZone { comment: comment.clone(), vpc });
+            out.step(Phase::Create, covers, ZoneOp::CreateHostedZone { comment: comment.get(), vpc });
         } else {
             let comment = comment.clone().unwrap_or_default();
             out.step(Phase::Change, commented, ZoneOp::UpdateHostedZoneComment { comment });
@@ -168,7 +170,7 @@ route53.private_zone:
         for (vpc, covers) in missing {
             out.step(Phase::Widen, covers, ZoneOp::AssociateVPCWithHostedZone { vpc });
         }
-        let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
+        let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
         out.step(Phase::Change, tagged, ZoneOp::ChangeTagsForResource { tags: tags.clone().unwrap_or_default() });
     }
 }
@@ -297,7 +299,8 @@ async fn details(api: &Client, id: String, depth: &Depth) -> Result<(String, Zon
     vpcs.sort();
     let comment = zone.hosted_zone().and_then(HostedZone::config).and_then(HostedZoneConfig::comment);
     let comment = comment.filter(|comment| !comment.is_empty()).map(ToOwned::to_owned);
-    Ok((id, ZoneModel { comment, vpcs, tags }))
+    let tags = if depth.reads("tags") { Setting::live(tags) } else { Setting::Unstated };
+    Ok((id, ZoneModel { comment: Setting::live(comment), vpcs, tags }))
 }
 
 async fn read_tags(api: &Client, id: &str, depth: &Depth) -> Result<Option<Tags>, CallError> {

@@ -14,6 +14,7 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
 use regionctl_core::spec::names;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,9 @@ struct RuleSpec {
     /// The objects it is for; all where it is left out.
     #[serde(default)]
     prefix: String,
+    /// Only objects with all of these tags; all where it is left out.
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
     /// Of two rules for one object, the higher counts. Left out, it is the next one that is free.
     priority: Option<i32>,
     /// Whether what is deleted there is marked as deleted here. It is not where it is left out.
@@ -80,8 +84,8 @@ pub struct ReplicationModel {
     /// The bucket's name, so that it comes after the bucket where this spec makes that too.
     bucket: String,
     region: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    role: Option<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    role: Setting<String>,
     rules: BTreeMap<String, Rule>,
     absent: BTreeSet<String>,
     /// Whether the bucket keeps versions, without which nothing is replicated; only live.
@@ -97,6 +101,9 @@ pub struct Rule {
     /// The bucket's ARN.
     destination: String,
     prefix: String,
+    /// Only objects with all of these tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
     priority: Option<i32>,
     delete_markers: bool,
     storage_class: Option<String>,
@@ -190,6 +197,7 @@ s3.replication:
         let rule = |rule: RuleSpec| Rule {
             destination: format!("arn:{partition}:s3:::{}", rule.destination),
             prefix: rule.prefix,
+            tags: rule.tags,
             priority: rule.priority,
             delete_markers: rule.delete_markers,
             storage_class: rule.storage_class.map(class_name),
@@ -198,7 +206,7 @@ s3.replication:
         ReplicationModel {
             bucket: name.to_owned(),
             region: spec.region,
-            role: spec.role,
+            role: Setting::stated(spec.role),
             rules: spec.rules.into_iter().map(|(id, it)| (id, rule(it))).collect(),
             absent: spec.absent,
             versioned: true,
@@ -229,18 +237,19 @@ s3.replication:
 
     fn diff(want: &ReplicationModel, live: Option<&ReplicationModel>, out: &mut Diff<'_, ReplicationOp>) {
         let ReplicationModel { bucket, region, role, rules, absent, versioned: _, local } = want;
-        let none = ReplicationModel { role: None, rules: BTreeMap::new(), ..want.clone() };
+        let none = ReplicationModel { role: Setting::Unset, rules: BTreeMap::new(), ..want.clone() };
         let exists = live.is_some();
         let (birth, live) = (out.birth(), live.unwrap_or(&none));
-        let new_role = role.as_ref().filter(|_| live.role.is_none());
+        let new_role = role.value().filter(|_| !live.role.is_set());
         let mut covers = out.stated("role", new_role, None);
         for (id, rule) in rules {
             let there = live.rules.get(id);
-            let Rule { destination, prefix, priority, delete_markers, storage_class, enabled } = rule;
+            let Rule { destination, prefix, tags, priority, delete_markers, storage_class, enabled } = rule;
             let at = |part: &str| format!("rules.{id}.{part}");
             covers = covers
                 .and(out.value(&at("destination"), destination, there.map(|it| &it.destination)))
                 .and(out.value(&at("prefix"), prefix, there.map(|it| &it.prefix)))
+                .and(out.value(&at("tags"), tags, there.map(|it| &it.tags)))
                 .and(out.stated(&at("priority"), priority.as_ref(), there.and_then(|it| it.priority.as_ref())))
                 .and(out.value(&at("delete_markers"), delete_markers, there.map(|it| &it.delete_markers)))
                 .and(out.value(&at("storage_class"), storage_class, there.map(|it| &it.storage_class)))
@@ -256,13 +265,13 @@ s3.replication:
                 &covers,
                 "the bucket does not keep versions, and S3 replicates only what has them: turn versioning on",
             );
-        } else if live.role.is_none() && role.is_none() {
+        } else if !live.role.is_set() && !role.is_set() {
             out.blocked(&covers, "the bucket is not replicated yet, so that a role is needed: state `role:`");
         }
         let op = ReplicationOp::PutBucketReplication {
             bucket: bucket.clone(),
             region: region.clone(),
-            role: role.clone(),
+            role: role.get(),
             rules: rules.clone(),
             absent: absent.clone(),
         };
@@ -329,27 +338,38 @@ async fn read(client: &Client, bucket: &str, location: &Location) -> Result<Opti
     let (configuration, versioning) = tokio::join!(configuration(client, bucket, owner), versioning);
     let Some(versioning) = if_found(versioning.map_err(CallError::from))? else { return Ok(None) };
     let (role, rules) = configuration?.map_or((None, Vec::new()), |it| (Some(it.role), it.rules));
-    let rules = rules.into_iter().filter_map(|rule| Some((rule.id.clone()?, model(&rule)?)));
+    // A rule without an id is somebody's of the first form; it is sent back as it came.
+    let named = rules.into_iter().filter_map(|rule| rule.id.clone().map(|id| (id, rule)));
+    let rules = named.map(|(id, rule)| Ok((id, model(&rule)?)));
     Ok(Some(ReplicationModel {
         bucket: bucket.to_owned(),
         region: location.region.clone(),
-        role,
-        rules: rules.collect(),
+        role: Setting::live(role.filter(|role| !role.is_empty())),
+        rules: rules.collect::<Result<_, CallError>>()?,
         absent: BTreeSet::new(),
         versioned: versioning.status() == Some(&s3::BucketVersioningStatus::Enabled),
         local: false,
     }))
 }
 
-fn model(rule: &s3::ReplicationRule) -> Option<Rule> {
-    let destination = rule.destination.as_ref()?;
-    let prefix = rule.filter.as_ref().and_then(|filter| filter.prefix().map(ToOwned::to_owned));
+fn model(rule: &s3::ReplicationRule) -> Result<Rule, CallError> {
+    const CALL: &str = "S3 GetBucketReplication";
+    let Some(destination) = &rule.destination else {
+        return Err(CallError::unknown(CALL, "a rule without a destination:", rule.id().unwrap_or_default()));
+    };
+    let filter = rule.filter.as_ref();
+    let and = filter.and_then(|filter| filter.and());
+    let prefix = filter.and_then(|filter| filter.prefix()).or(and.and_then(|and| and.prefix()));
+    let prefix = prefix.map(ToOwned::to_owned);
+    let tags = and.map_or(&[][..], |and| and.tags()).iter().chain(filter.and_then(|filter| filter.tag()));
+    let tags = tags.map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
     #[allow(deprecated)] // rules of the first form are still answered in it
     let prefix = prefix.or_else(|| rule.prefix.clone()).unwrap_or_default();
     let marked = rule.delete_marker_replication.as_ref().and_then(|it| it.status.as_ref());
-    Some(Rule {
+    Ok(Rule {
         destination: destination.bucket.clone(),
         prefix,
+        tags,
         priority: rule.priority,
         delete_markers: marked == Some(&s3::DeleteMarkerReplicationStatus::Enabled),
         storage_class: destination.storage_class.as_ref().map(|class| class.as_str().to_owned()),
@@ -368,25 +388,35 @@ fn merge(
     for rule in theirs {
         let id = rule.id.clone().unwrap_or_default();
         match ours.remove(&id) {
-            Some(own) => merged.push(sdk(&id, &own, own.priority.or(rule.priority).unwrap_or(next))?),
+            Some(own) => {
+                let priority = own.priority.or(rule.priority).unwrap_or(next);
+                merged.push(sdk(&id, &own, priority, Some(rule))?);
+            }
             None if absent.contains(&id) => {}
             None => merged.push(rule),
         }
     }
     for (id, own) in ours {
-        merged.push(sdk(&id, &own, own.priority.unwrap_or(next))?);
+        merged.push(sdk(&id, &own, own.priority.unwrap_or(next), None)?);
         next += 1;
     }
     Ok(merged)
 }
 
-fn sdk(id: &str, rule: &Rule, priority: i32) -> Result<s3::ReplicationRule, CallError> {
-    let Rule { destination, prefix, priority: _, delete_markers, storage_class, enabled } = rule;
-    let destination = s3::Destination::builder()
-        .bucket(destination)
-        .set_storage_class(storage_class.as_deref().map(s3::StorageClass::from))
-        .build()
-        .map_err(unbuilt)?;
+/// What a spec says of a rule, over what is there of it: replication time, metrics, encryption, ownership and the
+/// selection of encrypted objects are kept, as PutBucketReplication replaces the rule as a whole.
+fn sdk(
+    id: &str,
+    rule: &Rule,
+    priority: i32,
+    live: Option<s3::ReplicationRule>,
+) -> Result<s3::ReplicationRule, CallError> {
+    let Rule { destination, prefix, tags, priority: _, delete_markers, storage_class, enabled } = rule;
+    let (there, criteria) = live.map_or((None, None), |live| (live.destination, live.source_selection_criteria));
+    let kept = there.filter(|there| there.bucket == *destination);
+    let new = || s3::Destination::builder().bucket(destination).build().map_err(unbuilt);
+    let mut destination = kept.map_or_else(new, Ok)?;
+    destination.storage_class = storage_class.as_deref().map(s3::StorageClass::from);
     let marked = if *delete_markers {
         s3::DeleteMarkerReplicationStatus::Enabled
     } else {
@@ -396,12 +426,24 @@ fn sdk(id: &str, rule: &Rule, priority: i32) -> Result<s3::ReplicationRule, Call
     s3::ReplicationRule::builder()
         .id(id)
         .priority(priority)
-        .filter(s3::ReplicationRuleFilter::builder().prefix(prefix).build())
+        .filter(filter(prefix, tags)?)
         .status(status)
         .destination(destination)
         .delete_marker_replication(s3::DeleteMarkerReplication::builder().status(marked).build())
+        .set_source_selection_criteria(criteria)
         .build()
         .map_err(unbuilt)
+}
+
+/// A filter by more than a prefix is an `And` (ReplicationRuleFilter).
+fn filter(prefix: &str, tags: &BTreeMap<String, String>) -> Result<s3::ReplicationRuleFilter, CallError> {
+    if tags.is_empty() {
+        return Ok(s3::ReplicationRuleFilter::builder().prefix(prefix).build());
+    }
+    let tag = |(key, value)| s3::Tag::builder().key(key).value(value).build().map_err(unbuilt);
+    let tags = tags.iter().map(tag).collect::<Result<Vec<_>, _>>()?;
+    let and = s3::ReplicationRuleAndOperator::builder().prefix(prefix).set_tags(Some(tags)).build();
+    Ok(s3::ReplicationRuleFilter::builder().and(and).build())
 }
 
 #[cfg(test)]
@@ -413,15 +455,39 @@ mod tests {
         let rule = |prefix: &str, priority| Rule {
             destination: "arn:aws:s3:::copies".to_owned(),
             prefix: prefix.to_owned(),
+            tags: BTreeMap::new(),
             priority,
             delete_markers: false,
             storage_class: None,
             enabled: true,
         };
-        let theirs = sdk("theirs", &rule("a/", None), 7).unwrap();
+        let theirs = sdk("theirs", &rule("a/", None), 7, None).unwrap();
         let ours = BTreeMap::from([("ours".to_owned(), rule("", None))]);
         let merged = merge(vec![theirs.clone()], ours, &BTreeSet::new()).unwrap();
         assert_eq!(merged[0], theirs);
         assert_eq!((merged[1].id(), merged[1].priority()), (Some("ours"), Some(8)));
+    }
+
+    /// What somebody set on a rule of ours beside what a spec says stays when the rule is written again.
+    #[test]
+    fn a_rule_keeps_what_a_spec_does_not_say() {
+        let metrics = s3::Metrics::builder().status(s3::MetricsStatus::Enabled).build().unwrap();
+        let destination = s3::Destination::builder().bucket("arn:aws:s3:::copies").account("2").metrics(metrics);
+        let live = s3::ReplicationRule::builder()
+            .id("a")
+            .priority(3)
+            .filter(filter("x/", &BTreeMap::from([("k".to_owned(), "v".to_owned())])).unwrap())
+            .status(s3::ReplicationRuleStatus::Enabled)
+            .destination(destination.build().unwrap())
+            .source_selection_criteria(s3::SourceSelectionCriteria::builder().build())
+            .build()
+            .unwrap();
+        let read = model(&live).unwrap();
+        assert_eq!((read.prefix.as_str(), read.tags.len()), ("x/", 1));
+        let own = Rule { delete_markers: true, ..read };
+        let merged = merge(vec![live.clone()], BTreeMap::from([("a".to_owned(), own)]), &BTreeSet::new()).unwrap();
+        assert_eq!(merged[0].destination, live.destination);
+        assert_eq!(merged[0].source_selection_criteria, live.source_selection_criteria);
+        assert_eq!((merged[0].filter.clone(), merged[0].priority), (live.filter, Some(3)));
     }
 }

@@ -10,6 +10,7 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
 
 use super::rule::{Direction, Peer, Rule};
 use super::{DEFAULT, GroupModel, GroupOp, RuleMode, SecurityGroup};
@@ -154,11 +155,11 @@ fn model(group: &SdkGroup) -> GroupModel {
     };
     GroupModel {
         is_default: group.group_name() == Some(DEFAULT),
-        description: group.description().map(ToOwned::to_owned),
+        description: Setting::live(group.description().map(ToOwned::to_owned)),
         ingress: rules(Direction::Ingress, group.ip_permissions()),
-        egress: Some(rules(Direction::Egress, group.ip_permissions_egress())),
+        egress: Setting::Set(rules(Direction::Egress, group.ip_permissions_egress())),
         rules: RuleMode::Exclusive,
-        tags: Some(collect(group.tags().iter().map(|tag| (tag.key(), tag.value())))),
+        tags: Setting::Set(collect(group.tags().iter().map(|tag| (tag.key(), tag.value())))),
     }
 }
 

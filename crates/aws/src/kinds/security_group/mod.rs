@@ -11,6 +11,7 @@ use regionctl_core::diff::{Diff, Keyed, KeyedDelta, Mode, Phase};
 use regionctl_core::kind::weight::{Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
+use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,14 +56,14 @@ const DEFAULT: &str = "default";
 pub struct GroupModel {
     /// Whether it is the VPC's own `default`.
     is_default: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    description: Setting<String>,
     ingress: Vec<Rule>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    egress: Option<Vec<Rule>>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    egress: Setting<Vec<Rule>>,
     rules: RuleMode,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    tags: Option<Tags>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    tags: Setting<Tags>,
 }
 
 /// A call.
@@ -198,11 +199,11 @@ ec2.security_group:
         let by_default = if name == DEFAULT { RuleMode::Additive } else { RuleMode::Exclusive };
         GroupModel {
             is_default: name == DEFAULT,
-            description: spec.description,
+            description: Setting::stated(spec.description),
             ingress: rule::expand(name, Direction::Ingress, spec.ingress, notes),
-            egress: spec.egress.map(|rules| rule::expand(name, Direction::Egress, rules, notes)),
+            egress: Setting::stated(spec.egress.map(|rules| rule::expand(name, Direction::Egress, rules, notes))),
             rules: spec.rules.unwrap_or(by_default),
-            tags: spec.tags,
+            tags: Setting::stated(spec.tags),
         }
     }
 
@@ -224,9 +225,8 @@ ec2.security_group:
 
     fn diff(want: &GroupModel, live: Option<&GroupModel>, out: &mut Diff<'_, GroupOp>) {
         let GroupModel { is_default, description, ingress, egress, rules, tags } = want;
-        let described =
-            out.stated("description", description.as_ref(), live.and_then(|live| live.description.as_ref()));
-        let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
+        let described = out.setting("description", description, live.map(|live| &live.description));
+        let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
         if live.is_some() {
             out.blocked(&described, "AWS never changes a security group's description; make a group of another name");
             out.step(Phase::Change, tagged, GroupOp::CreateTags { tags: tags.clone().unwrap_or_default() });
@@ -235,7 +235,7 @@ ec2.security_group:
             out.blocked(&missing, "the VPC's default group is not there, and nobody can make it");
         } else {
             let covers = out.birth().and(described).and(tagged);
-            let description = description.clone().unwrap_or_else(|| "managed by regionctl".to_owned());
+            let description = description.get().unwrap_or_else(|| "managed by regionctl".to_owned());
             out.step(
                 Phase::Create,
                 covers,
@@ -259,7 +259,7 @@ ec2.security_group:
             |rules| GroupOp::UpdateSecurityGroupRuleDescriptionsIngress { rules },
             |rules| GroupOp::RevokeSecurityGroupIngress { rules },
         );
-        let Some(egress) = egress else { return };
+        let Setting::Set(egress) = egress else { return };
         let there = live.map_or_else(Rule::egress_of_a_new_group, |live| live.egress.clone().unwrap_or_default());
         let outward = out.keyed("egress", egress, &there, mode);
         steps(

@@ -88,6 +88,19 @@ impl JsonSchema for Ports {
 #[derive(Debug)]
 struct Peers(Vec<Peer>);
 
+/// A peer as a spec may state it.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct StatedPeer(Peer);
+
+impl TryFrom<String> for StatedPeer {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Peer::parse(&text).map(Self)
+    }
+}
+
 impl<'de> Deserialize<'de> for Peers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OneOrMany;
@@ -104,7 +117,7 @@ impl<'de> Deserialize<'de> for Peers {
 
             fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Peers, A::Error> {
                 let mut peers = Vec::new();
-                while let Some(peer) = items.next_element()? {
+                while let Some(StatedPeer(peer)) = items.next_element()? {
                     peers.push(peer);
                 }
                 Ok(Peers(peers))
@@ -127,9 +140,10 @@ impl JsonSchema for Peers {
     }
 }
 
-/// Who is let through, as a text: a normalised CIDR block, an id or a reference.
+/// Who is let through, as a text: a normalised CIDR block, an id or a reference. What AWS answers is kept as it is,
+/// also where a spec could not state it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(transparent)]
 pub struct Peer(pub String);
 
 const SELF: &str = "self";
@@ -144,20 +158,6 @@ impl Peer {
 
     fn is_world(&self) -> bool {
         cidr::parse(&self.0).is_ok_and(|block| cidr::is_world(&block))
-    }
-}
-
-impl TryFrom<String> for Peer {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Peer> for String {
-    fn from(peer: Peer) -> Self {
-        peer.0
     }
 }
 

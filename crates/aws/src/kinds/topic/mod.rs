@@ -17,9 +17,12 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use crate::answer::live_policy;
 use crate::error::{CallError, if_found};
 use crate::live::{Live, all_at_once, names_of};
 use crate::tags::collect;
@@ -40,10 +43,12 @@ pub struct TopicSpec {
     /// Who gets what is published. Others' subscriptions stay.
     #[serde(default)]
     subscriptions: Vec<SubscriptionSpec>,
-    /// The access policy; AWS's default, which lets the account in, where it is left out.
-    policy: Option<PolicySpec>,
-    /// The KMS key for encryption at rest: an id, ARN or alias.
-    kms_key: Option<String>,
+    /// The access policy; `unset` for AWS's default, which lets the account in.
+    #[serde(default)]
+    policy: Setting<PolicySpec>,
+    /// The KMS key for encryption at rest: an id, ARN or alias; `unset` for none.
+    #[serde(default)]
+    kms_key: Setting<String>,
     /// Tags; others stay.
     tags: Option<Tags>,
 }
@@ -83,16 +88,16 @@ impl SubscriptionSpec {
 /// A topic, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TopicModel {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    display_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    display_name: Setting<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     subscriptions: Vec<Subscription>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    policy: Option<Policy>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    kms_key: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    tags: Option<Tags>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    policy: Setting<Policy>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    kms_key: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    tags: Setting<Tags>,
 }
 
 /// A subscription, desired or live.
@@ -215,11 +220,11 @@ sns.topic:
         }
         tags::check(spec.tags.as_ref(), notes);
         TopicModel {
-            display_name: spec.display_name,
+            display_name: Setting::stated(spec.display_name),
             subscriptions,
-            policy: spec.policy.and_then(|policy| policy.check("policy", 30 * 1024, notes)),
+            policy: spec.policy.map(|policy| Setting::stated(policy.check("policy", 30 * 1024, notes))).flatten(),
             kms_key: spec.kms_key,
-            tags: spec.tags,
+            tags: Setting::stated(spec.tags),
         }
     }
 
@@ -236,21 +241,13 @@ sns.topic:
         let attributes = [
             (
                 "DisplayName",
-                display_name.clone(),
-                out.stated("display_name", display_name.as_ref(), live.and_then(|live| live.display_name.as_ref())),
+                display_name.get(),
+                out.setting("display_name", display_name, live.map(|live| &live.display_name)),
             ),
-            (
-                "Policy",
-                policy.as_ref().map(Policy::to_aws),
-                out.document("policy", policy.as_ref(), live.and_then(|live| live.policy.as_ref())),
-            ),
-            (
-                "KmsMasterKeyId",
-                kms_key.clone(),
-                out.stated("kms_key", kms_key.as_ref(), live.and_then(|live| live.kms_key.as_ref())),
-            ),
+            ("Policy", policy.value().map(Policy::to_aws), out.policy("policy", policy, live.map(|live| &live.policy))),
+            ("KmsMasterKeyId", kms_key.get(), out.setting("kms_key", kms_key, live.map(|live| &live.kms_key))),
         ];
-        let tagged = out.stated_entries("tags", tags.as_ref(), live.and_then(|live| live.tags.as_ref()));
+        let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
         if live.is_some() {
             for (name, value, covers) in attributes {
                 let op = TopicOp::SetTopicAttributes { name: name.to_owned(), value: value.unwrap_or_default() };
@@ -357,6 +354,12 @@ impl Live for Topic {
                 if_found(api.delete_topic().topic_arn(arn).send().await.map_err(CallError::from))?;
             }
             TopicOp::SetTopicAttributes { name, value } => {
+                // An empty key takes encryption off; a policy is never empty, so AWS's own takes its place.
+                let value = if name == "Policy" && value.is_empty() {
+                    default_policy(&arn, &target.location.account)
+                } else {
+                    value
+                };
                 api.set_topic_attributes().topic_arn(arn).attribute_name(name).attribute_value(value).send().await?;
             }
             TopicOp::Subscribe { protocol, endpoint } => {
@@ -393,12 +396,47 @@ async fn read(api: &Client, scope: &Scope, name: &str, depth: &Depth) -> Result<
     let Some(attributes) = attributes.and_then(|answer| answer.attributes) else { return Ok(None) };
     let text = |name: &str| attributes.get(name).filter(|text| !text.is_empty()).cloned();
     Ok(Some(TopicModel {
-        display_name: text("DisplayName"),
+        display_name: Setting::live(text("DisplayName")),
         subscriptions,
-        policy: text("Policy").and_then(|policy| Policy::from_aws(&policy).ok()),
-        kms_key: text("KmsMasterKeyId"),
-        tags,
+        policy: live_policy("SNS GetTopicAttributes", text("Policy").as_deref(), is_default)?,
+        kms_key: Setting::live(text("KmsMasterKeyId")),
+        tags: if depth.reads("tags") { Setting::live(tags) } else { Setting::Unstated },
     }))
+}
+
+/// The policy that SNS gives a new topic: the account may do what it may anyway (SNS Developer Guide, "Example cases").
+fn default_policy(arn: &str, account: &str) -> String {
+    let actions = [
+        "GetTopicAttributes",
+        "SetTopicAttributes",
+        "AddPermission",
+        "RemovePermission",
+        "DeleteTopic",
+        "Subscribe",
+        "ListSubscriptionsByTopic",
+        "Publish",
+    ];
+    json!({
+        "Version": "2008-10-17",
+        "Id": DEFAULT_POLICY,
+        "Statement": [{
+            "Sid": "__default_statement_ID",
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": actions.map(|action| format!("SNS:{action}")),
+            "Resource": arn,
+            "Condition": {"StringEquals": {"AWS:SourceOwner": account}},
+        }],
+    })
+    .to_string()
+}
+
+/// The id of the policy that SNS gives a new topic.
+const DEFAULT_POLICY: &str = "__default_policy_ID";
+
+/// One that somebody added a statement to keeps the id.
+fn is_default(policy: &Value) -> bool {
+    policy["Id"] == DEFAULT_POLICY && policy["Statement"].as_array().is_some_and(|statements| statements.len() == 1)
 }
 
 /// `PendingConfirmation` stands in place of the ARN of a subscription that nobody confirmed yet.

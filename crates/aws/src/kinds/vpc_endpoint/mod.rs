@@ -17,12 +17,15 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Status, StepTarget};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
 
+use crate::answer::live_policy;
 use crate::ec2::{filter, named, route_tables, sdk_tags, tag_specification};
 use crate::error::CallError;
-use crate::live::Live;
+use crate::live::{Live, observation_of};
 use crate::tags::collect;
 
 /// The kind `ec2.vpc_endpoint`.
@@ -36,8 +39,10 @@ pub struct EndpointSpec {
     /// `all` of the VPC's route tables, or their ids. All where it is left out.
     #[serde(default)]
     route_tables: RouteTables,
-    /// What may be done through it. Where it is left out it is not managed: AWS lets everything through a new one.
-    policy: Option<PolicySpec>,
+    /// What may be done through it. Where it is left out it is not managed; `unset` lets everything through, as AWS
+    /// does with a new one.
+    #[serde(default)]
+    policy: Setting<PolicySpec>,
     /// Tags; others stay.
     tags: Option<Tags>,
 }
@@ -92,8 +97,8 @@ impl JsonSchema for RouteTables {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EndpointModel {
     route_tables: RouteTables,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    policy: Option<Policy>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    policy: Setting<Policy>,
     tags: Tags,
     /// The service's own word while it is on its way; only live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,8 +143,9 @@ pub enum EndpointOp {
         add: BTreeSet<String>,
         /// Route tables that are taken out.
         remove: BTreeSet<String>,
-        /// What may be done through it.
-        policy: Option<Policy>,
+        /// What may be done through it; unset for everything.
+        #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+        policy: Setting<Policy>,
     },
     /// Adds or changes these; others stay.
     CreateTags {
@@ -199,12 +205,12 @@ ec2.vpc_endpoint:
         Err(format!("there is no gateway endpoint for '{name}'\nAWS has them for s3 and dynamodb"))
     }
 
-    fn desire(name: &str, spec: EndpointSpec, notes: &mut Notes<'_>) -> EndpointModel {
+    fn desire(_: &str, spec: EndpointSpec, notes: &mut Notes<'_>) -> EndpointModel {
         tags::check(spec.tags.as_ref(), notes);
         EndpointModel {
             route_tables: spec.route_tables,
-            policy: spec.policy.and_then(|policy| policy.check("policy", 20_480, notes)),
-            tags: named(name, spec.tags),
+            policy: spec.policy.map(|policy| Setting::stated(policy.check("policy", 20_480, notes))).flatten(),
+            tags: spec.tags.unwrap_or_default(),
             state: None,
             of_vpc: BTreeSet::new(),
         }
@@ -226,10 +232,10 @@ ec2.vpc_endpoint:
     fn diff(want: &EndpointModel, live: Option<&EndpointModel>, out: &mut Diff<'_, EndpointOp>) {
         let EndpointModel { route_tables, policy, tags, state: _, of_vpc: _ } = want;
         let routed = out.value("route_tables", route_tables, live.map(|live| live.routed_as(route_tables)).as_ref());
-        let granted = out.document("policy", policy.as_ref(), live.and_then(|live| live.policy.as_ref()));
+        let granted = out.policy("policy", policy, live.map(|live| &live.policy));
         let tagged = out.stated_entries("tags", Some(tags), live.map(|live| &live.tags));
         let Some(live) = live else {
-            let (route_tables, policy, tags) = (route_tables.clone(), policy.clone(), tags.clone());
+            let (route_tables, policy, tags) = (route_tables.clone(), policy.get(), tags.clone());
             let covers = out.birth().and(routed).and(granted).and(tagged);
             return out.step(Phase::Create, covers, EndpointOp::CreateVpcEndpoint { route_tables, policy, tags });
         };
@@ -240,7 +246,7 @@ ec2.vpc_endpoint:
             RouteTables::All => (&live.of_vpc - there, BTreeSet::new()),
             RouteTables::These(ids) => (ids - there, there - ids),
         };
-        let changed = policy.clone().filter(|_| !granted.is_empty());
+        let changed = if granted.is_empty() { Setting::Unstated } else { policy.clone() };
         out.step(Phase::Change, routed.and(granted), EndpointOp::ModifyVpcEndpoint { add, remove, policy: changed });
         out.step(Phase::Change, tagged, EndpointOp::CreateTags { tags: tags.clone() });
     }
@@ -265,9 +271,9 @@ impl Live for VpcEndpoint {
             let endpoint = endpoints.iter().find(|endpoint| endpoint.service_name() == Some(&service))?;
             let mut outputs = Self::outputs(name, &scope.location);
             outputs.insert("id".to_owned(), endpoint.vpc_endpoint_id().unwrap_or_default().to_owned());
-            Some(LiveResource::new(name, model(endpoint, &of_vpc), outputs))
+            Some((name.clone(), model(endpoint, &of_vpc).map(|model| LiveResource::new(name, model, outputs))))
         });
-        Ok(Observation { seen: seen.collect(), unread: Vec::new() })
+        Ok(observation_of(seen))
     }
 
     async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
@@ -294,7 +300,7 @@ impl Live for VpcEndpoint {
                     .service_name(service(&target.name, &target.location))
                     .set_route_table_ids((!tables.is_empty()).then(|| tables.into_iter().collect()))
                     .set_policy_document(policy.map(|policy| policy.to_aws()))
-                    .set_tag_specifications(tag_specification(ResourceType::VpcEndpoint, &tags))
+                    .set_tag_specifications(tag_specification(ResourceType::VpcEndpoint, &named(&target.name, tags)))
                     .send()
                     .await?;
                 let id = made.vpc_endpoint().and_then(SdkEndpoint::vpc_endpoint_id).unwrap_or_default();
@@ -306,7 +312,8 @@ impl Live for VpcEndpoint {
                     .vpc_endpoint_id(id)
                     .set_add_route_table_ids(ids(add))
                     .set_remove_route_table_ids(ids(remove))
-                    .set_policy_document(policy.map(|policy| policy.to_aws()))
+                    .set_reset_policy((policy == Setting::Unset).then_some(true))
+                    .set_policy_document(policy.value().map(Policy::to_aws))
                     .send()
                     .await?;
             }
@@ -325,14 +332,25 @@ impl Live for VpcEndpoint {
         let Some(id) = target.outputs.get("id") else { return Ok(Status::Ready) };
         let answer = api.describe_vpc_endpoints().vpc_endpoint_ids(id).send().await?;
         Ok(match answer.vpc_endpoints().first().and_then(SdkEndpoint::state) {
-            Some(State::Failed | State::Rejected | State::Expired) => Status::Failed("the endpoint failed".to_owned()),
-            state => coming(state).map_or(Status::Ready, Status::InProgress),
+            state if is(state, &["failed", "rejected", "expired"]) => Status::Failed("the endpoint failed".to_owned()),
+            state => in_progress(state).map_or(Status::Ready, Status::InProgress),
         })
     }
 }
 
-fn coming(state: Option<&State>) -> Option<String> {
-    state.filter(|state| matches!(state, State::Pending)).map(|_| "pending".to_owned())
+/// The service model has `Pending`, the service answers `pending`.
+fn is(state: Option<&State>, words: &[&str]) -> bool {
+    state.is_some_and(|state| words.iter().any(|word| state.as_str().eq_ignore_ascii_case(word)))
+}
+
+fn in_progress(state: Option<&State>) -> Option<String> {
+    is(state, &["pending"]).then(|| "pending".to_owned())
+}
+
+/// A new endpoint lets everything through.
+fn is_default(policy: &Value) -> bool {
+    let everything = json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"});
+    policy["Statement"].as_array().is_some_and(|statements| *statements == [everything])
 }
 
 async fn endpoints(api: &Client, vpc: &str, services: Vec<String>) -> Result<Vec<SdkEndpoint>, CallError> {
@@ -347,19 +365,19 @@ async fn endpoints(api: &Client, vpc: &str, services: Vec<String>) -> Result<Vec
     while let Some(endpoint) = items.next().await {
         let endpoint = endpoint?;
         let is_gateway = endpoint.vpc_endpoint_type() == Some(&VpcEndpointType::Gateway);
-        if is_gateway && !matches!(endpoint.state(), Some(State::Deleting | State::Deleted)) {
+        if is_gateway && !is(endpoint.state(), &["deleting", "deleted"]) {
             endpoints.push(endpoint);
         }
     }
     Ok(endpoints)
 }
 
-fn model(endpoint: &SdkEndpoint, of_vpc: &BTreeSet<String>) -> EndpointModel {
-    EndpointModel {
+fn model(endpoint: &SdkEndpoint, of_vpc: &BTreeSet<String>) -> Result<EndpointModel, CallError> {
+    Ok(EndpointModel {
         route_tables: RouteTables::These(endpoint.route_table_ids().iter().cloned().collect()),
-        policy: endpoint.policy_document().and_then(|policy| Policy::from_aws(policy).ok()),
+        policy: live_policy("EC2 DescribeVpcEndpoints", endpoint.policy_document(), is_default)?,
         tags: collect(endpoint.tags().iter().map(|tag| (tag.key(), tag.value()))),
-        state: coming(endpoint.state()),
+        state: in_progress(endpoint.state()),
         of_vpc: of_vpc.clone(),
-    }
+    })
 }
