@@ -72,7 +72,7 @@ impl CorsRule {
     }
 
     /// Writes it for a request.
-    pub fn to_sdk(self) -> Result<s3::CorsRule, CallError> {
+    pub fn into_sdk(self) -> Result<s3::CorsRule, CallError> {
         let list = |set: BTreeSet<String>| (!set.is_empty()).then(|| set.into_iter().collect());
         s3::CorsRule::builder()
             .set_allowed_origins(Some(self.origins.into_iter().collect()))
@@ -103,7 +103,7 @@ mod tests {
                 "expose_headers": ["ETag"], "max_age_seconds": 0, "id": "a"}),
         ] {
             let rule = rule(fields);
-            assert_eq!(CorsRule::of(rule.clone().to_sdk().unwrap()), rule);
+            assert_eq!(CorsRule::of(rule.clone().into_sdk().unwrap()), rule);
         }
     }
 

@@ -99,7 +99,7 @@ impl Encryption {
     }
 
     /// Lays what is stated over the live rule, and writes the whole for a request.
-    pub fn to_sdk(
+    pub fn into_sdk(
         self,
         live: Option<&s3::ServerSideEncryptionRule>,
     ) -> Result<s3::ServerSideEncryptionConfiguration, CallError> {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn sent(want: Value, live: Option<&s3::ServerSideEncryptionRule>) -> s3::ServerSideEncryptionRule {
-        encryption(want).to_sdk(live).unwrap().rules.remove(0)
+        encryption(want).into_sdk(live).unwrap().rules.remove(0)
     }
 
     #[test]

@@ -141,7 +141,10 @@ pub fn date_of(text: &str) -> Option<DateTime> {
 impl LifecycleRule {
     /// Says what AWS refuses.
     pub fn fault(&self) -> Option<String> {
-        self.shape_fault().or_else(|| self.action_fault()).or_else(|| self.number_fault()).or_else(|| self.class_fault())
+        self.shape_fault()
+            .or_else(|| self.action_fault())
+            .or_else(|| self.number_fault())
+            .or_else(|| self.class_fault())
     }
 
     fn shape_fault(&self) -> Option<String> {
@@ -257,7 +260,10 @@ mod tests {
             (json!({"id": "a", "noncurrent_expire_days": 1, "noncurrent_newer_versions": 101}), "1 to 100"),
             (json!({"id": "a", "expire_days": 1, "size_greater_than": 5, "size_less_than": 5}), "no object"),
             (json!({"id": "a", "transitions": [{"storage_class": "GLACIER"}]}), "either days or a date"),
-            (json!({"id": "a", "transitions": [{"days": 1, "storage_class": "STANDARD"}]}), "moves nothing to STANDARD"),
+            (
+                json!({"id": "a", "transitions": [{"days": 1, "storage_class": "STANDARD"}]}),
+                "moves nothing to STANDARD",
+            ),
         ] {
             let fault = rule(fields.clone()).fault().unwrap_or_default();
             assert!(fault.contains(why), "{fields}: {fault}");

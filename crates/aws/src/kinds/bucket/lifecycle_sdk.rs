@@ -89,13 +89,11 @@ struct Conditions {
 
 /// A filter has one condition, or several in `And`; several beside each other are nothing that S3 documents.
 fn filter_of(filter: Option<&s3::LifecycleRuleFilter>, old_prefix: String) -> Result<Conditions, CallError> {
-    let mut found =
-        Conditions { prefix: old_prefix, tags: Tags::new(), size_greater_than: None, size_less_than: None };
+    let mut found = Conditions { prefix: old_prefix, tags: Tags::new(), size_greater_than: None, size_less_than: None };
     let Some(filter) = filter else { return Ok(found) };
     let (greater, less) = (filter.object_size_greater_than, filter.object_size_less_than);
     let prefix = filter.prefix().filter(|prefix| !prefix.is_empty());
-    let stated =
-        [prefix.is_some(), filter.tag.is_some(), greater.is_some(), less.is_some(), filter.and.is_some()];
+    let stated = [prefix.is_some(), filter.tag.is_some(), greater.is_some(), less.is_some(), filter.and.is_some()];
     let old = !found.prefix.is_empty();
     if stated.iter().filter(|stated| **stated).count() + usize::from(old) > 1 {
         return Err(unknown(GET, "a filter", "of several conditions without And"));

@@ -48,9 +48,9 @@ fn shapes() -> Vec<s3::builders::LifecycleRuleBuilder> {
         builder().filter(filter().object_size_less_than(1_024).build()).expiration(expire().days(1).build()),
         builder().filter(filter().and(both_sizes).build()).transitions(moved().days(0).build()),
         builder().filter(filter().and(everything).build()).transitions(moved().date(day()).build()),
-        builder().filter(filter().and(and().prefix("x").tags(tag("a", "")).build()).build()).transitions(
-            moved().days(90).build(),
-        ),
+        builder()
+            .filter(filter().and(and().prefix("x").tags(tag("a", "")).build()).build())
+            .transitions(moved().days(90).build()),
         builder().filter(all()).expiration(expire().expired_object_delete_marker(true).build()),
         builder().filter(all()).noncurrent_version_expiration(old().newer_noncurrent_versions(10).build()),
         builder().filter(all()).noncurrent_version_expiration(old().build()).abort_incomplete_multipart_upload(abort),

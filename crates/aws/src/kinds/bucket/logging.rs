@@ -108,7 +108,8 @@ impl Logging {
     /// Reads AWS's answer. Without a key format S3 uses the simple one.
     pub fn of(target: s3::LoggingEnabled) -> Result<Self, CallError> {
         let format = target.target_object_key_format.as_ref().map(key_format_of).transpose()?;
-        let grants = target.target_grants.unwrap_or_default().iter().map(grant_of).collect::<Result<BTreeSet<_>, _>>()?;
+        let grants =
+            target.target_grants.unwrap_or_default().iter().map(grant_of).collect::<Result<BTreeSet<_>, _>>()?;
         let found = Self {
             bucket: target.target_bucket,
             prefix: target.target_prefix,
@@ -119,7 +120,7 @@ impl Logging {
     }
 
     /// Lays what is stated over the live target, and writes the whole for a request.
-    pub fn to_sdk(self, live: Option<s3::LoggingEnabled>) -> Result<s3::LoggingEnabled, CallError> {
+    pub fn into_sdk(self, live: Option<s3::LoggingEnabled>) -> Result<s3::LoggingEnabled, CallError> {
         let (live_grants, live_format) =
             live.map_or((None, None), |live| (live.target_grants, live.target_object_key_format));
         let format = match self.key_format {
@@ -230,7 +231,7 @@ mod tests {
             ]}),
         ] {
             let want = logging(fields);
-            assert_eq!(Logging::of(want.clone().to_sdk(None).unwrap()).unwrap(), want);
+            assert_eq!(Logging::of(want.clone().into_sdk(None).unwrap()).unwrap(), want);
         }
     }
 
@@ -238,8 +239,8 @@ mod tests {
     fn what_is_left_out_stays_and_what_is_unset_goes() {
         let there = json!({"bucket": "b", "prefix": "a", "key_format": "partitioned_by_delivery_time",
             "grants": [{"grantee": {"id": "abc"}, "permission": "READ"}]});
-        let live = logging(there).to_sdk(None).unwrap();
-        let read = |fields: Value| Logging::of(logging(fields).to_sdk(Some(live.clone())).unwrap()).unwrap();
+        let live = logging(there).into_sdk(None).unwrap();
+        let read = |fields: Value| Logging::of(logging(fields).into_sdk(Some(live.clone())).unwrap()).unwrap();
         let kept = read(json!({"bucket": "b", "prefix": "c"}));
         assert_eq!(kept.key_format, Setting::Set(KeyFormat::PartitionedByDeliveryTime));
         assert!(kept.grants.is_set());

@@ -15,7 +15,7 @@ use super::api::unknown;
 use crate::error::CallError;
 
 /// What a person writes of the public-access block: `all`, or the four settings.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicAccessBlockSpec(pub PublicAccessBlock);
 
 impl<'de> Deserialize<'de> for PublicAccessBlockSpec {
