@@ -1,6 +1,7 @@
 //! All tests that link the SDK, in one binary: the laws over the registry of kinds, the scenario on
 //! both emulators, wrong input, saved plans, interruptions, and what is generated.
 
+mod answers;
 mod bad_input;
 mod drift;
 mod generated;

@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use regionctl_core::diagnostic::Diagnostic;
+use regionctl_core::digest::hex;
 use regionctl_core::plan::Plan;
 use regionctl_core::plan::saved::{SavedPlan, Seal};
-use regionctl_core::spec::read::hex;
 
 use super::{exit_of, look_at_all};
 use crate::args::{self, Global};

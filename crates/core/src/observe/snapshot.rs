@@ -64,7 +64,7 @@ pub enum Reading {
 
 /// What stands for secrets in a snapshot that was saved.
 ///
-/// Equal secrets have one token, and nothing of a secret can be derived from its token.
+/// Equal secrets have one token. Of the secret itself a token says only which regions it names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seals {
     /// The tokens of the secrets that specs wanted when the snapshot was taken: by address, as
@@ -79,6 +79,9 @@ pub struct DesiredSeals {
     pub spec: String,
     /// By the path in the model.
     pub tokens: BTreeMap<String, String>,
+    /// What was rewritten in secrets of the source, by the path in the model.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rewritten: BTreeMap<String, String>,
 }
 
 /// The key of a kind's part of a region.

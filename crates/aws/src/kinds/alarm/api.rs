@@ -11,7 +11,7 @@ use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
-use regionctl_core::observe::scope::{Observation, Scope};
+use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
 
 use super::{Alarm, AlarmModel, AlarmOp};
@@ -23,18 +23,17 @@ impl Live for Alarm {
     type Api = Client;
 
     /// Up to 100 names a call, all calls at once.
-    async fn observe(api: &Client, scope: &Scope<AlarmModel>) -> Result<Observation<AlarmModel>, CallError> {
-        let names: Vec<&str> = scope.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<AlarmModel>, CallError> {
+        let names: Vec<&str> = scope.names.keys().map(String::as_str).collect();
         let alarms = try_join_all(names.chunks(100).map(|names| describe(api, names))).await?.concat();
-        let tagged = scope.wanted.iter().filter(|wanted| wanted.states(|alarm| alarm.tags.is_some()));
-        let tagged: BTreeSet<&str> = tagged.map(|wanted| wanted.name.as_str()).collect();
         let reads = alarms.into_iter().map(|alarm| {
             let name = alarm.alarm_name().unwrap_or_default().to_owned();
             let outputs = Self::outputs(&name, &scope.location);
-            let states_tags = tagged.contains(name.as_str());
+            let states_tags = scope.reads(&name, "tags");
+            let called = name.clone();
             let read = async move {
                 let tags = if states_tags { read_tags(api, &alarm).await? } else { None };
-                Ok(Some((model(&alarm, tags), outputs)))
+                Ok(Some(LiveResource::new(called, model(&alarm, tags), outputs)))
             };
             (name, read)
         });

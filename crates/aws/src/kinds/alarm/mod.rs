@@ -156,17 +156,21 @@ pub struct AlarmModel {
     dimensions: BTreeMap<String, String>,
     statistic: String,
     comparison: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     threshold: Option<f64>,
     period: i32,
     evaluation_periods: i32,
     datapoints_to_alarm: i32,
     treat_missing_data: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     unit: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     alarm_actions: BTreeSet<String>,
     ok_actions: BTreeSet<String>,
     insufficient_data_actions: BTreeSet<String>,
     actions_enabled: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
 }
 
@@ -197,6 +201,7 @@ impl Kind for Alarm {
         service: "CloudWatch",
         summary: "A metric alarm. The spec owns it whole: what it leaves out is AWS's default.",
         reads: &["DescribeAlarms", "ListTagsForResource"],
+        removes: &["DeleteAlarms"],
         writes: &["PutMetricAlarm", "TagResource", "DeleteAlarms"],
         outputs: &["arn"],
         inventory: &["DescribeAlarms"],
@@ -234,6 +239,7 @@ cloudwatch.alarm:
     period: 15m
     topic: CloudWatch_Alarms_${Region}_RDS
 ",
+        parts: &["tags"],
         ..Facts::DEFAULT
     };
 

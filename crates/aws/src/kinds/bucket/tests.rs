@@ -8,7 +8,7 @@ use regionctl_core::observe::scope::LiveResource;
 use regionctl_core::resource::reference::Outputs;
 use regionctl_core::spec::decode::decode;
 use regionctl_core::spec::tree::parse;
-use regionctl_core::spec::write::unset;
+use regionctl_core::spec::write::yaml;
 use serde_json::{Value, json};
 
 use super::{Bucket, BucketModel};
@@ -22,7 +22,7 @@ fn desire(text: &str) -> Result<BucketModel, Vec<String>> {
     let node = parse(text, 0).unwrap();
     let mut sources = Sources::default();
     sources.add("spec.yaml".to_owned(), text.into());
-    let mut notes = Notes::new(&node, &sources, false);
+    let mut notes = Notes::new(&node, &sources, "eu-central-1", false);
     let spec = decode(&node).map_err(|fault| vec![fault.message])?;
     let model = Bucket::desire("data-bucket", spec, &mut notes);
     if notes.faults.0.is_empty() { Ok(model) } else { Err(notes.faults.0.into_iter().map(|it| it.message).collect()) }
@@ -33,22 +33,6 @@ fn drafted(want: &BucketModel, live: Option<&BucketModel>) -> Draft {
     Bucket::diff(want, live, &mut out);
     out.risks(Bucket::risks(want), live.map(Bucket::risks).unwrap_or_default());
     out.finish().unwrap()
-}
-
-/// Prints what `write` returned as YAML in one line.
-fn yaml(value: &Value) -> String {
-    if *value == unset() {
-        return "unset".to_owned();
-    }
-    match value {
-        Value::Object(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|(name, value)| format!("{}: {}", Value::from(name.as_str()), yaml(value))).collect();
-            format!("{{{}}}", fields.join(", "))
-        }
-        Value::Array(items) => format!("[{}]", items.iter().map(yaml).collect::<Vec<_>>().join(", ")),
-        plain => plain.to_string(),
-    }
 }
 
 /// Models as they are read whole.
@@ -96,7 +80,7 @@ fn whole() -> Vec<BucketModel> {
 #[test]
 fn what_is_written_is_desired_again() {
     for model in whole() {
-        let text = yaml(&Bucket::write(&model).unwrap());
+        let text = yaml(&Bucket::write(&model).unwrap(), 0);
         assert_eq!(desire(&text), Ok(model.clone()), "{text}");
         let draft = drafted(&model, Some(&model));
         assert!(draft.fields.is_empty() && draft.steps.is_empty(), "{:?}", draft.fields);

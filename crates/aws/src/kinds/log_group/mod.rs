@@ -68,6 +68,7 @@ impl JsonSchema for RetentionDays {
 /// A log group, desired or live. Without retention it keeps its events for ever.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LogGroupModel {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     retention_days: Option<i32>,
 }
 
@@ -91,6 +92,7 @@ impl Kind for LogGroup {
         service: "CloudWatch Logs",
         summary: "A log group and its retention; with `*` in its name, every log group of the region that matches.",
         reads: &["DescribeLogGroups"],
+        removes: &["DeleteLogGroup"],
         writes: &["CreateLogGroup", "PutRetentionPolicy", "DeleteLogGroup"],
         outputs: &["arn", "name"],
         patterns: true,
@@ -157,16 +159,16 @@ impl Live for LogGroup {
     type Api = Client;
 
     /// Everything is one chain of pages of 50; named groups alone are found by their names, all at once.
-    async fn observe(api: &Client, scope: &Scope<LogGroupModel>) -> Result<Observation<LogGroupModel>, CallError> {
-        let groups = if scope.everything {
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<LogGroupModel>, CallError> {
+        let groups = if scope.everything.is_some() {
             pages(api, None).await?
         } else {
-            try_join_all(scope.wanted.iter().map(|wanted| pages(api, Some(&wanted.name)))).await?.concat()
+            try_join_all(scope.names.keys().map(|name| pages(api, Some(name)))).await?.concat()
         };
         let seen = groups.into_iter().filter_map(|group| {
             let name = group.log_group_name.filter(|name| scope.asks_for(name))?;
             let outputs = Self::outputs(&name, &scope.location);
-            Some(LiveResource { name, model: LogGroupModel { retention_days: group.retention_in_days }, outputs })
+            Some(LiveResource::new(name, LogGroupModel { retention_days: group.retention_in_days }, outputs))
         });
         Ok(Observation { seen: seen.collect(), unread: Vec::new() })
     }
