@@ -5,6 +5,7 @@ use regionctl_core::observe::scope::LiveResource;
 use regionctl_core::resource::setting::Setting;
 
 use super::encryption::{Algorithm, Encryption};
+use super::lifecycle::MinimumSize;
 use super::logging::Logging;
 use super::{BucketModel, tagging};
 
@@ -20,6 +21,9 @@ pub fn follow(
     left: &mut Vec<String>,
 ) -> BucketModel {
     let there = source.model.clone();
+    for extra in &source.extras {
+        left.push(format!("its {} = {} is not taken over, as a spec cannot state it", extra.path, extra.value));
+    }
     let names_its_region = |text: &str| text.contains(&source.name) || text.contains(&location.region);
     let policy = there.policy.filter(|policy| {
         let foreign = own.policy.is_unstated() && names_its_region(&policy.to_aws());
@@ -47,7 +51,10 @@ pub fn follow(
     });
     let lifecycle = own.lifecycle.or(there.lifecycle);
     let minimum = if lifecycle.is_set() {
-        own.transition_minimum_size.or(there.transition_minimum_size)
+        match own.transition_minimum_size.or(there.transition_minimum_size) {
+            Setting::Unset => Setting::Set(MinimumSize::AllStorageClasses128K),
+            stated => stated,
+        }
     } else {
         if own.transition_minimum_size.is_set() {
             left.push(
@@ -80,8 +87,10 @@ fn has_regional_key(encryption: &Encryption) -> bool {
     encryption.kms_key.is_set_and(|key| !key.starts_with("alias/"))
 }
 
-/// What a spec's encryption leaves out comes from the source, except for its key.
+/// What a spec's encryption leaves out comes from the source, except for its key. A source that blocks no encryption type
+/// says nothing about the copy: AWS blocks SSE-C in new buckets, and that is not undone unasked.
 fn over_encryption(own: Setting<Encryption>, source: Setting<Encryption>) -> Setting<Encryption> {
+    let source = source.map(|it| Encryption { blocked_types: where_set(it.blocked_types), ..it });
     match (own, source) {
         (Setting::Set(mut own), Setting::Set(source)) => {
             let kms = |algorithm: Algorithm| algorithm != Algorithm::AES256;

@@ -80,14 +80,16 @@ pub enum Permission {
 }
 
 impl Logging {
-    /// Says what AWS refuses, with what to do.
-    pub fn fault(&self, own_name: &str) -> Option<(&'static str, &'static str)> {
+    /// Says what AWS refuses: where, why, and what to do.
+    pub fn fault(&self, own_name: &str) -> Option<(&'static str, &'static str, &'static str)> {
         if self.bucket == own_name {
             let fault = "a bucket that logs into itself logs its own logging, without end";
-            return Some((fault, "name another bucket of this region"));
+            return Some(("logging.bucket", fault, "name another bucket of this region"));
         }
         let mut grants = self.grants.value().into_iter().flatten();
-        grants.any(|grant| matches!(grant.grantee, Grantee::Email(_))).then_some((
+        let by_mail = grants.any(|grant| matches!(grant.grantee, Grantee::Email(_)));
+        by_mail.then_some((
+            "logging.grants",
             "S3 takes no mail addresses as grantees since October 2025",
             "state the account's canonical user id: {id: …}",
         ))

@@ -84,18 +84,23 @@ impl BucketSpec {
 
     fn check(&self, name: &str, notes: &mut Notes<'_>) {
         self.check_unset(notes);
-        if let Some((fault, help)) = self.logging.value().and_then(|logging| logging.fault(name)) {
-            notes.fault("logging", fault, help);
-        }
-        if let Some(fault) = self.encryption.value().and_then(Encryption::fault) {
-            notes.fault("encryption", fault, "kms_key and bucket_key go with algorithm: aws:kms");
+        if let Some((path, fault, help)) = self.logging.value().and_then(|logging| logging.fault(name)) {
+            notes.fault(path, fault, help);
         }
         let rules = self.lifecycle.value().map(Vec::as_slice).unwrap_or_default();
         lifecycle::check(rules, notes);
         cors::check(self.cors.value().map(Vec::as_slice).unwrap_or_default(), notes);
-        // What follows another may have that one's rules.
-        let rules_elsewhere = self.lifecycle.is_unstated() && notes.follows;
-        if self.transition_minimum_size.is_set() && rules.is_empty() && !rules_elsewhere {
+        if let Some(fault) = self.encryption.value().and_then(Encryption::fault) {
+            notes.fault("encryption", fault, "kms_key and bucket_key go with algorithm: aws:kms");
+        }
+        let size = &self.transition_minimum_size;
+        let alone = if self.lifecycle.is_unstated() {
+            // What follows another may have that one's rules.
+            !size.is_unstated() && !notes.follows
+        } else {
+            size.is_set() && rules.is_empty()
+        };
+        if alone {
             let message = "the size is sent with the lifecycle rules, and the spec states none";
             notes.fault("transition_minimum_size", message, "state `lifecycle:` too");
         }

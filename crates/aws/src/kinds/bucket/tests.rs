@@ -4,7 +4,7 @@ use regionctl_core::diagnostic::Sources;
 use regionctl_core::diff::{Diff, Draft};
 use regionctl_core::kind::{Kind, Notes};
 use regionctl_core::observe::location::Location;
-use regionctl_core::observe::scope::LiveResource;
+use regionctl_core::observe::scope::{Extra, LiveResource};
 use regionctl_core::resource::reference::Outputs;
 use regionctl_core::spec::decode::decode;
 use regionctl_core::spec::tree::parse;
@@ -103,6 +103,7 @@ fn what_cannot_be_unset_says_what_to_do() {
         ("public_access_block: unset", "all four settings are off"),
         ("tags: {Team: }", "has no value"),
         ("transition_minimum_size: varies_by_storage_class", "states none"),
+        ("transition_minimum_size: unset", "states none"),
         ("logging: {bucket: data-bucket}", "logs into itself"),
         ("lifecycle: [{id: a, expire_days: 1}, {id: a, expire_days: 2}]", "stands twice"),
     ] {
@@ -150,22 +151,24 @@ fn a_copy_takes_over_what_names_no_region() {
     let location =
         Location { partition: "aws".into(), region: "eu-central-1".into(), account: "123456789012".into(), vpc: None };
     let source = |fields: Value| LiveResource::new("data-bucket", model(fields), Outputs::new());
+    let mfa = Extra::kept("versioning.mfa_delete", "Enabled");
     let mut left = Vec::new();
     let rules = json!([{"id": "a", "tags": {"tmp": "yes"}, "expire_days": 1}]);
     let there = source(json!({"versioning": null, "policy": {"Statement": [{"Resource": "arn:aws:s3:::data-bucket"}]},
         "lifecycle": rules, "transition_minimum_size": "varies_by_storage_class", "cors": null, "tags": {"A": "b"},
         "logging": {"bucket": "logs-eu-central-1", "prefix": "", "key_format": "simple", "grants": null},
-        "encryption": {"algorithm": "aws:kms", "kms_key": "1234", "bucket_key": true, "blocked_types": null}}));
+        "encryption": {"algorithm": "aws:kms", "kms_key": "1234", "bucket_key": true, "blocked_types": null}}))
+    .with_extras(vec![mfa]);
     let copy = Bucket::follow(model(json!({"tags": {"C": "d"}})), &there, &location, &mut left).unwrap();
     let want = json!({"lifecycle": rules, "transition_minimum_size": "varies_by_storage_class", "cors": null,
         "tags": {"A": "b", "C": "d"}});
     assert_eq!(copy, model(want));
-    assert_eq!(left.len(), 3, "{left:?}");
+    assert_eq!(left.len(), 4, "{left:?}");
     let own = model(json!({"logging": {"bucket": "logs", "prefix": ""}, "policy": null,
         "encryption": {"algorithm": "aws:kms"}}));
     let copy = Bucket::follow(own, &there, &location, &mut Vec::new()).unwrap();
     let copied = serde_json::to_value(copy).unwrap();
     assert_eq!(copied["logging"]["key_format"], "simple");
-    assert_eq!(copied["encryption"], json!({"algorithm": "aws:kms", "bucket_key": true, "blocked_types": null}));
+    assert_eq!(copied["encryption"], json!({"algorithm": "aws:kms", "bucket_key": true}));
     assert_eq!(copied["policy"], Value::Null);
 }
