@@ -86,7 +86,7 @@ impl Encryption {
             Some(s3::ServerSideEncryption::AwsKmsDsse) => Algorithm::KmsDsse,
             Some(other) => return Err(unknown("S3 GetBucketEncryption", "the algorithm", other.as_str())),
         };
-        let kms_key = default.and_then(|default| default.kms_master_key_id()).map(ToOwned::to_owned);
+        let kms_key = default.and_then(s3::ServerSideEncryptionByDefault::kms_master_key_id).map(ToOwned::to_owned);
         let blocked = rule.blocked_encryption_types();
         let types = blocked.map(|it| it.encryption_type().iter().map(|it| it.as_str().to_owned()).collect());
         let found = Self {

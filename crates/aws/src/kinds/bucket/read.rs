@@ -171,7 +171,7 @@ fn versioning_of(
     answer: Setting<GetBucketVersioningOutput>,
     extras: &mut Vec<Extra>,
 ) -> Result<Setting<Versioning>, CallError> {
-    let mfa_delete = answer.value().and_then(|answer| answer.mfa_delete());
+    let mfa_delete = answer.value().and_then(GetBucketVersioningOutput::mfa_delete);
     if let Some(status) = mfa_delete.filter(|status| **status != s3::MfaDeleteStatus::Disabled) {
         extras.push(Extra::kept("versioning.mfa_delete", status.as_str()));
     }
