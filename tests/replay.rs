@@ -166,6 +166,38 @@ async fn tags_of_others_and_of_aws_are_sent_along() {
 }
 
 #[tokio::test]
+async fn removing_all_tags_keeps_those_of_aws() {
+    let replay = Replay::new(&[
+        (
+            200,
+            "<Tagging><TagSet><Tag><Key>aws:cloudformation:stack-name</Key><Value>s</Value></Tag>\
+             <Tag><Key>Ours</Key><Value>t</Value></Tag></TagSet></Tagging>",
+        ),
+        (204, ""),
+    ]);
+    run(&replay, "s3.bucket", json!("DeleteBucketTagging")).await.unwrap();
+    let put = &replay.asked()[1];
+    assert!(put.starts_with("PUT") && put.contains("aws:cloudformation:stack-name"), "{put}");
+    assert!(!put.contains("Ours"), "{put}");
+}
+
+#[tokio::test]
+async fn a_lifecycle_rule_that_nobody_knows_makes_the_bucket_unread() {
+    let rules = "<LifecycleConfiguration><Rule><ID>a</ID><Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>\
+                 <Status>Enabled</Status><Transition><Days>1</Days><StorageClass>FOO</StorageClass></Transition>\
+                 </Rule></LifecycleConfiguration>";
+    // One is for HeadBucket, which has no body.
+    let replay = Replay::new(&[(200, rules), (200, rules)]);
+    let mut scope = Scope::of(location());
+    scope.ask("data-bucket", Depth::Named(["lifecycle".to_owned()].into()));
+    let found = open(&replay).await.observe("s3.bucket", scope).await.unwrap();
+    assert!(found.seen.is_empty());
+    let (_, failure) = &found.unread[0];
+    assert_eq!(failure.class, FailureClass::Unknown);
+    assert!(failure.message.contains("the storage class FOO"), "{failure}");
+}
+
+#[tokio::test]
 async fn a_bucket_that_somebody_else_changes_is_tried_again() {
     let aborted = "<Error><Code>OperationAborted</Code><Message>A conflicting conditional operation</Message></Error>";
     let replay = Replay::new(&[(409, aborted), (200, "")]);

@@ -371,6 +371,7 @@ pub static SERVICES: &[Service] = &[
             ("GetBucketCors", "GetBucketCORS"),
             ("PutBucketCors", "PutBucketCORS"),
             ("DeleteBucketCors", "PutBucketCORS"),
+            ("DeleteBucketTagging", "PutBucketTagging"),
         ],
         resources: &[(Only(&["ListBuckets"]), &["*"]), (Rest, &["arn:{partition}:s3:::{name}"])],
         ..ROW

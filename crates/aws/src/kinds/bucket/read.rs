@@ -1,0 +1,195 @@
+//! Reading one bucket: HeadBucket always, and each document that the scope asks for.
+
+use aws_sdk_s3::operation::get_bucket_encryption::GetBucketEncryptionOutput;
+use aws_sdk_s3::operation::get_bucket_lifecycle_configuration::GetBucketLifecycleConfigurationOutput;
+use aws_sdk_s3::operation::get_bucket_ownership_controls::GetBucketOwnershipControlsOutput;
+use aws_sdk_s3::operation::get_bucket_versioning::GetBucketVersioningOutput;
+use aws_sdk_s3::operation::get_public_access_block::GetPublicAccessBlockOutput;
+use aws_sdk_s3::types as s3;
+use regionctl_core::kind::Kind;
+use regionctl_core::model::policy::Policy;
+use regionctl_core::observe::failure::{Failure, FailureClass};
+use regionctl_core::observe::scope::{Extra, LiveResource, Scope};
+use regionctl_core::resource::setting::Setting;
+use serde_json::Value;
+
+use super::api::{OwnedBucket, request, unknown};
+use super::cors::{self, CorsRule};
+use super::encryption::Encryption;
+use super::lifecycle::{LifecycleRule, MinimumSize};
+use super::lifecycle_sdk::{minimum_size_of, rules_of};
+use super::logging::Logging;
+use super::settings::{Ownership, PublicAccessBlock, Versioning};
+use super::{Bucket, BucketModel, tagging};
+use crate::error::{CallError, if_found, if_set};
+use crate::tags::collect;
+
+/// Sends a read if the scope asks for one of these parts: unstated where it does not, unset where AWS says that there
+/// is none.
+macro_rules! read_if {
+    ($bucket:ident, $scope:ident, $call:ident, $($part:literal),+) => {
+        async {
+            if $($scope.reads($bucket.name, $part))||+ {
+                if_set(request!($bucket, $call).send().await.map_err(CallError::from)).map(Setting::live)
+            } else {
+                Ok(Setting::Unstated)
+            }
+        }
+    };
+}
+
+impl OwnedBucket<'_> {
+    /// Reads the bucket as deep as the scope says.
+    pub(super) async fn read(self, scope: &Scope) -> Result<Option<LiveResource<BucketModel>>, CallError> {
+        let bucket = self;
+        let head = async { if_found(request!(bucket, head_bucket).send().await.map_err(CallError::from)) };
+        let (head, block, ownership, encryption, versioning, policy, lifecycle, cors, logging, tags) = tokio::join!(
+            head,
+            read_if!(bucket, scope, get_public_access_block, "public_access_block"),
+            read_if!(bucket, scope, get_bucket_ownership_controls, "ownership"),
+            read_if!(bucket, scope, get_bucket_encryption, "encryption"),
+            read_if!(bucket, scope, get_bucket_versioning, "versioning"),
+            read_if!(bucket, scope, get_bucket_policy, "policy"),
+            read_if!(bucket, scope, get_bucket_lifecycle_configuration, "lifecycle", "transition_minimum_size"),
+            read_if!(bucket, scope, get_bucket_cors, "cors"),
+            read_if!(bucket, scope, get_bucket_logging, "logging"),
+            read_if!(bucket, scope, get_bucket_tagging, "tags"),
+        );
+        let Some(head) = head.map_err(|error| bucket.not_ours(error))? else { return Ok(None) };
+        bucket.check_region(head.bucket_region(), &scope.location.region)?;
+        let mut extras = Vec::new();
+        let (lifecycle, transition_minimum_size) = lifecycle_of(lifecycle?)?;
+        let policy = set(policy?.map(|answer| Setting::live(answer.policy)).flatten(), |text| policy_of(&text))?;
+        let logging = set(logging?.map(|answer| Setting::live(answer.logging_enabled)).flatten(), Logging::of)?;
+        let cors = cors?.map(|answer| Setting::live(answer.cors_rules)).flatten();
+        let cors = cors.map(|rules| cors::canonical(rules.into_iter().map(CorsRule::of).collect())).flatten();
+        let tags = tags?.map(|answer| collect(answer.tag_set().iter().map(|tag| (Some(tag.key()), Some(tag.value())))));
+        let model = BucketModel {
+            public_access_block: block_of(block?),
+            ownership: ownership_of(ownership?, &mut extras)?,
+            encryption: encryption_of(encryption?, &mut extras)?,
+            versioning: versioning_of(versioning?, &mut extras)?,
+            policy,
+            lifecycle,
+            transition_minimum_size,
+            cors,
+            logging,
+            tags: tags.map(tagging::live).flatten(),
+        };
+        let outputs = Bucket::outputs(bucket.name, &scope.location);
+        Ok(Some(LiveResource::new(bucket.name, model, outputs).with_extras(extras)))
+    }
+
+    /// HeadBucket answers without a word: 403 when the caller may not list the bucket, whoever owns it, and 301 when
+    /// it is in another region.
+    fn not_ours(self, mut error: CallError) -> CallError {
+        let Self { name, owner, .. } = self;
+        match error.0.class {
+            FailureClass::Denied => {
+                error.0.class = FailureClass::Taken;
+                error.0.message = format!(
+                    "the bucket {name} belongs to another account, or this caller lacks s3:ListBucket on it, or its policy denies account {owner}"
+                );
+            }
+            FailureClass::Taken => error.0.message = format!("the bucket {name} exists in another region"),
+            _ => {}
+        }
+        error
+    }
+
+    fn check_region(self, found: Option<&str>, region: &str) -> Result<(), CallError> {
+        match found {
+            Some(found) if found != region => Err(CallError(Failure::new(
+                FailureClass::Taken,
+                "S3 HeadBucket",
+                format!("the bucket {} exists in {found}, not in {region}", self.name),
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Changes a setting's value by something that can fail.
+fn set<T, U>(setting: Setting<T>, change: impl FnOnce(T) -> Result<U, CallError>) -> Result<Setting<U>, CallError> {
+    Ok(match setting {
+        Setting::Unstated => Setting::Unstated,
+        Setting::Unset => Setting::Unset,
+        Setting::Set(value) => Setting::Set(change(value)?),
+    })
+}
+
+/// Gives a setting that AWS does not have the value that this means.
+fn or_default<T>(setting: Setting<T>, default: T) -> Setting<T> {
+    if setting.is_unstated() || setting.is_set() { setting } else { Setting::Set(default) }
+}
+
+fn policy_of(text: &str) -> Result<Policy, CallError> {
+    Policy::from_aws(text).map_err(|_| unknown("S3 GetBucketPolicy", "a policy", "that is not JSON"))
+}
+
+/// A bucket without a block has all four off.
+fn block_of(answer: Setting<GetPublicAccessBlockOutput>) -> Setting<PublicAccessBlock> {
+    let block = answer.map(|answer| Setting::live(answer.public_access_block_configuration)).flatten();
+    or_default(block.map(|block| PublicAccessBlock::of(&block)), PublicAccessBlock::of_all(false))
+}
+
+/// S3 documents one rule, and a bucket without any has what it had before there were rules: the writer owns.
+fn ownership_of(
+    answer: Setting<GetBucketOwnershipControlsOutput>,
+    extras: &mut Vec<Extra>,
+) -> Result<Setting<Ownership>, CallError> {
+    let rules = answer.map(|answer| answer.ownership_controls.map(|it| it.rules).unwrap_or_default());
+    let further: Vec<Value> =
+        rules.value().into_iter().flatten().skip(1).map(|rule| rule.object_ownership().as_str().into()).collect();
+    if !further.is_empty() {
+        extras.push(Extra::lost("ownership.further_rules", further));
+    }
+    let first = rules.map(|rules| Setting::live(rules.into_iter().next())).flatten();
+    Ok(or_default(set(first, |rule| Ownership::of(&rule))?, Ownership::ObjectWriter))
+}
+
+/// S3 documents one rule.
+fn encryption_of(
+    answer: Setting<GetBucketEncryptionOutput>,
+    extras: &mut Vec<Extra>,
+) -> Result<Setting<Encryption>, CallError> {
+    let rules = answer.map(|answer| answer.server_side_encryption_configuration.map(|it| it.rules).unwrap_or_default());
+    let algorithm = |rule: &s3::ServerSideEncryptionRule| {
+        let default = rule.apply_server_side_encryption_by_default();
+        Value::from(default.map_or("", |default| default.sse_algorithm().as_str()))
+    };
+    let further: Vec<Value> = rules.value().into_iter().flatten().skip(1).map(algorithm).collect();
+    if !further.is_empty() {
+        extras.push(Extra::lost("encryption.further_rules", further));
+    }
+    let first = rules.map(|rules| Setting::live(rules.into_iter().next())).flatten();
+    set(first, |rule| Encryption::of(&rule))
+}
+
+/// Only the root user can change MFA delete, with an MFA device; a Put without it leaves it as it is.
+fn versioning_of(
+    answer: Setting<GetBucketVersioningOutput>,
+    extras: &mut Vec<Extra>,
+) -> Result<Setting<Versioning>, CallError> {
+    let mfa_delete = answer.value().and_then(GetBucketVersioningOutput::mfa_delete);
+    if let Some(status) = mfa_delete.filter(|status| **status != s3::MfaDeleteStatus::Disabled) {
+        extras.push(Extra::kept("versioning.mfa_delete", status.as_str()));
+    }
+    let status = answer.map(|answer| Setting::live(answer.status)).flatten();
+    set(status, |status| Versioning::of(&status))
+}
+
+/// The rules, and the size that belongs to them: without rules there is none.
+fn lifecycle_of(
+    answer: Setting<GetBucketLifecycleConfigurationOutput>,
+) -> Result<(Setting<Vec<LifecycleRule>>, Setting<MinimumSize>), CallError> {
+    let answer = match answer {
+        Setting::Unstated => return Ok((Setting::Unstated, Setting::Unstated)),
+        Setting::Unset => return Ok((Setting::Unset, Setting::Unset)),
+        Setting::Set(answer) => answer,
+    };
+    let rules = rules_of(answer.rules.unwrap_or_default())?;
+    let minimum = minimum_size_of(answer.transition_default_minimum_object_size.as_ref())?;
+    let minimum = if rules.is_set() { Setting::Set(minimum) } else { Setting::Unset };
+    Ok((rules, minimum))
+}

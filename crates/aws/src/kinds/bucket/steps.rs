@@ -1,0 +1,111 @@
+//! Which calls turn a bucket's live settings into the desired ones.
+
+use regionctl_core::diff::{Diff, Phase};
+use regionctl_core::model::policy::Policy;
+use regionctl_core::resource::setting::Setting;
+use serde::Serialize;
+
+use super::encryption::{self, Encryption};
+use super::expiry::new_expirations;
+use super::lifecycle::{LifecycleRule, MinimumSize};
+use super::logging::{self, Logging};
+use super::settings::Versioning;
+use super::{BucketModel, BucketOp};
+
+/// A setting that one call puts whole, and that S3 always has.
+pub fn put<T: Serialize>(
+    path: &str,
+    want: &Setting<T>,
+    live: Option<&Setting<T>>,
+    out: &mut Diff<'_, BucketOp>,
+    op: impl FnOnce(&T) -> BucketOp,
+) {
+    let covers = out.setting(path, want, live);
+    if let Setting::Set(want) = want {
+        out.step(Phase::Change, covers, op(want));
+    }
+}
+
+/// A setting that one call puts whole and another takes away.
+pub fn put_or_delete<T: Serialize>(
+    path: &str,
+    want: &Setting<T>,
+    live: Option<&Setting<T>>,
+    out: &mut Diff<'_, BucketOp>,
+    put: impl FnOnce(&T) -> BucketOp,
+    delete: BucketOp,
+) {
+    let covers = out.setting(path, want, live);
+    let op = want.value().map_or(delete, put);
+    out.step(Phase::Change, covers, op);
+}
+
+pub fn encryption(want: &Setting<Encryption>, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
+    let Setting::Set(want) = want else { return };
+    let covers = encryption::diff(want, live.and_then(|live| live.encryption.value()), out);
+    out.step(Phase::Change, covers, BucketOp::PutBucketEncryption(want.clone()));
+}
+
+/// Versioning can be turned on and suspended, and never again be unset (S3 User Guide, "Using versioning in S3
+/// buckets").
+pub fn versioning(want: Setting<Versioning>, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
+    let there = live.map(|live| &live.versioning);
+    let covers = out.setting("versioning", &want, there);
+    match want {
+        Setting::Unstated => {}
+        Setting::Unset => {
+            out.blocked(&covers, "versioning cannot be unset once it was on; state `versioning: Suspended`");
+        }
+        Setting::Set(status) => {
+            let was_on = there == Some(&Setting::Set(Versioning::Enabled));
+            if was_on && status == Versioning::Suspended {
+                out.remark(&covers, "objects that are overwritten or deleted from now on cannot be restored");
+            }
+            out.step(Phase::Change, covers, BucketOp::PutBucketVersioning(status));
+        }
+    }
+}
+
+pub fn policy(want: &Setting<Policy>, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
+    let covers = out.policy("policy", want, live.map(|live| &live.policy));
+    let op = match want {
+        Setting::Set(policy) => BucketOp::PutBucketPolicy(policy.clone()),
+        Setting::Unstated | Setting::Unset => BucketOp::DeleteBucketPolicy,
+    };
+    out.step(Phase::Change, covers, op);
+}
+
+pub fn logging(want: &Setting<Logging>, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
+    let live = live.map(|live| &live.logging);
+    let (covers, target) = match want {
+        Setting::Unstated => return,
+        Setting::Unset => (out.setting("logging", want, live), None),
+        Setting::Set(want) => (logging::diff(want, live.and_then(Setting::value), out), Some(want.clone())),
+    };
+    out.step(Phase::Change, covers, BucketOp::PutBucketLogging(target));
+}
+
+/// The rules and the size that belongs to them are put by one call.
+pub fn lifecycle(
+    rules: &Setting<Vec<LifecycleRule>>,
+    size: Setting<MinimumSize>,
+    live: Option<&BucketModel>,
+    out: &mut Diff<'_, BucketOp>,
+) {
+    let of_rules = out.setting("lifecycle", rules, live.map(|live| &live.lifecycle));
+    if let (Setting::Set(rules), Some(live), false) = (rules, live, of_rules.is_empty()) {
+        let there: &[LifecycleRule] = live.lifecycle.value().map(Vec::as_slice).unwrap_or_default();
+        for expiration in new_expirations(rules, there) {
+            out.deletes(expiration);
+        }
+    }
+    let covers =
+        of_rules.and(out.setting("transition_minimum_size", &size, live.map(|live| &live.transition_minimum_size)));
+    let op = match rules {
+        Setting::Unset => BucketOp::DeleteBucketLifecycle,
+        Setting::Unstated | Setting::Set(_) => {
+            BucketOp::PutBucketLifecycleConfiguration { rules: rules.clone(), transition_minimum_size: size }
+        }
+    };
+    out.step(Phase::Change, covers, op);
+}

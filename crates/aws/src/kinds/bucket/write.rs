@@ -1,0 +1,80 @@
+//! A bucket as a person would write it in a spec.
+
+use regionctl_core::resource::setting::Setting;
+use regionctl_core::spec::write::unset;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::BucketModel;
+use super::encryption::{Algorithm, Encryption};
+
+/// Writes a model.
+///
+/// # Guarantees
+/// `desire` makes the same model of it. The one setting that a spec cannot unset, `encryption`, is left out where it is
+/// unset; S3 encrypts every bucket, so that no live one is without.
+pub fn write(model: &BucketModel) -> Value {
+    let BucketModel {
+        public_access_block,
+        ownership,
+        encryption,
+        versioning,
+        policy,
+        lifecycle,
+        transition_minimum_size,
+        cors,
+        logging,
+        tags,
+    } = model;
+    let block =
+        public_access_block.as_ref().map(|block| if block.off().is_empty() { Value::from("all") } else { json(block) });
+    let encryption = encryption.as_ref().map(short_encryption);
+    let settings = [
+        ("public_access_block", block),
+        ("ownership", ownership.as_ref().map(json)),
+        ("encryption", if encryption == Setting::Unset { Setting::Unstated } else { encryption }),
+        ("versioning", versioning.as_ref().map(json)),
+        // The document is the author's: nothing in it is a setting of ours.
+        ("policy", policy.as_ref().map(json)),
+        ("lifecycle", lifecycle.as_ref().map(json)),
+        ("transition_minimum_size", transition_minimum_size.as_ref().map(json)),
+        ("cors", cors.as_ref().map(json)),
+        ("logging", logging.as_ref().map(|logging| with_unset(json(logging)))),
+        ("tags", tags.as_ref().map(|tags| with_unset(json(tags)))),
+    ];
+    let mut spec = Map::new();
+    for (name, setting) in settings {
+        match setting {
+            Setting::Unstated => {}
+            Setting::Unset => {
+                spec.insert(name.to_owned(), unset());
+            }
+            Setting::Set(value) => {
+                spec.insert(name.to_owned(), value);
+            }
+        }
+    }
+    Value::Object(spec)
+}
+
+/// With AES256 a key and a bucket key mean nothing, and are not written.
+fn short_encryption(encryption: &Encryption) -> Value {
+    let mut short = encryption.clone();
+    if short.algorithm == Algorithm::AES256 {
+        (short.kms_key, short.bucket_key) = (Setting::Unstated, Setting::Unstated);
+    }
+    with_unset(json(&short))
+}
+
+fn json<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).expect("invariant: models are plain data")
+}
+
+/// A model's JSON has `null` for unset, and a spec has a word of its own.
+fn with_unset(value: Value) -> Value {
+    match value {
+        Value::Null => unset(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, with_unset(value))).collect(),
+        other => other,
+    }
+}
