@@ -407,10 +407,15 @@ fn actions(run: &Run) -> Vec<String> {
     calls.filter(|action| action.contains(':') && !action.starts_with(':')).collect()
 }
 
-fn granted(place: &Place, purpose: &str) -> Vec<String> {
-    let printed = report(&place.run(&["permissions", "--for", purpose]).exits(0));
+/// The statements of the policies that `permissions` prints.
+fn statements(place: &Place, args: &[&str]) -> Vec<Value> {
+    let printed = report(&place.run(&[&["permissions"][..], args].concat()).exits(0));
     let policies = printed.as_array().cloned().unwrap_or_else(|| vec![printed]);
-    let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap().clone());
+    policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap().clone()).collect()
+}
+
+fn granted(place: &Place, args: &[&str]) -> Vec<String> {
+    let statements = statements(place, args).into_iter();
     let actions = statements.flat_map(|statement| statement["Action"].as_array().unwrap().clone());
     actions.map(|action| action.as_str().unwrap().to_owned()).collect()
 }
@@ -418,7 +423,7 @@ fn granted(place: &Place, purpose: &str) -> Vec<String> {
 #[test]
 fn every_call_of_plan_and_apply_is_in_their_policies_and_the_plan_policy_writes_nothing() {
     let place = Place::seeded();
-    let [plan, apply] = ["plan", "apply"].map(|purpose| granted(&place, purpose));
+    let [plan, apply] = ["plan", "apply"].map(|purpose| granted(&place, &["--for", purpose]));
     let calls = |args: &[&str], code: i32| {
         let run = place.run(&[args, &["--stats"]].concat()).exits(code);
         let calls = actions(&run);
@@ -436,4 +441,27 @@ fn every_call_of_plan_and_apply_is_in_their_policies_and_the_plan_policy_writes_
         plan.iter().filter(|action| !is_read(action.split(':').nth(1).unwrap_or_default())).collect();
     assert!(writes.is_empty(), "the plan policy writes: {writes:?}");
     assert!(plan.iter().all(|action| apply.contains(action)), "who may apply may plan");
+}
+
+/// What Lambda asks of the caller beside the call's own action is granted only where the spec states what it is for.
+#[test]
+fn a_policy_has_the_actions_that_a_stated_layer_vpc_or_key_needs() {
+    const STATED: &str = ", layers: ['arn:aws:lambda:eu-central-1:123456789012:layer:tools:3'], \
+        vpc: {subnets: [subnet-1], security_groups: [sg-1]}, kms_key: 'arn:aws:kms:eu-central-1:123456789012:key/k'";
+    let spec = |more: &str| format!("{HEAD}lambda.function:\n  billing: {{code: external, timeout: 30{more}}}\n");
+    let [plain, stated] = ["", STATED].map(|more| Place::with_spec(&spec(more)));
+    let needed = ["lambda:GetLayerVersion", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "kms:CreateGrant"];
+    let [without, with] = [&plain, &stated].map(|place| granted(place, &["--for", "apply", "spec.yaml"]));
+    for action in needed.map(ToOwned::to_owned) {
+        // The plan's own lists name the groups of a region anyway.
+        assert!(action.starts_with("ec2:") || !without.contains(&action), "{action} is not needed");
+        assert!(with.contains(&action), "{action} is not in {with:?}");
+    }
+    for place in [&plain, &stated] {
+        let actions = granted(place, &["--for", "apply", "spec.yaml"]);
+        assert!(!actions.contains(&"lambda:DeleteFunction".to_owned()), "nothing is to be gone");
+    }
+    let statements = statements(&stated, &["--for", "plan", "spec.yaml"]);
+    let decrypt = statements.iter().find(|statement| statement["Action"] == json!(["kms:Decrypt"]));
+    assert_eq!(decrypt.unwrap()["Resource"], json!(["arn:aws:kms:eu-central-1:123456789012:key/k"]));
 }

@@ -22,8 +22,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::provider::Aws;
 use regionctl_aws::session::{Access, OwnHttp, Session, Settings};
+use regionctl_core::desire::fill::fill;
 use regionctl_core::diagnostic::Sources;
-use regionctl_core::observe::refresh::{SurveyError, survey};
+use regionctl_core::observe::refresh::{RefreshError, refresh};
 use regionctl_core::plan::build::plan;
 use regionctl_core::report::memory::Memory;
 use regionctl_core::report::{Region, build};
@@ -410,7 +411,7 @@ async fn a_read_that_fails_anywhere_is_never_no_drift() {
     assert!(quietly.is_empty(), "a call failed, and the report says that all is well:\n{}", quietly.join("\n"));
 }
 
-async fn look(spec: &Spec, http: Option<OwnHttp>, url: Option<&str>) -> Result<Region, SurveyError> {
+async fn look(spec: &Spec, http: Option<OwnHttp>, url: Option<&str>) -> Result<Region, RefreshError> {
     let settings = Settings {
         region: "eu-central-1".to_owned(),
         profile: None,
@@ -421,7 +422,8 @@ async fn look(spec: &Spec, http: Option<OwnHttp>, url: Option<&str>) -> Result<R
         on_pause: None,
     };
     let world = Aws::new(Session::open(settings).await);
-    let inventory = survey(&world, REGISTRY, spec).await?;
+    let snapshot = refresh(&world, REGISTRY, spec).await?;
+    let inventory = fill(REGISTRY, spec, &snapshot)?;
     let plan = plan(REGISTRY, spec, &inventory).expect("it can be planned");
     Ok(build::region(REGISTRY, spec, &inventory, &plan, &Memory::NotKept))
 }

@@ -14,18 +14,17 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use regionctl_aws::kinds::REGISTRY;
-use regionctl_aws::session::{Access, Session, Settings};
 use regionctl_aws::provider::Aws;
+use regionctl_aws::session::{Access, Session, Settings};
+use regionctl_core::desire::fill::fill;
 use regionctl_core::diagnostic::Sources;
-use regionctl_core::plan::build::plan;
-use regionctl_core::observe::refresh::survey;
-use regionctl_core::resource::reference::Outputs;
-use regionctl_core::observe::??Place::Place;
-use regionctl_core::observe::??Wanted::Wanted;
-use regionctl_core::observe::failure::Failure;
-use regionctl_core::observe::location::Vpc;
+use regionctl_core::observe::failure::{Failure, FailureClass};
+use regionctl_core::observe::location::{Location, Vpc};
 use regionctl_core::observe::provider::{Provider, StepTarget, Verdict};
-use regionctl_core::observe::scope::Scope;
+use regionctl_core::observe::refresh::refresh;
+use regionctl_core::observe::scope::{Depth, Scope};
+use regionctl_core::plan::build::plan;
+use regionctl_core::resource::reference::Outputs;
 use serde_json::{Value, json};
 
 /// The status, the error code of the header (or, as `Action=…`, the call that it is for), and the body.
@@ -87,16 +86,16 @@ impl HttpClient for Replay {
 
 async fn run(replay: &Replay, kind: &str, op: Value) -> Result<Outputs, Failure> {
     let outputs = Outputs::from([("id".to_owned(), "sg-1".to_owned())]);
-    let target = StepTarget { name: "data-bucket".to_owned(), place: place(), outputs };
+    let target = StepTarget { name: "data-bucket".to_owned(), location: location(), outputs };
     open(replay).await.run(kind, target, op).await
 }
 
-fn place() -> Place {
-    Place {
+fn location() -> Location {
+    Location {
         partition: "aws".to_owned(),
         region: "eu-central-1".to_owned(),
         account: "123456789012".to_owned(),
-        vpc: Some(Vpc { id: "vpc-1".to_owned(), cidr: "10.0.0.0/16".to_owned() }),
+        vpc: Some(Vpc { id: "vpc-1".to_owned(), cidr: "10.0.0.0/16".to_owned(), ..Vpc::default() }),
     }
 }
 
@@ -180,7 +179,7 @@ async fn a_name_that_another_account_took_is_told_and_not_tried_again() {
         "<Error><Code>BucketAlreadyExists</Code><Message>The requested bucket name is not available</Message></Error>";
     let replay = Replay::new(&[(409, taken)]);
     let failure = run(&replay, "s3.bucket", json!("CreateBucket")).await.unwrap_err();
-    assert_eq!(failure.class, regionctl_core::observe::FailureClass::Taken);
+    assert_eq!(failure.class, FailureClass::Taken);
     assert_eq!(replay.asked().len(), 1);
     assert!(replay.asked()[0].contains("<LocationConstraint>eu-central-1</LocationConstraint>"));
 }
@@ -294,10 +293,10 @@ async fn pending_modifications_and_minor_versions_are_no_drift() {
         regionctl_core::spec::read("spec.yaml", &|_: &str| Ok(text.to_owned()), REGISTRY, &mut Sources::default());
     let want = &spec.unwrap().wants[0];
     let replay = Replay::new(&[(200, clusters), (200, instances)]);
-    let wanted = Wanted { name: "orders".to_owned(), model: Some(want.model.clone()), whole: false };
-    let scope = Scope { place: place(), wanted: vec![wanted], everything: false, source: false };
+    let mut scope = Scope::of(location());
+    scope.ask("orders", Depth::existence());
     let seen = open(&replay).await.observe("rds.cluster", scope).await.unwrap().seen;
-    let draft = REGISTRY.of("rds.cluster").diff(&want.model, &[], Some(&seen[0].model)).unwrap();
+    let draft = REGISTRY.of("rds.cluster").diff(&want.model, &[], Some(&seen[0])).unwrap();
     assert!(draft.fields.is_empty() && draft.steps.is_empty(), "{draft:?}");
     assert_eq!(draft.waiting[0].what, "backup_days 14 waits for the cluster's maintenance window");
 }
@@ -338,10 +337,10 @@ async fn a_permission_that_is_missing_fails_the_preflight() {
         (200, "Action=GetCallerIdentity", CALLER),
         (404, "Action=GetTopicAttributes", "<ErrorResponse><Error><Code>NotFound</Code></Error></ErrorResponse>"),
     ]);
-    let inventory =
-        survey(&open(&nothing_there).await, REGISTRY, &spec).await.unwrap_or_else(|error| panic!("{error:?}"));
+    let snapshot = refresh(&open(&nothing_there).await, REGISTRY, &spec).await;
+    let inventory = fill(REGISTRY, &spec, &snapshot.unwrap_or_else(|error| panic!("{error:?}"))).unwrap();
     let plan = plan(REGISTRY, &spec, &inventory).unwrap();
-    let checks = open(&replay).await.preflight(&plan, &place()).await;
+    let checks = open(&replay).await.preflight(&plan, &location()).await;
     let failed: Vec<&str> =
         checks.iter().filter(|check| check.verdict == Verdict::Failed).map(|check| check.what.as_str()).collect();
     let denied =

@@ -91,10 +91,12 @@ fn a_saved_plan_has_the_form_that_its_schema_says() {
 }
 
 #[test]
-fn a_saved_plan_is_not_narrowed() {
+fn a_saved_plan_may_be_narrowed_and_is_used_up_by_it() {
     let place = planned();
-    let run = place.run(&["apply", "--yes", "plan.json", "--target", "sns.topic/a"]).exits(3);
-    assert!(run.stderr.contains("a saved plan is applied whole or not at all"), "{}", run.stderr);
+    let run = place.run(&["apply", "--yes", "plan.json", "--target", "sns.topic/a"]).exits(0);
+    assert_eq!(run.verdict(), "Applied: 1 call. Left of spec.yaml: 1 other change.");
+    let refused = place.run(&["apply", "--yes", "plan.json"]).exits(3);
+    assert!(refused.stderr.contains("the plan was applied before"), "{}", refused.stderr);
 }
 
 #[test]

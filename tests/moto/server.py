@@ -10,8 +10,14 @@ Where moto is wrong, it is mended here and never in the product:
   the JSON protocol that moto does speak.
 - GetBucketVersioning answers with a root element named after the operation; S3's is VersioningConfiguration.
 - The URL of GetFunction leads nowhere. It is given one that leads here, where the package is.
-- What moto does not know is answered with 500, which clients try again; it is 501.
+- What moto does not know is answered with a stack trace and 500, which clients try again; it is 501.
+- Functions lose how they log, their dead letters, file systems and snapshots.
+- ModifyDBSubnetGroup deletes the group.
 - CreateFlowLogs takes the folder behind a bucket's ARN for a part of the bucket's name.
+- S3's access logs lose the format of their keys, replication rules their filters, lifecycle rules the smallest size
+  that is moved, and who pays for requests is not known. S3 answers with what was put.
+
+POST /moto-api/reset empties all accounts (moto's own; it is not a request to AWS, so no model holds for it).
 """
 
 import datetime
@@ -28,8 +34,10 @@ import urllib.request
 import cbor2
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import HeldAgainstTheModel, self_check
-from moto.awslambda.models import lambda_backends
+from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.responses import BaseResponse, get_service_model
+from moto.rds.models import RDSBackend
 from moto.s3.models import S3Backend
 from werkzeug.serving import make_server
 
@@ -99,6 +107,58 @@ class S3Roots:
         return [body]
 
 
+class S3Keeps:
+    """WSGI middleware: answers with what was put, where moto forgets a part of it."""
+
+    BODIES = ("logging", "replication", "requestPayment")
+    SIZE = "x-amz-transition-default-minimum-object-size"
+
+    def __init__(self, app):
+        self.app = app
+        self.kept = {}
+
+    def __call__(self, environ, start_response):
+        query = environ.get("QUERY_STRING", "").split("&")[0].removesuffix("=")
+        bucket = environ.get("PATH_INFO", "").strip("/")
+        if environ.get("PATH_INFO") == "/moto-api/reset":
+            self.kept.clear()
+        if "/s3/" not in environ.get("HTTP_AUTHORIZATION", "") or query not in (*self.BODIES, "lifecycle"):
+            return self.app(environ, start_response)
+        if query == "lifecycle":
+            return self.lifecycle(bucket, environ, start_response)
+        if environ["REQUEST_METHOD"] == "GET" and (bucket, query) in self.kept:
+            start_response("200 OK", [("Content-Type", "application/xml")])
+            return [self.kept[bucket, query]]
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        if environ["REQUEST_METHOD"] == "PUT" and query == "requestPayment":
+            self.kept[bucket, query] = body
+            start_response("200 OK", [])
+            return [b""]
+
+        def remember(status, headers, exc_info=None):
+            if environ["REQUEST_METHOD"] == "PUT" and status.startswith("2"):
+                self.kept[bucket, query] = body
+            elif environ["REQUEST_METHOD"] == "DELETE":
+                self.kept.pop((bucket, query), None)
+            return start_response(status, headers)
+
+        return self.app(environ, remember)
+
+    def lifecycle(self, bucket, environ, start_response):
+        """The size is a header of the request and of the answer; one that is not said is AWS's default."""
+        if environ["REQUEST_METHOD"] == "PUT":
+            name = "HTTP_" + self.SIZE.upper().replace("-", "_")
+            self.kept[bucket, self.SIZE] = environ.get(name, "all_storage_classes_128K")
+
+        def with_size(status, headers, exc_info=None):
+            size = self.kept.get((bucket, self.SIZE))
+            headers = [header for header in headers if header[0].lower() != self.SIZE]
+            return start_response(status, [*headers, (self.SIZE, size)] if size else headers)
+
+        return self.app(environ, with_size)
+
+
 class NotImplemented:
     """WSGI middleware: says 501 of what moto answers with a stack trace and 500, which clients try again."""
 
@@ -115,6 +175,18 @@ class NotImplemented:
             return self.app(environ, start_response)
         start_response("501 Not Implemented", [("Content-Type", "text/xml")])
         return [b"<ErrorResponse><Error><Code>NotImplemented</Code><Message>not by moto</Message></Error></ErrorResponse>"]
+
+
+class Reset:
+    """WSGI middleware: lets moto's own reset through, which is not signed."""
+
+    def __init__(self, moto, app):
+        self.moto = moto
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        app = self.moto if environ.get("PATH_INFO") == "/moto-api/reset" else self.app
+        return app(environ, start_response)
 
 
 class Packages:
@@ -146,6 +218,76 @@ class Packages:
         body = self.NOWHERE.sub(lambda found: here + found["region"] + b"/" + name.encode(), body)
         start_response(answered["status"], [*answered["headers"], ("Content-Length", str(len(body)))])
         return [body]
+
+
+def not_implemented():
+    """Says 501 of what moto knows the name of and nothing else."""
+    call_action = BaseResponse.call_action
+
+    def call(self):
+        try:
+            return call_action(self)
+        except NotImplementedError as error:
+            in_json = json.dumps({"__type": "NotImplemented", "message": str(error)})
+            error = f"<Error><Code>NotImplemented</Code><Message>{error}</Message></Error>"
+            in_xml = f"<ErrorResponse>{error}</ErrorResponse>"
+            protocol = get_service_model(self.boto3_service_name).protocol
+            speaks_json = "X-Amz-Target" in self.headers or "json" in protocol
+            return 501, {"status": 501}, in_json if speaks_json else in_xml
+
+    BaseResponse.call_action = call
+
+
+def settings_of_functions():
+    """Lets moto keep what it forgets of a function.
+
+    A setting that is put again is put whole. AWS's reference does not say what becomes of members that are left out of
+    one, so the default is the careful answer.
+    """
+    settings = {
+        "DeadLetterConfig": None,
+        "FileSystemConfigs": None,
+        "LoggingConfig": {"LogFormat": "Text"},
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "TracingConfig": {"Mode": "PassThrough"},
+    }
+    init, update = LambdaFunction.__init__, LambdaFunction.update_configuration
+    answer = LambdaFunction.get_configuration
+
+    def keep(self, spec):
+        kept = self.__dict__.setdefault("kept", {})
+        for name, default in settings.items():
+            value = spec.get(name)
+            if value is not None:
+                kept[name] = {**(default or {}), **value} if isinstance(value, dict) else value
+
+    def create(self, account_id, spec, *others, **options):
+        keep(self, spec)
+        init(self, account_id, spec, *others, **options)
+
+    def change(self, spec):
+        keep(self, spec)
+        return update(self, spec)
+
+    def show(self, on_create=False):
+        kept = {name: value for name, value in settings.items() if value is not None}
+        kept["LoggingConfig"] = {"LogGroup": f"/aws/lambda/{self.function_name}", **kept["LoggingConfig"]}
+        return {**answer(self, on_create), **kept, **getattr(self, "kept", {})}
+
+    LambdaFunction.__init__, LambdaFunction.update_configuration = create, change
+    LambdaFunction.get_configuration = show
+
+
+def changed_subnet_groups():
+    """Lets moto put a group back that it takes out to change it."""
+    modify = RDSBackend.modify_db_subnet_group
+
+    def change(self, subnet_name, *others, **options):
+        group = modify(self, subnet_name, *others, **options)
+        self.subnet_groups[group.name] = group
+        return group
+
+    RDSBackend.modify_db_subnet_group = change
 
 
 def folder_behind_a_bucket():
@@ -197,11 +339,15 @@ def main():
     self_check()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     if sys.argv[1:2] == ["--forward"]:
-        app = Forward(sys.argv[2])
+        moto = app = Forward(sys.argv[2])
     else:
         folder_behind_a_bucket()
-        app = NotImplemented(CborToJson(S3Roots(DomainDispatcherApplication(create_backend_app))))
-    server = make_server("127.0.0.1", 0, Packages(HeldAgainstTheModel(app)), threaded=True)
+        not_implemented()
+        settings_of_functions()
+        changed_subnet_groups()
+        moto = S3Keeps(DomainDispatcherApplication(create_backend_app))
+        app = NotImplemented(CborToJson(S3Roots(moto)))
+    server = make_server("127.0.0.1", 0, Reset(moto, Packages(HeldAgainstTheModel(app))), threaded=True)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.read()

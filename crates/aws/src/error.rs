@@ -1,4 +1,4 @@
-//! A failed call, classified by the service's code and never by its words.
+//! A failed call, classified by service and code and never by its words. The codes are in [`crate::services`].
 
 use std::error::Error;
 
@@ -8,18 +8,17 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 
+use crate::services::{self, Service};
 use crate::session::WriteWhileReading;
+
+/// The header in which S3 says where a bucket is, also where it answers nothing else (HeadBucket).
+const BUCKET_REGION: &str = "x-amz-bucket-region";
 
 /// A [`Failure`] that `?` makes of any of the SDK's errors.
 #[derive(Debug, Clone)]
 pub struct CallError(pub Failure);
 
 impl CallError {
-    /// Makes a failure of something that must be there and is not.
-    pub(crate) fn not_there(call: &str, message: String) -> Self {
-        Self(Failure::new(FailureClass::NotFound, call, message))
-    }
-
     /// Says whether the service answered with this code.
     pub fn is(&self, code: &str) -> bool {
         self.0.code.as_deref() == Some(code)
@@ -27,7 +26,8 @@ impl CallError {
 
     /// Makes a failure of an item that an answer names as failed.
     pub(crate) fn of_item(call: String, code: &str, message: &str) -> Self {
-        let class = class_of_code(code).unwrap_or(FailureClass::Invalid);
+        let service = call.rsplit_once(' ').and_then(|(service, _)| services::by_name(service));
+        let class = services::class_of(service, code).unwrap_or(FailureClass::Invalid);
         let (code, message) = (Some(code.to_owned()), message.to_owned());
         Self(Failure { class, call, code, message, request_id: None })
     }
@@ -50,18 +50,6 @@ pub fn if_found<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError>
     }
 }
 
-/// The codes by which S3 says that a bucket is there and one of its settings is not (each Get's API reference).
-const UNSET: [&str; 8] = [
-    "NoSuchBucketPolicy",
-    "NoSuchCORSConfiguration",
-    "NoSuchLifecycleConfiguration",
-    "NoSuchPublicAccessBlockConfiguration",
-    "NoSuchTagSet",
-    "OwnershipControlsNotFoundError",
-    "ReplicationConfigurationNotFoundError",
-    "ServerSideEncryptionConfigurationNotFoundError",
-];
-
 /// Turns "the bucket has no such setting" into `None`. A bucket that is gone has no settings that could be known.
 ///
 /// # Errors
@@ -69,7 +57,7 @@ const UNSET: [&str; 8] = [
 pub fn if_set<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(error) if UNSET.iter().any(|code| error.is(code)) => Ok(None),
+        Err(error) if error.0.code.as_deref().is_some_and(services::is_unset) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -101,12 +89,14 @@ where
             Some(service) => (service.code().map(ToOwned::to_owned), service.message().map(ToOwned::to_owned)),
             None => (None, None),
         };
+        let service = services::by_crate(crate_of::<E>());
         let class = match &error {
-            SdkError::ServiceError(_) | SdkError::ResponseError(_) => classify(code.as_deref(), status),
+            SdkError::ServiceError(_) | SdkError::ResponseError(_) => classify(service, code.as_deref(), status),
             other => classify_unsent(other),
         };
+        let bucket_region = error.raw_response().and_then(|response| response.headers().get(BUCKET_REGION));
         let message = own_message.unwrap_or_else(|| match status {
-            Some(status @ 300..) if code.is_none() => format!("HTTP status {status}, without an explanation"),
+            Some(status @ 300..) if code.is_none() => unexplained(status, bucket_region),
             _ => innermost(&error),
         });
         // The query protocol has it in the body, the others in a header.
@@ -116,31 +106,29 @@ where
     }
 }
 
+/// The crate of an operation's error type, `aws_sdk_sns`.
+fn crate_of<E>() -> &'static str {
+    std::any::type_name::<E>().split("::").next().unwrap_or_default()
+}
+
 /// `aws_sdk_sns::operation::create_topic::CreateTopicError` → `SNS CreateTopic`. For display only.
 fn call_of<E>() -> String {
-    let path = std::any::type_name::<E>();
-    let service = match path.split("::").next().unwrap_or_default() {
-        "aws_sdk_cloudtrail" => "CloudTrail",
-        "aws_sdk_cloudwatch" => "CloudWatch",
-        "aws_sdk_cloudwatchlogs" => "CloudWatch Logs",
-        "aws_sdk_ec2" => "EC2",
-        "aws_sdk_elasticloadbalancingv2" => "Elastic Load Balancing v2",
-        "aws_sdk_iam" => "IAM",
-        "aws_sdk_lambda" => "Lambda",
-        "aws_sdk_rds" => "RDS",
-        "aws_sdk_route53" => "Route 53",
-        "aws_sdk_s3" => "S3",
-        "aws_sdk_sns" => "SNS",
-        "aws_sdk_ssm" => "SSM",
-        "aws_sdk_sts" => "STS",
-        other => other,
-    };
-    let operation = path.rsplit("::").next().unwrap_or_default();
+    let of = crate_of::<E>();
+    let service = services::by_crate(of).map_or(of, |service| service.name);
+    let operation = std::any::type_name::<E>().rsplit("::").next().unwrap_or_default();
     format!("{service} {}", operation.strip_suffix("Error").unwrap_or(operation))
 }
 
-fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
-    match (code.and_then(class_of_code), code, status) {
+/// An answer without a body. S3 answers HEAD so; one with status 301 or 400 is for a bucket of another region.
+fn unexplained(status: u16, bucket_region: Option<&str>) -> String {
+    match bucket_region.filter(|_| matches!(status, 301 | 400)) {
+        Some(region) => format!("the bucket is in {region} (HTTP status {status}, without an explanation)"),
+        None => format!("HTTP status {status}, without an explanation"),
+    }
+}
+
+fn classify(service: Option<&Service>, code: Option<&str>, status: Option<u16>) -> FailureClass {
+    match (code.and_then(|code| services::class_of(service, code)), code, status) {
         (Some(class), ..) => class,
         (None, _, Some(301)) => FailureClass::Taken,
         (None, None, Some(404)) => FailureClass::NotFound,
@@ -148,84 +136,6 @@ fn classify(code: Option<&str>, status: Option<u16>) -> FailureClass {
         (None, _, Some(400..=499)) => FailureClass::Invalid,
         _ => FailureClass::Other,
     }
-}
-
-/// The codes by which regionctl decides; every service has its own words for the same thing.
-fn class_of_code(code: &str) -> Option<FailureClass> {
-    Some(match code {
-        "ExpiredToken"
-        | "ExpiredTokenException"
-        | "InvalidClientTokenId"
-        | "UnrecognizedClientException"
-        | "InvalidAccessKeyId"
-        | "SignatureDoesNotMatch"
-        | "AuthFailure"
-        | "RequestExpired"
-        | "TokenRefreshRequired" => FailureClass::Credentials,
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "UnauthorizedOperation"
-        | "AuthorizationError"
-        | "AuthorizationErrorException"
-        | "AllAccessDisabled" => FailureClass::Denied,
-        "NotFound"
-        | "NotFoundException"
-        | "ResourceNotFound"
-        | "ResourceNotFoundException"
-        | "NoSuchBucket"
-        | "NoSuchBucketPolicy"
-        | "NoSuchTagSet"
-        | "NoSuchLifecycleConfiguration"
-        | "NoSuchCORSConfiguration"
-        | "NoSuchPublicAccessBlockConfiguration"
-        | "OwnershipControlsNotFoundError"
-        | "ServerSideEncryptionConfigurationNotFoundError"
-        | "NoSuchHostedZone"
-        | "InvalidGroup.NotFound"
-        | "InvalidGroupId.NotFound"
-        | "InvalidVpcID.NotFound"
-        | "InvalidVpcEndpointId.NotFound"
-        | "InvalidFlowLogId.NotFound"
-        | "InvalidKeyPair.NotFound"
-        | "InvalidInstanceID.NotFound"
-        | "InvalidSubnetID.NotFound"
-        | "InvalidSecurityGroupID.NotFound"
-        | "InvalidRouteTableID.NotFound"
-        | "NoSuchEntity"
-        | "ReplicationConfigurationNotFoundError"
-        | "InvalidDocument"
-        | "ParameterNotFound"
-        | "DBClusterNotFoundFault"
-        | "DBInstanceNotFound"
-        | "DBInstanceNotFoundFault"
-        | "DBSubnetGroupNotFoundFault"
-        | "DBClusterParameterGroupNotFound"
-        | "DBParameterGroupNotFound" => FailureClass::NotFound,
-        "Throttling"
-        | "ThrottlingException"
-        | "ThrottledException"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "SlowDown"
-        | "RequestThrottled" => FailureClass::Throttled,
-        "InvalidDBClusterStateFault"
-        | "InvalidDBInstanceState"
-        | "InvalidDBInstanceStateFault"
-        | "InvalidDBParameterGroupState"
-        | "InvalidDBSubnetGroupStateFault"
-        | "ResourceConflictException"
-        | "ResourceNotReadyException"
-        | "IncorrectInstanceState" => FailureClass::NotReady,
-        "OperationAborted"
-        | "OperationAbortedException"
-        | "ConcurrentModification"
-        | "ConcurrentModificationException"
-        | "PriorRequestNotComplete"
-        | "ConcurrentAccess"
-        | "ConcurrentAccessException" => FailureClass::Conflict,
-        "BucketAlreadyExists" => FailureClass::Taken,
-        _ => return None,
-    })
 }
 
 fn classify_unsent<E>(error: &SdkError<E, HttpResponse>) -> FailureClass
@@ -263,23 +173,158 @@ fn innermost(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use FailureClass::{
+        Conflict, Credentials, Denied, Invalid, NotFound, NotReady, Other, Taken, Throttled, Transport,
+    };
+    use aws_sdk_s3::operation::head_bucket::HeadBucketError;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
     use super::*;
 
+    /// What AWS's service models and recorded answers say: service, operation, code, HTTP status, and what that means.
+    const ANSWERS: &[(&str, &str, &str, u16, FailureClass)] = &[
+        ("CloudTrail", "LookupEvents", "AccessDeniedException", 400, Denied),
+        ("CloudTrail", "LookupEvents", "OperationNotPermittedException", 400, Denied),
+        ("CloudTrail", "LookupEvents", "ThrottlingException", 400, Throttled),
+        ("CloudTrail", "LookupEvents", "InvalidTimeRangeException", 400, Invalid),
+        ("CloudTrail", "DeleteTrail", "TrailNotFoundException", 400, NotFound),
+        ("CloudWatch", "DeleteAlarms", "ResourceNotFound", 404, NotFound),
+        ("CloudWatch", "DeleteAlarms", "ResourceConflict", 409, Conflict),
+        ("CloudWatch", "TagResource", "ResourceNotFoundException", 404, NotFound),
+        ("CloudWatch", "TagResource", "ConcurrentModificationException", 429, Conflict),
+        ("CloudWatch", "PutMetricAlarm", "LimitExceeded", 400, Invalid),
+        ("CloudWatch", "PutMetricAlarm", "Throttling", 400, Throttled),
+        ("CloudWatch", "PutMetricAlarm", "ValidationError", 400, Invalid),
+        ("CloudWatch", "ListTagsForResource", "InternalServiceError", 500, Other),
+        ("CloudWatch Logs", "PutRetentionPolicy", "ResourceNotFoundException", 400, NotFound),
+        ("CloudWatch Logs", "PutRetentionPolicy", "OperationAbortedException", 400, Conflict),
+        ("CloudWatch Logs", "CreateLogGroup", "ResourceAlreadyExistsException", 400, Invalid),
+        ("CloudWatch Logs", "CreateLogGroup", "LimitExceededException", 400, Invalid),
+        ("CloudWatch Logs", "DescribeLogGroups", "ThrottlingException", 400, Throttled),
+        ("CloudWatch Logs", "DescribeLogGroups", "ServiceUnavailableException", 400, Other),
+        ("EC2", "DescribeSecurityGroups", "InvalidGroup.NotFound", 400, NotFound),
+        ("EC2", "DescribeSubnets", "InvalidSubnetID.NotFound", 400, NotFound),
+        ("EC2", "DeleteFlowLogs", "InvalidFlowLogId.NotFound", 400, NotFound),
+        ("EC2", "DeleteVpcEndpoints", "InvalidVpcEndpointId.NotFound", 400, NotFound),
+        ("EC2", "RevokeSecurityGroupIngress", "InvalidPermission.NotFound", 400, NotFound),
+        ("EC2", "AuthorizeSecurityGroupIngress", "InvalidPermission.Duplicate", 400, Invalid),
+        ("EC2", "DeleteSecurityGroup", "DependencyViolation", 400, Conflict),
+        ("EC2", "CreateTags", "ConcurrentTagAccess", 400, Conflict),
+        ("EC2", "TerminateInstances", "OperationNotPermitted", 400, Invalid),
+        ("EC2", "StartInstances", "IncorrectInstanceState", 400, NotReady),
+        ("EC2", "RunInstances", "UnauthorizedOperation", 403, Denied),
+        ("EC2", "RunInstances", "InstanceLimitExceeded", 400, Invalid),
+        ("EC2", "RunInstances", "RequestLimitExceeded", 503, Throttled),
+        ("EC2", "DescribeVpcs", "AuthFailure", 401, Credentials),
+        ("EC2", "DescribeVpcs", "RequestExpired", 400, Credentials),
+        ("Elastic Load Balancing v2", "DescribeLoadBalancers", "LoadBalancerNotFound", 400, NotFound),
+        ("Elastic Load Balancing v2", "DeleteLoadBalancer", "OperationNotPermitted", 400, Invalid),
+        ("IAM", "GetPolicyVersion", "NoSuchEntity", 404, NotFound),
+        ("IAM", "CreatePolicy", "ConcurrentModification", 409, Conflict),
+        ("IAM", "CreatePolicy", "EntityAlreadyExists", 409, Invalid),
+        ("IAM", "CreatePolicyVersion", "LimitExceeded", 409, Invalid),
+        ("IAM", "DeletePolicyVersion", "DeleteConflict", 409, Invalid),
+        ("IAM", "ListPolicies", "SignatureDoesNotMatch", 403, Credentials),
+        ("IAM", "ListPolicies", "ServiceFailure", 500, Other),
+        ("Lambda", "GetFunction", "ResourceNotFoundException", 404, NotFound),
+        ("Lambda", "UpdateFunctionCode", "ResourceConflictException", 409, NotReady),
+        ("Lambda", "UpdateFunctionCode", "PreconditionFailedException", 412, Conflict),
+        ("Lambda", "CreateFunction", "CodeStorageExceededException", 400, Invalid),
+        ("Lambda", "CreateFunction", "InvalidParameterValueException", 400, Invalid),
+        ("Lambda", "GetFunctionConfiguration", "TooManyRequestsException", 429, Throttled),
+        ("Lambda", "ListFunctions", "InvalidSignatureException", 403, Credentials),
+        ("Lambda", "ListTags", "AccessDeniedException", 403, Denied),
+        ("RDS", "DescribeDBClusters", "DBClusterNotFoundFault", 404, NotFound),
+        ("RDS", "DescribeDBInstances", "DBInstanceNotFound", 404, NotFound),
+        ("RDS", "DescribeDBSubnetGroups", "DBSubnetGroupNotFoundFault", 404, NotFound),
+        ("RDS", "DescribeDBClusterParameterGroups", "DBParameterGroupNotFound", 404, NotFound),
+        ("RDS", "ModifyDBCluster", "OptionGroupNotFoundFault", 404, NotFound),
+        ("RDS", "ModifyDBCluster", "InvalidDBClusterStateFault", 400, NotReady),
+        ("RDS", "ModifyDBInstance", "InvalidDBInstanceState", 400, NotReady),
+        ("RDS", "ModifyDBClusterParameterGroup", "InvalidDBParameterGroupState", 400, NotReady),
+        ("RDS", "CreateDBCluster", "DBClusterQuotaExceededFault", 403, Invalid),
+        ("RDS", "CreateDBCluster", "KMSKeyNotAccessibleFault", 400, Invalid),
+        ("RDS", "CreateDBInstance", "DBInstanceAlreadyExists", 400, Invalid),
+        ("Route 53", "GetHostedZone", "NoSuchHostedZone", 404, NotFound),
+        ("Route 53", "UpdateHostedZoneComment", "PriorRequestNotComplete", 400, Conflict),
+        ("Route 53", "AssociateVPCWithHostedZone", "NotAuthorizedException", 401, Denied),
+        ("Route 53", "CreateHostedZone", "ConflictingDomainExists", 400, Invalid),
+        ("Route 53", "CreateHostedZone", "TooManyHostedZones", 400, Invalid),
+        ("Route 53", "ListTagsForResource", "ThrottlingException", 400, Throttled),
+        ("S3", "HeadBucket", "NotFound", 404, NotFound),
+        ("S3", "GetBucketPolicy", "NoSuchBucket", 404, NotFound),
+        ("S3", "GetBucketTagging", "NoSuchTagSet", 404, NotFound),
+        ("S3", "GetBucketReplication", "ReplicationConfigurationNotFoundError", 404, NotFound),
+        ("S3", "GetBucketPolicy", "AccessDenied", 403, Denied),
+        ("S3", "GetBucketPolicy", "RequestTimeTooSkewed", 403, Credentials),
+        ("S3", "GetBucketPolicy", "InvalidToken", 400, Credentials),
+        ("S3", "GetBucketPolicy", "PermanentRedirect", 301, Taken),
+        ("S3", "PutBucketPolicy", "OperationAborted", 409, Conflict),
+        ("S3", "PutBucketPolicy", "RequestTimeout", 400, Transport),
+        ("S3", "PutBucketLogging", "CrossLocationLoggingProhibitted", 403, Invalid),
+        ("S3", "PutBucketVersioning", "InvalidBucketState", 409, Invalid),
+        ("S3", "CreateBucket", "BucketAlreadyExists", 409, Taken),
+        ("S3", "ListBuckets", "SlowDown", 503, Throttled),
+        ("SNS", "GetTopicAttributes", "NotFound", 404, NotFound),
+        ("SNS", "TagResource", "ResourceNotFound", 404, NotFound),
+        ("SNS", "TagResource", "ConcurrentAccess", 400, Conflict),
+        ("SNS", "CreateTopic", "StaleTag", 400, Conflict),
+        ("SNS", "CreateTopic", "TopicLimitExceeded", 403, Invalid),
+        ("SNS", "CreateTopic", "Throttled", 429, Throttled),
+        ("SNS", "Subscribe", "InvalidSecurity", 403, Credentials),
+        ("SNS", "ListTopics", "AuthorizationError", 403, Denied),
+        ("SNS", "ListTopics", "InvalidClientTokenId", 403, Credentials),
+        ("SSM", "GetDocument", "InvalidDocument", 400, NotFound),
+        ("SSM", "AddTagsToResource", "InvalidResourceId", 400, NotFound),
+        ("SSM", "UpdateDocument", "TooManyUpdates", 400, Conflict),
+        ("SSM", "UpdateDocument", "DuplicateDocumentContent", 400, Invalid),
+        ("SSM", "UpdateDocument", "InvalidDocumentVersion", 400, Invalid),
+        ("SSM", "CreateDocument", "DocumentLimitExceeded", 400, Invalid),
+        ("SSM", "DeleteDocument", "InvalidDocumentOperation", 400, Invalid),
+        ("SSM", "GetParameter", "ParameterNotFound", 400, NotFound),
+        ("SSM", "ListDocuments", "InternalServerError", 500, Other),
+        ("STS", "GetCallerIdentity", "ExpiredToken", 403, Credentials),
+        ("STS", "AssumeRole", "ExpiredTokenException", 400, Credentials),
+        ("STS", "AssumeRole", "RegionDisabledException", 403, Denied),
+    ];
+
     #[test]
-    fn the_code_decides_and_the_status_where_there_is_none() {
-        assert_eq!(classify(Some("ExpiredToken"), Some(403)), FailureClass::Credentials);
-        assert_eq!(classify(Some("NoSuchTagSet"), Some(404)), FailureClass::NotFound);
-        assert_eq!(classify(Some("RequestLimitExceeded"), Some(503)), FailureClass::Throttled);
-        assert_eq!(classify(Some("SomethingNew"), Some(400)), FailureClass::Invalid);
-        assert_eq!(classify(Some("SomethingNew"), Some(403)), FailureClass::Invalid);
-        assert_eq!(classify(None, Some(403)), FailureClass::Denied);
-        assert_eq!(classify(None, Some(404)), FailureClass::NotFound);
-        assert_eq!(classify(None, Some(500)), FailureClass::Other);
+    fn a_code_means_what_the_service_says_by_it() {
+        for (service, operation, code, status, class) in ANSWERS {
+            let row = services::by_name(service);
+            assert!(row.is_some(), "{service} has no row");
+            assert_eq!(classify(row, Some(*code), Some(*status)), *class, "{service} {operation} {code}");
+        }
+    }
+
+    #[test]
+    fn the_status_decides_where_no_code_does() {
+        let status = |code: Option<&str>, status: u16| classify(services::by_name("S3"), code, Some(status));
+        assert_eq!(status(Some("SomethingNew"), 400), Invalid);
+        assert_eq!(status(Some("SomethingNew"), 403), Invalid);
+        assert_eq!(status(Some("SomethingNew"), 500), Other);
+        assert_eq!(status(None, 301), Taken);
+        assert_eq!(status(None, 400), Invalid);
+        assert_eq!(status(None, 403), Denied);
+        assert_eq!(status(None, 404), NotFound);
+        assert_eq!(status(None, 500), Other);
     }
 
     #[test]
     fn the_call_is_read_off_the_errors_type() {
         let call = call_of::<aws_sdk_cloudwatchlogs::operation::describe_log_groups::DescribeLogGroupsError>();
         assert_eq!(call, "CloudWatch Logs DescribeLogGroups");
+    }
+
+    #[test]
+    fn an_answer_to_head_bucket_without_a_body_names_the_buckets_region() {
+        let error = HeadBucketError::generic(ErrorMetadata::builder().build());
+        let status = aws_smithy_runtime_api::http::StatusCode::try_from(400_u16).expect("invariant: it is a status");
+        let mut response = HttpResponse::new(status, SdkBody::empty());
+        response.headers_mut().insert(BUCKET_REGION, "eu-west-1");
+        let failure = CallError::from(SdkError::service_error(error, response)).0;
+        assert_eq!((failure.class, failure.call.as_str(), failure.code), (Invalid, "S3 HeadBucket", None));
+        assert_eq!(failure.message, "the bucket is in eu-west-1 (HTTP status 400, without an explanation)");
     }
 }

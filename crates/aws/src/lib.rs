@@ -1,15 +1,16 @@
-//! What AWS is: [`session`] is the one door that every call passes, [`kinds`] are the types of
-//! resources, one file each, and [`world`] puts both behind the engine's seam.
+//! What AWS is: [`session`] is the one door that every call passes, [`services`] has one row a service, [`kinds`] are the
+//! types of resources, one file each, and [`world`] puts them behind the engine's seam.
 
 mod ec2;
 pub mod error;
 pub mod iam;
 pub mod kinds;
+mod last_applied;
 pub mod live;
-mod memory;
 pub mod permissions;
 mod preflight;
+pub mod provider;
+pub mod services;
 pub mod session;
 mod tags;
 mod trail;
-pub mod provider;

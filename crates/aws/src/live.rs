@@ -5,12 +5,11 @@
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use futures::future::{BoxFuture, join_all};
 use regionctl_core::kind::{AnyKind, Erased, Kind};
-use regionctl_core::resource::reference::Outputs;
-use regionctl_core::observe::??Wanted::Wanted;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, Status, StepTarget};
-use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
+use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
+use regionctl_core::resource::reference::Outputs;
 use serde_json::Value;
 
 use crate::error::CallError;
@@ -28,7 +27,7 @@ pub trait Live: Kind {
     /// be read is in `unread`.
     fn observe(
         api: &Self::Api,
-        scope: &Scope<Self::Model>,
+        scope: &Scope,
     ) -> impl Future<Output = Result<Observation<Self::Model>, CallError>> + Send;
 
     /// Runs one step. Running it twice has the same result as once.
@@ -42,7 +41,7 @@ pub trait Live: Kind {
     /// listed by its id. What AWS itself makes and keeps is left out.
     fn list(api: &Self::Api, location: &Location) -> impl Future<Output = Result<Vec<String>, CallError>> + Send {
         async {
-            let scope = Scope { location: location.clone(), wanted: Vec::new(), everything: true, source: false };
+            let scope = Scope { everything: Some(Depth::existence()), ..Scope::of(location.clone()) };
             let found = Self::observe(api, &scope).await?;
             let unread = found.unread.into_iter().map(|(name, _)| name);
             Ok(found.seen.into_iter().map(|seen| seen.name).chain(unread).collect())
@@ -83,13 +82,13 @@ where
 /// Reads resources one by one, all at once: what is there is seen, what cannot be read is named.
 pub(crate) async fn all_at_once<M, F>(reads: impl IntoIterator<Item = (String, F)>) -> Observation<M>
 where
-    F: Future<Output = Result<Option<(M, Outputs)>, CallError>>,
+    F: Future<Output = Result<Option<LiveResource<M>>, CallError>>,
 {
     let reads = reads.into_iter().map(|(name, read)| async move { (name, read.await) });
     let mut found = Observation::default();
     for (name, result) in join_all(reads).await {
         match result {
-            Ok(Some((model, outputs))) => found.seen.push(LiveResource { name, model, outputs }),
+            Ok(Some(resource)) => found.seen.push(resource),
             Ok(None) => {}
             Err(error) => found.unread.push((name, error.0)),
         }
@@ -100,11 +99,7 @@ where
 /// A live kind with its types erased.
 pub trait LiveKind: AnyKind {
     /// See [`Live::observe`].
-    fn observe<'a>(
-        &'a self,
-        session: &'a Session,
-        scope: Scope<Value>,
-    ) -> BoxFuture<'a, Result<Observation<Value>, Failure>>;
+    fn observe<'a>(&'a self, session: &'a Session, scope: Scope) -> BoxFuture<'a, Result<Observation<Value>, Failure>>;
 
     /// See [`Live::list`].
     fn list<'a>(&'a self, session: &'a Session, location: &'a Location) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
@@ -150,25 +145,12 @@ impl<K: Live> LiveKind for Erased<K> {
         Box::pin(async move { K::status(&K::Api::from_session(session), target).await.map_err(|error| error.0) })
     }
 
-    fn observe<'a>(
-        &'a self,
-        session: &'a Session,
-        scope: Scope<Value>,
-    ) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
+    fn observe<'a>(&'a self, session: &'a Session, scope: Scope) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
         Box::pin(async move {
-            let named = |Wanted { name, model, whole }| {
-                let model = model.map(typed::<K, _>).transpose()?;
-                Ok(Wanted { name, model, whole })
-            };
-            let wanted = scope.wanted.into_iter().map(named).collect::<Result<_, Failure>>()?;
-            let scope = Scope { location: scope.location, wanted, everything: scope.everything, source: scope.source };
             let found = K::observe(&K::Api::from_session(session), &scope).await.map_err(|error| error.0)?;
-            let untyped = |seen: LiveResource<K::Model>| LiveResource {
-                name: seen.name,
-                model: serde_json::to_value(seen.model).expect("invariant: models are plain data"),
-                outputs: seen.outputs,
-            };
-            Ok(Observation { seen: found.seen.into_iter().map(untyped).collect(), unread: found.unread })
+            let json = |model| serde_json::to_value(model).expect("invariant: models are plain data");
+            let seen = found.seen.into_iter().map(|seen| seen.map(json)).collect();
+            Ok(Observation { seen, unread: found.unread })
         })
     }
 

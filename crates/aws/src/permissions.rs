@@ -1,12 +1,12 @@
 //! The least that a caller must be allowed for some specs, as IAM policies: what the kinds say that they call, on the
 //! resources that the specs name. Nothing is asked of AWS.
 //!
-//! Which resource an action takes follows the Service Authorization Reference. Where AWS alone gives an id (security
-//! groups, zones), everything of that type in the region and account is meant.
+//! Which resource an action takes is in [`crate::services`], what calls need beside their own action in the kinds' facts.
+//! Where AWS alone gives an id (security groups, zones), everything of that type in the region and account is meant.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regionctl_core::kind::Facts;
+use regionctl_core::kind::{Facts, Need, NeededWhen};
 use regionctl_core::model::pattern;
 use regionctl_core::observe::location::Location;
 use regionctl_core::spec::names::partition;
@@ -14,8 +14,9 @@ use regionctl_core::spec::{Spec, Want};
 use serde_json::{Value, json};
 
 use crate::iam::action;
-use crate::kinds::{self, REGISTRY};
-use crate::memory;
+use crate::kinds::REGISTRY;
+use crate::last_applied;
+use crate::services::{fill, resources};
 
 /// What the caller is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,17 +68,20 @@ fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
         for (region, names) in sources_of(spec, facts) {
             need(facts.service, facts.reads, &names, &location(spec, &region));
         }
-        if purpose == Purpose::Apply {
+        if purpose == Purpose::Apply && names_some(spec, facts) {
             let goes = |want: &Want| want.address.kind == facts.name && (want.absent || want.source.is_some());
             let deletes = spec.wants.iter().any(goes);
             let writes: Vec<&str> =
-                facts.writes.iter().copied().filter(|called| deletes || stays(facts, called)).collect();
+                facts.writes.iter().copied().filter(|called| deletes || !facts.removes.contains(called)).collect();
             need(facts.service, &writes, &names, &here);
             need(facts.service, facts.checks, &names, &here);
         }
     }
+    for facts in kinds_of(spec) {
+        beside(spec, facts, purpose, &here, needs);
+    }
     if spec.remember {
-        let path = format!("parameter{}", memory::path(&spec.path));
+        let path = format!("parameter{}", last_applied::path(&spec.path));
         let parameters = [here.arn("ssm", &path), here.arn("ssm", &format!("{path}/*"))];
         needs.entry("ssm:GetParametersByPath".to_owned()).or_default().extend(parameters.clone());
         if purpose == Purpose::Apply {
@@ -85,56 +89,92 @@ fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
         }
     }
     if purpose == Purpose::Apply {
-        of_apply(spec, &here, needs);
+        of_apply(&here, needs);
     }
 }
 
-/// Says whether a call is for more than taking resources away: it is none that deletes, or the kind's own cases delete
-/// something without anything being `absent` (an older version, what was replaced).
-fn stays(facts: &Facts, called: &str) -> bool {
-    let deletes = ["Delete", "Terminate"].iter().any(|verb| called.starts_with(verb));
-    let mut cases = facts.cases.iter().filter(|case| !case.after.contains("absent"));
-    !deletes || cases.any(|case| case.steps.contains(&called))
-}
-
-/// What an apply needs beside the calls of its steps: the preflight's, and what some calls need themselves.
-fn of_apply(spec: &Spec, here: &Location, needs: &mut Needs) {
-    let principal = |kind: &str| format!("arn:{}:iam::{}:{kind}/*", here.partition, here.account);
-    needs.entry("iam:SimulatePrincipalPolicy".to_owned()).or_default().extend(["role", "user"].map(principal));
+/// What the preflight of an apply needs.
+fn of_apply(here: &Location, needs: &mut Needs) {
+    let principals = ["role", "user"].map(|kind| format!("arn:{}:iam::{}:{kind}/*", here.partition, here.account));
+    needs.entry("iam:SimulatePrincipalPolicy".to_owned()).or_default().extend(principals);
     needs.entry("ec2:DescribeRegions".to_owned()).or_default().insert("*".to_owned());
-    for facts in kinds_of(spec) {
-        for need in facts.also {
-            let at_most = match *need {
-                "iam:PassRole" => vec![principal("role")],
-                // Images are found by public parameters, which have no account in their ARN, or by own ones.
-                "ssm:GetParameter" => {
-                    let public = format!("arn:{}:ssm:{}::parameter/aws/*", here.partition, here.region);
-                    vec![public, here.arn("ssm", "parameter/*")]
-                }
-                _ => vec!["*".to_owned()],
-            };
-            let exactly = stated(spec, facts, need).filter(|resources| !resources.contains("*"));
-            let resources = exactly.unwrap_or_else(|| at_most.into_iter().collect());
-            needs.entry((*need).to_owned()).or_default().extend(resources);
-        }
+}
+
+/// What a kind's calls need beside their own actions.
+fn beside(spec: &Spec, facts: &Facts, purpose: Purpose, here: &Location, needs: &mut Needs) {
+    let names = names_of(spec, facts);
+    let writes = purpose == Purpose::Apply && names_some(spec, facts);
+    for need in facts.also.iter().filter(|need| need.reads || writes) {
+        let at_most = names.iter().flat_map(|name| need.resources.iter().map(move |form| fill(form, name, here)));
+        let resources: BTreeSet<String> = match stated(spec, facts, need) {
+            Stated::Nothing => continue,
+            Stated::Something => at_most.collect(),
+            Stated::Arns(arns) => arns,
+        };
+        needs.entry(need.action.to_owned()).or_default().extend(resources);
     }
 }
 
-/// The resources that the spec itself states for an action, where it states all of them.
-fn stated(spec: &Spec, facts: &Facts, need: &str) -> Option<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    for want in spec.wants.iter().filter(|want| want.address.kind == facts.name && !want.absent) {
-        if want.source.is_some() || !want.is_one() {
-            return None;
-        }
-        let draft = REGISTRY.of(facts.name).diff(&want.model, &want.waivers, None).ok()?;
-        for step in &draft.steps {
-            let also = kinds::live(facts.name).also_needs(&step.op).into_iter();
-            found.extend(also.filter(|(action, _)| *action == need).map(|(_, resource)| resource));
-        }
+/// What a spec says of an action that calls need beside their own.
+#[derive(Debug, PartialEq, Eq)]
+enum Stated {
+    /// That it is not needed.
+    Nothing,
+    /// That it is needed, and not wholly for what.
+    Something,
+    /// That it is needed for these ARNs and no others.
+    Arns(BTreeSet<String>),
+}
+
+fn stated(spec: &Spec, facts: &Facts, need: &Need) -> Stated {
+    let (attribute, always) = match need.when {
+        NeededWhen::Always => return Stated::Something,
+        NeededWhen::For(attribute) => (attribute, true),
+        NeededWhen::Stated(attribute) => (attribute, false),
+    };
+    let wants = spec.wants.iter().filter(|want| want.address.kind == facts.name && !want.absent);
+    let said: Vec<(bool, &Value)> =
+        wants.map(|want| (want.source.is_some(), said_of(&want.model, attribute))).collect();
+    arns(&said, always)
+}
+
+/// Returns the value of an attribute in a model; null where it has none.
+fn said_of<'a>(model: &'a Value, attribute: &str) -> &'a Value {
+    attribute.split('.').fold(model, |value, field| &value[field])
+}
+
+/// Says whether a value states something; an empty list does not.
+fn is_said(value: &Value) -> bool {
+    !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty())
+}
+
+/// Takes the ARNs together that some resources state, each with whether it follows another one.
+fn arns(said: &[(bool, &Value)], always: bool) -> Stated {
+    if !always && !said.iter().any(|(_, value)| is_said(value)) {
+        return Stated::Nothing;
     }
-    let open = found.is_empty() || found.iter().any(|resource| resource.contains("${"));
-    (!open).then_some(found)
+    let mut found = BTreeSet::new();
+    for (follows, value) in said {
+        // What the spec leaves out comes from the resource that this one follows.
+        if *follows && always && !is_said(value) {
+            return Stated::Something;
+        }
+        let texts: Vec<&str> = match value {
+            Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+            other => other.as_str().into_iter().collect(),
+        };
+        if !texts.iter().all(|text| is_known_arn(text)) {
+            return Stated::Something;
+        }
+        found.extend(texts.into_iter().map(ToOwned::to_owned));
+    }
+    if found.is_empty() { Stated::Something } else { Stated::Arns(found) }
+}
+
+/// Says whether a text is an ARN that a policy may name: not one that is known only later, and no alias of a key, which
+/// stands for a key that IAM does not see.
+fn is_known_arn(text: &str) -> bool {
+    text.starts_with("arn:") && !text.contains("${") && !text.contains(":alias/")
 }
 
 /// The kinds that a spec speaks of, or goes over.
@@ -146,6 +186,11 @@ fn kinds_of(spec: &Spec) -> Vec<&'static Facts> {
     };
     let kinds = REGISTRY.0.iter().map(|kind| kind.facts());
     kinds.filter(|facts| spec.wants.iter().any(|want| named(want, facts))).collect()
+}
+
+/// Says whether a spec has resources of a kind. One that a rule only goes over is only read.
+fn names_some(spec: &Spec, facts: &Facts) -> bool {
+    spec.wants.iter().any(|want| want.address.kind == facts.name)
 }
 
 /// The names that a spec gives a kind; what a rule fills in is `*`.
@@ -170,54 +215,6 @@ fn sources_of(spec: &Spec, facts: &Facts) -> BTreeMap<String, BTreeSet<String>> 
         }
     }
     sources
-}
-
-/// The ARNs that an operation on something of this name is for.
-#[allow(clippy::match_same_arms)] // each service's own lines stand together, as in the reference
-fn resources(service: &str, called: &str, name: &str, location: &Location) -> Vec<String> {
-    let all = || vec!["*".to_owned()];
-    let reads = ["Describe", "List"].iter().any(|verb| called.starts_with(verb));
-    match (service, called) {
-        ("S3", "ListBuckets") => all(),
-        ("S3", _) => vec![format!("arn:{}:s3:::{name}", location.partition)],
-        ("SNS", "ListTopics") => all(),
-        ("SNS", _) => vec![location.arn("sns", name)],
-        ("CloudWatch", "DescribeAlarms") => all(),
-        ("CloudWatch", _) => vec![location.arn("cloudwatch", &format!("alarm:{name}"))],
-        ("CloudWatch Logs", "DescribeLogGroups") => all(),
-        ("CloudWatch Logs", _) => {
-            vec![
-                location.arn("logs", &format!("log-group:{name}")),
-                location.arn("logs", &format!("log-group:{name}:*")),
-            ]
-        }
-        ("IAM", "GetAccountSummary" | "ListPolicies") => all(),
-        ("IAM", _) => vec![format!("arn:{}:iam::{}:policy/{name}", location.partition, location.account)],
-        ("Lambda", "ListFunctions" | "ListEventSourceMappings" | "GetAccountSettings") => all(),
-        ("Lambda", _) => vec![location.arn("lambda", &format!("function:{name}"))],
-        ("Route 53", "CreateHostedZone" | "ListHostedZonesByName" | "ListHostedZonesByVPC") => all(),
-        ("Route 53", _) => vec![format!("arn:{}:route53:::hostedzone/*", location.partition)],
-        ("SSM", "ListDocuments") => all(),
-        ("SSM", _) => vec![location.arn("ssm", &format!("document/{name}"))],
-        ("RDS", "DescribeDBClusterParameters" | "DescribeDBClusterParameterGroups") => {
-            vec![location.arn("rds", "cluster-pg:*")]
-        }
-        ("RDS", _) if reads => all(),
-        ("RDS", _) => vec![
-            location.arn("rds", &format!("cluster:{name}")),
-            location.arn("rds", "db:*"),
-            location.arn("rds", "subgrp:*"),
-            location.arn("rds", "cluster-pg:*"),
-        ],
-        // Images and snapshots of others have no account in their ARN.
-        ("EC2", "RunInstances") => vec![
-            location.arn("ec2", "*"),
-            format!("arn:{}:ec2:{}::image/*", location.partition, location.region),
-            format!("arn:{}:ec2:{}::snapshot/*", location.partition, location.region),
-        ],
-        ("EC2", _) if !reads => vec![location.arn("ec2", "*")],
-        _ => all(),
-    }
 }
 
 /// Actions with the same resources stand together.
@@ -293,12 +290,33 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_arn_of_its_own_is_for_everything() {
-        let text = |text: &str| text.to_owned();
-        let location =
-            Location { partition: text("aws"), region: text("eu-central-1"), account: text("123456789012"), vpc: None };
-        assert_eq!(resources("EC2", "DescribeInstances", "x", &location), ["*"]);
-        assert_eq!(resources("S3", "PutBucketPolicy", "x", &location), ["arn:aws:s3:::x"]);
-        assert_eq!(resources("SNS", "Subscribe", "t", &location), ["arn:aws:sns:eu-central-1:123456789012:t"]);
+    fn what_takes_a_resource_away_is_among_the_writes() {
+        for facts in REGISTRY.0.iter().map(|kind| kind.facts()) {
+            for operation in facts.removes {
+                assert!(facts.writes.contains(operation), "{}: {operation} is not in `writes`", facts.name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_action_is_for_what_the_spec_states_where_it_states_all_of_it() {
+        let (null, key) = (Value::Null, json!("arn:aws:kms:eu-central-1:123456789012:key/k"));
+        let (alias, none) = (json!("arn:aws:kms:eu-central-1:123456789012:alias/a"), json!([]));
+        let set = |text: &Value| BTreeSet::from([text.as_str().unwrap().to_owned()]);
+        assert_eq!(arns(&[(false, &null), (true, &null)], false), Stated::Nothing);
+        assert_eq!(arns(&[(false, &none)], false), Stated::Nothing);
+        assert_eq!(arns(&[(false, &null), (false, &key)], false), Stated::Arns(set(&key)));
+        assert_eq!(arns(&[(false, &json!([key])), (false, &null)], true), Stated::Arns(set(&key)));
+        assert_eq!(arns(&[(false, &alias)], false), Stated::Something);
+        assert_eq!(arns(&[(false, &json!("${iam.role/x.arn}"))], true), Stated::Something);
+        assert_eq!(arns(&[(true, &null), (false, &key)], true), Stated::Something);
+        assert_eq!(arns(&[(false, &json!({"subnets": []}))], false), Stated::Something);
+    }
+
+    #[test]
+    fn an_attribute_is_found_by_its_path() {
+        let model = json!({"birth": {"image": {"ssm": "/aws/x"}, "profile": null}});
+        assert_eq!(said_of(&model, "birth.image.ssm"), "/aws/x");
+        assert!(said_of(&model, "birth.profile").is_null() && said_of(&Value::Null, "a.b").is_null());
     }
 }

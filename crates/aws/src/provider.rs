@@ -7,21 +7,19 @@ use futures::future::{BoxFuture, try_join};
 use regionctl_core::diff::operation;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::{Identity, Location, Vpc};
-use regionctl_core::observe::provider::{Check, Provider, Status, StepTarget};
+use regionctl_core::observe::provider::{AuditEvent, Check, Provider, Status, StepTarget};
 use regionctl_core::observe::scope::{Observation, Scope};
 use regionctl_core::plan::Plan;
-use regionctl_core::report::Deed;
-use regionctl_core::report::memory::Applied;
 use regionctl_core::resource::address::Address;
 use regionctl_core::resource::reference::Outputs;
-use regionctl_core::spec::VpcSelector;
 use serde_json::Value;
 
 use crate::error::CallError;
 use crate::kinds;
-use crate::memory;
+use crate::last_applied;
 use crate::preflight;
 use crate::session::{FromSession, Session};
+use crate::tags::collect;
 use crate::trail;
 
 /// After something was made, AWS may not know it everywhere for a while; so long a "not found" is
@@ -41,13 +39,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// An account and region of AWS, as a session reaches it.
 pub struct Aws {
     session: Session,
-    last_birth: Mutex<Option<Instant>>,
+    last_creation: Mutex<Option<Instant>>,
 }
 
 impl Aws {
     /// Puts a session behind the seam.
     pub fn new(session: Session) -> Self {
-        Self { session, last_birth: Mutex::new(None) }
+        Self { session, last_creation: Mutex::new(None) }
     }
 
     /// Returns the session.
@@ -55,49 +53,11 @@ impl Aws {
         &self.session
     }
 
-    /// Lists the names of all live resources of a kind.
-    ///
-    /// # Errors
-    /// The call that failed.
-    pub async fn list(&self, kind: &str, location: &Location) -> Result<Vec<String>, Failure> {
-        kinds::live(kind).list(&self.session, location).await
-    }
-
-    /// Returns who changed a resource last, the newest change first; none where CloudTrail knows of none.
-    ///
-    /// # Errors
-    /// CloudTrail could not be asked.
-    pub async fn deeds(&self, address: &Address, location: &Location, outputs: &Outputs) -> Result<Vec<Deed>, Failure> {
-        let service = kinds::live(&address.kind).facts().service;
-        let session = self.session.in_region(trail::home(service, &location.partition, &location.region));
-        let api = aws_sdk_cloudtrail::Client::from_session(&session);
-        trail::deeds(&api, &address.name, outputs).await.map_err(|error| error.0)
-    }
-
-    /// Reads what was applied last.
-    ///
-    /// # Errors
-    /// The parameters could not be read.
-    pub async fn recall(&self, spec: &str) -> Result<Option<Applied>, Failure> {
-        let api = aws_sdk_ssm::Client::from_session(&self.session);
-        let parts = memory::recall(&api, spec).await.map_err(|error| error.0)?;
-        Ok(Applied::from_parts(&parts))
-    }
-
-    /// Keeps what was applied.
-    ///
-    /// # Errors
-    /// The parameters could not be written.
-    pub async fn keep(&self, spec: &str, applied: &Applied) -> Result<(), Failure> {
-        let api = aws_sdk_ssm::Client::from_session(&self.session);
-        memory::keep(&api, spec, &applied.parts()).await.map_err(|error| error.0)
-    }
-
     /// Says whether a failure is one that passes by itself, given how long it has been tried.
     fn may_pass(&self, failure: &Failure, tried: Duration) -> bool {
-        let birth = *self.last_birth.lock().unwrap_or_else(PoisonError::into_inner);
+        let created = *self.last_creation.lock().unwrap_or_else(PoisonError::into_inner);
         match failure.class {
-            FailureClass::NotFound => birth.is_some_and(|birth| birth.elapsed() < SETTLING),
+            FailureClass::NotFound => created.is_some_and(|at| at.elapsed() < SETTLING),
             FailureClass::Conflict => tried < CONFLICT,
             FailureClass::NotReady => tried < NOT_READY,
             _ => false,
@@ -109,42 +69,75 @@ impl Aws {
         Ok(identity.account().unwrap_or_default().to_owned())
     }
 
-    async fn vpcs(&self, selector: Option<&VpcSelector>) -> Result<Vec<Vpc>, CallError> {
-        let Some(selector) = selector else { return Ok(Vec::new()) };
-        let (name, value) = match selector {
-            VpcSelector::Default => ("is-default".to_owned(), "true".to_owned()),
-            VpcSelector::Id(id) => ("vpc-id".to_owned(), id.clone()),
-            VpcSelector::Tag { key, value } => (format!("tag:{key}"), value.clone()),
-        };
-        let filter = aws_sdk_ec2::types::Filter::builder().name(name).values(value).build();
-        let mut pages = aws_sdk_ec2::Client::from_session(&self.session)
-            .describe_vpcs()
-            .filters(filter)
-            .into_paginator()
-            .items()
-            .send();
+    async fn vpcs(&self) -> Result<Vec<Vpc>, CallError> {
+        let mut pages =
+            aws_sdk_ec2::Client::from_session(&self.session).describe_vpcs().into_paginator().items().send();
         let mut vpcs = Vec::new();
         while let Some(vpc) = pages.next().await {
             let vpc = vpc?;
             vpcs.push(Vpc {
                 id: vpc.vpc_id().unwrap_or_default().to_owned(),
                 cidr: vpc.cidr_block().unwrap_or_default().to_owned(),
+                default: vpc.is_default().unwrap_or(false),
+                tags: collect(vpc.tags().iter().map(|tag| (tag.key(), tag.value()))),
             });
         }
+        vpcs.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(vpcs)
     }
 }
 
 impl Provider for Aws {
-    fn identify<'a>(&'a self, vpc: Option<&'a VpcSelector>) -> BoxFuture<'a, Result<Identity, Failure>> {
+    fn identify(&self, vpcs: bool) -> BoxFuture<'_, Result<Identity, Failure>> {
         Box::pin(async move {
-            let (account, vpcs) = try_join(self.account(), self.vpcs(vpc)).await.map_err(|error| error.0)?;
+            let vpcs = async {
+                match vpcs {
+                    true => self.vpcs().await.map(Some),
+                    false => Ok(None),
+                }
+            };
+            let (account, vpcs) = try_join(self.account(), vpcs).await.map_err(|error| error.0)?;
             Ok(Identity { account, vpcs })
         })
     }
 
-    fn observe<'a>(&'a self, kind: &'a str, scope: Scope<Value>) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
-        Box::pin(async move { kinds::live(kind).observe(&self.session.in_region(&scope.location.region), scope).await })
+    fn observe<'a>(&'a self, kind: &'a str, scope: Scope) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
+        Box::pin(async move {
+            let session = self.session.in_region(&scope.location.region);
+            kinds::live(kind).observe(&session, scope).await
+        })
+    }
+
+    fn list<'a>(&'a self, kind: &'a str, location: &'a Location) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async move { kinds::live(kind).list(&self.session.in_region(&location.region), location).await })
+    }
+
+    fn audit_events<'a>(
+        &'a self,
+        address: &'a Address,
+        location: &'a Location,
+        outputs: &'a Outputs,
+    ) -> BoxFuture<'a, Result<Vec<AuditEvent>, Failure>> {
+        Box::pin(async move {
+            let service = kinds::live(&address.kind).facts().service;
+            let session = self.session.in_region(trail::home(service, &location.partition, &location.region));
+            let api = aws_sdk_cloudtrail::Client::from_session(&session);
+            trail::events(&api, &address.name, outputs).await.map_err(|error| error.0)
+        })
+    }
+
+    fn last_applied<'a>(&'a self, spec: &'a str) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async move {
+            let api = aws_sdk_ssm::Client::from_session(&self.session);
+            last_applied::read(&api, spec).await.map_err(|error| error.0)
+        })
+    }
+
+    fn save_applied<'a>(&'a self, spec: &'a str, parts: Vec<String>) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let api = aws_sdk_ssm::Client::from_session(&self.session);
+            last_applied::save(&api, spec, &parts).await.map_err(|error| error.0)
+        })
     }
 
     fn preflight<'a>(&'a self, plan: &'a Plan, location: &'a Location) -> BoxFuture<'a, Vec<Check>> {
@@ -169,7 +162,7 @@ impl Provider for Aws {
                     Ok(outputs) => {
                         if ["Create", "Import", "Run"].iter().any(|verb| operation(&op).starts_with(verb)) {
                             let now = Some(Instant::now());
-                            *self.last_birth.lock().unwrap_or_else(PoisonError::into_inner) = now;
+                            *self.last_creation.lock().unwrap_or_else(PoisonError::into_inner) = now;
                         }
                         return Ok(outputs);
                     }

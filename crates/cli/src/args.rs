@@ -77,6 +77,8 @@ pub enum Command {
     Apply(Apply),
     /// Show what is no longer what the spec says. Changes nothing
     Drift(Drift),
+    /// Save what AWS holds to a file, or compare two such files. Changes nothing
+    Snapshot(Snapshot),
     /// Show an earlier report in another format
     Report(Report),
     /// Write into the spec that a resource's drift is known, and until when
@@ -111,8 +113,11 @@ pub struct Plan {
     #[arg(long)]
     pub detailed_exitcode: bool,
     /// Look also at what a plan cannot see: permissions, quotas, what is on offer
-    #[arg(long)]
+    #[arg(long, conflicts_with = "snapshot")]
     pub preflight: bool,
+    /// Read this snapshot instead of AWS; needs no credentials
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -156,14 +161,35 @@ pub struct Drift {
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
     /// List also what is there and in no spec
-    #[arg(long)]
+    #[arg(long, conflicts_with = "snapshot")]
     pub unmanaged: bool,
+    /// Read this snapshot instead of AWS; needs no credentials
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
     /// Hold what a spec does not state against AWS's defaults
     #[arg(long)]
     pub strict: bool,
     /// Whether to ask CloudTrail who made the changes
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub who: bool,
+}
+
+/// What `snapshot` takes.
+#[derive(Debug, ClapArgs)]
+pub struct Snapshot {
+    /// Spec files, of which all that they rest on is read; region codes, of which everything is read; every region in
+    /// regions/ if none is named
+    #[arg(value_name = "SPEC|REGION")]
+    pub of: Vec<String>,
+    /// Write the snapshot to this file. It holds no secrets
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Show what changed between two snapshots, the earlier one first; exit with 2 if anything did
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["of", "out"])]
+    pub diff: Vec<PathBuf>,
+    /// How differences are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// Where a report goes.

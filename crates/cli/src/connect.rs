@@ -3,6 +3,7 @@
 use regionctl_aws::provider::Aws;
 use regionctl_aws::session::{Access, PauseListener, Session, Settings};
 use regionctl_core::spec::Spec;
+use regionctl_core::spec::read::Access as Credentials;
 
 use crate::args::Global;
 use crate::exit::Failed;
@@ -32,10 +33,25 @@ impl<'a> Connector<'a> {
 
     /// Opens a session in the spec's region.
     pub async fn open(&self, spec: &Spec, access: Access, on_pause: Option<PauseListener>) -> Aws {
+        self.connect(&spec.region, spec.access.clone(), access, on_pause).await
+    }
+
+    /// Opens a session in a region, with the caller's own credentials.
+    pub async fn open_region(&self, region: &str, access: Access) -> Aws {
+        self.connect(region, Credentials::default(), access, None).await
+    }
+
+    async fn connect(
+        &self,
+        region: &str,
+        credentials: Credentials,
+        access: Access,
+        on_pause: Option<PauseListener>,
+    ) -> Aws {
         let settings = Settings {
-            region: spec.region.clone(),
-            profile: self.global.profile.clone().or_else(|| spec.access.profile.clone()),
-            role: spec.access.role.clone(),
+            region: region.to_owned(),
+            profile: self.global.profile.clone().or(credentials.profile),
+            role: credentials.role,
             endpoint_url: self.global.endpoint_url.clone(),
             access,
             http: self.http(),

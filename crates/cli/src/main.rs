@@ -44,6 +44,7 @@ async fn run(args: Args) -> Result<Exit, Failed> {
         Command::Plan(plan) => cmd::plan::run(global, &plan).await,
         Command::Apply(apply) => cmd::apply::run(global, &apply).await,
         Command::Drift(drift) => cmd::drift::run(global, &drift).await,
+        Command::Snapshot(snapshot) => cmd::snapshot::run(global, &snapshot).await,
         Command::Report(report) => cmd::report::run(&report),
         Command::Accept(accept) => cmd::accept::run(global, &accept).await,
         Command::Permissions(permissions) => cmd::permissions::run(&permissions),

@@ -32,7 +32,7 @@ struct Shown {
     total: usize,
     done: usize,
     running: BTreeMap<u32, String>,
-    coming: BTreeMap<String, String>,
+    in_progress: BTreeMap<String, String>,
     paused: BTreeSet<String>,
 }
 
@@ -44,16 +44,18 @@ impl Progress {
             total: 0,
             done: 0,
             running: BTreeMap::new(),
-            coming: BTreeMap::new(),
+            in_progress: BTreeMap::new(),
             paused: BTreeSet::new(),
         };
         Self(Arc::new(Mutex::new(shown)))
     }
 
-    /// Starts to show so many steps.
+    /// Starts to show so many steps; what it showed before is forgotten.
     pub fn start(&self, total: usize) {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shown.total = total;
+        (shown.total, shown.done) = (total, 0);
+        shown.running.clear();
+        shown.in_progress.clear();
         shown.bar = output::stderr_is_terminal().then(|| {
             let bar = ProgressBar::new(total as u64);
             let template = "{spinner} {pos}/{len} {bar:20} {wide_msg}";
@@ -82,16 +84,16 @@ impl Progress {
                 let line = shown.line(AnsiColor::Red, "failed", &format!("{address}  {failure}"));
                 shown.say(&line);
             }
-            Event::Coming { address, word } => {
+            Event::InProgress { address, word } => {
                 let word = format!("{address} is {word}");
-                if shown.coming.insert(address.to_string(), word.clone()).as_ref() != Some(&word) && shown.bar.is_none()
-                {
+                let before = shown.in_progress.insert(address.to_string(), word.clone());
+                if before.as_ref() != Some(&word) && shown.bar.is_none() {
                     shown.say(&format!("waiting   {word}"));
                 }
                 shown.message();
             }
-            Event::Arrived { address } => {
-                shown.coming.remove(&address.to_string());
+            Event::Ready { address } => {
+                shown.in_progress.remove(&address.to_string());
                 let line = shown.line(AnsiColor::Green, "ready", &address.to_string());
                 shown.say(&line);
             }
@@ -109,8 +111,8 @@ impl Progress {
 
     /// Takes the live line away.
     pub fn finish(&self) {
-        let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bar) = &shown.bar {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = shown.bar.take() {
             bar.finish_and_clear();
         }
     }
@@ -149,7 +151,7 @@ impl Shown {
 
     fn message(&self) {
         if let Some(bar) = &self.bar {
-            let now: Vec<&str> = self.running.values().chain(self.coming.values()).map(String::as_str).collect();
+            let now: Vec<&str> = self.running.values().chain(self.in_progress.values()).map(String::as_str).collect();
             bar.set_message(now.join(", "));
         }
     }

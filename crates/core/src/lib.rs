@@ -3,7 +3,8 @@
 //!
 //! Nothing here talks to AWS, prints, reads a clock or an environment variable: the outside world is
 //! the [`observe::provider::Provider`] trait. The flow is one way, and each module is one word of it:
-//! [`spec`] → [`observe`] → [`desire`] → [`diff`] → [`plan`] → [`apply`] or [`report`] → [`render`].
+//! [`spec`] → [`observe`] → [`desire`] → [`diff`] → [`plan`] → [`apply`] or [`report`] → [`render`]. [`look`] is the way
+//! from the first to a plan.
 
 pub mod apply;
 pub mod desire;
@@ -11,6 +12,7 @@ pub mod diagnostic;
 pub mod diff;
 pub mod digest;
 pub mod kind;
+pub mod look;
 pub mod model;
 pub mod observe;
 pub mod plan;

@@ -21,6 +21,7 @@ use super::PauseListener;
 use super::gateway::CALL;
 use super::record::Recorder;
 use crate::error::CallError;
+use crate::services;
 
 /// A call that waits for its turn.
 #[derive(Debug, Clone)]
@@ -30,32 +31,6 @@ pub struct Pause {
     /// How long.
     pub wait: Duration,
 }
-
-/// Calls a second and how many may come at once, by `service/operation`; else by `service/`.
-///
-/// From the services' quota pages; a burst is what a full token bucket lets through.
-const RATES: &[(&str, f64, f64)] = &[
-    ("CloudTrail/LookupEvents", 2.0, 2.0),
-    ("CloudWatch/PutMetricAlarm", 3.0, 3.0),
-    ("CloudWatch/DescribeAlarms", 9.0, 9.0),
-    ("CloudWatch/", 10.0, 10.0),
-    ("CloudWatch Logs/", 10.0, 10.0),
-    ("EC2/Describe", 20.0, 50.0),
-    ("EC2/", 5.0, 50.0),
-    ("Elastic Load Balancing v2/", 10.0, 40.0),
-    ("IAM/", 15.0, 15.0),
-    ("Lambda/GetFunction", 100.0, 100.0),
-    ("Lambda/", 15.0, 15.0),
-    ("RDS/", 10.0, 10.0),
-    ("Route 53/", 5.0, 5.0),
-    ("S3/", 100.0, 100.0),
-    ("SNS/TagResource", 10.0, 10.0),
-    ("SNS/CreateTopic", 30.0, 30.0),
-    ("SNS/", 30.0, 30.0),
-    ("SSM/GetParameter", 40.0, 40.0),
-    ("SSM/", 10.0, 10.0),
-    ("STS/", 50.0, 50.0),
-];
 
 /// Waits shorter than this are not worth a word.
 const WORTH_SAYING: Duration = Duration::from_millis(300);
@@ -124,7 +99,9 @@ impl HttpConnector for PacedConnector {
             let Some(call) = call else { return inner.call(request).await };
             pace.wait(&call).await;
             let response = inner.call(request).await;
-            let throttled = response.as_ref().is_ok_and(|response| matches!(response.status().as_u16(), 429 | 503));
+            // The body, which has the code, is read only above this connector.
+            let too_many = |status: u16| services::COMMON.throttle_statuses.contains(&status);
+            let throttled = response.as_ref().is_ok_and(|response| too_many(response.status().as_u16()));
             if let Some((service, operation)) = call.split_once('/') {
                 pace.recorder.count(service, operation, |count| {
                     count.attempts += 1;
@@ -137,7 +114,8 @@ impl HttpConnector for PacedConnector {
 }
 
 struct Pace {
-    buckets: Mutex<HashMap<&'static str, Bucket>>,
+    /// By service and line of its rates.
+    buckets: Mutex<HashMap<(&'static str, usize), Bucket>>,
     recorder: Recorder,
     listen: Option<PauseListener>,
 }
@@ -150,11 +128,14 @@ impl fmt::Debug for Pace {
 
 impl Pace {
     async fn wait(&self, call: &str) {
-        let Some((name, rate, burst)) = RATES.iter().find(|(prefix, ..)| call.starts_with(prefix)) else { return };
+        let Some((service, operation)) = call.split_once('/') else { return };
+        let Some(service) = services::by_name(service) else { return };
+        let Some((line, rate)) = service.rate(operation) else { return };
         let wait = {
             let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
-            buckets.entry(name).or_insert_with(|| Bucket::full(*burst, now)).take(*rate, *burst, now)
+            let bucket = buckets.entry((service.name, line)).or_insert_with(|| Bucket::full(rate.burst, now));
+            bucket.take(rate.per_second, rate.burst, now)
         };
         if wait.is_zero() {
             return;

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::session::Access;
 use regionctl_core::diagnostic::Diagnostic;
-use regionctl_core::report::Finding;
 use regionctl_core::report::build::accepted_as;
+use regionctl_core::report::examine::examine;
+use regionctl_core::report::{Drift, Finding};
 use regionctl_core::resource::address::Address;
 use regionctl_core::spec::Spec;
 use regionctl_core::spec::edit::{Unedited, add_entry};
 
-use super::drift::{examine, today};
+use super::drift::today;
+use super::look_failed;
 use crate::args::{self, Global};
 use crate::connect::Connector;
 use crate::exit::{Exit, Failed};
@@ -54,8 +57,11 @@ fn spec_of(args: &args::Accept) -> Result<Spec, Failed> {
 async fn finding(global: &Global, spec: &Spec, address: &Address) -> Result<Finding, Failed> {
     let connector = Connector::new(global).await?;
     let provider = connector.open(spec, Access::ReadOnly, None).await;
-    let (region, _) = examine(&provider, spec, false).await?;
-    if let Some(finding) = region.findings.into_iter().find(|finding| finding.address == *address) {
+    let (region, _) = examine(&provider, REGISTRY, spec, today(), false).await.map_err(|error| look_failed(&error))?;
+    let of_it = region.findings.into_iter().filter(|finding| finding.address == *address);
+    // A risk is no drift: a waiver beside the resource says that it is meant.
+    let (risks, drift): (Vec<Finding>, Vec<Finding>) = of_it.partition(|finding| finding.drift == Drift::Unwaived);
+    if let Some(finding) = drift.into_iter().next() {
         return Ok(finding);
     }
     let known = region.accepted.into_iter().find(|it| it.finding.address == *address);
@@ -66,6 +72,9 @@ async fn finding(global: &Global, spec: &Spec, address: &Address) -> Result<Find
             (format!("{address} is accepted already, until {}", it.acceptance.until), format!("change it at {at}"))
         }
         None if unread => (format!("{address} could not be read"), "regionctl drift says why".to_owned()),
+        None if !risks.is_empty() => {
+            (format!("{address} is what {} says, and it is a risk: {}", spec.path, risks[0].why), risks[0].mend.clone())
+        }
         None => (format!("{address} is what {} says", spec.path), "there is nothing to accept".to_owned()),
     };
     Err(Failed::error(Diagnostic::new("nothing-to-accept", message).help(help)))

@@ -9,14 +9,15 @@ pub mod plan;
 pub mod report;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod snapshot;
 mod stats;
 
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::session::Access;
+use regionctl_core::look::{LookError, look, look_at};
 use regionctl_core::observe::provider::Provider;
-use regionctl_core::observe::refresh::{Inventory, SurveyError, survey};
+use regionctl_core::observe::snapshot::Snapshot;
 use regionctl_core::plan::Plan;
-use regionctl_core::plan::build;
 use regionctl_core::render;
 use regionctl_core::spec::Spec;
 
@@ -25,20 +26,13 @@ use crate::connect::Connector;
 use crate::exit::{Exit, Failed};
 use crate::output;
 
-/// Reads and compares.
-async fn look(provider: &dyn Provider, spec: &Spec) -> Result<(Inventory, Plan), Failed> {
-    let inventory = survey(provider, REGISTRY, spec).await.map_err(|error| survey_failed(&error))?;
-    let plan = build::plan(REGISTRY, spec, &inventory).map_err(|broken| broken_kind(&broken))?;
-    Ok((inventory, plan))
-}
-
 /// Plans every spec without writing, and prints the plans: each as text, or all as JSON.
 async fn look_at_all(global: &Global, specs: &[Spec], format: Format, preflight: bool) -> Result<Vec<Plan>, Failed> {
     let connector = Connector::new(global).await?;
     let mut plans = Vec::new();
     for spec in specs {
         let provider = connector.open(spec, Access::ReadOnly, None).await;
-        let (inventory, plan) = look(&provider, spec).await?;
+        let (inventory, plan) = look(&provider, REGISTRY, spec).await.map_err(|error| look_failed(&error))?;
         if format == Format::Text {
             anstream::print!("{}", render::text(&plan, output::style()));
         }
@@ -62,16 +56,25 @@ async fn look_at_all(global: &Global, specs: &[Spec], format: Format, preflight:
     Ok(plans)
 }
 
-fn survey_failed(error: &SurveyError) -> Failed {
-    let exit = match error {
-        SurveyError::WrongAccount { .. } => Exit::Refused,
-        SurveyError::Failed(_) | SurveyError::Unexpanded(_) | SurveyError::Vpc { .. } => Exit::Error,
-    };
-    Failed { exit, ..Failed::errors(error.diagnostics()) }
+/// Plans every spec from a snapshot, without AWS and without credentials.
+fn look_at_snapshot(snapshot: &Snapshot, specs: &[Spec], format: Format) -> Result<Vec<Plan>, Failed> {
+    let mut plans = Vec::new();
+    for spec in specs {
+        let (_, plan) = look_at(REGISTRY, spec, snapshot).map_err(|error| look_failed(&error))?;
+        if format == Format::Text {
+            anstream::print!("{}", render::text(&plan, output::style()));
+        }
+        plans.push(plan);
+    }
+    if format == Format::Json {
+        print_json(&plans);
+    }
+    Ok(plans)
 }
 
-fn broken_kind(broken: &regionctl_core::kind::Broken) -> Failed {
-    Failed::error(regionctl_core::diagnostic::Diagnostic::new("internal", broken.to_string()))
+fn look_failed(error: &LookError) -> Failed {
+    let exit = if error.is_refusal() { Exit::Refused } else { Exit::Error };
+    Failed { exit, ..Failed::errors(error.diagnostics()) }
 }
 
 /// The exit code of a command that only reads.

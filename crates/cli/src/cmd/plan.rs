@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use regionctl_core::diagnostic::Diagnostic;
+use regionctl_core::digest::hex;
 use regionctl_core::plan::Plan;
 use regionctl_core::plan::saved::{SavedPlan, Seal};
-use regionctl_core::spec::read::hex;
 
-use super::{exit_of, look_at_all};
+use super::{exit_of, look_at_all, look_at_snapshot, snapshot};
 use crate::args::{self, Global};
 use crate::exit::{Exit, Failed};
 use crate::files;
@@ -21,7 +21,10 @@ pub async fn run(global: &Global, args: &args::Plan) -> Result<Exit, Failed> {
         let fault = Diagnostic::new("one-spec", "a saved plan is for one spec").help("name one spec with --out");
         return Err(Failed::error(fault));
     }
-    let plans = look_at_all(global, &specs, args.format, args.preflight).await?;
+    let plans = match &args.snapshot {
+        Some(path) => look_at_snapshot(&snapshot::load(path)?, &specs, args.format)?,
+        None => look_at_all(global, &specs, args.format, args.preflight).await?,
+    };
     if let (Some(path), [plan]) = (&args.out, plans.as_slice()) {
         save(plan, path)?;
     }

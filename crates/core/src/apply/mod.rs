@@ -1,12 +1,21 @@
-//! Runs a plan's steps along their graph, and verifies afterwards that live is what the spec says.
+//! Applies: one session from the first read to the last-applied record, for fresh and saved plans alike.
 //!
-//! The run is a stream of [`Event`]s; progress displays and logs are listeners of it.
+//! `session` has the order, `refuse` what stops it before the first step, `run` the steps along their graph, `wait` and
+//! `verify` what follows, `outcome` what it comes to. The run is a stream of [`Event`]s; progress displays and logs are
+//! listeners of it.
 
+mod outcome;
+mod refuse;
 mod run;
+mod session;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod wait;
 
+pub use outcome::{ApplyError, ApplyErrorKind, Completion, Stopped, Totals};
 pub use run::{Outcome, Stop, ask_again, run};
+pub use session::{Answer, ApplySession, Front, Options, PlanSource};
 pub use verify::verify;
 pub use wait::{Waited, wait};
 

@@ -214,7 +214,6 @@ mod tests {
     use super::*;
     use crate::testing::{Fake, inventory};
 
-    use crate::observe::provider::{Check, Status};
     fn plan(changes: &Value) -> Plan {
         let change =
             |name: &String, steps: &Value| {

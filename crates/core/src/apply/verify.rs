@@ -12,8 +12,12 @@ use crate::resource::address::Address;
 use crate::spec::Spec;
 
 /// AWS answers reads from before a write for a while ("eventual consistency"), so a difference counts
-/// only when it is still there after these pauses, seven seconds in all.
-const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_millis(1500), Duration::from_secs(5)];
+/// only when it is still there after these pauses, seven seconds in all. Tests have a cloud that is consistent at once.
+const PAUSES: [Duration; 3] = if cfg!(test) {
+    [Duration::from_millis(1); 3]
+} else {
+    [Duration::from_millis(500), Duration::from_millis(1500), Duration::from_secs(5)]
+};
 
 /// Plans again until nothing differs in the resources that were touched, or the pauses are used up.
 ///

@@ -14,7 +14,7 @@ use crate::resource::address::Address;
 use crate::resource::reference::Known;
 
 /// Between two questions after one resource: soon at first, as many things take seconds.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const FIRST_PAUSE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_millis(500) };
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// How long a resource may take; a database instance takes up to half an hour.
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_hours(1);
 pub struct Waited {
     /// What is still on its way, and how far.
     pub coming: BTreeMap<Address, String>,
-    /// What did not get there, and why.
+    /// What never became ready, and why.
     pub failed: BTreeMap<Address, String>,
     /// Whether the waiting was stopped from outside.
     pub interrupted: bool,

@@ -1,7 +1,7 @@
 //! From a snapshot to all that a plan compares: what is wanted with its references filled in, what is live, and what
 //! could not be read. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -148,6 +148,7 @@ pub fn fill(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<Inve
     wants.sort_by(|a, b| a.want.address.cmp(&b.want.address));
     let mut inventory = Inventory { location, live, unread, wants, known, notes, secrets: BTreeMap::new() };
     references(registry, &mut inventory)?;
+    adopt(registry, &mut inventory);
     seal(spec, snapshot, &mut inventory)?;
     collect_secrets(&mut inventory);
     Ok(inventory)
@@ -200,6 +201,28 @@ fn references(registry: Registry, inventory: &mut Inventory) -> Result<(), Unexp
     Ok(())
 }
 
+/// Puts live resources without a name of their own under the address of the want that they are; each under one.
+fn adopt(registry: Registry, inventory: &mut Inventory) {
+    let Inventory { live, wants, .. } = inventory;
+    let wanted: BTreeSet<&Address> = wants.iter().map(|expanded| &expanded.want.address).collect();
+    let missing = wants.iter().map(|expanded| &expanded.want).filter(|want| !want.absent);
+    for want in missing {
+        let kind = registry.of(&want.address.kind);
+        if !kind.facts().adopts || live.contains_key(&want.address) {
+            continue;
+        }
+        let fits = |(address, seen): &(&Address, &LiveResource<Value>)| {
+            address.kind == want.address.kind && !wanted.contains(address) && kind.adopts(&want.model, &seen.model)
+        };
+        let found = live.iter().find(fits).map(|(address, _)| address.clone());
+        if let Some(mut seen) = found.and_then(|address| live.remove(&address)) {
+            seen.name.clone_from(&want.address.name);
+            inventory.known.identify(&want.address, seen.outputs.clone(), kind.facts().descriptive);
+            live.insert(want.address.clone(), seen);
+        }
+    }
+}
+
 /// Sets aside what a plan must not hold.
 fn collect_secrets(inventory: &mut Inventory) {
     for Expanded { want, .. } in &inventory.wants {
@@ -221,6 +244,10 @@ fn seal(spec: &Spec, snapshot: &Snapshot, inventory: &mut Inventory) -> Result<(
         let rewrites = expanded.want.source.as_ref().is_some_and(|source| !source.rewrite.is_empty());
         let key = format!("{}/{}/{}", spec.account, spec.region, expanded.want.address);
         let known = seals.desired.get(&key).filter(|known| known.spec == spec.digest);
+        if let (Some(followed), Some(known)) = (&mut expanded.followed, known) {
+            followed.rewritten.retain(|path, _| !secrets.contains_key(path));
+            followed.rewritten.extend(known.rewritten.clone());
+        }
         for (path, value) in secrets {
             if secret::is_seal(&value) && !rewrites {
                 continue;

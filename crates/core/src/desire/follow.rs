@@ -109,8 +109,10 @@ impl<'a> Expander<'a> {
 fn rewrite(value: &Value, pairs: &[(String, String)], path: &str, found: &mut BTreeMap<String, String>) -> Value {
     let joined = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match value {
-        // That a secret was rewritten is not said: it would say what is in it.
-        secret if secret::of(secret).is_some() => rewrite_secret(secret, pairs),
+        secret if secret::of(secret).is_some() => {
+            let text = rewrite_text(secret::of(secret).unwrap_or_default(), pairs, path, found);
+            json!({ secret::KEY: text })
+        }
         Value::String(text) => rewrite_text(text, pairs, path, found).into(),
         Value::Array(items) => {
             let item = |(index, item): (usize, &Value)| rewrite(item, pairs, &joined(&index.to_string()), found);
@@ -140,11 +142,6 @@ fn rewrite_text(text: &str, pairs: &[(String, String)], path: &str, found: &mut 
         found.insert(path.to_owned(), said.join(", "));
     }
     rewritten
-}
-
-fn rewrite_secret(secret: &Value, pairs: &[(String, String)]) -> Value {
-    let text = rewrite_text(secret::of(secret).unwrap_or_default(), pairs, "", &mut BTreeMap::new());
-    json!({ secret::KEY: text })
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub fn of_sources(registry: Registry, spec: &Spec) -> Requests {
         if want.is_one() {
             scope.ask(&source.name, Depth::Whole);
         } else {
-            scope.everything = Some(Depth::Whole);
+            scope.everything = Some(carried(registry, kind, true));
         }
     }
     requests
@@ -139,7 +139,7 @@ fn of_wants(registry: Registry, location: &Location, wants: &[Want]) -> Requests
             Selector::One => ask(registry, &mut requests, location, want),
             Selector::EveryLive => {
                 let scope = scope(registry, &mut requests, &want.address.kind, location);
-                scope.everything = scope.everything.take().map(|depth| depth.and(self::depth(want)));
+                scope.everything = scope.everything.take().map(|depth| depth.and(self::depth(registry, want)));
             }
             Selector::EveryOfSource | Selector::ForEach(_) => {}
         }
@@ -152,15 +152,31 @@ fn ask(registry: Registry, requests: &mut Requests, location: &Location, want: &
     let kind = registry.of(&want.address.kind);
     let region = kind.region(&want.model).filter(|region| *region != location.region);
     let location = region.map_or_else(|| location.clone(), |region| location.in_region(&region));
-    scope(registry, requests, &want.address.kind, &location).ask(&want.address.name, depth(want));
+    let scope = scope(registry, requests, &want.address.kind, &location);
+    scope.ask(&want.address.name, depth(registry, want));
+    if kind.facts().adopts {
+        scope.everything = Some(Depth::existence());
+    }
 }
 
-/// How deep a resource is read: what the spec states of it, or all where it follows another.
-fn depth(want: &Want) -> Depth {
-    if want.source.is_some() || want.whole {
-        return Depth::Whole;
+/// How deep a resource is read: what the spec states of it, and what it takes over where it follows another.
+fn depth(registry: Registry, want: &Want) -> Depth {
+    let stated = Depth::Named(want.model.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default());
+    match () {
+        () if want.whole => Depth::Whole,
+        () if want.source.is_some() && !want.absent => stated.and(carried(registry, &want.address.kind, false)),
+        () => stated,
     }
-    Depth::Named(want.model.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default())
+}
+
+/// What a follower takes over of its source; of the source itself also what it lacks.
+fn carried(registry: Registry, kind: &str, is_source: bool) -> Depth {
+    let facts = registry.of(kind).facts();
+    let is_carried = |part: &&&str| {
+        !facts.uncarried.contains(part) && (is_source || !facts.of_sources.contains(part))
+    };
+    let parts = facts.parts.iter().filter(is_carried);
+    Depth::Named(parts.map(|part| (*part).to_owned()).collect())
 }
 
 /// The scope of a kind in a region, made where it is not there yet.

@@ -5,7 +5,7 @@
 //! and action agree: every field that differs is covered by a step or waits, and every step covers
 //! something.
 
-mod leaves;
+pub(crate) mod leaves;
 mod recorder;
 mod shown;
 

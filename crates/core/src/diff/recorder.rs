@@ -172,10 +172,11 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         shown: fn(&Policy) -> Value,
     ) -> Covers {
         let Some(want) = want else { return Covers::default() };
-        let (after, before) = (shown(want), live.map(shown));
-        if before.as_ref() == Some(&after) {
+        // The same equality by which the writer decides: the case of action names does not count.
+        if live == Some(want) {
             return Covers::default();
         }
+        let (after, before) = (shown(want), live.map(shown));
         let action = if before.is_some() { FieldAction::Change } else { FieldAction::Add };
         self.recorded(|fields| {
             fields.push(FieldChange { path: path.to_owned(), action, before, after: Some(after), note: None });
@@ -327,6 +328,11 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
     fn waiver(&self, key: &str) -> Option<WaiverNote> {
         let waiver = self.waivers.iter().find(|waiver| waiver.key == key)?;
         Some(WaiverNote { reason: waiver.reason.clone(), at: waiver.at.clone() })
+    }
+
+    /// Says that the resource does not exist and no call here makes it, why, and what to do.
+    pub fn never_made(&mut self, why: &str) {
+        self.draft.blocked.push(why.to_owned());
     }
 
     /// Says that a difference is a risk, unless there is none; the waiver of this key is shown with it.

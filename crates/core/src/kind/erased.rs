@@ -52,6 +52,8 @@ pub trait AnyKind: Send + Sync {
     fn relevant(&self, want: Option<&Value>, live: &Value) -> Value;
     /// See [`Kind::region`]; none for a model of another form.
     fn region(&self, want: &Value) -> Option<String>;
+    /// See [`Kind::adopts`]; not for models of another form.
+    fn adopts(&self, want: &Value, live: &Value) -> bool;
     /// See [`Kind::write`].
     ///
     /// # Errors
@@ -158,6 +160,11 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn region(&self, want: &Value) -> Option<String> {
         typed::<K>(want).ok().and_then(|want| K::region(&want))
+    }
+
+    fn adopts(&self, want: &Value, live: &Value) -> bool {
+        let both = typed::<K>(want).ok().zip(typed::<K>(live).ok());
+        both.is_some_and(|(want, live)| K::adopts(&want, &live))
     }
 
     fn write(&self, model: &Value) -> Result<Option<Value>, Broken> {

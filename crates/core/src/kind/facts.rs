@@ -18,8 +18,8 @@ pub struct Facts {
     pub writes: &'static [&'static str],
     /// The API operations by which what a plan cannot see is looked at before the first write.
     pub checks: &'static [&'static str],
-    /// The IAM actions that its steps may need beside their operations' own.
-    pub also: &'static [&'static str],
+    /// The IAM actions that its calls may need beside their operations' own.
+    pub also: &'static [Need],
     /// The values it gives to others, as in `${kind/name.arn}`.
     pub outputs: &'static [&'static str],
     /// Those of `outputs` that say what a resource is like and not which one it is (`engine`). The same text elsewhere
@@ -27,6 +27,10 @@ pub struct Facts {
     pub descriptive: &'static [&'static str],
     /// Fields of the model that cost calls of their own, and are read only where the depth includes them.
     pub parts: &'static [&'static str],
+    /// Those of `parts` that a follower does not take over from its source, and that are read only where they are stated.
+    pub uncarried: &'static [&'static str],
+    /// Those of `parts` that are read of a source only, to say what a follower lacks.
+    pub of_sources: &'static [&'static str],
     /// The operations of `writes` that are needed only to take a resource away: the spec says `absent`, or a copy's
     /// source is gone.
     pub removes: &'static [&'static str],
@@ -36,6 +40,8 @@ pub struct Facts {
     pub needs_vpc: bool,
     /// Whether a name may be a pattern (`*`) that stands for every live resource it matches.
     pub patterns: bool,
+    /// Whether one may have no name of its own, so that it is known by what it is; see [`super::Kind::adopts`].
+    pub adopts: bool,
     /// Whether observing it can list every live one, so that a rule may go over them.
     pub lists: bool,
     /// Whether one can follow a live one of another region (`like`, `copy`).
@@ -63,10 +69,13 @@ impl Facts {
         outputs: &[],
         descriptive: &[],
         parts: &[],
+        uncarried: &[],
+        of_sources: &[],
         removes: &[],
         global: false,
         needs_vpc: false,
         patterns: false,
+        adopts: false,
         lists: false,
         follows: false,
         inventory: &[],
@@ -74,4 +83,52 @@ impl Facts {
         defaults: "",
         example: "",
     };
+}
+
+/// An IAM action that the calls of a kind need beside their own.
+#[derive(Debug, Clone, Copy)]
+pub struct Need {
+    /// The IAM action, such as `iam:PassRole`.
+    pub action: &'static str,
+    /// What the action is for, where the spec does not state it: ARNs in which `{partition}`, `{region}`, `{account}` and
+    /// `{name}` stand for the spec's and the resource's own, or `*`.
+    pub resources: &'static [&'static str],
+    /// When it is needed.
+    pub when: NeededWhen,
+    /// Whether reading needs it too.
+    pub reads: bool,
+}
+
+/// When an IAM action is needed. An attribute is a field of the kind's model, by its path: `birth.profile`.
+#[derive(Debug, Clone, Copy)]
+pub enum NeededWhen {
+    /// For every resource.
+    Always,
+    /// For every resource, and for what this attribute names where the spec states it.
+    For(&'static str),
+    /// Only where the spec states this attribute, and for what it names where it is an ARN.
+    Stated(&'static str),
+}
+
+impl Need {
+    /// An action that a resource's steps need whatever the spec says of it.
+    pub const fn always(action: &'static str, resources: &'static [&'static str]) -> Self {
+        Self { action, resources, when: NeededWhen::Always, reads: false }
+    }
+
+    /// An action that steps need for what `attribute` names.
+    pub const fn named_by(attribute: &'static str, action: &'static str, resources: &'static [&'static str]) -> Self {
+        Self { action, resources, when: NeededWhen::For(attribute), reads: false }
+    }
+
+    /// An action that steps need only where the spec states `attribute`.
+    pub const fn if_stated(attribute: &'static str, action: &'static str, resources: &'static [&'static str]) -> Self {
+        Self { action, resources, when: NeededWhen::Stated(attribute), reads: false }
+    }
+
+    /// The same action, for reading too.
+    #[must_use]
+    pub const fn to_read(self) -> Self {
+        Self { reads: true, ..self }
+    }
 }

@@ -11,6 +11,6 @@ mod typed;
 pub mod weight;
 
 pub use erased::{AnyKind, Broken, Erased, Registry};
-pub use facts::Facts;
+pub use facts::{Facts, Need, NeededWhen};
 pub use notes::Notes;
 pub use typed::{Kind, Risk};

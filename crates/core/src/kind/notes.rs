@@ -8,6 +8,8 @@ use crate::spec::tree::Node;
 pub struct Notes<'a> {
     node: &'a Node,
     sources: &'a Sources,
+    /// The spec's region.
+    pub region: &'a str,
     /// Whether the resource follows another, so that what is left out comes from there.
     pub follows: bool,
     /// Faults found so far.
@@ -18,8 +20,8 @@ pub struct Notes<'a> {
 
 impl<'a> Notes<'a> {
     /// Starts the notes for the resource that stands at this node.
-    pub fn new(node: &'a Node, sources: &'a Sources, follows: bool) -> Self {
-        Self { node, sources, follows, faults: Diagnostics::default(), waivers: Vec::new() }
+    pub fn new(node: &'a Node, sources: &'a Sources, region: &'a str, follows: bool) -> Self {
+        Self { node, sources, region, follows, faults: Diagnostics::default(), waivers: Vec::new() }
     }
 
     /// Records that the value at `path` is wrong.

@@ -97,6 +97,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
         None
     }
 
+    /// Says whether a live resource that has no name of its own is the one that is wanted. It is asked only of kinds
+    /// with [`Facts::adopts`], and a live resource is adopted once.
+    fn adopts(_want: &Self::Model, _live: &Self::Model) -> bool {
+        false
+    }
+
     /// Writes a model as a person would write it in a spec; none where the kind is not writable yet.
     ///
     /// # Guarantees

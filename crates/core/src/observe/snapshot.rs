@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::failure::{Failure, FailureClass};
 use super::location::{Location, Vpc};
-use super::scope::{Depth, LiveResource, Observation, Scope};
+use super::scope::{Depth, Extra, LiveResource, Observation, Scope};
 use crate::diff::head;
 
 /// What was read.
@@ -64,7 +64,7 @@ pub enum Reading {
 
 /// What stands for secrets in a snapshot that was saved.
 ///
-/// Equal secrets have one token, and nothing of a secret can be derived from its token.
+/// Equal secrets have one token. Of the secret itself a token says only which regions it names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seals {
     /// The tokens of the secrets that specs wanted when the snapshot was taken: by address, as
@@ -79,6 +79,9 @@ pub struct DesiredSeals {
     pub spec: String,
     /// By the path in the model.
     pub tokens: BTreeMap<String, String>,
+    /// What was rewritten in secrets of the source, by the path in the model.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rewritten: BTreeMap<String, String>,
 }
 
 /// The key of a kind's part of a region.
@@ -86,6 +89,39 @@ fn slot(kind: &str, location: &Location) -> String {
     match &location.vpc {
         Some(vpc) => format!("{kind}@{}", vpc.id),
         None => kind.to_owned(),
+    }
+}
+
+impl Kind {
+    /// Adds what another read of the same kind found.
+    pub fn merge(&mut self, other: Self) {
+        self.failed = self.failed.take().or(other.failed);
+        self.everything = match (self.everything.take(), other.everything) {
+            (Some(own), Some(other)) => Some(own.and(other)),
+            (own, other) => own.or(other),
+        };
+        for (name, reading) in other.names {
+            self.put(name, reading);
+        }
+    }
+
+    /// Keeps what two reads of one resource know: the fields of both, those of the later one where both have them.
+    fn put(&mut self, name: String, reading: Reading) {
+        let both = match (self.names.remove(&name), reading) {
+            (Some(Reading::Found { depth: known, resource: earlier }), Reading::Found { depth, mut resource }) => {
+                if let (Value::Object(earlier), Value::Object(later)) = (earlier.model, &mut resource.model) {
+                    for (field, value) in earlier {
+                        later.entry(field).or_insert(value);
+                    }
+                }
+                let new = earlier.extras.into_iter().filter(|extra| !resource.extras.contains(extra));
+                let new: Vec<Extra> = new.collect();
+                resource.extras.extend(new);
+                Reading::Found { depth: known.and(depth), resource }
+            }
+            (_, reading) => reading,
+        };
+        self.names.insert(name, both);
     }
 }
 
@@ -103,7 +139,7 @@ impl Snapshot {
         self.region(location)?.kinds.get(&slot(kind, location))
     }
 
-    /// Adds what a read came to. What an earlier read found less of is replaced.
+    /// Adds what a read came to.
     pub fn add(&mut self, kind: &str, scope: &Scope, result: Result<Observation<Value>, Failure>) {
         let region = self.region_mut(&scope.location.account, &scope.location.region);
         let part = region.kinds.entry(slot(kind, &scope.location)).or_default();
@@ -122,11 +158,7 @@ impl Snapshot {
         }
         for resource in observation.seen {
             let Some(depth) = scope.depth(&resource.name).cloned() else { continue };
-            let deeper = |there: &Reading| matches!(there, Reading::Found { depth: known, .. } if known.includes(&depth) && *known != depth);
-            if !part.names.get(&resource.name).is_some_and(deeper) {
-                let name = resource.name.clone();
-                part.names.insert(name, Reading::Found { depth, resource: Box::new(resource) });
-            }
+            part.put(resource.name.clone(), Reading::Found { depth, resource: Box::new(resource) });
         }
         for (name, failure) in observation.unread {
             part.names.insert(name, Reading::Gap(failure));

@@ -44,7 +44,8 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// What could not be read; the plan is not the whole truth then.
     pub unread: Vec<Gap>,
-    /// What is live and dangerous, and no waiver of the spec explains.
+    /// The risks that live already has as the spec wants it, and that no waiver of the spec explains. An apply changes
+    /// nothing of them, so they are neither changes nor gates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unwaived: Vec<Unwaived>,
     /// What the plan needs an explicit word for.
@@ -284,6 +285,7 @@ impl Plan {
         });
         self.waiting.retain(|waiting| targets.contains(&waiting.address));
         self.coming.retain(|coming| targets.contains(&coming.address));
+        self.unwaived.retain(|risk| targets.contains(&risk.address));
         self.notes.retain(|note| targets.iter().any(|target| target.to_string() == note.about));
         self.targets = targets.to_vec();
         self.recount();

@@ -10,7 +10,7 @@ use super::document;
 use crate::desire::fingerprint::ABSENT;
 use crate::diff::{FieldAction, FieldChange, RiskNote, element, resolved, shown};
 use crate::observe::provider::{Check, Verdict};
-use crate::plan::{Action, Change, Plan, WaitingOn};
+use crate::plan::{Action, Change, Plan, Unwaived, WaitingOn};
 use crate::resource::address::Address;
 
 /// How to render.
@@ -71,6 +71,7 @@ pub fn text(plan: &Plan, style: Style) -> String {
     notes(&mut out, plan, style);
     coming(&mut out, plan, style);
     waiting(&mut out, plan, style);
+    unwaived(&mut out, plan, style);
     unread(&mut out, plan, style);
     gates(&mut out, plan, style);
     out.push_str(&summary(plan, style));
@@ -227,6 +228,19 @@ pub(super) fn waiting_for(out: &mut String, waiting: &[WaitingOn], style: Style)
         for address in addresses {
             let _ = writeln!(out, "      {address}");
         }
+    }
+    out.push('\n');
+}
+
+/// What is live and wanted and dangerous. An apply changes nothing of it, so it is no gate.
+fn unwaived(out: &mut String, plan: &Plan, style: Style) {
+    if plan.unwaived.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{}", style.bold("Risks without a waiver"));
+    for Unwaived { address, at, what, .. } in &plan.unwaived {
+        let mark = style.paint(AnsiColor::Magenta, "!");
+        let _ = writeln!(out, "  {mark} {address}  {what}; if it is meant, state `waiver:` with the reason at {at}");
     }
     out.push('\n');
 }

@@ -1,4 +1,4 @@
-//! From a plan to a region's report: what kind of drift each change is, how bad, and which row it belongs to. Pure.
+//! From a plan to a region's report: what kind of drift each change is, and how bad. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -6,26 +6,25 @@ use std::fmt::Write;
 use jiff::civil::Date;
 
 use super::memory::Memory;
-use super::{Accepted, Drift, Failed, Field, Finding, Held, Region, Resource, Row, RowState, ToldApart};
+use super::{Drift, Failed, Field, Finding, Region, Resource, Severity, ToldApart};
 use crate::desire::expand::Expanded;
 use crate::desire::fill::Inventory;
 use crate::desire::fingerprint::ABSENT;
-use crate::diagnostic::{Diagnostic, Position};
+use crate::diagnostic::Diagnostic;
 use crate::diff::{FieldAction, FieldChange, head};
 use crate::digest;
 use crate::kind::weight::{self, Weight};
 use crate::kind::{Facts, Registry};
 use crate::observe::explain::explain;
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Action, Change, Plan, Unwaived};
 use crate::resource::address::Address;
-use crate::spec::accept::MANUAL;
-use crate::spec::{Spec, accept::Row as SpecRow};
+use crate::spec::Spec;
 
 /// Makes a region's report of its plan.
 ///
 /// # Guarantees
-/// Pure: the same arguments give the same report, byte for byte. Every change of the plan is one finding, and every
-/// finding stands in a row.
+/// Pure: the same arguments give the same report, byte for byte. Every change of the plan is one finding, and so is
+/// every risk without a waiver.
 pub fn region(registry: Registry, spec: &Spec, inventory: &Inventory, plan: &Plan, memory: &Memory) -> Region {
     let expanded: BTreeMap<&Address, &Expanded> =
         inventory.wants.iter().map(|expanded| (&expanded.want.address, expanded)).collect();
@@ -37,6 +36,7 @@ pub fn region(registry: Registry, spec: &Spec, inventory: &Inventory, plan: &Pla
             finding(facts, spec, change, expanded[&change.address], memory)
         })
         .collect();
+    findings.extend(plan.unwaived.iter().map(|risk| unwaived(registry, spec, risk, expanded.get(&risk.address))));
     sort(&mut findings);
     let resources = inventory.wants.iter().map(|expanded| Resource {
         address: expanded.want.address.clone(),
@@ -112,6 +112,9 @@ fn told_apart(memory: &Memory) -> ToldApart {
         Memory::Never => {
             "whether drift was made by hand or is a spec that nobody applied can be told after the next apply".to_owned()
         }
+        Memory::NotInSnapshot => {
+            "whether drift was made by hand or is a spec that nobody applied cannot be told from a snapshot".to_owned()
+        }
         Memory::Unread(failure) => {
             format!("whether drift was made by hand or is a spec that nobody applied cannot be told: {}", explain(failure).message)
         }
@@ -140,6 +143,7 @@ fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, mem
         address: change.address.clone(),
         service: change.service.clone(),
         drift,
+        rule: None,
         absent: missing,
         severity,
         why,
@@ -157,9 +161,38 @@ fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, mem
     finding
 }
 
-/// Gives a finding its ids: by what it is of, and by what differs.
+/// A risk that is there as the spec wants it. An apply changes nothing of it: only the spec can say that it is meant.
+fn unwaived(registry: Registry, spec: &Spec, risk: &Unwaived, expanded: Option<&&Expanded>) -> Finding {
+    let mut finding = Finding {
+        id: String::new(),
+        content: String::new(),
+        address: risk.address.clone(),
+        service: registry.of(&risk.address.kind).facts().service.to_owned(),
+        drift: Drift::Unwaived,
+        rule: Some(risk.rule.clone()),
+        absent: false,
+        severity: Severity::High,
+        why: risk.what.clone(),
+        since: None,
+        at: risk.at.clone(),
+        by: expanded.and_then(|expanded| expanded.by.clone()),
+        follows: None,
+        fields: Vec::new(),
+        blocked: Vec::new(),
+        deeds: Vec::new(),
+        expired: None,
+        mend: format!("state `waiver:` with the reason at {}", risk.at),
+    };
+    identify(&mut finding, spec);
+    finding
+}
+
+/// Gives a finding its ids: by what it is of, and by what differs. A resource may have several risks.
 fn identify(finding: &mut Finding, spec: &Spec) {
-    let of = format!("{}\n{}\n{}", spec.account, spec.region, finding.address);
+    let mut of = format!("{}\n{}\n{}", spec.account, spec.region, finding.address);
+    if let Some(rule) = &finding.rule {
+        of = format!("{of}\n{rule}\n{}", finding.why);
+    }
     digest::sha256(of)[..16].clone_into(&mut finding.id);
     finding.content = content(finding);
 }
@@ -231,104 +264,4 @@ pub fn accepted_as(finding: &Finding, reason: &str, by: &str, until: Date) -> St
         }
     }
     entry
-}
-
-/// In a row of fields, the word for what waits for people or is on its way.
-const WAITING: &str = "waiting";
-
-/// Puts what a region came to into the rows of the handbook; what no row holds is by its kind.
-pub fn rows(spec: &Spec, region: &Region) -> Vec<Row> {
-    let manual: Vec<(Address, Position)> =
-        spec.manual.iter().map(|manual| (Address::new(MANUAL, &manual.name), manual.at.clone())).collect();
-    let everything: Vec<&Address> = region
-        .resources
-        .iter()
-        .map(|resource| &resource.address)
-        .chain(manual.iter().map(|(address, _)| address))
-        .collect();
-    let mut rows: Vec<Row> = spec.runbook.iter().map(|row| one_row(row, region, &everything)).collect();
-    let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let held = |address: &Address, field: Option<&str>| spec.runbook.iter().any(|row| row.holds(address, field));
-    for address in &everything {
-        if !held(address, None) {
-            kinds.entry(&address.kind).or_default().push(address.to_string());
-        }
-    }
-    // A field that no row holds, of a resource that one does.
-    for finding in all_findings(region) {
-        for field in finding.fields.iter().filter(|field| !held(&finding.address, Some(&field.change.path))) {
-            let holds = format!("{}#{}", finding.address, head(&field.change.path));
-            kinds.entry(&finding.address.kind).or_default().push(holds);
-        }
-    }
-    let late = region.waiting.iter().map(|it| &it.address).chain(region.coming.iter().map(|it| &it.address));
-    for address in late.filter(|address| !held(address, Some(WAITING))) {
-        kinds.entry(&address.kind).or_default().push(format!("{address}#{WAITING}"));
-    }
-    for unread in &region.unread {
-        let kind = unread.address.split('/').next().unwrap_or_default();
-        if !rows.iter().any(|row| row.unread.iter().any(|text| text.starts_with(&unread.address))) {
-            kinds.entry(kind).or_default().push(unread.address.clone());
-        }
-    }
-    let nowhere = Position { file: spec.path.clone(), line: 1, column: 1 };
-    for (kind, holds) in kinds {
-        let title = if kind == MANUAL { "what people owe".to_owned() } else { kind.to_owned() };
-        rows.push(one_row(&SpecRow { title, holds, at: nowhere.clone() }, region, &everything));
-    }
-    rows
-}
-
-fn all_findings(region: &Region) -> impl Iterator<Item = &Finding> {
-    region.findings.iter().chain(region.accepted.iter().map(|accepted| &accepted.finding))
-}
-
-fn one_row(row: &SpecRow, region: &Region, everything: &[&Address]) -> Row {
-    let held = |finding: &Finding, accepted: bool| {
-        let fields: Vec<String> = finding
-            .fields
-            .iter()
-            .map(|field| field.change.path.clone())
-            .filter(|path| row.holds(&finding.address, Some(path)))
-            .collect();
-        let whole = finding.fields.is_empty() || finding.absent;
-        let belongs = row.holds(&finding.address, None) && (whole || !fields.is_empty());
-        belongs.then(|| Held { id: finding.id.clone(), fields, accepted })
-    };
-    let findings: Vec<Held> = region.findings.iter().filter_map(|finding| held(finding, false)).collect();
-    let accepted: Vec<Held> =
-        region.accepted.iter().filter_map(|Accepted { finding, .. }| held(finding, true)).collect();
-    let waiting: Vec<String> = region
-        .waiting
-        .iter()
-        .filter(|waiting| row.holds(&waiting.address, Some(WAITING)))
-        .map(|waiting| format!("{}: {}", waiting.address, waiting.what))
-        .collect();
-    let unread: Vec<String> = region
-        .unread
-        .iter()
-        .filter(|unread| row.holds.iter().any(|holds| meets(holds, &unread.address)))
-        .map(|unread| format!("{}: {}", unread.address, unread.failure))
-        .collect();
-    let coming = region.coming.iter().any(|coming| row.holds(&coming.address, Some(WAITING)));
-    let resources = everything.iter().filter(|address| row.holds(address, None)).count();
-    let states = [
-        (!unread.is_empty(), RowState::Unreadable),
-        (!findings.is_empty(), RowState::Drift),
-        (!waiting.is_empty(), RowState::Waiting),
-        (coming, RowState::Coming),
-        (!accepted.is_empty(), RowState::Accepted),
-        (resources > 0, RowState::Clean),
-    ];
-    let state = states.into_iter().find(|(holds, _)| *holds).map_or(RowState::Empty, |(_, state)| state);
-    let findings = findings.into_iter().chain(accepted).collect();
-    Row { title: row.title.clone(), state, resources, findings, waiting, unread }
-}
-
-/// Says whether what could not be read (`kind/name`, or `kind/*`) touches what a row holds.
-fn meets(holds: &str, unread: &str) -> bool {
-    let holds = holds.split('#').next().unwrap_or_default();
-    let kind = |text: &str| text.split('/').next().unwrap_or_default().to_owned();
-    let whole = unread.ends_with("/*") && kind(holds) == kind(unread);
-    whole || crate::model::pattern::matches(holds, unread)
 }

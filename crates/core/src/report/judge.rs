@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 
 use super::build::{content, sort};
-use super::{Acceptance, Accepted, Field, Finding, Region, Report, Resolved, Severity, Since};
+use super::{Acceptance, Accepted, Drift, Field, Finding, Region, Report, Resolved, Severity, Since};
 use crate::model::pattern;
 use crate::plan::Note;
 use crate::spec::Spec;
@@ -15,7 +15,8 @@ use crate::spec::accept::{Acceptance as Stated, Accepted as What};
 ///
 /// # Guarantees
 /// An acceptance of attributes takes only those, and only while they have the live values that it names; the rest
-/// of the finding stays. One that ran out takes nothing and is named. One that matches nothing is a note.
+/// of the finding stays. One that ran out takes nothing and is named. One that matches nothing is a note. A risk
+/// without a waiver is not drift that could be accepted: only a waiver explains it.
 pub fn accept(region: &mut Region, spec: &Spec, today: Date) {
     let mut used: BTreeSet<usize> = BTreeSet::new();
     let mut open = Vec::new();
@@ -63,7 +64,7 @@ fn shown(stated: &Stated) -> Acceptance {
 
 /// The paths of the attributes that an acceptance takes; none where it does not speak of the finding.
 fn taken(stated: &Stated, finding: &Finding) -> Option<BTreeSet<String>> {
-    if !pattern::matches(&stated.resource, &finding.address.to_string()) {
+    if finding.drift == Drift::Unwaived || !pattern::matches(&stated.resource, &finding.address.to_string()) {
         return None;
     }
     let paths = || finding.fields.iter().map(|field| field.change.path.clone()).collect::<BTreeSet<_>>();

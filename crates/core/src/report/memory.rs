@@ -11,6 +11,7 @@ use crate::desire::expand::Expanded;
 use crate::desire::fill::Inventory;
 use crate::digest;
 use crate::observe::failure::Failure;
+use crate::observe::provider::Provider;
 use crate::resource::secret::{self, Secrets};
 use crate::spec::{Spec, Want};
 
@@ -23,8 +24,40 @@ pub enum Memory {
     Never,
     /// It is there and could not be read.
     Unread(Failure),
+    /// Only a snapshot is looked at, which does not hold it.
+    NotInSnapshot,
     /// This was applied.
     Applied(Applied),
+}
+
+/// Reads a spec's last-applied record, where the spec wants one.
+pub async fn read_last_applied(provider: &dyn Provider, spec: &Spec) -> Memory {
+    if !spec.remember {
+        return Memory::NotKept;
+    }
+    match provider.last_applied(&spec.path).await {
+        Ok(parts) => Applied::from_parts(&parts).map_or(Memory::Never, Memory::Applied),
+        Err(failure) => Memory::Unread(failure),
+    }
+}
+
+/// Saves a spec's last-applied record, where the spec wants one, so that drift can be told from what nobody applied.
+///
+/// # Guarantees
+/// Nothing is written where the record says the same already.
+///
+/// # Errors
+/// The call that failed.
+pub async fn save_last_applied(provider: &dyn Provider, spec: &Spec, inventory: &Inventory) -> Result<(), Failure> {
+    if !spec.remember {
+        return Ok(());
+    }
+    let applied = Applied::of(spec, inventory);
+    let before = provider.last_applied(&spec.path).await?;
+    if Applied::from_parts(&before).as_ref() == Some(&applied) {
+        return Ok(());
+    }
+    provider.save_applied(&spec.path, applied.parts()).await
 }
 
 /// What was applied last.

@@ -2,12 +2,16 @@
 //! serialises, free of times and random ids; every format (text, JSON, Markdown, JUnit, SARIF, HTML) is rendered
 //! from it, and can be rendered later from its JSON.
 //!
-//! [`build`] makes a region's part of a plan, [`judge`] lays acceptances and an earlier report over it,
-//! [`memory`] knows what was applied last, [`crate::kind::weight`] how bad a finding is.
+//! [`build`] makes a region's part of a plan, [`judge`] lays acceptances and an earlier report over it, [`rows`] puts it
+//! into the handbook's rows, [`memory`] knows what was applied last, [`crate::kind::weight`] how bad a finding is.
+//! [`examine`] does all of that for one region, [`unmanaged`] finds what no spec has.
 
 pub mod build;
+pub mod examine;
 pub mod judge;
 pub mod memory;
+pub mod rows;
+pub mod unmanaged;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +24,8 @@ use crate::plan::{Coming, Note, WaitingOn};
 use crate::resource::address::Address;
 
 pub use crate::kind::weight::Severity;
+pub use rows::{Held, Row, RowState};
+pub use unmanaged::Unmanaged;
 
 /// The version of the report's JSON; a reader refuses others.
 pub const FORMAT: u32 = 1;
@@ -112,12 +118,21 @@ pub enum Drift {
     NotApplied,
     /// The spec does not state it, and it is not AWS's default.
     Unstated,
+    /// It is as the spec wants it, and it is a risk that no waiver of the spec explains.
+    Unwaived,
 }
 
 impl Drift {
     /// All of them, in the order of a report.
-    pub const ALL: [Self; 6] =
-        [Self::Changed, Self::Missing, Self::Extra, Self::SourceMoved, Self::NotApplied, Self::Unstated];
+    pub const ALL: [Self; 7] = [
+        Self::Changed,
+        Self::Missing,
+        Self::Extra,
+        Self::SourceMoved,
+        Self::NotApplied,
+        Self::Unstated,
+        Self::Unwaived,
+    ];
 
     /// The title of its section.
     pub fn title(self, told_apart: &ToldApart) -> &'static str {
@@ -129,6 +144,7 @@ impl Drift {
             (Self::SourceMoved, _) => "Source moved",
             (Self::NotApplied, _) => "Spec not applied",
             (Self::Unstated, _) => "Not AWS's default",
+            (Self::Unwaived, _) => "Risk without a waiver",
         }
     }
 
@@ -141,6 +157,7 @@ impl Drift {
             Self::SourceMoved => "source-moved",
             Self::NotApplied => "not-applied",
             Self::Unstated => "unstated",
+            Self::Unwaived => "unwaived",
         }
     }
 
@@ -153,6 +170,7 @@ impl Drift {
             Self::SourceMoved => "What it follows in another region is no longer what was taken over",
             Self::NotApplied => "The spec was changed and nobody applied it",
             Self::Unstated => "The spec does not state it, and it is not AWS's default",
+            Self::Unwaived => "It is a risk, as the spec wants it, and the spec does not say why",
         }
     }
 }
@@ -170,6 +188,9 @@ pub struct Finding {
     pub service: String,
     /// What kind of drift it is.
     pub drift: Drift,
+    /// The stable id of the rule, where it is a risk without a waiver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// Whether the resource is not there at all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub absent: bool,
@@ -274,107 +295,6 @@ pub struct Resource {
     pub service: String,
     /// Where the spec wants it.
     pub at: Position,
-}
-
-/// What is there and in no spec.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Unmanaged {
-    /// The resources, sorted.
-    pub resources: Vec<Address>,
-    /// Those that the spec says may be there, each with the reason.
-    pub ignored: Vec<(Address, String)>,
-    /// How many were listed in all, managed ones too.
-    pub listed: usize,
-}
-
-/// A row of the handbook.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Row {
-    /// Its title.
-    pub title: String,
-    /// How it stands.
-    pub state: RowState,
-    /// How many resources and manual steps stand for it.
-    pub resources: usize,
-    /// The findings, each with those of its attributes that belong to this row; all where there are none.
-    pub findings: Vec<Held>,
-    /// What of it waits for people.
-    pub waiting: Vec<String>,
-    /// What of it could not be read.
-    pub unread: Vec<String>,
-}
-
-/// How a row stands, the worst last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RowState {
-    /// Nothing stands for it.
-    Empty,
-    /// It is what the spec says.
-    Clean,
-    /// It is, but for what is accepted.
-    Accepted,
-    /// Something is on its way.
-    Coming,
-    /// It is, but for what people owe.
-    Waiting,
-    /// It is not.
-    Drift,
-    /// Something could not be read.
-    Unreadable,
-}
-
-impl RowState {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Empty => "nothing here",
-            Self::Clean => "as the spec says",
-            Self::Accepted => "accepted",
-            Self::Coming => "on its way",
-            Self::Waiting => "waiting for people",
-            Self::Drift => "drift",
-            Self::Unreadable => "unreadable",
-        }
-    }
-
-    /// The word by which scripts know it.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::Clean => "clean",
-            Self::Accepted => "accepted",
-            Self::Coming => "coming",
-            Self::Waiting => "waiting",
-            Self::Drift => "drift",
-            Self::Unreadable => "unreadable",
-        }
-    }
-
-    /// A sign that carries the meaning without colour.
-    pub fn symbol(self) -> char {
-        match self {
-            Self::Empty => '·',
-            Self::Clean => '✓',
-            Self::Accepted => '≈',
-            Self::Coming => '…',
-            Self::Waiting => '?',
-            Self::Drift => '!',
-            Self::Unreadable => '✗',
-        }
-    }
-}
-
-/// A finding as it is held in a row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Held {
-    /// The finding's id.
-    pub id: String,
-    /// The paths of the attributes.
-    pub fields: Vec<String>,
-    /// Whether it is the part that is accepted.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub accepted: bool,
 }
 
 impl Region {

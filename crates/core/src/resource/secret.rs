@@ -10,6 +10,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::spec::names::is_region;
+
 /// The key by which a secret is known in a serialised model.
 pub const KEY: &str = "$secret";
 
@@ -95,9 +97,24 @@ fn replace(value: &mut Value, by: &dyn Fn(&str) -> String) {
 /// What the token begins with that stands for a secret in a saved snapshot. No text of a service begins so.
 const SEAL: &str = "\u{1}sealed:";
 
-/// Returns the token of a secret by its number.
-pub fn seal_of(number: usize) -> String {
-    format!("{SEAL}{number}")
+/// Returns the token of a secret by its number. The regions that the secret names are in it: plans say them too.
+pub fn seal_of(number: usize, secret: &str) -> String {
+    let regions: Vec<&str> = regions(secret).collect();
+    format!("{SEAL}{number}:{}", regions.join(","))
+}
+
+/// The codes of regions in a text.
+fn regions(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+    words.filter_map(|word| {
+        let starts = word.char_indices().map(|(at, _)| at);
+        let code = |at: usize| {
+            let rest = &word[at..];
+            let end = rest.find(|letter: char| letter.is_ascii_digit())?;
+            Some(&rest[..=end]).filter(|code| is_region(code))
+        };
+        starts.filter_map(code).next()
+    })
 }
 
 /// Says whether a secret's text is the token of a saved snapshot.

@@ -14,6 +14,7 @@ pub mod selector;
 mod suggest;
 pub mod tree;
 pub mod vars;
+pub mod write;
 
 pub use read::{Spec, VpcSelector, Waiver, Want, read};
 pub use suggest::did_you_mean;

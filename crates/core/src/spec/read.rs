@@ -409,7 +409,11 @@ impl Reader<'_> {
             let fault = Diagnostic::at("invalid-name", entry.span, message);
             self.faults.push(if help.is_empty() { fault } else { fault.help(help) });
         }
-        let mut notes = Notes::new(&node, self.sources, follows);
+        let region = match self.root.get("region").map(|entry| &entry.value.value) {
+            Some(Value::Text(region)) => region.as_str(),
+            _ => "",
+        };
+        let mut notes = Notes::new(&node, self.sources, region, follows);
         let model = kind.desire(&entry.key, &node, &mut notes);
         self.faults.0.append(&mut notes.faults.0);
         let waivers = notes.waivers;

@@ -7,12 +7,11 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types as s3;
 use regionctl_core::model::policy::Policy;
 use regionctl_core::model::tags::{Tags, is_aws};
-use regionctl_core::resource::reference::Outputs;
-use regionctl_core::observe::??Wanted::Wanted;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
-use regionctl_core::observe::scope::{Observation, Scope};
+use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
+use regionctl_core::resource::reference::Outputs;
 
 use super::config::{
     Algorithm, CorsRule, Encryption, LifecycleRule, Logging, Method, Ownership, PublicAccessBlock, Transition,
@@ -27,13 +26,12 @@ use regionctl_core::kind::Kind;
 impl Live for Bucket {
     type Api = Client;
 
-    async fn observe(api: &Client, scope: &Scope<BucketModel>) -> Result<Observation<BucketModel>, CallError> {
-        let reads = scope.wanted.iter().map(|want| {
-            let name = &want.name;
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<BucketModel>, CallError> {
+        let reads = scope.names.iter().map(|(name, depth)| {
             let bucket = At { api, name, owner: &scope.location.account };
             let read = async move {
-                let model = Box::pin(bucket.read(want, &scope.location.region)).await?;
-                Ok(model.map(|model| (model, Self::outputs(name, &scope.location))))
+                let model = Box::pin(bucket.read(depth, &scope.location.region)).await?;
+                Ok(model.map(|model| LiveResource::new(name, model, Self::outputs(name, &scope.location))))
             };
             (name.clone(), read)
         });
@@ -42,7 +40,8 @@ impl Live for Bucket {
 
     /// Buckets of other regions are left out by S3, or here where it does not know the filter.
     async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
-        let buckets = api.list_buckets().bucket_region(&location.region).max_buckets(1000).into_paginator().items().send();
+        let buckets =
+            api.list_buckets().bucket_region(&location.region).max_buckets(1000).into_paginator().items().send();
         names_of(buckets, |bucket| {
             let elsewhere = bucket.bucket_region().is_some_and(|region| region != location.region);
             bucket.name.filter(|_| !elsewhere)
@@ -73,9 +72,9 @@ macro_rules! on {
 
 /// Sends a read if the spec states the part, and turns AWS's "there is none" into `None`.
 macro_rules! read_if {
-    ($at:expr, $want:ident.$part:ident, $call:ident) => {
+    ($at:expr, $depth:ident.$part:ident, $call:ident) => {
         async {
-            if !$want.states(|bucket| bucket.$part.is_some()) {
+            if !$depth.reads(stringify!($part)) {
                 return Ok(None);
             }
             if_set(on!($at, $call).send().await.map_err(CallError::from))
@@ -84,19 +83,19 @@ macro_rules! read_if {
 }
 
 impl At<'_> {
-    async fn read(&self, want: &Wanted<BucketModel>, region: &str) -> Result<Option<BucketModel>, CallError> {
+    async fn read(&self, depth: &Depth, region: &str) -> Result<Option<BucketModel>, CallError> {
         let head = async { if_found(on!(self, head_bucket).send().await.map_err(CallError::from)) };
         let (head, block, ownership, encryption, versioning, policy, lifecycle, cors, logging, tags) = tokio::join!(
             head,
-            read_if!(self, want.public_access_block, get_public_access_block),
-            read_if!(self, want.ownership, get_bucket_ownership_controls),
-            read_if!(self, want.encryption, get_bucket_encryption),
-            read_if!(self, want.versioning, get_bucket_versioning),
-            read_if!(self, want.policy, get_bucket_policy),
-            read_if!(self, want.lifecycle, get_bucket_lifecycle_configuration),
-            read_if!(self, want.cors, get_bucket_cors),
-            read_if!(self, want.logging, get_bucket_logging),
-            read_if!(self, want.tags, get_bucket_tagging),
+            read_if!(self, depth.public_access_block, get_public_access_block),
+            read_if!(self, depth.ownership, get_bucket_ownership_controls),
+            read_if!(self, depth.encryption, get_bucket_encryption),
+            read_if!(self, depth.versioning, get_bucket_versioning),
+            read_if!(self, depth.policy, get_bucket_policy),
+            read_if!(self, depth.lifecycle, get_bucket_lifecycle_configuration),
+            read_if!(self, depth.cors, get_bucket_cors),
+            read_if!(self, depth.logging, get_bucket_logging),
+            read_if!(self, depth.tags, get_bucket_tagging),
         );
         let Some(head) = head.map_err(|error| self.not_ours(error))? else { return Ok(None) };
         self.check_region(head.bucket_region(), region)?;

@@ -8,13 +8,13 @@ mod api;
 mod config;
 
 use regionctl_core::diff::{Covers, Diff, Phase};
+use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
-use regionctl_core::resource::reference::Outputs;
-use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
+use regionctl_core::resource::reference::Outputs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,14 +55,23 @@ pub struct BucketSpec {
 /// A bucket, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BucketModel {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     public_access_block: Option<PublicAccessBlock>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     ownership: Option<Ownership>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     encryption: Option<Encryption>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     versioning: Option<Versioning>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<Policy>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     lifecycle: Option<Vec<LifecycleRule>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     cors: Option<Vec<CorsRule>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     logging: Option<Logging>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
 }
 
@@ -135,13 +144,48 @@ impl Kind for Bucket {
         inventory: &["ListBuckets"],
         weights: &[
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "the bucket is gone" },
-            Weight { path: "public_access_block*", when: When::Less, severity: Severity::High, why: "lifts a block on public access" },
-            Weight { path: "public_access_block*", when: When::Lacking, severity: Severity::High, why: "lifts a block on public access" },
-            Weight { path: "policy", when: When::Differs, severity: Severity::High, why: "others may do something else than the spec says" },
-            Weight { path: "logging*", when: When::Differs, severity: Severity::High, why: "who reads it is recorded elsewhere, or nowhere" },
-            Weight { path: "encryption*", when: When::Differs, severity: Severity::High, why: "what is stored is encrypted otherwise" },
-            Weight { path: "ownership", when: When::Differs, severity: Severity::High, why: "access may be given object by object" },
-            Weight { path: "versioning", when: When::Differs, severity: Severity::High, why: "what is overwritten or deleted may be lost" },
+            Weight {
+                path: "public_access_block*",
+                when: When::Less,
+                severity: Severity::High,
+                why: "lifts a block on public access",
+            },
+            Weight {
+                path: "public_access_block*",
+                when: When::Lacking,
+                severity: Severity::High,
+                why: "lifts a block on public access",
+            },
+            Weight {
+                path: "policy",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "others may do something else than the spec says",
+            },
+            Weight {
+                path: "logging*",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "who reads it is recorded elsewhere, or nowhere",
+            },
+            Weight {
+                path: "encryption*",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "what is stored is encrypted otherwise",
+            },
+            Weight {
+                path: "ownership",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "access may be given object by object",
+            },
+            Weight {
+                path: "versioning",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "what is overwritten or deleted may be lost",
+            },
         ],
         defaults: r#"{"public_access_block": {"block_public_acls": true, "ignore_public_acls": true, "block_public_policy": true, "restrict_public_buckets": true}, "ownership": "BucketOwnerEnforced", "lifecycle": [], "cors": [], "encryption": {"algorithm": "AES256", "bucket_key": false}}"#,
         example: "
@@ -156,6 +200,17 @@ s3.bucket:
     logging: {bucket: \"access-logs-${region}\", prefix: uploads/}
     tags: {Team: sre}
 ",
+        parts: &[
+            "public_access_block",
+            "ownership",
+            "encryption",
+            "versioning",
+            "policy",
+            "lifecycle",
+            "cors",
+            "logging",
+            "tags",
+        ],
         ..Facts::DEFAULT
     };
 

@@ -10,11 +10,10 @@ use aws_sdk_rds::types::{
 use futures::future::{join, join_all, try_join, try_join_all};
 use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::Tags;
-use regionctl_core::resource::reference::Outputs;
-use regionctl_core::observe::??Wanted::Wanted;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
+use regionctl_core::resource::reference::Outputs;
 
 use super::{
     AWS_GROUP, Cluster, ClusterModel, ClusterOp, Instance, LiveOnly, Modified, ParameterGroup, Scaling, SubnetGroup,
@@ -34,18 +33,14 @@ impl Live for Cluster {
     type Api = (Client, aws_sdk_ec2::Client);
 
     /// Both lists at once, then the groups of the clusters that state them.
-    async fn observe(
-        (api, ec2): &Self::Api,
-        scope: &Scope<ClusterModel>,
-    ) -> Result<Observation<ClusterModel>, CallError> {
+    async fn observe((api, ec2): &Self::Api, scope: &Scope) -> Result<Observation<ClusterModel>, CallError> {
         let (clusters, instances) = try_join(clusters(api), instances(api)).await?;
         let reads = clusters.into_iter().filter(|cluster| scope.asks_for(id_of(cluster))).map(|cluster| {
             let name = id_of(&cluster).to_owned();
-            let wanted = scope.wanted.iter().find(|wanted| wanted.name == name);
             let members: Vec<&DbInstance> =
                 instances.iter().filter(|instance| instance.db_cluster_identifier() == Some(&name)).collect();
             async move {
-                let model = read(api, ec2, &cluster, &members, wanted, scope).await;
+                let model = read(api, ec2, &cluster, &members, &name, scope).await;
                 (name, model)
             }
         });
@@ -55,7 +50,7 @@ impl Live for Cluster {
                 Ok(model) => {
                     let mut outputs = Self::outputs(&name, &scope.location);
                     outputs.extend(Self::given(&model));
-                    observation.seen.push(LiveResource { name, model, outputs });
+                    observation.seen.push(LiveResource::new(name, model, outputs));
                 }
                 Err(error) => observation.unread.push((name, error.0)),
             }
@@ -187,7 +182,7 @@ impl Live for Cluster {
             coming.insert(status.to_owned());
         }
         let words = coming.into_iter().collect::<Vec<_>>().join(", ");
-        Ok(if words.is_empty() { Status::Ready } else { Status::Coming(words) })
+        Ok(if words.is_empty() { Status::Ready } else { Status::InProgress(words) })
     }
 }
 
@@ -265,31 +260,32 @@ async fn read(
     ec2: &aws_sdk_ec2::Client,
     cluster: &DbCluster,
     members: &[&DbInstance],
-    wanted: Option<&Wanted<ClusterModel>>,
-    scope: &Scope<ClusterModel>,
+    name: &str,
+    scope: &Scope,
 ) -> Result<ClusterModel, CallError> {
-    let states = |part: fn(&ClusterModel) -> bool| scope.source || wanted.is_some_and(|wanted| wanted.states(part));
     let subnets = async {
         match cluster.db_subnet_group() {
+            Some(group) if !scope.reads(name, "subnet_group") || group.is_empty() => Ok(None),
             // A source's subnets are never taken over, so its group's name is all that matters.
-            Some(name) if scope.source => Ok(Some(SubnetGroup { name: name.to_owned(), subnets: None })),
-            Some(name) => match wanted.and_then(|wanted| wanted.model.as_ref()?.subnet_group.as_ref()) {
-                Some(want) => subnet_group(api, ec2, name, &scope.location, want.subnets.is_none()).await,
-                None => Ok(None),
-            },
+            Some(group) if scope.location.vpc.is_none() => {
+                Ok(Some((SubnetGroup { name: group.to_owned(), subnets: None }, BTreeSet::new())))
+            }
+            Some(group) => subnet_group(api, ec2, group, &scope.location).await,
             None => Ok(None),
         }
     };
     let parameters = async {
         match cluster.db_cluster_parameter_group() {
-            Some(name) if !name.starts_with(AWS_GROUP) && states(|model| model.parameter_group.is_some()) => {
-                parameter_group(api, name).await.map(Some)
+            Some(group) if !group.starts_with(AWS_GROUP) && scope.reads(name, "parameter_group") => {
+                parameter_group(api, group).await.map(Some)
             }
             _ => Ok(None),
         }
     };
-    let (subnet_group, parameter_group) = try_join(subnets, parameters).await?;
-    Ok(ClusterModel { subnet_group, parameter_group, ..model(cluster, members) })
+    let (subnets, parameter_group) = try_join(subnets, parameters).await?;
+    let (subnet_group, of_vpc) = subnets.map_or((None, BTreeSet::new()), |(group, of_vpc)| (Some(group), of_vpc));
+    let model = model(cluster, members);
+    Ok(ClusterModel { subnet_group, parameter_group, live: LiveOnly { of_vpc, ..model.live }, ..model })
 }
 
 fn model(cluster: &DbCluster, members: &[&DbInstance]) -> ClusterModel {
@@ -364,23 +360,23 @@ fn live_only(cluster: &DbCluster, members: &[&DbInstance]) -> LiveOnly {
         status: (!statuses.is_empty()).then(|| statuses.into_iter().collect::<Vec<_>>().join(", ")),
         moves: members.iter().any(|instance| instance.auto_minor_version_upgrade().unwrap_or(true)),
         pending,
+        of_vpc: BTreeSet::new(),
         instance_parameter_groups: groups.filter(|group| !group.starts_with(AWS_GROUP)).collect(),
     }
 }
 
-/// Where all of the VPC's subnets are wanted and the group has them, that is what is said.
+/// The group with its subnets, and all subnets of the VPC beside it.
 async fn subnet_group(
     api: &Client,
     ec2: &aws_sdk_ec2::Client,
     name: &str,
     location: &Location,
-    all: bool,
-) -> Result<Option<SubnetGroup>, CallError> {
-    let vpc = location.vpc.as_ref().filter(|_| all).map(|vpc| &vpc.id);
+) -> Result<Option<(SubnetGroup, BTreeSet<String>)>, CallError> {
+    let vpc = location.vpc.as_ref().map(|vpc| &vpc.id);
     let of_vpc = async {
         match vpc {
-            Some(vpc) => crate::ec2::subnets(ec2, vpc).await.map(Some),
-            None => Ok(None),
+            Some(vpc) => crate::ec2::subnets(ec2, vpc).await,
+            None => Ok(BTreeSet::new()),
         }
     };
     let group = async {
@@ -390,8 +386,7 @@ async fn subnet_group(
     Ok(group.and_then(|answer| answer.db_subnet_groups.unwrap_or_default().into_iter().next()).map(|group| {
         let ids: BTreeSet<String> =
             group.subnets().iter().filter_map(|subnet| subnet.subnet_identifier().map(ToOwned::to_owned)).collect();
-        let has_all = of_vpc.is_some_and(|of_vpc| of_vpc == ids);
-        SubnetGroup { name: name.to_owned(), subnets: (!has_all).then_some(ids) }
+        (SubnetGroup { name: name.to_owned(), subnets: Some(ids) }, of_vpc)
     }))
 }
 
@@ -422,7 +417,11 @@ async fn parameter_group(api: &Client, name: &str) -> Result<ParameterGroup, Cal
     Ok(ParameterGroup { name: name.to_owned(), family, parameters })
 }
 
-async fn subnet_ids(ec2: &aws_sdk_ec2::Client, group: &SubnetGroup, location: &Location) -> Result<Vec<String>, CallError> {
+async fn subnet_ids(
+    ec2: &aws_sdk_ec2::Client,
+    group: &SubnetGroup,
+    location: &Location,
+) -> Result<Vec<String>, CallError> {
     let ids = match (&group.subnets, &location.vpc) {
         (Some(ids), _) => ids.clone(),
         (None, Some(vpc)) => crate::ec2::subnets(ec2, &vpc.id).await?,

@@ -13,12 +13,12 @@ mod version;
 use std::collections::{BTreeMap, BTreeSet};
 
 use regionctl_core::diff::{Diff, Phase};
+use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::Tags;
-use regionctl_core::resource::reference::Outputs;
-use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
+use regionctl_core::resource::reference::Outputs;
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -134,26 +134,45 @@ struct Scaling {
 /// A cluster, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ClusterModel {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     engine: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     engine_version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     master_username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     database: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     port: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     instances: Option<BTreeMap<String, Instance>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     subnet_group: Option<SubnetGroup>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     parameter_group: Option<ParameterGroup>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     security_groups: Option<BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     deletion_protection: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     backup_days: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     storage_encrypted: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     kms_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     iam_auth: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     copy_tags_to_snapshots: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     log_exports: Option<BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     serverless: Option<Scaling>,
     apply_immediately: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
     /// Tags that the spec states for every instance; only desired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     instance_tags: Option<Tags>,
     live: LiveOnly,
 }
@@ -179,6 +198,9 @@ struct LiveOnly {
     status: Option<String>,
     /// Whether minor versions move by themselves.
     moves: bool,
+    /// All subnets of the VPC, where the subnet group was read.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    of_vpc: BTreeSet<String>,
     /// What waits for the maintenance window.
     pending: Vec<String>,
     /// Parameter groups of instances that are not AWS's own.
@@ -283,7 +305,17 @@ impl Kind for Cluster {
             "AddTagsToResource",
         ],
         checks: &["DescribeOrderableDBInstanceOptions", "DescribeAccountAttributes"],
-        also: &["kms:DescribeKey", "secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+        // RDS asks with the caller's permissions for the password's secret and for a stated key (User Guide: "Password
+        // management with Secrets Manager", "AWS KMS key management").
+        also: &[
+            regionctl_core::kind::Need::always("ec2:DescribeSubnets", &["*"]).to_read(),
+            regionctl_core::kind::Need::always("kms:DescribeKey", &["*"]),
+            regionctl_core::kind::Need::always("secretsmanager:CreateSecret", &["*"]),
+            regionctl_core::kind::Need::always("secretsmanager:TagResource", &["*"]),
+            regionctl_core::kind::Need::if_stated("kms_key", "kms:CreateGrant", crate::services::KEYS),
+            regionctl_core::kind::Need::if_stated("kms_key", "kms:Decrypt", crate::services::KEYS),
+            regionctl_core::kind::Need::if_stated("kms_key", "kms:GenerateDataKey*", crate::services::KEYS),
+        ],
         outputs: &["arn", "name", "engine"],
         needs_vpc: true,
         lists: true,
@@ -342,6 +374,9 @@ rds.cluster:
     like: us-east-1/payments
     rewrite: {us-east-1: \"${region}\"}
 ",
+        parts: &["subnet_group", "parameter_group"],
+        uncarried: &["subnet_group"],
+        descriptive: &["engine"],
         ..Facts::DEFAULT
     };
 
@@ -415,7 +450,7 @@ rds.cluster:
         }
     }
 
-    fn steady(live: ClusterModel) -> ClusterModel {
+    fn relevant(_: Option<&Self::Model>, live: ClusterModel) -> ClusterModel {
         ClusterModel { live: LiveOnly { status: None, ..live.live }, ..live }
     }
 

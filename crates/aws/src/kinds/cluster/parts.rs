@@ -31,8 +31,11 @@ pub(super) fn subnets(want: Option<&SubnetGroup>, live: Option<&ClusterModel>, o
     let Some(group) = want else { return };
     let there = live.and_then(|live| live.subnet_group.as_ref());
     let all = "all of the VPC".to_owned();
-    let shown = |group: &SubnetGroup| {
-        group.subnets.as_ref().map_or_else(|| all.clone(), |ids| ids.iter().cloned().collect::<Vec<_>>().join(", "))
+    // A group that has all of the VPC's subnets is what "all" means, however it came by them.
+    let has_all = |ids: &BTreeSet<String>| group.subnets.is_none() && live.is_some_and(|live| live.live.of_vpc == *ids);
+    let shown = |group: &SubnetGroup| match &group.subnets {
+        Some(ids) if !has_all(ids) => ids.iter().cloned().collect::<Vec<_>>().join(", "),
+        _ => all.clone(),
     };
     let named = out.value("subnet_group.name", &group.name, there.map(|there| &there.name));
     let spread = out.value("subnet_group.subnets", &shown(group), there.map(shown).as_ref());

@@ -46,10 +46,15 @@ pub struct DocumentSpec {
 /// A document, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DocumentModel {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     content: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     format: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     document_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     target_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
     /// What cannot be copied with it; only live.
     attachments: Vec<String>,
@@ -100,6 +105,7 @@ impl Kind for Document {
         service: "SSM",
         summary: "An own document of Systems Manager: its default version, compared by meaning.",
         reads: &["ListDocuments", "GetDocument"],
+        removes: &["DeleteDocument"],
         writes: &[
             "CreateDocument",
             "UpdateDocument",
@@ -236,7 +242,7 @@ impl Live for Document {
     type Api = Client;
 
     /// The list has no content, so each document is got; the two are all the round trips there are.
-    async fn observe(api: &Client, scope: &Scope<DocumentModel>) -> Result<Observation<DocumentModel>, CallError> {
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<DocumentModel>, CallError> {
         let mut items = own(api).into_paginator().items().send();
         let mut documents = Vec::new();
         while let Some(document) = items.next().await {
@@ -248,7 +254,11 @@ impl Live for Document {
         let reads = documents.into_iter().map(|document| {
             let name = document.name().unwrap_or_default().to_owned();
             let outputs = Self::outputs(&name, &scope.location);
-            (name, async move { Ok(Some((read(api, &document).await?, outputs))) })
+            let read = async move {
+                let name = document.name().unwrap_or_default().to_owned();
+                Ok(Some(LiveResource::new(name, read(api, &document).await?, outputs)))
+            };
+            (name, read)
         });
         Ok(all_at_once(reads).await)
     }

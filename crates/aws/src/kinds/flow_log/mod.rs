@@ -3,6 +3,8 @@
 //! A flow log never changes: for another one the new is made first, then the old goes. It is found by
 //! its Name tag, else by where it writes. Flow logs into CloudWatch Logs or Firehose are not of this kind.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{FlowLog as SdkFlowLog, FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType};
 use regionctl_core::diff::{Covers, Diff, Phase};
@@ -66,11 +68,14 @@ pub struct FlowLogModel {
     prefix: String,
     traffic: Traffic,
     aggregation_seconds: i32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     format: Option<String>,
     tags: Tags,
     /// Further flow logs of this name, left by a run that was cut; only live.
-    older: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<FlowLogModel>,
     /// Its own id; only live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
 }
 
@@ -94,6 +99,8 @@ pub enum FlowLogOp {
     },
     /// Adds or changes these; others stay.
     CreateTags {
+        /// Which.
+        id: Option<String>,
         /// The spec's.
         tags: Tags,
     },
@@ -111,9 +118,14 @@ impl Kind for FlowLog {
         summary: "A flow log of the region's VPC into a bucket. It never changes: the new one comes before the old one goes.",
         reads: &["DescribeFlowLogs"],
         writes: &["CreateFlowLogs", "CreateTags", "DeleteFlowLogs"],
-        also: &["ec2:CreateTags", "logs:CreateLogDelivery"],
+        also: &[
+            regionctl_core::kind::Need::always("ec2:CreateTags", crate::services::EC2_RESOURCES),
+            regionctl_core::kind::Need::always("logs:CreateLogDelivery", &["*"]),
+            regionctl_core::kind::Need::always("logs:DeleteLogDelivery", &["*"]),
+        ],
         outputs: &["id"],
         needs_vpc: true,
+        adopts: true,
         inventory: &["DescribeFlowLogs"],
         weights: &[
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "traffic is not recorded" },
@@ -165,7 +177,7 @@ ec2.flow_log:
             aggregation_seconds: minutes * 60,
             format: spec.format,
             tags: named(name, spec.tags),
-            older: Vec::new(),
+            others: Vec::new(),
             id: None,
         }
     }
@@ -179,12 +191,26 @@ ec2.flow_log:
         }
     }
 
+    /// One without a name that records into the same place: AWS allows no second one there.
+    fn adopts(want: &FlowLogModel, live: &FlowLogModel) -> bool {
+        !live.tags.contains_key(NAME) && want.bucket == live.bucket && want.prefix == live.prefix
+    }
+
     fn remove(live: &FlowLogModel, out: &mut Diff<'_, FlowLogOp>) {
-        out.removed(FlowLogOp::DeleteFlowLogs { ids: live.id.iter().chain(&live.older).cloned().collect() });
+        let ids = std::iter::once(live).chain(&live.others).filter_map(|log| log.id.clone());
+        out.removed(FlowLogOp::DeleteFlowLogs { ids: ids.collect() });
     }
 
     fn diff(want: &FlowLogModel, live: Option<&FlowLogModel>, out: &mut Diff<'_, FlowLogOp>) {
-        let FlowLogModel { bucket, prefix, traffic, aggregation_seconds, format, tags, older: _, id: _ } = want;
+        let FlowLogModel { bucket, prefix, traffic, aggregation_seconds, format, tags, others: _, id: _ } = want;
+        let candidates: Vec<&FlowLogModel> =
+            live.iter().flat_map(|live| std::iter::once(*live).chain(&live.others)).collect();
+        let live = candidates.iter().copied().find(|log| same(want, log)).or(live);
+        let older: Vec<String> = candidates
+            .iter()
+            .filter(|log| live.is_some_and(|live| live.id != log.id))
+            .filter_map(|log| log.id.clone())
+            .collect();
         let differs = out
             .value("bucket", bucket, live.map(|live| &live.bucket))
             .and(out.value("prefix", prefix, live.map(|live| &live.prefix)))
@@ -204,10 +230,10 @@ ec2.flow_log:
             let covers = out.birth().and(differs).and(tagged);
             return out.step(Phase::Create, covers, create);
         };
-        let mut going = live.older.clone();
-        let mut gone: Covers = live.older.iter().map(|id| out.gone("older", id)).fold(Covers::default(), Covers::and);
+        let mut going = older.clone();
+        let mut gone: Covers = older.iter().map(|id| out.gone("older", id)).fold(Covers::default(), Covers::and);
         if differs.is_empty() {
-            out.step(Phase::Change, tagged, FlowLogOp::CreateTags { tags: tags.clone() });
+            out.step(Phase::Change, tagged, FlowLogOp::CreateTags { id: live.id.clone(), tags: tags.clone() });
         } else {
             out.replaced("a flow log never changes: the new one is made first, then the old one goes");
             out.step(Phase::Create, differs.clone().and(tagged), create);
@@ -233,7 +259,7 @@ fn word(traffic: Traffic) -> String {
 impl Live for FlowLog {
     type Api = Client;
 
-    async fn observe(api: &Client, scope: &Scope<FlowLogModel>) -> Result<Observation<FlowLogModel>, CallError> {
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<FlowLogModel>, CallError> {
         let Some(vpc) = &scope.location.vpc else { return Ok(Observation::default()) };
         let of_vpc = filter("resource-id", [vpc.id.clone()]);
         let mut items = api.describe_flow_logs().filter(of_vpc).into_paginator().items().send();
@@ -241,10 +267,17 @@ impl Live for FlowLog {
         while let Some(log) = items.next().await {
             logs.extend(model(&log?));
         }
-        let seen = scope.wanted.iter().filter_map(|wanted| {
-            let model = twin(&wanted.name, wanted.model.as_ref(), &logs)?;
-            let outputs = model.id.iter().map(|id| ("id".to_owned(), id.clone())).collect();
-            Some(LiveResource { name: wanted.name.clone(), model, outputs })
+        let mut by_name: BTreeMap<String, Vec<FlowLogModel>> = BTreeMap::new();
+        for log in logs {
+            let name = log.tags.get(NAME).or(log.id.as_ref()).cloned().unwrap_or_default();
+            by_name.entry(name).or_default().push(log);
+        }
+        let seen = by_name.into_iter().filter(|(name, _)| scope.asks_for(name)).filter_map(|(name, mut logs)| {
+            logs.sort_by(|a, b| a.id.cmp(&b.id));
+            let mut logs = logs.into_iter();
+            let first = logs.next()?;
+            let outputs = first.id.iter().map(|id| ("id".to_owned(), id.clone())).collect();
+            Some(LiveResource::new(name, FlowLogModel { others: logs.collect(), ..first }, outputs))
         });
         Ok(Observation { seen: seen.collect(), unread: Vec::new() })
     }
@@ -279,8 +312,8 @@ impl Live for FlowLog {
                 let id = made.flow_log_ids().first();
                 return Ok(id.map(|id| ("id".to_owned(), id.clone())).into_iter().collect());
             }
-            FlowLogOp::CreateTags { tags } => {
-                let id = target.outputs.get("id").cloned().unwrap_or_default();
+            FlowLogOp::CreateTags { id, tags } => {
+                let id = id.or_else(|| target.outputs.get("id").cloned()).unwrap_or_default();
                 api.create_tags().resources(id).set_tags(Some(sdk_tags(&tags))).send().await?;
             }
             FlowLogOp::DeleteFlowLogs { ids } => {
@@ -290,23 +323,6 @@ impl Live for FlowLog {
         }
         Ok(Outputs::new())
     }
-}
-
-/// The live twin of a name: of those that bear it the one that is what is wanted, if there is one. One
-/// without a name is taken for it when it writes to the same place.
-fn twin(name: &str, want: Option<&FlowLogModel>, logs: &[FlowLogModel]) -> Option<FlowLogModel> {
-    let bears = |log: &&FlowLogModel| log.tags.get(NAME).is_some_and(|tag| tag == name);
-    let mut named: Vec<&FlowLogModel> = logs.iter().filter(bears).collect();
-    named.sort_by_key(|log| !want.is_some_and(|want| same(want, log)));
-    let same_place = |log: &&FlowLogModel| {
-        !log.tags.contains_key(NAME) && want.is_some_and(|want| want.bucket == log.bucket && want.prefix == log.prefix)
-    };
-    let (first, rest) = match named.split_first() {
-        Some((first, rest)) => (*first, rest),
-        None => (logs.iter().find(same_place)?, &[][..]),
-    };
-    let older = rest.iter().filter_map(|log| log.id.clone()).collect();
-    Some(FlowLogModel { older, ..first.clone() })
 }
 
 fn same(want: &FlowLogModel, log: &FlowLogModel) -> bool {
@@ -329,7 +345,7 @@ fn model(log: &SdkFlowLog) -> Option<FlowLogModel> {
         aggregation_seconds: log.max_aggregation_interval().unwrap_or(600),
         format: log.log_format().map(ToOwned::to_owned),
         tags: collect(log.tags().iter().map(|tag| (tag.key(), tag.value()))),
-        older: Vec::new(),
+        others: Vec::new(),
         id: log.flow_log_id().map(ToOwned::to_owned),
     })
 }

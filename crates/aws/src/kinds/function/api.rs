@@ -30,29 +30,33 @@ impl Live for Function {
     type Api = Anywhere<Client>;
 
     /// One chain of pages of 50. Tags are not in it, and are read only where a spec states some.
-    async fn observe(
-        api: &Anywhere<Client>,
-        scope: &Scope<FunctionModel>,
-    ) -> Result<Observation<FunctionModel>, CallError> {
+    async fn observe(api: &Anywhere<Client>, scope: &Scope) -> Result<Observation<FunctionModel>, CallError> {
         let api = api.at(&scope.location.region);
-        let (functions, mut sources) = try_join(functions(&api), event_sources(&api, scope.source)).await?;
+        let depths = || scope.names.values().chain(&scope.everything);
+        let mappings = event_sources(&api, depths().any(|depth| depth.reads("event_sources")));
+        let (functions, mut sources) = try_join(functions(&api), mappings).await?;
+        let mut observation = Observation::default();
         let mut seen: Vec<LiveResource<FunctionModel>> = Vec::new();
         for function in functions {
             let name = function.function_name().unwrap_or_default().to_owned();
-            if scope.asks_for(&name) {
-                let event_sources = sources.remove(function.function_arn().unwrap_or_default()).unwrap_or_default();
-                let outputs = Self::outputs(&name, &scope.location);
-                seen.push(LiveResource { model: model(function, event_sources), name, outputs });
+            if !scope.asks_for(&name) {
+                continue;
             }
+            // Where the caller may not decrypt the environment, Lambda answers without it and says so inside the answer.
+            if let Some(error) = function.environment().and_then(|environment| environment.error()) {
+                let (code, message) = (error.error_code().unwrap_or_default(), error.message().unwrap_or_default());
+                let failure = CallError::of_item("Lambda ListFunctions".to_owned(), code, message).0;
+                observation.unread.push((name, failure));
+                continue;
+            }
+            let event_sources = sources.remove(function.function_arn().unwrap_or_default()).unwrap_or_default();
+            let outputs = Self::outputs(&name, &scope.location);
+            let event_sources = if scope.reads(&name, "event_sources") { event_sources } else { Vec::new() };
+            seen.push(LiveResource::new(name, model(function, event_sources), outputs));
         }
-        // Of one that nothing wants, the tags say where it was copied from.
-        let states_tags = |name: &str| {
-            let wanted = scope.wanted.iter().find(|wanted| wanted.name == name);
-            wanted.is_some_and(|wanted| wanted.model.as_ref().is_none_or(|model| model.tags.is_some()))
-        };
-        let mut observation = Observation::default();
         let reads = seen.into_iter().map(|seen| async {
-            let tags = if states_tags(&seen.name) { read_tags(&api, &seen.outputs["arn"]).await } else { Ok(None) };
+            let tags =
+                if scope.reads(&seen.name, "tags") { read_tags(&api, &seen.outputs["arn"]).await } else { Ok(None) };
             (seen, tags)
         });
         for (mut seen, tags) in join_all(reads).await {
@@ -126,8 +130,8 @@ impl Live for Function {
         Ok(match (function.state(), function.last_update_status()) {
             (Some(State::Failed), _) => Status::Failed(reason(function.state_reason())),
             (_, Some(LastUpdateStatus::Failed)) => Status::Failed(reason(function.last_update_status_reason())),
-            (Some(State::Pending), _) => Status::Coming("pending".to_owned()),
-            (_, Some(LastUpdateStatus::InProgress)) => Status::Coming("updating".to_owned()),
+            (Some(State::Pending), _) => Status::InProgress("pending".to_owned()),
+            (_, Some(LastUpdateStatus::InProgress)) => Status::InProgress("updating".to_owned()),
             _ => Status::Ready,
         })
     }
@@ -247,9 +251,9 @@ async fn functions(api: &Client) -> Result<Vec<FunctionConfiguration>, CallError
 }
 
 /// The event sources of a region by the function's ARN. They are read only where something is copied.
-async fn event_sources(api: &Client, is_source: bool) -> Result<BTreeMap<String, Vec<String>>, CallError> {
+async fn event_sources(api: &Client, wanted: bool) -> Result<BTreeMap<String, Vec<String>>, CallError> {
     let mut by_function: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    if !is_source {
+    if !wanted {
         return Ok(by_function);
     }
     let mut items = api.list_event_source_mappings().max_items(100).into_paginator().items().send();
@@ -274,7 +278,6 @@ fn model(function: FunctionConfiguration, event_sources: Vec<String>) -> Functio
         architecture: function.architectures().first().map(|it| it.as_str().to_owned()),
         code_bytes: function.code_size(),
         file_systems: function.file_system_configs().iter().map(|it| it.arn().to_owned()).collect(),
-        event_sources,
     };
     let access = |vpc: &aws_sdk_lambda::types::VpcConfigResponse| VpcAccess {
         subnets: vpc.subnet_ids().iter().cloned().collect(),
@@ -303,5 +306,5 @@ fn model(function: FunctionConfiguration, event_sources: Vec<String>) -> Functio
         dead_letter: function.dead_letter_config().and_then(DeadLetterConfig::target_arn).map(ToOwned::to_owned),
     };
     let code = CodeModel::Is { sha256: function.code_sha256.unwrap_or_default(), from: None };
-    FunctionModel { code, config, tags: None, beyond }
+    FunctionModel { code, config, tags: None, event_sources, beyond }
 }

@@ -148,7 +148,11 @@ pub struct FunctionModel {
     code: CodeModel,
     #[serde(flatten)]
     config: Config,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
+    /// What calls it by itself, which a copy lacks; only live.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    event_sources: Vec<String>,
     /// What only the live one has, and a copy may lack; only live.
     beyond: Beyond,
 }
@@ -195,7 +199,6 @@ struct Beyond {
     architecture: Option<String>,
     code_bytes: i64,
     file_systems: Vec<String>,
-    event_sources: Vec<String>,
 }
 
 /// A call.
@@ -238,6 +241,7 @@ impl Kind for Function {
         service: "Lambda",
         summary: "A function: its configuration, and its code by digest. Values of its environment are never shown.",
         reads: &["ListFunctions", "ListTags", "ListEventSourceMappings", "GetFunction", "GetFunctionConfiguration"],
+        removes: &["DeleteFunction"],
         writes: &[
             "CreateFunction",
             "UpdateFunctionCode",
@@ -246,7 +250,22 @@ impl Kind for Function {
             "DeleteFunction",
         ],
         checks: &["GetAccountSettings"],
-        also: &["iam:PassRole"],
+        // Lambda asks with the caller's permissions (Developer Guide: "Working with layers", "Giving Lambda functions access
+        // to resources in an Amazon VPC", "Securing Lambda environment variables").
+        also: &[
+            regionctl_core::kind::Need::named_by("role", "iam:PassRole", crate::services::ROLES),
+            regionctl_core::kind::Need::if_stated(
+                "layers",
+                "lambda:GetLayerVersion",
+                &["arn:{partition}:lambda:{region}:*:layer:*"],
+            ),
+            regionctl_core::kind::Need::if_stated("vpc", "ec2:DescribeSecurityGroups", &["*"]),
+            regionctl_core::kind::Need::if_stated("vpc", "ec2:DescribeSubnets", &["*"]),
+            regionctl_core::kind::Need::if_stated("vpc", "ec2:DescribeVpcs", &["*"]),
+            regionctl_core::kind::Need::if_stated("kms_key", "kms:CreateGrant", crate::services::KEYS),
+            regionctl_core::kind::Need::if_stated("kms_key", "kms:Encrypt", crate::services::KEYS),
+            regionctl_core::kind::Need::if_stated("kms_key", "kms:Decrypt", crate::services::KEYS).to_read(),
+        ],
         outputs: &["arn", "name"],
         lists: true,
         follows: true,
@@ -276,6 +295,9 @@ lambda.function:
 logs.log_group:
   /aws/lambda/${each.name}: {for_each: lambda.function, retention_days: 365}
 ",
+        parts: &["tags", "event_sources"],
+        uncarried: &["tags"],
+        of_sources: &["event_sources"],
         ..Facts::DEFAULT
     };
 
@@ -317,7 +339,7 @@ logs.log_group:
             kms_key: spec.kms_key,
             dead_letter: spec.dead_letter,
         };
-        FunctionModel { code, config, tags: spec.tags, beyond: Beyond::default() }
+        FunctionModel { code, config, tags: spec.tags, event_sources: Vec::new(), beyond: Beyond::default() }
     }
 
     fn outputs(name: &str, location: &Location) -> Outputs {
@@ -337,16 +359,16 @@ logs.log_group:
         location: &Location,
         left: &mut Vec<String>,
     ) -> Option<FunctionModel> {
-        let FunctionModel { code, config, tags: _, beyond } = source.model.clone();
+        let FunctionModel { code, config, tags: _, event_sources, beyond } = source.model.clone();
         let code = carried_code(&own.code, &code, &beyond, source, location, left)?;
         let config = carried_config(own.config, config, &location.region, left);
         for system in &beyond.file_systems {
             left.push(format!("the file system {system} is of its region and not taken over; mount one by hand"));
         }
-        for event_source in &beyond.event_sources {
+        for event_source in &event_sources {
             left.push(format!("the event source {event_source} is not taken over; make one here if it is wanted"));
         }
-        Some(FunctionModel { code, config, tags: own.tags, beyond: Beyond::default() })
+        Some(FunctionModel { code, config, tags: own.tags, event_sources: Vec::new(), beyond: Beyond::default() })
     }
 
     /// A function's role is passed to it.
@@ -364,7 +386,7 @@ logs.log_group:
     }
 
     fn diff(want: &FunctionModel, live: Option<&FunctionModel>, out: &mut Diff<'_, FunctionOp>) {
-        let FunctionModel { code, config, tags, beyond: _ } = want;
+        let FunctionModel { code, config, tags, event_sources: _, beyond: _ } = want;
         let live_code = live.and_then(|live| match &live.code {
             CodeModel::Is { sha256, .. } => Some(sha256),
             CodeModel::Follow | CodeModel::External => None,

@@ -21,7 +21,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use regionctl_core::spec::read::hex;
+use regionctl_core::digest::hex;
 use sha2::{Digest, Sha256};
 
 /// What stands in the package's place until the request is sent. A multiple of three bytes, so that it

@@ -18,7 +18,7 @@ use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, StepTarget, Verdict};
-use regionctl_core::observe::scope::{Observation, Scope};
+use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,14 +47,17 @@ pub struct IamPolicySpec {
     tags: Option<Tags>,
 }
 
-/// A policy, desired or live: of the live one, what the spec names.
+/// A policy, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct IamPolicyModel {
     statements: BTreeMap<String, Policy>,
     absent: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
     /// The version that goes before a sixth is made; only live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     oldest: Option<String>,
 }
 
@@ -98,7 +101,7 @@ impl Kind for IamPolicy {
         reads: &["ListPolicyVersions", "GetPolicyVersion"],
         writes: &["CreatePolicy", "CreatePolicyVersion", "DeletePolicyVersion"],
         checks: &["GetAccountSummary"],
-        also: &["iam:TagPolicy"],
+        also: &[regionctl_core::kind::Need::always("iam:TagPolicy", &["arn:{partition}:iam::{account}:policy/{name}"])],
         outputs: &["arn"],
         global: true,
         inventory: &["ListPolicies"],
@@ -171,6 +174,13 @@ iam.policy:
         Outputs::from([("arn".to_owned(), arn(name, location))])
     }
 
+    /// Others' statements may change under a saved plan: they are merged as they are then.
+    fn relevant(want: Option<&IamPolicyModel>, live: IamPolicyModel) -> IamPolicyModel {
+        let Some(want) = want else { return live };
+        let named = |sid: &String| want.statements.contains_key(sid) || want.absent.contains(sid);
+        IamPolicyModel { statements: live.statements.into_iter().filter(|(sid, _)| named(sid)).collect(), ..live }
+    }
+
     fn claims(name: &str, model: &IamPolicyModel) -> Vec<String> {
         model.statements.keys().chain(&model.absent).map(|sid| format!("{name} statement {sid}")).collect()
     }
@@ -213,15 +223,13 @@ fn arn(name: &str, location: &Location) -> String {
 impl Live for IamPolicy {
     type Api = Client;
 
-    async fn observe(api: &Client, scope: &Scope<IamPolicyModel>) -> Result<Observation<IamPolicyModel>, CallError> {
-        let reads = scope.wanted.iter().map(|wanted| {
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<IamPolicyModel>, CallError> {
+        let reads = scope.names.keys().map(|name| {
             let read = async move {
-                let arn = arn(&wanted.name, &scope.location);
-                let named = wanted.model.as_ref().map(|model| model.statements.keys().chain(&model.absent).cloned());
-                let model = read(api, &arn, named.into_iter().flatten().collect()).await?;
-                Ok(model.map(|model| (model, Self::outputs(&wanted.name, &scope.location))))
+                let model = read(api, &arn(name, &scope.location)).await?;
+                Ok(model.map(|model| LiveResource::new(name, model, Self::outputs(name, &scope.location))))
             };
-            (wanted.name.clone(), read)
+            (name.clone(), read)
         });
         Ok(all_at_once(reads).await)
     }
@@ -288,13 +296,12 @@ async fn policies(api: &Client, more: usize) -> Vec<Check> {
     }
 }
 
-async fn read(api: &Client, arn: &str, named: BTreeSet<String>) -> Result<Option<IamPolicyModel>, CallError> {
+async fn read(api: &Client, arn: &str) -> Result<Option<IamPolicyModel>, CallError> {
     let Some(versions) = if_found(versions(api, arn).await)? else { return Ok(None) };
     let text = text_of(api, arn, &versions.in_force).await?;
     let statements = document::statements(&text).map_err(unreadable)?;
-    let statements = statements.into_iter().filter(|(sid, _)| named.contains(sid)).collect();
     Ok(Some(IamPolicyModel {
-        statements,
+        statements: statements.into_iter().collect(),
         absent: BTreeSet::new(),
         description: None,
         tags: None,

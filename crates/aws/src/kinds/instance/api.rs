@@ -10,6 +10,7 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use regionctl_core::digest::hex;
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
@@ -17,7 +18,6 @@ use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
 use regionctl_core::resource::secret::Secret;
-use regionctl_core::spec::read::hex;
 use sha2::{Digest, Sha256};
 
 use super::{Birth, ImageSpec, Instance, InstanceModel, InstanceOp};
@@ -33,24 +33,21 @@ const ALIVE: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 impl Live for Instance {
     type Api = (Client, aws_sdk_ssm::Client);
 
-    async fn observe(
-        (api, _): &Self::Api,
-        scope: &Scope<InstanceModel>,
-    ) -> Result<Observation<InstanceModel>, CallError> {
-        let names: Vec<String> = scope.wanted.iter().map(|wanted| wanted.name.clone()).collect();
+    async fn observe((api, _): &Self::Api, scope: &Scope) -> Result<Observation<InstanceModel>, CallError> {
+        let names: Vec<String> = scope.names.keys().cloned().collect();
         let instances = describe(api, bearing(names), &ALIVE).await?;
         let mut found = Observation::default();
-        for wanted in &scope.wanted {
+        for name in scope.names.keys() {
             let of_name: Vec<&SdkInstance> =
-                instances.iter().filter(|instance| name_of(instance) == Some(&wanted.name)).collect();
+                instances.iter().filter(|instance| name_of(instance) == Some(name)).collect();
             match of_name.as_slice() {
                 [] => {}
                 [only] => {
                     let id = only.instance_id().unwrap_or_default().to_owned();
                     let outputs = Outputs::from([("id".to_owned(), id)]);
-                    found.seen.push(LiveResource { name: wanted.name.clone(), model: model(only), outputs });
+                    found.seen.push(LiveResource::new(name, model(only), outputs));
                 }
-                several => found.unread.push((wanted.name.clone(), ambiguous(&wanted.name, several.len()))),
+                several => found.unread.push((name.clone(), ambiguous(name, several.len()))),
             }
         }
         Ok(found)
@@ -116,7 +113,7 @@ impl Live for Instance {
         let instances = describe(api, bearing([target.name.clone()]), &ALIVE).await?;
         Ok(match instances.first().and_then(state_of) {
             Some(InstanceStateName::Running) => Status::Ready,
-            Some(state) => Status::Coming(state.as_str().to_owned()),
+            Some(state) => Status::InProgress(state.as_str().to_owned()),
             None => Status::Failed("it is not there any more: AWS ended it, and its state reason says why".to_owned()),
         })
     }

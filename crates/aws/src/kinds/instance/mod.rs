@@ -62,14 +62,18 @@ pub enum ImageSpec {
 pub struct InstanceModel {
     instance_type: String,
     /// Ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     security_groups: Option<BTreeSet<String>>,
     tags: Tags,
     running: bool,
     /// How it is born; only desired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     birth: Option<Birth>,
     /// The key pair's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     key_pair: Option<String>,
     /// EC2's word while it is on its way; only live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
 }
 
@@ -121,9 +125,22 @@ impl Kind for Instance {
         service: "EC2",
         summary: "An instance that runs, found by its Name tag. How it is born is not compared afterwards.",
         reads: &["DescribeInstances", "DescribeImages"],
+        removes: &["TerminateInstances"],
         writes: &["RunInstances", "StartInstances", "ModifyInstanceAttribute", "CreateTags", "TerminateInstances"],
         checks: &["DescribeInstanceTypeOfferings", "RunInstances"],
-        also: &["ec2:CreateTags", "iam:PassRole", "ssm:GetParameter"],
+        also: &[
+            regionctl_core::kind::Need::always("ec2:CreateTags", crate::services::EC2_RESOURCES),
+            regionctl_core::kind::Need::if_stated("birth.profile", "iam:PassRole", crate::services::ROLES),
+            // AWS's public parameters have no account in their ARN.
+            regionctl_core::kind::Need::if_stated(
+                "birth.image.ssm",
+                "ssm:GetParameter",
+                &[
+                    "arn:{partition}:ssm:{region}::parameter/aws/*",
+                    "arn:{partition}:ssm:{region}:{account}:parameter/*",
+                ],
+            ),
+        ],
         outputs: &["id"],
         needs_vpc: true,
         inventory: &["DescribeInstances"],
@@ -205,7 +222,7 @@ ec2.instance:
         }
     }
 
-    fn steady(live: InstanceModel) -> InstanceModel {
+    fn relevant(_: Option<&Self::Model>, live: InstanceModel) -> InstanceModel {
         InstanceModel { state: None, ..live }
     }
 

@@ -38,7 +38,9 @@ pub struct KeyPairSpec {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KeyPairModel {
     /// Type and key, without the comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     public_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
 }
 
@@ -67,6 +69,7 @@ impl Kind for KeyPair {
         service: "EC2",
         summary: "A public ssh key under a name. Handing out the private half is people's work.",
         reads: &["DescribeKeyPairs"],
+        removes: &["DeleteKeyPair"],
         writes: &["ImportKeyPair", "CreateTags", "DeleteKeyPair"],
         outputs: &["id", "name"],
         inventory: &["DescribeKeyPairs"],
@@ -107,7 +110,7 @@ ec2.key_pair:
         KeyPairModel { public_key: normalised(&spec.public_key), tags: spec.tags }
     }
 
-    fn outputs(name: &str, _: &regionctl_core::observe::Location) -> Outputs {
+    fn outputs(name: &str, _: &regionctl_core::observe::location::Location) -> Outputs {
         Outputs::from([("name".to_owned(), name.to_owned())])
     }
 
@@ -145,8 +148,8 @@ fn normalised(text: &str) -> Option<String> {
 impl Live for KeyPair {
     type Api = Client;
 
-    async fn observe(api: &Client, scope: &Scope<KeyPairModel>) -> Result<Observation<KeyPairModel>, CallError> {
-        let names = scope.wanted.iter().map(|wanted| wanted.name.clone());
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<KeyPairModel>, CallError> {
+        let names = scope.names.keys().cloned();
         // By filter, as asking for names fails when one of them is not there.
         let answer =
             api.describe_key_pairs().filters(filter("key-name", names)).include_public_key(true).send().await?;
@@ -154,7 +157,7 @@ impl Live for KeyPair {
             let name = pair.key_name().unwrap_or_default().to_owned();
             let mut outputs = Self::outputs(&name, &scope.location);
             outputs.insert("id".to_owned(), pair.key_pair_id().unwrap_or_default().to_owned());
-            LiveResource { name, model: model(pair), outputs }
+            LiveResource::new(name, model(pair), outputs)
         });
         Ok(Observation { seen: seen.collect(), unread: Vec::new() })
     }

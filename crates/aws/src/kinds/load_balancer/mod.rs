@@ -74,10 +74,7 @@ cloudwatch.alarm:
 impl Live for LoadBalancer {
     type Api = Client;
 
-    async fn observe(
-        api: &Client,
-        scope: &Scope<LoadBalancerModel>,
-    ) -> Result<Observation<LoadBalancerModel>, CallError> {
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<LoadBalancerModel>, CallError> {
         let mut pages = api.describe_load_balancers().page_size(400).into_paginator().send();
         let mut found = Observation::default();
         while let Some(page) = pages.next().await {
@@ -85,7 +82,7 @@ impl Live for LoadBalancer {
                 let name = balancer.load_balancer_name().unwrap_or_default().to_owned();
                 if scope.asks_for(&name) {
                     let outputs = outputs(&name, balancer.load_balancer_arn().unwrap_or_default());
-                    found.seen.push(LiveResource { name, model: LoadBalancerModel {}, outputs });
+                    found.seen.push(LiveResource::new(name, LoadBalancerModel {}, outputs));
                 }
             }
         }

@@ -7,16 +7,15 @@ use aws_sdk_route53::Client;
 use aws_sdk_route53::types::{HostedZone, HostedZoneConfig, Tag, TagResourceType, Vpc as SdkVpc, VpcRegion};
 use futures::future::{try_join, try_join_all};
 use regionctl_core::diff::{Diff, Keyed, Mode, Phase};
+use regionctl_core::digest::hex;
+use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
-use regionctl_core::resource::reference::Outputs;
-use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
-use regionctl_core::spec::read::hex;
-use regionctl_core::observe::??Wanted::Wanted;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
-use regionctl_core::observe::scope::{Observation, Scope};
+use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
+use regionctl_core::resource::reference::Outputs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -42,8 +41,10 @@ pub struct ZoneSpec {
 /// A zone, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ZoneModel {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     comment: Option<String>,
     vpcs: Vec<ZoneVpc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
 }
 
@@ -119,6 +120,7 @@ route53.private_zone:
   ${region}.dns:
     comment: names inside the region
 ",
+        parts: &["tags"],
         ..Facts::DEFAULT
     };
 
@@ -174,9 +176,9 @@ route53.private_zone:
 impl Live for PrivateZone {
     type Api = Client;
 
-    async fn observe(api: &Client, scope: &Scope<ZoneModel>) -> Result<Observation<ZoneModel>, CallError> {
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<ZoneModel>, CallError> {
         let vpc = scope.location.vpc.as_ref().map_or("", |vpc| &vpc.id);
-        let reads = scope.wanted.iter().map(|want| (want.name.clone(), read(api, vpc, want)));
+        let reads = scope.names.iter().map(|(name, depth)| (name.clone(), read(api, vpc, name, depth)));
         Ok(all_at_once(reads).await)
     }
 
@@ -248,21 +250,28 @@ fn bare(id: &str) -> String {
     id.trim_start_matches("/hostedzone/").to_owned()
 }
 
-async fn read(api: &Client, vpc: &str, want: &Wanted<ZoneModel>) -> Result<Option<(ZoneModel, Outputs)>, CallError> {
-    let name = want.name.as_str();
+async fn read(
+    api: &Client,
+    vpc: &str,
+    name: &str,
+    depth: &Depth,
+) -> Result<Option<LiveResource<ZoneModel>>, CallError> {
     let answer = api.list_hosted_zones_by_name().dns_name(name).send().await?;
     let of_name = |zone: &&HostedZone| {
         zone.name().trim_end_matches('.') == name && zone.config().is_some_and(HostedZoneConfig::private_zone)
     };
     let ids = answer.hosted_zones().iter().filter(of_name).map(|zone| bare(zone.id()));
-    let mut zones = try_join_all(ids.map(|id| details(api, id, want))).await?;
+    let mut zones = try_join_all(ids.map(|id| details(api, id, depth))).await?;
     if zones.len() > 1 {
         let ours = |(_, zone): &(String, ZoneModel)| zone.vpcs.iter().any(|associated| associated.id == vpc);
         let (mine, others): (Vec<_>, Vec<_>) = zones.into_iter().partition(ours);
         zones = if mine.is_empty() { others } else { mine };
     }
     match zones.len() {
-        0 | 1 => Ok(zones.pop().map(|(id, zone)| (zone, Outputs::from([("id".to_owned(), id)])))),
+        0 | 1 => {
+            let resource = |(id, zone)| LiveResource::new(name, zone, Outputs::from([("id".to_owned(), id)]));
+            Ok(zones.pop().map(resource))
+        }
         several => Err(ambiguous(name, several)),
     }
 }
@@ -277,9 +286,9 @@ fn ambiguous(name: &str, several: usize) -> CallError {
     ))
 }
 
-async fn details(api: &Client, id: String, want: &Wanted<ZoneModel>) -> Result<(String, ZoneModel), CallError> {
+async fn details(api: &Client, id: String, depth: &Depth) -> Result<(String, ZoneModel), CallError> {
     let zone = async { Ok::<_, CallError>(api.get_hosted_zone().id(&id).send().await?) };
-    let (zone, tags) = try_join(zone, read_tags(api, &id, want)).await?;
+    let (zone, tags) = try_join(zone, read_tags(api, &id, depth)).await?;
     let vpc = |vpc: &SdkVpc| ZoneVpc {
         id: vpc.vpc_id().unwrap_or_default().to_owned(),
         region: vpc.vpc_region().map(|region| region.as_str().to_owned()).unwrap_or_default(),
@@ -291,8 +300,8 @@ async fn details(api: &Client, id: String, want: &Wanted<ZoneModel>) -> Result<(
     Ok((id, ZoneModel { comment, vpcs, tags }))
 }
 
-async fn read_tags(api: &Client, id: &str, want: &Wanted<ZoneModel>) -> Result<Option<Tags>, CallError> {
-    if !want.states(|zone| zone.tags.is_some()) {
+async fn read_tags(api: &Client, id: &str, depth: &Depth) -> Result<Option<Tags>, CallError> {
+    if !depth.reads("tags") {
         return Ok(None);
     }
     let answer = api.list_tags_for_resource().resource_type(TagResourceType::Hostedzone).resource_id(id).send().await?;

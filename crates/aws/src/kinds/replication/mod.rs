@@ -10,8 +10,9 @@ use aws_sdk_s3::types as s3;
 use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
-use regionctl_core::observe::scope::{Observation, Scope};
+use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
 use regionctl_core::spec::names;
 use schemars::JsonSchema;
@@ -73,17 +74,21 @@ enum StorageClass {
     DeepArchive,
 }
 
-/// A bucket's replication, desired or live: of the live one, what the spec names.
+/// A bucket's replication, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReplicationModel {
     /// The bucket's name, so that it comes after the bucket where this spec makes that too.
     bucket: String,
     region: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     role: Option<String>,
     rules: BTreeMap<String, Rule>,
     absent: BTreeSet<String>,
     /// Whether the bucket keeps versions, without which nothing is replicated; only live.
     versioned: bool,
+    /// Whether the bucket is in the spec's own region, so that one apply may make it and turn its versioning on; only
+    /// desired.
+    local: bool,
 }
 
 /// A rule, desired or live.
@@ -123,7 +128,8 @@ impl Kind for Replication {
         summary: "Rules by which a bucket is replicated, also one of another region: a spec adds its rules by id, and the others stay.",
         reads: &["GetBucketReplication", "GetBucketVersioning"],
         writes: &["PutBucketReplication"],
-        also: &["iam:PassRole"],
+        // The call sends the bucket's live role where it has one, whatever the spec states.
+        also: &[regionctl_core::kind::Need::always("iam:PassRole", crate::services::ROLES)],
         global: true,
         weights: &[
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "nothing is replicated" },
@@ -180,7 +186,7 @@ s3.replication:
                 notes.fault(&at, format!("'{id}' is wanted and to be absent"), "keep one of the two");
             }
         }
-        let partition = names::partition(&spec.region);
+        let (partition, local) = (names::partition(&spec.region), spec.region == notes.region);
         let rule = |rule: RuleSpec| Rule {
             destination: format!("arn:{partition}:s3:::{}", rule.destination),
             prefix: rule.prefix,
@@ -196,7 +202,20 @@ s3.replication:
             rules: spec.rules.into_iter().map(|(id, it)| (id, rule(it))).collect(),
             absent: spec.absent,
             versioned: true,
+            local,
         }
+    }
+
+    fn region(want: &ReplicationModel) -> Option<String> {
+        Some(want.region.clone())
+    }
+
+    /// Others' rules may change under a saved plan: they are sent along as they are then.
+    fn relevant(want: Option<&ReplicationModel>, live: ReplicationModel) -> ReplicationModel {
+        let Some(want) = want else { return live };
+        let named = |id: &String| want.rules.contains_key(id) || want.absent.contains(id);
+        let rules = live.rules.into_iter().filter(|(id, _)| named(id)).collect();
+        ReplicationModel { rules, versioned: live.versioned || want.local, ..live }
     }
 
     fn claims(name: &str, model: &ReplicationModel) -> Vec<String> {
@@ -209,9 +228,9 @@ s3.replication:
     }
 
     fn diff(want: &ReplicationModel, live: Option<&ReplicationModel>, out: &mut Diff<'_, ReplicationOp>) {
-        let ReplicationModel { bucket, region, role, rules, absent, versioned: _ } = want;
+        let ReplicationModel { bucket, region, role, rules, absent, versioned: _, local } = want;
         let none = ReplicationModel { role: None, rules: BTreeMap::new(), ..want.clone() };
-        // A bucket that is not there yet is made by this spec, or could not be read.
+        let exists = live.is_some();
         let (birth, live) = (out.birth(), live.unwrap_or(&none));
         let new_role = role.as_ref().filter(|_| live.role.is_none());
         let mut covers = out.stated("role", new_role, None);
@@ -230,7 +249,9 @@ s3.replication:
         for (id, there) in live.rules.iter().filter(|(id, _)| absent.contains(*id)) {
             covers = covers.and(out.gone(&format!("rules.{id}"), there));
         }
-        if !live.versioned {
+        if !exists && !local {
+            out.never_made(&format!("there is no bucket {bucket} in {region}: create it first, or correct `region:`"));
+        } else if !live.versioned && !local {
             out.blocked(
                 &covers,
                 "the bucket does not keep versions, and S3 replicates only what has them: turn versioning on",
@@ -259,24 +280,12 @@ fn class_name(class: StorageClass) -> String {
 impl Live for Replication {
     type Api = Anywhere<Client>;
 
-    async fn observe(
-        api: &Anywhere<Client>,
-        scope: &Scope<ReplicationModel>,
-    ) -> Result<Observation<ReplicationModel>, CallError> {
-        let reads = scope.wanted.iter().filter_map(|wanted| Some((&wanted.name, wanted.model.as_ref()?)));
-        let reads = reads.map(|(name, want)| {
-            let client = api.at(&want.region);
+    async fn observe(api: &Anywhere<Client>, scope: &Scope) -> Result<Observation<ReplicationModel>, CallError> {
+        let client = &api.at(&scope.location.region);
+        let reads = scope.names.keys().map(|name| {
             let read = async move {
-                let mut model = read(&client, name, &scope.location.account, want).await?;
-                if let Some(model) = model.as_mut().filter(|_| want.region == scope.location.region) {
-                    // A bucket of this region may get its versioning in the same run.
-                    model.versioned = true;
-                }
-                if model.is_none() && want.region != scope.location.region {
-                    let message = format!("there is no bucket {name} in {}", want.region);
-                    return Err(CallError::not_there("S3 GetBucketReplication", message));
-                }
-                Ok(model.map(|model| (model, Outputs::new())))
+                let model = read(client, name, &scope.location).await?;
+                Ok(model.map(|model| LiveResource::new(name, model, Outputs::new())))
             };
             (name.clone(), read)
         });
@@ -314,25 +323,21 @@ async fn configuration(
     Ok(if_set(answer.map_err(CallError::from))?.and_then(|answer| answer.replication_configuration))
 }
 
-async fn read(
-    client: &Client,
-    bucket: &str,
-    owner: &str,
-    want: &ReplicationModel,
-) -> Result<Option<ReplicationModel>, CallError> {
+async fn read(client: &Client, bucket: &str, location: &Location) -> Result<Option<ReplicationModel>, CallError> {
+    let owner = &location.account;
     let versioning = client.get_bucket_versioning().bucket(bucket).expected_bucket_owner(owner).send();
     let (configuration, versioning) = tokio::join!(configuration(client, bucket, owner), versioning);
     let Some(versioning) = if_found(versioning.map_err(CallError::from))? else { return Ok(None) };
     let (role, rules) = configuration?.map_or((None, Vec::new()), |it| (Some(it.role), it.rules));
-    let named = |id: &String| want.rules.contains_key(id) || want.absent.contains(id);
     let rules = rules.into_iter().filter_map(|rule| Some((rule.id.clone()?, model(&rule)?)));
     Ok(Some(ReplicationModel {
         bucket: bucket.to_owned(),
-        region: want.region.clone(),
+        region: location.region.clone(),
         role,
-        rules: rules.filter(|(id, _)| named(id)).collect(),
+        rules: rules.collect(),
         absent: BTreeSet::new(),
         versioned: versioning.status() == Some(&s3::BucketVersioningStatus::Enabled),
+        local: false,
     }))
 }
 

@@ -24,14 +24,13 @@ const NAMES_A_CALL: usize = 200;
 impl Live for SecurityGroup {
     type Api = Client;
 
-    async fn observe(api: &Client, scope: &Scope<GroupModel>) -> Result<Observation<GroupModel>, CallError> {
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<GroupModel>, CallError> {
         let Some(vpc) = &scope.location.vpc else { return Ok(Observation::default()) };
-        let names: Vec<&str> = scope.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
+        let names: Vec<&str> = scope.names.keys().map(String::as_str).collect();
         let groups = try_join_all(names.chunks(NAMES_A_CALL).map(|names| describe(api, &vpc.id, names))).await?;
-        let seen = groups.into_iter().flatten().map(|group| LiveResource {
-            name: group.group_name().unwrap_or_default().to_owned(),
-            model: model(&group),
-            outputs: Outputs::from([("id".to_owned(), group.group_id().unwrap_or_default().to_owned())]),
+        let seen = groups.into_iter().flatten().map(|group| {
+            let outputs = Outputs::from([("id".to_owned(), group.group_id().unwrap_or_default().to_owned())]);
+            LiveResource::new(group.group_name().unwrap_or_default(), model(&group), outputs)
         });
         Ok(Observation { seen: seen.collect(), unread: Vec::new() })
     }

@@ -55,10 +55,13 @@ const DEFAULT: &str = "default";
 pub struct GroupModel {
     /// Whether it is the VPC's own `default`.
     is_default: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
     ingress: Vec<Rule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     egress: Option<Vec<Rule>>,
     rules: RuleMode,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
 }
 
@@ -117,6 +120,7 @@ impl Kind for SecurityGroup {
         service: "EC2",
         summary: "A security group of the region's VPC, rule by rule; `default` is the VPC's own.",
         reads: &["DescribeSecurityGroups"],
+        removes: &["DeleteSecurityGroup"],
         writes: &[
             "CreateSecurityGroup",
             "AuthorizeSecurityGroupIngress",

@@ -9,15 +9,14 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Tag;
 use futures::future::try_join3;
 use regionctl_core::diff::{Diff, Keyed, Mode, Phase};
+use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
-use regionctl_core::resource::reference::Outputs;
-use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
-use regionctl_core::observe::??Wanted::Wanted;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
-use regionctl_core::observe::scope::{Observation, Scope};
+use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
+use regionctl_core::resource::reference::Outputs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -84,10 +83,15 @@ impl SubscriptionSpec {
 /// A topic, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TopicModel {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     display_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     subscriptions: Vec<Subscription>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<Policy>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     kms_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tags: Option<Tags>,
 }
 
@@ -144,6 +148,7 @@ impl Kind for Topic {
         service: "SNS",
         summary: "A topic with its subscriptions. Subscriptions by mail wait for a person.",
         reads: &["GetTopicAttributes", "ListSubscriptionsByTopic", "ListTagsForResource"],
+        removes: &["DeleteTopic"],
         writes: &["CreateTopic", "SetTopicAttributes", "Subscribe", "TagResource", "DeleteTopic"],
         outputs: &["arn"],
         inventory: &["ListTopics"],
@@ -176,6 +181,7 @@ sns.topic:
       - email: alerts@example.com
     tags: {Team: sre}
 ",
+        parts: &["subscriptions", "tags"],
         ..Facts::DEFAULT
     };
 
@@ -318,13 +324,13 @@ fn endpoint_fault(subscription: &Subscription) -> Option<(String, &'static str)>
 impl Live for Topic {
     type Api = Client;
 
-    async fn observe(api: &Client, scope: &Scope<TopicModel>) -> Result<Observation<TopicModel>, CallError> {
-        let reads = scope.wanted.iter().map(|want| {
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<TopicModel>, CallError> {
+        let reads = scope.names.iter().map(|(name, depth)| {
             let read = async move {
-                let model = read(api, scope, want).await?;
-                Ok(model.map(|model| (model, Self::outputs(&want.name, &scope.location))))
+                let model = read(api, scope, name, depth).await?;
+                Ok(model.map(|model| LiveResource::new(name, model, Self::outputs(name, &scope.location))))
             };
-            (want.name.clone(), read)
+            (name.clone(), read)
         });
         Ok(all_at_once(reads).await)
     }
@@ -376,18 +382,14 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
         .collect()
 }
 
-async fn read(
-    api: &Client,
-    scope: &Scope<TopicModel>,
-    want: &Wanted<TopicModel>,
-) -> Result<Option<TopicModel>, CallError> {
-    let arn = scope.location.arn("sns", &want.name);
+async fn read(api: &Client, scope: &Scope, name: &str, depth: &Depth) -> Result<Option<TopicModel>, CallError> {
+    let arn = scope.location.arn("sns", name);
     let attributes = async {
         let result = api.get_topic_attributes().topic_arn(&arn).send().await;
         if_found(result.map_err(CallError::from))
     };
     let (attributes, subscriptions, tags) =
-        try_join3(attributes, read_subscriptions(api, &arn, want), read_tags(api, &arn, want)).await?;
+        try_join3(attributes, read_subscriptions(api, &arn, depth), read_tags(api, &arn, depth)).await?;
     let Some(attributes) = attributes.and_then(|answer| answer.attributes) else { return Ok(None) };
     let text = |name: &str| attributes.get(name).filter(|text| !text.is_empty()).cloned();
     Ok(Some(TopicModel {
@@ -400,12 +402,8 @@ async fn read(
 }
 
 /// `PendingConfirmation` stands in place of the ARN of a subscription that nobody confirmed yet.
-async fn read_subscriptions(
-    api: &Client,
-    arn: &str,
-    want: &Wanted<TopicModel>,
-) -> Result<Vec<Subscription>, CallError> {
-    if !want.states(|topic| !topic.subscriptions.is_empty()) {
+async fn read_subscriptions(api: &Client, arn: &str, depth: &Depth) -> Result<Vec<Subscription>, CallError> {
+    if !depth.reads("subscriptions") {
         return Ok(Vec::new());
     }
     let mut pages = api.list_subscriptions_by_topic().topic_arn(arn).into_paginator().send();
@@ -422,8 +420,8 @@ async fn read_subscriptions(
     Ok(found)
 }
 
-async fn read_tags(api: &Client, arn: &str, want: &Wanted<TopicModel>) -> Result<Option<Tags>, CallError> {
-    if !want.states(|topic| topic.tags.is_some()) {
+async fn read_tags(api: &Client, arn: &str, depth: &Depth) -> Result<Option<Tags>, CallError> {
+    if !depth.reads("tags") {
         return Ok(None);
     }
     let answer = api.list_tags_for_resource().resource_arn(arn).send().await;

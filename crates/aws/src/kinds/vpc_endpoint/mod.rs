@@ -92,12 +92,32 @@ impl JsonSchema for RouteTables {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EndpointModel {
     route_tables: RouteTables,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<Policy>,
     tags: Tags,
     /// The service's own word while it is on its way; only live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
     /// The route tables of the VPC; only live.
     of_vpc: BTreeSet<String>,
+}
+
+impl EndpointModel {
+    /// The ids of the route tables that a live endpoint is in.
+    fn routed(&self) -> &BTreeSet<String> {
+        match &self.route_tables {
+            RouteTables::All => &self.of_vpc,
+            RouteTables::These(ids) => ids,
+        }
+    }
+
+    /// A live endpoint's route tables in the form of the spec's: all of the VPC's are all of them, however listed.
+    fn routed_as(&self, want: &RouteTables) -> RouteTables {
+        match want {
+            RouteTables::All if self.of_vpc.is_subset(self.routed()) => RouteTables::All,
+            _ => RouteTables::These(self.routed().clone()),
+        }
+    }
 }
 
 /// A call.
@@ -136,6 +156,7 @@ impl Kind for VpcEndpoint {
         service: "EC2",
         summary: "A gateway endpoint of the region's VPC, named by its service: s3 or dynamodb.",
         reads: &["DescribeVpcEndpoints", "DescribeRouteTables"],
+        removes: &["DeleteVpcEndpoints"],
         writes: &["CreateVpcEndpoint", "ModifyVpcEndpoint", "CreateTags", "DeleteVpcEndpoints"],
         outputs: &["id", "vpc_id"],
         needs_vpc: true,
@@ -194,7 +215,7 @@ ec2.vpc_endpoint:
         location.vpc.iter().map(|vpc| ("vpc_id".to_owned(), vpc.id.clone())).collect()
     }
 
-    fn steady(live: EndpointModel) -> EndpointModel {
+    fn relevant(_: Option<&Self::Model>, live: EndpointModel) -> EndpointModel {
         EndpointModel { state: None, ..live }
     }
 
@@ -204,7 +225,7 @@ ec2.vpc_endpoint:
 
     fn diff(want: &EndpointModel, live: Option<&EndpointModel>, out: &mut Diff<'_, EndpointOp>) {
         let EndpointModel { route_tables, policy, tags, state: _, of_vpc: _ } = want;
-        let routed = out.value("route_tables", route_tables, live.map(|live| &live.route_tables));
+        let routed = out.value("route_tables", route_tables, live.map(|live| live.routed_as(route_tables)).as_ref());
         let granted = out.document("policy", policy.as_ref(), live.and_then(|live| live.policy.as_ref()));
         let tagged = out.stated_entries("tags", Some(tags), live.map(|live| &live.tags));
         let Some(live) = live else {
@@ -213,10 +234,7 @@ ec2.vpc_endpoint:
             return out.step(Phase::Create, covers, EndpointOp::CreateVpcEndpoint { route_tables, policy, tags });
         };
         live.state.iter().for_each(|state| out.coming(state));
-        let there = match &live.route_tables {
-            RouteTables::All => &live.of_vpc,
-            RouteTables::These(ids) => ids,
-        };
+        let there = live.routed();
         let (add, remove) = match route_tables {
             _ if routed.is_empty() => (BTreeSet::new(), BTreeSet::new()),
             RouteTables::All => (&live.of_vpc - there, BTreeSet::new()),
@@ -237,18 +255,17 @@ fn service(name: &str, location: &Location) -> String {
 impl Live for VpcEndpoint {
     type Api = Client;
 
-    async fn observe(api: &Client, scope: &Scope<EndpointModel>) -> Result<Observation<EndpointModel>, CallError> {
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<EndpointModel>, CallError> {
         let Some(vpc) = &scope.location.vpc else { return Ok(Observation::default()) };
-        let services = scope.wanted.iter().map(|wanted| service(&wanted.name, &scope.location));
+        let services = scope.names.keys().map(|name| service(name, &scope.location));
         let endpoints = endpoints(api, &vpc.id, services.collect());
         let (endpoints, of_vpc) = try_join(endpoints, route_tables(api, &vpc.id)).await?;
-        let seen = scope.wanted.iter().filter_map(|wanted| {
-            let service = service(&wanted.name, &scope.location);
+        let seen = scope.names.keys().filter_map(|name| {
+            let service = service(name, &scope.location);
             let endpoint = endpoints.iter().find(|endpoint| endpoint.service_name() == Some(&service))?;
-            let explicit = wanted.model.as_ref().is_some_and(|want| matches!(want.route_tables, RouteTables::These(_)));
-            let mut outputs = Self::outputs(&wanted.name, &scope.location);
+            let mut outputs = Self::outputs(name, &scope.location);
             outputs.insert("id".to_owned(), endpoint.vpc_endpoint_id().unwrap_or_default().to_owned());
-            Some(LiveResource { name: wanted.name.clone(), model: model(endpoint, &of_vpc, explicit), outputs })
+            Some(LiveResource::new(name, model(endpoint, &of_vpc), outputs))
         });
         Ok(Observation { seen: seen.collect(), unread: Vec::new() })
     }
@@ -309,7 +326,7 @@ impl Live for VpcEndpoint {
         let answer = api.describe_vpc_endpoints().vpc_endpoint_ids(id).send().await?;
         Ok(match answer.vpc_endpoints().first().and_then(SdkEndpoint::state) {
             Some(State::Failed | State::Rejected | State::Expired) => Status::Failed("the endpoint failed".to_owned()),
-            state => coming(state).map_or(Status::Ready, Status::Coming),
+            state => coming(state).map_or(Status::Ready, Status::InProgress),
         })
     }
 }
@@ -337,10 +354,9 @@ async fn endpoints(api: &Client, vpc: &str, services: Vec<String>) -> Result<Vec
     Ok(endpoints)
 }
 
-fn model(endpoint: &SdkEndpoint, of_vpc: &BTreeSet<String>, explicit: bool) -> EndpointModel {
-    let ids: BTreeSet<String> = endpoint.route_table_ids().iter().cloned().collect();
+fn model(endpoint: &SdkEndpoint, of_vpc: &BTreeSet<String>) -> EndpointModel {
     EndpointModel {
-        route_tables: if !explicit && of_vpc.is_subset(&ids) { RouteTables::All } else { RouteTables::These(ids) },
+        route_tables: RouteTables::These(endpoint.route_table_ids().iter().cloned().collect()),
         policy: endpoint.policy_document().and_then(|policy| Policy::from_aws(policy).ok()),
         tags: collect(endpoint.tags().iter().map(|tag| (tag.key(), tag.value()))),
         state: coming(endpoint.state()),

@@ -1,11 +1,11 @@
-//! A report as JUnit XML: one suite a region, one case a resource.
+//! A report as JUnit XML: one suite a region, one case a resource and a risk without a waiver.
 
 use std::collections::BTreeMap;
 
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use super::{accepted, newest_deed, said};
-use crate::report::{Finding, Region, Report};
+use crate::report::{Drift, Finding, Region, Report};
 
 /// Renders a report.
 ///
@@ -31,7 +31,12 @@ fn suite(region: &Region) -> TestSuite {
         cases.insert(it.finding.address.to_string(), status);
     }
     for finding in &region.findings {
-        cases.insert(finding.address.to_string(), failure(finding));
+        let case = match finding.drift {
+            // A resource may have several risks beside its drift; each is a case of its own.
+            Drift::Unwaived => format!("{}: {}", finding.address, finding.why),
+            _ => finding.address.to_string(),
+        };
+        cases.insert(case, failure(finding));
     }
     for unread in &region.unread {
         cases.insert(unread.address.clone(), error("unread", &unread.failure.to_string()));

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::{accepted, by_drift, expired, headline, newest_deed, said, since, summed_up};
 use crate::diff::resolved;
 use crate::render::{counted, document};
-use crate::report::{Finding, Region, Report, RowState, Severity, ToldApart};
+use crate::report::{Drift, Finding, Region, Report, RowState, Severity, ToldApart};
 
 /// GitHub takes no more bytes in a step's summary (1,024 KiB), and drops it whole if there are more.
 pub const SUMMARY: usize = 1024 * 1024;
@@ -121,7 +121,7 @@ fn one_region(page: &mut Page, region: &Region) {
     {
         page.add(&format!("_{why}_\n\n"));
     }
-    if !region.findings.is_empty() {
+    if region.findings.iter().any(|finding| finding.drift != Drift::Unwaived) {
         page.add(&format!("Mend it all: {}\n\n", code(&format!("regionctl apply {}", region.spec))));
     }
     lists(page, region);

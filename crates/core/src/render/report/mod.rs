@@ -46,6 +46,9 @@ pub fn summed_up(finding: &Finding) -> String {
     if finding.absent {
         return "it is not there".to_owned();
     }
+    if finding.drift == Drift::Unwaived {
+        return format!("{}, and the spec does not say why", finding.why);
+    }
     match finding.fields.as_slice() {
         [] => finding.blocked.first().cloned().unwrap_or_else(|| finding.why.clone()),
         [only] => said(only),

@@ -9,7 +9,7 @@ use super::{accepted, by_drift, expired, headline, newest_deed, said, since};
 use crate::diff::resolved;
 use crate::render::document;
 use crate::render::text::{Style, waiting_for};
-use crate::report::{Finding, Region, Report, Severity, ToldApart};
+use crate::report::{Drift, Finding, Region, Report, Severity, ToldApart};
 
 /// Renders a report.
 pub fn text(report: &Report, style: Style) -> String {
@@ -82,7 +82,7 @@ fn one_region(out: &mut String, region: &Region, style: Style) {
         let id = unread.failure.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
         format!("✗ {}  {}{id}", unread.address, unread.failure)
     });
-    if !region.findings.is_empty() {
+    if region.findings.iter().any(|finding| finding.drift != Drift::Unwaived) {
         let _ = writeln!(out, "Mend: regionctl apply {}   one alone: --target KIND/NAME\n", region.spec);
     }
 }
@@ -115,7 +115,9 @@ fn one_finding(out: &mut String, finding: &Finding, style: Style) {
     let since = since(finding).map(|since| style.dim(&format!("  {since}"))).unwrap_or_default();
     let _ = writeln!(out, "  {word}  {}  {}{since}", style.bold(&finding.address.to_string()), finding.why);
     let mut lines: Vec<String> = Vec::new();
-    if finding.absent {
+    if finding.drift == Drift::Unwaived {
+        lines.push(format!("if it is meant, {}", finding.mend));
+    } else if finding.absent {
         let by = finding.by.as_ref().map(|by| format!(", by '{by}'")).unwrap_or_default();
         lines.push(format!("it is not there; wanted at {}{by}", finding.at));
     } else {

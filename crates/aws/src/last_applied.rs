@@ -16,7 +16,7 @@ pub(crate) fn path(spec: &str) -> String {
 }
 
 /// Reads the parts, in their order.
-pub(crate) async fn recall(api: &Client, spec: &str) -> Result<Vec<String>, CallError> {
+pub(crate) async fn read(api: &Client, spec: &str) -> Result<Vec<String>, CallError> {
     let mut pages = api.get_parameters_by_path().path(path(spec)).max_results(10).into_paginator().send();
     let mut parts: Vec<(u32, String)> = Vec::new();
     while let Some(page) = pages.next().await {
@@ -30,7 +30,7 @@ pub(crate) async fn recall(api: &Client, spec: &str) -> Result<Vec<String>, Call
 }
 
 /// Writes the parts over what was there.
-pub(crate) async fn keep(api: &Client, spec: &str, parts: &[String]) -> Result<(), CallError> {
+pub(crate) async fn save(api: &Client, spec: &str, parts: &[String]) -> Result<(), CallError> {
     for (index, part) in parts.iter().enumerate() {
         api.put_parameter()
             .name(format!("{}/{}", path(spec), index + 1))

@@ -1,4 +1,8 @@
-//! A provider in memory, for tests of the engine: it holds what it is given, runs what it is told and remembers it.
+//! Providers in memory, for tests of the engine. [`cloud`] holds resources; [`Fake`] only runs what it is told and
+//! remembers it.
+
+pub mod cloud;
+mod thing;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

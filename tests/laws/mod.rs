@@ -1,15 +1,23 @@
 //! The laws, once for all kinds: every kind's own cases are run through them on the embedded AWS.
 
-use std::collections::BTreeSet;
+mod cases;
+mod given;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use regionctl_aws::iam;
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::provider::Aws;
 use regionctl_aws::session::{Access, Session, Settings};
 use regionctl_core::apply;
+use regionctl_core::desire::fill::{Inventory, fill};
 use regionctl_core::diagnostic::Sources;
-use regionctl_core::kind::{Case, Facts};
-use regionctl_core::observe::refresh::{Inventory, survey};
+use regionctl_core::diff::operation;
+use regionctl_core::kind::Facts;
+use regionctl_core::observe::failure::FailureClass;
+use regionctl_core::observe::refresh::refresh;
+use regionctl_core::observe::snapshot::Snapshot;
+use regionctl_core::observe::stored;
 use regionctl_core::plan::build::plan;
 use regionctl_core::plan::{Action, Plan};
 use regionctl_core::render;
@@ -19,6 +27,8 @@ use regionctl_sandbox::{Sandbox, seed};
 use tokio::sync::watch;
 
 use crate::harness::{self, Place, Server};
+use cases::Case;
+use given::sandbox;
 
 const HEAD: &str = "region: eu-central-1\naccount: \"123456789012\"\n";
 
@@ -26,8 +36,17 @@ fn facts() -> impl Iterator<Item = &'static Facts> {
     REGISTRY.0.iter().map(|kind| kind.facts())
 }
 
-fn cases() -> Vec<(&'static Facts, &'static Case)> {
-    facts().flat_map(|facts| facts.cases.iter().map(move |case| (facts, case))).collect()
+/// The cases with their kinds. A kind's folder bears the end of its name.
+fn cases() -> Vec<(&'static Facts, Case)> {
+    cases::all().into_iter().map(|case| (facts_of(&case.folder), case)).collect()
+}
+
+fn facts_of(folder: &str) -> &'static Facts {
+    let file = harness::root().join("crates/aws/src/kinds").join(folder).join("mod.rs");
+    let text = std::fs::read_to_string(&file).unwrap();
+    facts()
+        .find(|facts| text.contains(&format!("name: \"{}\",", facts.name)))
+        .unwrap_or_else(|| panic!("{folder} is no kind"))
 }
 
 fn spec(sections: &str) -> Spec {
@@ -38,12 +57,14 @@ fn spec(sections: &str) -> Spec {
 }
 
 /// Checks every case, all at once, and says of all that fail which they are.
-async fn each_case<F>(check: fn(&'static Facts, &'static Case) -> F)
+async fn each_case<F>(check: fn(&'static Facts, Case) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let running: Vec<_> =
-        cases().into_iter().map(|(facts, case)| (facts.name, case.name, tokio::spawn(check(facts, case)))).collect();
+    let running: Vec<_> = cases()
+        .into_iter()
+        .map(|(facts, case)| (facts.name, case.name.clone(), tokio::spawn(check(facts, case))))
+        .collect();
     let mut failed = Vec::new();
     for (kind, case, running) in running {
         if running.await.is_err() {
@@ -51,45 +72,6 @@ where
         }
     }
     assert!(failed.is_empty(), "{failed:#?}");
-}
-
-/// An account with what a case starts from: older regions where it follows something there; a second VPC, a policy of
-/// five versions, or an instance that somebody stopped where it names one.
-async fn sandbox(case: &Case) -> Sandbox {
-    let sandbox = Sandbox::in_memory();
-    let says = |word: &str| case.before.contains(word) || case.after.contains(word);
-    if says("like:") || says("copy:") {
-        seed::older_regions(|region| seed::config(&sandbox, region)).await.unwrap();
-    }
-    if says("second") || says("five-versions") || says("stopped") {
-        prepare(&seed::config(&sandbox, "eu-central-1")).await;
-    }
-    sandbox
-}
-
-async fn prepare(config: &aws_config::SdkConfig) {
-    let ec2 = aws_sdk_ec2::Client::new(config);
-    let vpc = ec2.create_vpc().cidr_block("10.1.0.0/16").send().await.unwrap();
-    let id = vpc.vpc().unwrap().vpc_id().unwrap();
-    let tag = aws_sdk_ec2::types::Tag::builder().key("Name").value("second").build();
-    ec2.create_tags().resources(id).tags(tag).send().await.unwrap();
-    let name = aws_sdk_ec2::types::Tag::builder().key("Name").value("stopped").build();
-    let kind = aws_sdk_ec2::types::ResourceType::Instance;
-    let tags = aws_sdk_ec2::types::TagSpecification::builder().resource_type(kind).tags(name).build();
-    let micro = aws_sdk_ec2::types::InstanceType::T3Micro;
-    let made = ec2.run_instances().image_id("ami-12c6146b").instance_type(micro).min_count(1).max_count(1);
-    let made = made.tag_specifications(tags).send().await.unwrap();
-    let id = made.instances()[0].instance_id().unwrap();
-    ec2.stop_instances().instance_ids(id).send().await.unwrap();
-    let iam = aws_sdk_iam::Client::new(config);
-    let document =
-        r#"{"Version":"2012-10-17","Statement":[{"Sid":"Theirs","Effect":"Allow","Action":"a:B","Resource":"*"}]}"#;
-    let made = iam.create_policy().policy_name("five-versions").policy_document(document).send().await.unwrap();
-    let arn = made.policy().unwrap().arn().unwrap();
-    for _ in 0..4 {
-        let made = iam.create_policy_version().policy_arn(arn).policy_document(document).set_as_default(true);
-        made.send().await.unwrap();
-    }
 }
 
 async fn open(sandbox: &Sandbox, access: Access) -> Aws {
@@ -105,8 +87,13 @@ async fn open(sandbox: &Sandbox, access: Access) -> Aws {
     Aws::new(Session::open(settings).await)
 }
 
+async fn read(aws: &Aws, spec: &Spec) -> Snapshot {
+    refresh(aws, REGISTRY, spec).await.unwrap_or_else(|error| panic!("{:?}", error.diagnostics()))
+}
+
 async fn look(aws: &Aws, spec: &Spec) -> (Inventory, Plan) {
-    let inventory = survey(aws, REGISTRY, spec).await.unwrap_or_else(|error| panic!("{:?}", error.diagnostics()));
+    let snapshot = read(aws, spec).await;
+    let inventory = fill(REGISTRY, spec, &snapshot).unwrap();
     let plan = plan(REGISTRY, spec, &inventory).unwrap();
     assert!(plan.is_complete(), "{:?}", plan.unread);
     (inventory, plan)
@@ -128,8 +115,8 @@ async fn run(aws: &Aws, inventory: &Inventory, plan: &Plan, steps: Option<usize>
         let changed = plan.changes.iter().filter(|change| change.action != Action::Delete);
         let changed: Vec<_> = changed.map(|change| change.address.clone()).collect();
         let (_stop, stopped) = watch::channel(false);
-        let settled = apply::settle(aws, inventory, &outcome.known, &changed, stopped, &mut |_| {}).await;
-        assert!(settled.failed.is_empty(), "{:?}", settled.failed);
+        let waited = apply::wait(aws, inventory, &outcome.known, &changed, stopped, &mut |_| {}).await;
+        assert!(waited.failed.is_empty(), "{:?}", waited.failed);
     }
     outcome.done.len()
 }
@@ -152,10 +139,12 @@ fn operations(plan: &Plan) -> Vec<String> {
 
 #[test]
 fn every_kind_has_its_facts_and_cases() {
+    let all = cases();
     for facts in facts() {
         assert!(!facts.summary.is_empty() && !facts.reads.is_empty(), "{}", facts.name);
-        assert!(facts.cases.iter().any(|case| case.before.is_empty()), "{}: no case makes one", facts.name);
-        let changes = facts.cases.iter().any(|case| !case.before.is_empty());
+        let of: Vec<&Case> = all.iter().filter(|(kind, _)| kind.name == facts.name).map(|(_, case)| case).collect();
+        assert!(of.iter().any(|case| case.before.is_empty()), "{}: no case makes one", facts.name);
+        let changes = of.iter().any(|case| !case.before.is_empty());
         assert!(changes || facts.writes.is_empty(), "{}: no case changes one", facts.name);
         spec(facts.example);
     }
@@ -215,9 +204,9 @@ fn code_outside_kinds() -> String {
 async fn a_case_plans_its_steps_applies_and_is_quiet() {
     each_case(|facts, case| async move {
         let name = format!("{}: {}", facts.name, case.name);
-        let sandbox = sandbox(case).await;
-        converge(&sandbox, &spec(case.before)).await;
-        let wanted = spec(case.after);
+        let sandbox = sandbox(&case).await;
+        converge(&sandbox, &spec(&case.before)).await;
+        let wanted = spec(&case.after);
         let aws = open(&sandbox, Access::Write).await;
         let (inventory, plan) = look(&aws, &wanted).await;
         assert_eq!(operations(&plan), case.steps, "{name}");
@@ -236,10 +225,35 @@ async fn a_case_plans_its_steps_applies_and_is_quiet() {
     .await;
 }
 
+/// A plan is a function of spec and snapshot: from the document it is the one that was made live, byte for byte.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_from_a_snapshot_is_the_plan_from_live() {
+    each_case(|facts, case| async move {
+        let sandbox = sandbox(&case).await;
+        converge(&sandbox, &spec(&case.before)).await;
+        let wanted = spec(&case.after);
+        let aws = open(&sandbox, Access::ReadOnly).await;
+        let snapshot = read(&aws, &wanted).await;
+        let inventory = fill(REGISTRY, &wanted, &snapshot).unwrap();
+        let live = plan(REGISTRY, &wanted, &inventory).unwrap();
+        let text = stored::write("test", &snapshot, &[(&wanted, &inventory)]);
+        for secret in inventory.secrets.values().flat_map(BTreeMap::values).filter(|secret| secret.len() > 3) {
+            assert!(!text.contains(secret), "{}: {}: a secret is in the snapshot", facts.name, case.name);
+        }
+        let kept = stored::read(&text).unwrap();
+        let inventory = fill(REGISTRY, &wanted, &kept)
+            .unwrap_or_else(|error| panic!("{}: {}: {:?}", facts.name, case.name, error.diagnostics()));
+        let stored = plan(REGISTRY, &wanted, &inventory).unwrap();
+        let json = |plan: &Plan| serde_json::to_string_pretty(plan).unwrap();
+        assert_eq!(json(&stored), json(&live), "{}: {}", facts.name, case.name);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_after_any_step_the_next_apply_converges() {
     each_case(|facts, case| async move {
-        let cuts = (0..case.steps.len()).map(|steps| cut_after(steps, facts, case));
+        let cuts = (0..case.steps.len()).map(|steps| cut_after(steps, facts, &case));
         futures::future::join_all(cuts).await;
     })
     .await;
@@ -247,8 +261,8 @@ async fn stopped_after_any_step_the_next_apply_converges() {
 
 async fn cut_after(steps: usize, facts: &Facts, case: &Case) {
     let sandbox = sandbox(case).await;
-    converge(&sandbox, &spec(case.before)).await;
-    let wanted = spec(case.after);
+    converge(&sandbox, &spec(&case.before)).await;
+    let wanted = spec(&case.after);
     let aws = open(&sandbox, Access::Write).await;
     let (inventory, plan) = look(&aws, &wanted).await;
     let done = run(&aws, &inventory, &plan, Some(steps)).await;
@@ -280,9 +294,9 @@ fn writes(aws: &Aws) -> Vec<(String, u64)> {
 #[tokio::test]
 async fn reading_sends_no_write_even_where_there_is_much_to_do() {
     for (_, case) in cases() {
-        let sandbox = sandbox(case).await;
+        let sandbox = sandbox(&case).await;
         let aws = open(&sandbox, Access::ReadOnly).await;
-        look(&aws, &spec(case.after)).await;
+        look(&aws, &spec(&case.after)).await;
         assert_eq!(writes(&aws), []);
     }
 }
@@ -290,14 +304,14 @@ async fn reading_sends_no_write_even_where_there_is_much_to_do() {
 #[tokio::test]
 async fn a_session_that_only_reads_refuses_a_write_before_it_is_sent() {
     for (_, case) in cases().into_iter().filter(|(_, case)| case.before.is_empty()) {
-        let sandbox = sandbox(case).await;
+        let sandbox = sandbox(&case).await;
         let aws = open(&sandbox, Access::ReadOnly).await;
-        let (inventory, plan) = look(&aws, &spec(case.after)).await;
+        let (inventory, plan) = look(&aws, &spec(&case.after)).await;
         let (_stop, stopped) = watch::channel(false);
         let outcome = apply::run(&aws, &plan, &inventory, 1, stopped, &mut |_| {}).await;
         assert!(outcome.done.is_empty());
         for (_, failure) in outcome.failed {
-            assert_eq!(failure.class, regionctl_core::observe::FailureClass::Refused, "{failure}");
+            assert_eq!(failure.class, FailureClass::Refused, "{failure}");
         }
         assert_eq!(writes(&aws), []);
     }
@@ -327,9 +341,9 @@ fn declared_by(facts: &Facts) -> BTreeSet<String> {
 /// What the cases of a kind call of its service.
 async fn calls_of(facts: &'static Facts) -> BTreeSet<String> {
     let mut called = BTreeSet::new();
-    for case in facts.cases {
-        let sandbox = sandbox(case).await;
-        for sections in [case.before, case.after] {
+    for (_, case) in cases().into_iter().filter(|(kind, _)| kind.name == facts.name) {
+        let sandbox = sandbox(&case).await;
+        for sections in [&case.before, &case.after] {
             let aws = open(&sandbox, Access::Write).await;
             let wanted = spec(sections);
             let (inventory, plan) = look(&aws, &wanted).await;
@@ -347,7 +361,7 @@ async fn calls_of(facts: &'static Facts) -> BTreeSet<String> {
 #[tokio::test]
 async fn what_cannot_be_made_is_said_even_where_no_attribute_differs() {
     let sandbox = Sandbox::in_memory();
-    prepare(&seed::config(&sandbox, "eu-central-1")).await;
+    given::second_vpc(&seed::config(&sandbox, "eu-central-1")).await;
     let aws = open(&sandbox, Access::ReadOnly).await;
     let (_, plan) = look(&aws, &spec("vpc: {tag: {Name: second}}\nec2.security_group:\n  default:\n")).await;
     assert_eq!((plan.summary.blocked, plan.summary.unchanged), (1, 0));
@@ -360,9 +374,9 @@ async fn every_request_is_one_that_awss_service_model_allows() {
     let emulator = Server::sandbox(&sandboxed, 0);
     let model = Server::model(&emulator);
     let place = Place { aws: harness::Aws::Endpoint(model.url.clone()), ..Place::with_spec("") };
-    let second_vpc = "vpc: {tag: {Name: second}}";
-    for (facts, case) in cases().into_iter().filter(|(_, case)| !case.after.contains(second_vpc)) {
-        for sections in [case.before, case.after] {
+    for (facts, case) in cases().into_iter().filter(|(_, case)| case.given.iter().all(|given| given == "older-regions"))
+    {
+        for sections in [&case.before, &case.after] {
             place.write("spec.yaml", format!("{HEAD}{sections}"));
             let run = place.run(&["apply", "--yes", "--allow-large", "--allow-destroy", "spec.yaml"]);
             assert_eq!(run.code, 0, "{}: {}\n{}\n{}", facts.name, case.name, run.stdout, run.stderr);

@@ -1,0 +1,143 @@
+//! The apply session against a cloud in memory. Most tests run for a fresh plan and for a saved one: the order is one.
+
+mod before;
+mod steps;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::{Answer, ApplyError, ApplyErrorKind, ApplySession, Completion, Event, Front, Options, PlanSource, Totals};
+use crate::look::look;
+use crate::observe::failure::{Failure, FailureClass};
+use crate::observe::provider::Check;
+use crate::plan::Plan;
+use crate::plan::saved::{SavedPlan, Seal};
+use crate::resource::address::Address;
+use crate::spec::Spec;
+use crate::testing::cloud::{Cloud, REGISTRY, settings, spec};
+
+/// Answers, and remembers what it was shown.
+struct Watcher {
+    answer: Answer,
+    mark: Result<bool, String>,
+    /// Stops the session when a step is done.
+    stops: bool,
+    stop: watch::Sender<bool>,
+    seen: Vec<String>,
+}
+
+impl Front for Watcher {
+    fn show_plan(&mut self, plan: &Plan) {
+        self.seen.push(format!("plan of {}", plan.summary.steps));
+    }
+
+    fn show_checks(&mut self, checks: &[Check]) {
+        self.seen.push(format!("{} checks", checks.len()));
+    }
+
+    fn asked_again(&mut self, address: &Address) {
+        self.seen.push(format!("asked again {address}"));
+    }
+
+    fn confirm(&mut self, _: &Plan) -> Answer {
+        self.seen.push("confirm".to_owned());
+        self.answer
+    }
+
+    fn mark_used(&mut self) -> Result<bool, String> {
+        self.seen.push("mark used".to_owned());
+        self.mark.clone()
+    }
+
+    fn started(&mut self, steps: usize) {
+        self.seen.push(format!("started {steps}"));
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        if self.stops && matches!(event, Event::Done { .. }) {
+            self.stop.send_replace(true);
+        }
+    }
+
+    fn finished(&mut self) {
+        self.seen.push("finished".to_owned());
+    }
+}
+
+struct Case {
+    cloud: Cloud,
+    spec: Spec,
+    options: Options,
+    watcher: Watcher,
+}
+
+impl Case {
+    /// A spec over an empty cloud, with a person who says yes.
+    fn of(sections: &str) -> Self {
+        let stop = watch::channel(false).0;
+        let watcher = Watcher { answer: Answer::Yes, mark: Ok(true), stops: false, stop, seen: Vec::new() };
+        let options = Options { wait: true, ..Options::default() };
+        Self { cloud: Cloud::default(), spec: spec(sections), options, watcher }
+    }
+
+    /// The same over a cloud that has some resources of `t.t`.
+    fn with(self, live: &[(&str, &[(&str, &str)])]) -> Self {
+        for (name, pairs) in live {
+            self.cloud.put("t.t", name, settings(pairs));
+        }
+        self
+    }
+
+    async fn saved(&self) -> SavedPlan {
+        let (_, plan) = look(&self.cloud, REGISTRY, &self.spec).await.unwrap();
+        SavedPlan { seal: Seal { nonce: "1".to_owned(), expires: Timestamp::MAX }, plan }
+    }
+
+    async fn apply(&mut self, source: PlanSource<'_>) -> Result<Completion, ApplyError> {
+        let session = ApplySession {
+            provider: &self.cloud,
+            registry: REGISTRY,
+            spec: &self.spec,
+            source,
+            options: &self.options,
+            stop: self.watcher.stop.subscribe(),
+        };
+        session.run(&mut self.watcher).await
+    }
+
+    async fn apply_saved(&mut self, saved: &SavedPlan) -> Result<Completion, ApplyError> {
+        self.apply(PlanSource::Saved { saved, now: Timestamp::UNIX_EPOCH, used: false }).await
+    }
+
+    /// Applies a plan that is made now, or one that is saved first.
+    async fn run(&mut self, is_saved: bool) -> Result<Completion, ApplyError> {
+        if !is_saved {
+            return self.apply(PlanSource::Fresh).await;
+        }
+        let saved = self.saved().await;
+        self.apply_saved(&saved).await
+    }
+
+    /// Runs what must be refused before anything is written; returns the messages.
+    async fn refused(&mut self, is_saved: bool, kind: ApplyErrorKind) -> Vec<String> {
+        let error = self.run(is_saved).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{error:?}");
+        assert!(self.cloud.writes().is_empty(), "{:?}", self.cloud.writes());
+        messages(&error)
+    }
+}
+
+fn messages(error: &ApplyError) -> Vec<String> {
+    error.diagnostics.0.iter().map(|fault| fault.message.clone()).collect()
+}
+
+fn applied(calls: usize) -> Completion {
+    Completion::Applied(Totals { calls, left: 0, in_progress: 0, waiting: 0 })
+}
+
+fn denied() -> Failure {
+    Failure::new(FailureClass::Denied, "T Call", "no")
+}
+
+const ONE: &str = "t.t:\n  a: {size: small}\n";
+const REMEMBERED: &str = "remember: true\nt.t:\n  a: {size: small}\n  b: {size: small}\n";

@@ -1,0 +1,31 @@
+//! What changed between two snapshots, as text.
+
+use std::fmt::Write;
+
+use super::text::{Style, counted};
+use crate::diff::shown;
+use crate::observe::compare::{Change, Difference};
+
+/// Renders the differences, one resource a paragraph, and a line that counts them.
+pub fn differences(differences: &[Difference], style: Style) -> String {
+    let mut out = String::new();
+    for Difference { address, change } in differences {
+        let (symbol, what) = match change {
+            Change::Added => ('+', String::new()),
+            Change::Removed => ('-', String::new()),
+            Change::Changed(_) => ('~', String::new()),
+            Change::Unknown(why) => ('?', format!("  could not be read: {why}")),
+        };
+        let _ = writeln!(out, "{} {}{what}", style.symbol(symbol), style.bold(address));
+        let Change::Changed(fields) = change else { continue };
+        for field in fields {
+            let value = |value: &Option<serde_json::Value>| value.as_ref().map_or("(not set)".to_owned(), shown);
+            let _ = writeln!(out, "    {}: {} → {}", field.label(), value(&field.before), value(&field.after));
+        }
+    }
+    let _ = match differences.len() {
+        0 => writeln!(out, "No differences."),
+        count => writeln!(out, "{}.", counted(count, "difference")),
+    };
+    out
+}

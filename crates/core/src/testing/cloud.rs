@@ -1,0 +1,245 @@
+//! A small cloud in memory, for tests of everything that goes through the seam: two kinds whose resources are mappings
+//! of texts, calls that can be made to fail, changes behind the engine's back, and a log of all calls.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use super::thing::{Op, Settings, Thing};
+use crate::diagnostic::Sources;
+use crate::kind::{Erased, Registry};
+use crate::observe::failure::Failure;
+use crate::observe::location::{Identity, Location};
+use crate::observe::provider::{AuditEvent, Check, Provider, Status, StepTarget};
+use crate::observe::scope::{LiveResource, Observation, Scope};
+use crate::plan::Plan;
+use crate::resource::address::Address;
+use crate::resource::reference::Outputs;
+use crate::spec::{self, Spec};
+
+/// The kinds of the cloud: `t.t`, which is of a region, and `g.g`, which is of the account.
+pub const REGISTRY: Registry = Registry(&[&Erased::<Thing<false>>::NEW, &Erased::<Thing<true>>::NEW]);
+
+const REGION: &str = "eu-central-1";
+const ACCOUNT: &str = "123456789012";
+
+/// A setting of this name is accepted and never stored.
+pub const NEVER_STORED: &str = "stuck";
+
+/// Reads a spec of the cloud's account for a region.
+pub fn spec_of(region: &str, sections: &str) -> Spec {
+    let text = format!("region: {region}\naccount: '{ACCOUNT}'\n{sections}");
+    let read = |_: &str| Ok(text.clone());
+    spec::read("spec.yaml", &read, REGISTRY, &mut Sources::default()).unwrap()
+}
+
+/// Reads a spec; its sections begin at line 3.
+pub fn spec(sections: &str) -> Spec {
+    spec_of(REGION, sections)
+}
+
+/// Settings by their names.
+pub fn settings(pairs: &[(&str, &str)]) -> Settings {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The cloud.
+#[derive(Default)]
+pub struct Cloud(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// By region (empty for what is global), kind and name.
+    things: BTreeMap<(String, String, String), Settings>,
+    record: Vec<String>,
+    checks: Vec<Check>,
+    statuses: BTreeMap<String, VecDeque<Status>>,
+    failures: Vec<(String, Failure)>,
+    /// By the number of the read before which it happens.
+    changes: Vec<(usize, String, Settings)>,
+    reads: usize,
+    log: Vec<String>,
+}
+
+fn key(region: &str, kind: &str, name: &str) -> (String, String, String) {
+    let region = if kind == "g.g" { "" } else { region };
+    (region.to_owned(), kind.to_owned(), name.to_owned())
+}
+
+impl Cloud {
+    /// Makes a resource, or replaces its settings, behind the engine's back.
+    pub fn put(&self, kind: &str, name: &str, settings: Settings) {
+        self.0.lock().unwrap().things.insert(key(REGION, kind, name), settings);
+    }
+
+    /// Replaces the settings of a `t.t` just before everything is read for the n-th time, from 1.
+    pub fn change_at_read(&self, number: usize, name: &str, settings: Settings) {
+        self.0.lock().unwrap().changes.push((number, name.to_owned(), settings));
+    }
+
+    /// Makes every call fail whose line in the log begins so.
+    pub fn fail(&self, call: &str, failure: Failure) {
+        self.0.lock().unwrap().failures.push((call.to_owned(), failure));
+    }
+
+    /// Lets all calls succeed again.
+    pub fn heal(&self) {
+        self.0.lock().unwrap().failures.clear();
+    }
+
+    /// Sets what the preflight finds.
+    pub fn check(&self, check: Check) {
+        self.0.lock().unwrap().checks.push(check);
+    }
+
+    /// Sets how far a resource is the next time that it is asked; ready when nothing is left.
+    pub fn status_of(&self, name: &str, status: Status) {
+        self.0.lock().unwrap().statuses.entry(name.to_owned()).or_default().push_back(status);
+    }
+
+    /// Returns all calls that write, in their order.
+    pub fn writes(&self) -> Vec<String> {
+        let is_write = |call: &&String| call.starts_with("run ") || call.starts_with("save_applied");
+        self.0.lock().unwrap().log.iter().filter(is_write).cloned().collect()
+    }
+
+    /// Counts the calls whose line in the log begins so.
+    pub fn count(&self, call: &str) -> usize {
+        self.0.lock().unwrap().log.iter().filter(|line| line.starts_with(call)).count()
+    }
+
+    /// Says whether a last-applied record was saved.
+    pub fn has_record(&self) -> bool {
+        !self.0.lock().unwrap().record.is_empty()
+    }
+
+    /// Logs a call, and fails where it is to fail.
+    fn call(&self, line: String) -> Result<(), Failure> {
+        let mut state = self.0.lock().unwrap();
+        let failure = state.failures.iter().find(|(call, _)| line.starts_with(call.as_str()));
+        let result = failure.map_or(Ok(()), |(_, failure)| Err(failure.clone()));
+        state.log.push(line);
+        result
+    }
+
+    fn apply_changes(&self) {
+        let state = &mut *self.0.lock().unwrap();
+        state.reads += 1;
+        for (number, name, settings) in &state.changes {
+            if *number == state.reads {
+                state.things.insert(key(REGION, "t.t", name), settings.clone());
+            }
+        }
+    }
+
+    /// Does what an operation says.
+    fn change(&self, kind: &str, target: &StepTarget, op: Op) {
+        let state = &mut *self.0.lock().unwrap();
+        let key = key(&target.location.region, kind, &target.name);
+        match op {
+            Op::CreateThing { settings } | Op::SetThing { settings } => {
+                let thing = state.things.entry(key).or_default();
+                thing.extend(settings.into_iter().filter(|(name, _)| name != NEVER_STORED));
+            }
+            Op::DeleteThing => {
+                state.things.remove(&key);
+            }
+            Op::AskAgain => {}
+        }
+    }
+}
+
+fn outputs(name: &str) -> Outputs {
+    Outputs::from([("id".to_owned(), format!("id-of-{name}"))])
+}
+
+impl Provider for Cloud {
+    fn identify(&self, _: bool) -> BoxFuture<'_, Result<Identity, Failure>> {
+        Box::pin(async move {
+            self.apply_changes();
+            self.call("identify".to_owned())?;
+            Ok(Identity { account: ACCOUNT.to_owned(), vpcs: None })
+        })
+    }
+
+    fn observe<'a>(&'a self, kind: &'a str, scope: Scope) -> BoxFuture<'a, Result<Observation<Value>, Failure>> {
+        Box::pin(async move {
+            self.call(format!("observe {kind}"))?;
+            let state = self.0.lock().unwrap();
+            let mut observation = Observation::default();
+            for ((region, of, name), settings) in &state.things {
+                let is_here = region.is_empty() || *region == scope.location.region;
+                if of == kind && is_here && scope.asks_for(name) {
+                    let model = serde_json::to_value(settings).unwrap();
+                    observation.seen.push(LiveResource::new(name.as_str(), model, outputs(name)));
+                }
+            }
+            Ok(observation)
+        })
+    }
+
+    fn list<'a>(&'a self, kind: &'a str, location: &'a Location) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async move {
+            self.call(format!("list {kind}"))?;
+            let state = self.0.lock().unwrap();
+            let is_here = |region: &str| region.is_empty() || region == location.region;
+            let keys = state.things.keys().filter(|(region, of, _)| of == kind && is_here(region));
+            Ok(keys.map(|(_, _, name)| name.clone()).collect())
+        })
+    }
+
+    fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>> {
+        Box::pin(async move {
+            self.call(format!("run {} {}", crate::diff::operation(&op), target.name))?;
+            self.change(kind, &target, serde_json::from_value(op).unwrap());
+            Ok(outputs(&target.name))
+        })
+    }
+
+    fn preflight<'a>(&'a self, _: &'a Plan, _: &'a Location) -> BoxFuture<'a, Vec<Check>> {
+        Box::pin(async move {
+            // The preflight has no failure of its own.
+            let _ = self.call("preflight".to_owned());
+            self.0.lock().unwrap().checks.clone()
+        })
+    }
+
+    fn status<'a>(&'a self, _: &'a str, target: StepTarget) -> BoxFuture<'a, Result<Status, Failure>> {
+        Box::pin(async move {
+            self.call(format!("status {}", target.name))?;
+            let mut state = self.0.lock().unwrap();
+            let next = state.statuses.get_mut(&target.name).and_then(VecDeque::pop_front);
+            Ok(next.unwrap_or(Status::Ready))
+        })
+    }
+
+    fn audit_events<'a>(
+        &'a self,
+        address: &'a Address,
+        _: &'a Location,
+        _: &'a Outputs,
+    ) -> BoxFuture<'a, Result<Vec<AuditEvent>, Failure>> {
+        Box::pin(async move {
+            self.call(format!("audit_events {address}"))?;
+            let text = |text: &str| text.to_owned();
+            Ok(vec![AuditEvent { who: text("root"), when: text("2026-11-24T00:00:00Z"), event: text("SetThing") }])
+        })
+    }
+
+    fn last_applied<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+        Box::pin(async move {
+            self.call("last_applied".to_owned())?;
+            Ok(self.0.lock().unwrap().record.clone())
+        })
+    }
+
+    fn save_applied<'a>(&'a self, _: &'a str, parts: Vec<String>) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            self.call("save_applied".to_owned())?;
+            self.0.lock().unwrap().record = parts;
+            Ok(())
+        })
+    }
+}

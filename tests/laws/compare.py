@@ -1,0 +1,179 @@
+"""Compares raw answers: which settings differ, and whether exactly those differ that may.
+
+A setting is a path, `service/Operation/resource/member/…`, and what is there.
+"""
+
+import datetime
+import hashlib
+import json
+import re
+
+# Members of answers that change without a change of a setting, each with the reason.
+VOLATILE = {
+    "ResponseMetadata": "request ids, dates and headers of the answer itself",
+    "RevisionId": "Lambda makes a new one with every change of the function",
+    "LastModified": "the time of a function's last change",
+    "LastUpdateStatus": "Lambda: in progress for a moment after a change",
+    "LastUpdateStatusReason": "as LastUpdateStatus",
+    "LastUpdateStatusReasonCode": "as LastUpdateStatus",
+    "Location": "the address of a function's package is signed anew for every answer",
+    "StateUpdatedTimestamp": "CloudWatch: the time of the last evaluation",
+    "StateTransitionedTimestamp": "as StateUpdatedTimestamp",
+    "AlarmConfigurationUpdatedTimestamp": "the time of the change itself",
+    "UpdateDate": "IAM: the time of a policy's last version",
+    "lastUpdatedTime": "the time of the answer on the sandbox",
+    "LastModifiedTime": "the time of the change itself",
+    "LatestRestorableTime": "RDS moves it by itself",
+    "EarliestRestorableTime": "as LatestRestorableTime",
+    "UsageOperationUpdateTime": "EC2: the time of the answer on moto",
+}
+
+# Members by which the items of a list are told apart: the first that every item has. Items that have the same value,
+# and items of lists that have no such member, are compared whole.
+IDENTITIES = [
+    "Sid", "ID", "Id", "Key", "Name", "AlarmName", "TopicArn", "SubscriptionArn", "FunctionName", "GroupId",
+    "SecurityGroupRuleId", "VpcEndpointId", "RouteTableId", "FlowLogId", "KeyPairId", "ReservationId", "InstanceId",
+    "VolumeId", "NetworkInterfaceId", "PrefixListId", "PolicyName", "VersionId",
+    "DBInstanceIdentifier", "DBClusterIdentifier",
+    "DBSubnetGroupName", "DBClusterParameterGroupName", "DBParameterGroupName", "ParameterName", "SubnetIdentifier",
+    "VpcSecurityGroupId", "logGroupName", "filterName", "DocumentVersion", "VPCId", "SubnetId", "VpcId",
+    "Arn", "UUID", "LayerArn",
+    "CidrIp", "CidrIpv6", "DeviceName", "UserId", "Cidr", "accountId", "policyName", "PublicIp",
+]  # fmt: skip
+
+# Lists whose items share the first of those.
+IDENTITY_OF = {
+    "DocumentVersions": "DocumentVersion",
+    "SecurityGroupRules": "SecurityGroupRuleId",
+    "ListVersionsByFunction/Versions": "Version",
+}
+
+# EC2 puts rules of one protocol and one range of ports together, in any order; each peer is a rule of its own.
+PEERS = {"IpRanges": "CidrIp", "Ipv6Ranges": "CidrIpv6", "UserIdGroupPairs": "GroupId", "PrefixListIds": "PrefixListId"}
+
+# Lists whose order means something: the first CORS rule that matches counts, later layers lie over earlier ones.
+ORDERED = {"CORSRules", "Layers", "Origin", "Architectures", "RoutingRules"}
+
+
+def flatten(value, path=""):
+    """Yields the settings of answers: a path and what is there."""
+    if isinstance(value, dict):
+        for key in sorted(value):
+            if key not in VOLATILE:
+                yield from flatten(value[key], f"{path}/{key}" if path else key)
+    elif isinstance(value, list):
+        yield from flatten_list(value, path)
+    elif isinstance(value, str) and value[:1] in "{[" and is_json(value):
+        yield f"{path}/{TEXT}", value
+        yield from flatten(json.loads(value), path)
+    elif isinstance(value, datetime.datetime):
+        yield path, value.isoformat()
+    elif hasattr(value, "read"):
+        yield path, hashlib.sha256(value.read()).hexdigest()
+    elif isinstance(value, bytes):
+        yield path, hashlib.sha256(value).hexdigest()
+    else:
+        yield path, value
+
+
+# A document inside an answer is compared member by member; its own text counts where no member differs.
+TEXT = "(text)"
+
+
+def flatten_list(items, path):
+    name = path.rsplit("/", 1)[-1]
+    if not all(isinstance(item, dict) for item in items):
+        scalars = [json.dumps(item, default=str, sort_keys=True) for item in items]
+        if items:
+            yield path, ", ".join(scalars if name in ORDERED else sorted(scalars))
+        return
+    if name in ORDERED:
+        for index, item in enumerate(items):
+            yield from flatten(item, f"{path}/{index}")
+        return
+    if name in ("IpPermissions", "IpPermissionsEgress"):
+        for item in items:
+            ports = f"{item.get('IpProtocol')} {item.get('FromPort')}-{item.get('ToPort')}"
+            for peers, peer in PEERS.items():
+                for one in item.get(peers, []):
+                    yield from flatten(one, f"{path}/{ports} {one.get(peer)}")
+        return
+    if name == "Reservations":  # of a reservation nothing matters but its instances; the sandbox gives it no id
+        instances = [instance for item in items for instance in item.get("Instances", [])]
+        yield from flatten_list(instances, f"{path}/Instances")
+        return
+    operation = "/".join(path.split("/")[1:2])
+    of_list = IDENTITY_OF.get(name) or IDENTITY_OF.get(f"{operation}/{name}")
+    names = [of_list] if of_list else IDENTITIES
+    identity = next((name for name in names if all(tells_apart(item.get(name)) for item in items)), None)
+    keys = [item.get(identity) for item in items]
+    for key, item in zip(keys, items):
+        if identity and keys.count(key) == 1:
+            yield from flatten(item, f"{path}/{key}")
+        else:
+            yield f"{path}/{json.dumps(dict(flatten(item)), default=str, sort_keys=True)}", "there"
+
+
+def tells_apart(value):
+    return isinstance(value, (str, int)) and value != ""
+
+
+def is_json(text):
+    try:
+        json.loads(text)
+        return True
+    except ValueError:
+        return False
+
+
+def differences(before, after):
+    """Returns the paths that differ, with what was there and what is."""
+    before, after = dict(flatten(before)), dict(flatten(after))
+    found = {}
+    for path in sorted(before.keys() | after.keys()):
+        was, now = before.get(path, "(nothing)"), after.get(path, "(nothing)")
+        if was != now:
+            found[path] = (was, now)
+    for path in [path for path in found if path.endswith(f"/{TEXT}")]:
+        inside = path.removesuffix(TEXT)
+        if any(other != path and other.startswith(inside) for other in found):
+            del found[path]
+    return found
+
+
+def matches(pattern, path):
+    """`*` stands for anything; everything else for itself."""
+    return re.fullmatch(".*".join(re.escape(part) for part in str(pattern).split("*")), path, re.DOTALL) is not None
+
+
+def violations(found, changes):
+    """Returns what differs and should not, and what should and does not."""
+    faults = []
+    for path, (was, now) in found.items():
+        if not any(matches(pattern, path) for pattern in changes):
+            faults.append(f"changed: {path}\n      before: {was}\n      after:  {now}")
+    for pattern in changes:
+        if not any(matches(pattern, path) for path in found):
+            faults.append(f"not changed: {pattern}")
+    return faults
+
+
+def self_check():
+    """A comparison that finds nothing in a loss would prove nothing."""
+    policy = {"Statement": [{"Sid": "Ours", "Effect": "Allow"}, {"Sid": "Theirs", "Effect": "Deny"}]}
+    text = json.dumps(policy)
+    ours = json.dumps({"Statement": [{"Sid": "Ours", "Effect": "Deny"}, {"Sid": "Theirs", "Effect": "Deny"}]})
+    lost = json.dumps({"Statement": [{"Sid": "Ours", "Effect": "Deny"}]})
+    for before, after, changes, passes in [
+        ({"a": {"Policy": text}}, {"a": {"Policy": text}}, [], True),
+        ({"a": {"Policy": text}}, {"a": {"Policy": ours}}, ["a/Policy/Statement/Ours/Effect"], True),
+        ({"a": {"Policy": text}}, {"a": {"Policy": lost}}, ["a/Policy/Statement/Ours/Effect"], False),
+        ({"a": {"Policy": text}}, {"a": {"Policy": text + " "}}, [], False),
+        ({"a": {"L": [1, 2]}}, {"a": {"L": [2, 1]}}, [], True),
+        ({"a": {"Layers": [1, 2]}}, {"a": {"Layers": [2, 1]}}, [], False),
+        ({"a": {"T": [{"Key": "k", "Value": "1"}]}}, {"a": {"T": []}}, [], False),
+        ({"a": {"(error)": "NoSuchTagSet"}}, {"a": {}}, [], False),
+        ({"a": {"b": 1}}, {"a": {"b": 1}}, ["a/b"], False),
+        ({"a": {"RevisionId": 1}}, {"a": {"RevisionId": 2}}, [], True),
+    ]:
+        assert (not violations(differences(before, after), changes)) == passes, f"{before} {after} {changes}"

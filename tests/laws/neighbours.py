@@ -1,0 +1,291 @@
+"""Law 5: an apply changes what its spec says and nothing else, of the resource and of its neighbours.
+
+    neighbours.py EMULATOR REGIONCTL [--only TEXT] [URL...]
+
+EMULATOR is `moto` or `sandbox`. URLs are running moto servers (tests/moto/server.py); each runs one scenario at a time.
+Without URLs the servers are started here. The sandbox is started once per scenario, with a file of its own.
+
+A scenario sets resources up with AWS's own client, reads everything that the services answer about them, runs one
+`regionctl apply`, reads everything again, and compares. The format of the scenario files is in neighbours/README.md.
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import json
+import os
+import pathlib
+import queue
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+import jmespath
+import yaml
+
+from compare import differences, flatten, matches, self_check, violations
+from reads import REGION, Aws, dump, fill, plain
+
+HERE = pathlib.Path(__file__).parent
+HEAD = f'region: {REGION}\naccount: "123456789012"\n'
+MOTO_SERVERS = 3
+SHOWN_OF_KNOWN = 3
+
+
+def repeated(call):
+    """A call with `for: {name: [values]}` is made for every value."""
+    [(name, values)] = call.get("for", {"": [""]}).items()
+    calls = [dict(call, **{"with": fill_one(call.get("with", {}), name, value)}) for value in values]
+    return [dict(each, wait={}) for each in calls[:-1]] + calls[-1:]
+
+
+def fill_one(value, name, put):
+    if isinstance(value, dict):
+        return {key: fill_one(item, name, put) for key, item in value.items()}
+    if isinstance(value, list):
+        return [fill_one(item, name, put) for item in value]
+    return value.replace(f"<<{name}>>", put) if name and isinstance(value, str) else value
+
+
+class Scenario:
+    def __init__(self, file, kind, data):
+        self.file, self.kind = file, kind
+        self.name = f"{kind['kind']}: {data['name']}"
+        self.setup = [call for each in [*kind["setup"], *data.get("setup", [])] for call in repeated(each)]
+        self.services = kind["reads"]
+        self.spec = data["spec"]
+        self.changes = data.get("changes", [])
+        self.expect = data.get("expect", "applied")
+        self.after = data.get("after", {})
+        self.finds = data.get("find", {})
+        self.says = data.get("says", [])
+        self.emulators = data.get("emulators", ["moto", "sandbox"])
+        self.known = data.get("known")
+        self.lost = data.get("lost", [])
+        self.is_first = False
+
+    def known_on(self, emulator):
+        return self.known.get(emulator) if isinstance(self.known, dict) else self.known
+
+    def changes_on(self, emulator):
+        """A path, or a path with the emulators that answer with it: `{path: …, only_on: [moto]}`."""
+        for change in self.changes:
+            if not isinstance(change, dict):
+                yield change
+            elif emulator in change["only_on"]:
+                yield change["path"]
+
+    def find(self, names, before, after):
+        """Returns names of what only the apply has made or taken away: `find: {name: [answer, where in it]}`."""
+        found = {}
+        for name, (answer, where) in fill(self.finds, names).items():
+            found[name] = plain(jmespath.search(where, after[answer]) or jmespath.search(where, before[answer]))
+        return found
+
+    def prepare(self, aws, emulator):
+        """Sets everything up, and returns the saved values."""
+        names = {}
+        for call in self.setup:
+            if emulator in call.get("not_on", {}):
+                continue
+            service, operation = call["call"].split()
+            parameters = fill(call.get("with", {}), names)
+            try:
+                answer = aws.call(service, operation, parameters, call.get("region", REGION))
+            except Exception as error:
+                raise Failed(f"setup: {call['call']} {call.get('with')}: {error}") from error
+            for name, where in call.get("save", {}).items():
+                names[name] = plain(jmespath.search(where, answer))
+                if names[name] is None:
+                    raise Failed(f"setup: {call['call']}: {where} is not in the answer")
+            time.sleep(call.get("wait", {}).get(emulator, 0))
+        return names
+
+    def run(self, url, emulator, regionctl, folder):
+        """Returns the faults."""
+        aws = Aws.at(url)
+        names = self.prepare(aws, emulator)
+        before = dump(aws, self.services)
+        ended = apply(regionctl, url, HEAD + fill(self.spec, names), folder)
+        after = dump(aws, self.services)
+        found = differences(before, after)
+        faults = []
+        expected = {"applied": 0, "refused": 3}[self.expect]
+        if ended.returncode != expected:
+            faults.append(f"exit code {ended.returncode}, expected {expected}\n{ended.stdout}{ended.stderr}")
+        names.update(self.find(names, before, after))
+        changes = [fill(change, names) for change in self.changes_on(emulator)]
+        faults += violations(found, changes)
+        settings = dict(flatten(after))
+        for pattern, value in fill(self.after, names).items():
+            there = [settings[path] for path in settings if matches(pattern, path)]
+            if not there or any(text != value for text in there):
+                faults.append(f"after: {pattern} is {there}, expected {value}")
+        for text in self.says:
+            if text not in ended.stdout + ended.stderr:
+                faults.append(f"the output does not say '{text}':\n{ended.stdout}{ended.stderr}")
+        # A comparison that cannot fail would prove nothing.
+        if found and not violations(found, []):
+            faults.append("self-check: a scenario without `changes` finds no fault")
+        if not violations(found, [*changes, "nowhere/*"]):
+            faults.append("self-check: a scenario with a wrong path in `changes` finds no fault")
+        if self.known_on(emulator):
+            faults = self.as_known(found, changes, fill(self.lost, names), faults)
+        if self.is_first:
+            faults += self.forgotten(emulator, names, before)
+        return faults
+
+    @staticmethod
+    def as_known(found, changes, lost, faults):
+        """A known violation does not hide another one: it names what is lost."""
+        beyond = [fault for fault in violations(found, [*changes, *lost]) if fault.startswith("changed: ")]
+        missing = [pattern for pattern in lost if not any(matches(pattern, path) for path in found)]
+        if faults and (beyond or missing):
+            return [UNKNOWN, *beyond, *[f"lost, says the file, and it is not: {pattern}" for pattern in missing]]
+        return faults
+
+    def forgotten(self, emulator, names, answers):
+        """Compares what the emulator takes and does not give back with what the file says of it."""
+        given = json.dumps(list(flatten(answers)), default=str)
+        lost = set()
+        for call in self.setup:
+            if emulator not in call.get("not_on", {}) and call["call"].split()[0] in self.services:
+                for path, value in flatten(fill(call.get("with", {}), names)):
+                    is_text = isinstance(value, (str, int, float)) and not isinstance(value, bool)
+                    if is_text and not re.search(UNREAD, path):
+                        for part in str(value).split(", "):
+                            text = part if part.startswith('"') else json.dumps(part)
+                            if text.strip('"') not in given:
+                                lost.add(f"{call['call'].split()[1]} {path}")
+        said = set(self.kind.get("forgets", {}).get(emulator, []))
+        if lost == said:
+            return []
+        return [f"forgets: {emulator}: {json.dumps(sorted(lost))}, and the file says {json.dumps(sorted(said))}"]
+
+
+# Members of requests that are in no answer.
+UNREAD = r"(^|/)(MFA|Body|ZipFile|ClientToken|CallerReference|\(text\)|MinCount|MasterUserPassword|MaxCount)$"
+
+
+# The first fault of a scenario that is known to fail and fails in another way.
+UNKNOWN = "this is not the violation that is known"
+
+
+class Failed(Exception):
+    pass
+
+
+def apply(regionctl, url, spec, folder):
+    (folder / "spec.yaml").write_text(spec)
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(folder),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    command = [regionctl, "apply", "--yes", "--allow-large", "--allow-destroy", "spec.yaml", "--endpoint-url", url]
+    return subprocess.run(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+    )
+
+
+@contextlib.contextmanager
+def server(command, **options):
+    """A server that prints its URL first."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+    try:
+        url = process.stdout.readline().strip()
+        if not url.startswith("http://127.0.0.1:"):
+            raise Failed(f"the server did not start: {url}")
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def sandbox(regionctl, folder):
+    command = [regionctl, "--sandbox=sandbox.json", "sandbox", "serve", "--port", "0"]
+    with server(command, cwd=folder, stderr=subprocess.DEVNULL) as url:
+        yield url
+
+
+class Motos:
+    """moto servers, each with one scenario at a time."""
+
+    def __init__(self, urls):
+        self.free = queue.Queue()
+        for url in urls:
+            self.free.put(url)
+
+    @contextlib.contextmanager
+    def one(self):
+        url = self.free.get()
+        try:
+            urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST")).read()
+            yield url
+        finally:
+            self.free.put(url)
+
+
+def scenarios():
+    for file in sorted((HERE / "neighbours").glob("*.yaml")):
+        kind = yaml.safe_load(file.read_text())
+        for index, data in enumerate(kind["scenarios"]):
+            scenario = Scenario(file, kind, data)
+            scenario.is_first = index == 0
+            yield scenario
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("emulator", choices=["moto", "sandbox"])
+    parser.add_argument("regionctl")
+    parser.add_argument("urls", nargs="*")
+    parser.add_argument("--only", default="", help="scenarios whose names contain this text")
+    options = parser.parse_args()
+    self_check()
+    wanted = [it for it in scenarios() if options.emulator in it.emulators and options.only in it.name]
+    with contextlib.ExitStack() as stack:
+        urls = options.urls
+        if options.emulator == "moto" and not urls:
+            command = [sys.executable, str(HERE.parent / "moto" / "server.py")]
+            urls = [stack.enter_context(server(command)) for _ in range(MOTO_SERVERS)]
+        motos = Motos(urls)
+
+        def judge(scenario):
+            started = time.monotonic()
+            with tempfile.TemporaryDirectory() as folder:
+                folder = pathlib.Path(folder)
+                emulator = sandbox(options.regionctl, folder) if options.emulator == "sandbox" else motos.one()
+                try:
+                    with emulator as url:
+                        faults = scenario.run(url, options.emulator, options.regionctl, folder)
+                except Exception as error:  # the other scenarios are told of too
+                    return scenario, [f"{type(error).__name__}: {error}"], True, time.monotonic() - started
+            return scenario, faults, False, time.monotonic() - started
+
+        failed = 0
+        with concurrent.futures.ThreadPoolExecutor(MOTO_SERVERS) as pool:
+            for scenario, faults, broken, took in pool.map(judge, wanted):
+                known = scenario.known_on(options.emulator)
+                if known and not broken and UNKNOWN not in faults:
+                    is_fault, word = not faults, "known violation" if faults else "FIXED: take its `known` out"
+                else:
+                    is_fault, word = bool(faults), "VIOLATION" if faults else "holds"
+                failed += is_fault
+                out = sys.stderr if is_fault else sys.stdout
+                print(f"{word}: {scenario.name} ({took:.1f} s)", file=out, flush=True)
+                for fault in faults if is_fault else faults[:SHOWN_OF_KNOWN]:
+                    print(f"    {fault}", file=out)
+        print(f"{len(wanted)} scenarios on {options.emulator}, {failed} failed")
+        assert wanted, "no scenario was run"
+        sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
