@@ -47,10 +47,10 @@ pub enum AlarmOp {
     },
 }
 
-/// Compares each of these fields of two models that are owned whole; one call covers all of them.
-macro_rules! compare_whole {
-    ($out:ident, $live:ident: $($field:ident)*) => {
-        $out.birth()$(.and($out.value(stringify!($field), $field, $live.map(|live| &live.$field))))*
+/// Compares each of these fields with live's, and adds the differences to those that the same call covers.
+macro_rules! compare_each {
+    ($covers:ident, $out:ident, $live:ident: $($field:ident)*) => {
+        $covers$(.and($out.value(stringify!($field), $field, $live.map(|live| &live.$field))))*
     };
 }
 
@@ -153,7 +153,7 @@ cloudwatch.alarm:
             metric,
             dimensions,
             statistic,
-            low_sample_percentile,
+            low_sample_percentile: _,
             period,
             unit,
             metrics,
@@ -162,9 +162,9 @@ cloudwatch.alarm:
             threshold,
             threshold_metric,
             evaluation_periods,
-            datapoints_to_alarm,
-            treat_missing_data,
-            evaluation_window,
+            datapoints_to_alarm: _,
+            treat_missing_data: _,
+            evaluation_window: _,
             warm_up,
             description,
             alarm_actions,
@@ -174,18 +174,84 @@ cloudwatch.alarm:
             notified_tags,
             tags,
         } = want;
-        let covers = compare_whole!(out, live:
-            namespace metric dimensions statistic low_sample_percentile period unit metrics promql comparison threshold
-            threshold_metric evaluation_periods datapoints_to_alarm treat_missing_data evaluation_window warm_up
-            description alarm_actions ok_actions insufficient_data_actions actions_enabled notified_tags);
+        let covers = out.birth();
+        let covers = compare_each!(covers, out, live: namespace metric dimensions statistic metrics promql comparison
+            threshold threshold_metric period evaluation_periods);
+        let covers = covers
+            .and(out.value("datapoints_to_alarm", &want.points(), live.map(AlarmModel::points).as_ref()))
+            .and(out.value("treat_missing_data", want.missing_data(), live.map(AlarmModel::missing_data)))
+            .and(out.value("low_sample_percentile", &want.low_samples(), live.map(AlarmModel::low_samples).as_ref()))
+            .and(out.value("evaluation_window", &want.window(), live.map(AlarmModel::window).as_ref()));
+        let covers = compare_each!(covers, out, live: unit warm_up description alarm_actions ok_actions
+            insufficient_data_actions actions_enabled notified_tags);
         let tagged = tags::compare(tags, live.map(|live| &live.tags), out);
-        let put = |tags: Setting<_>| AlarmOp::PutMetricAlarm(Box::new(AlarmModel { tags, ..want.clone() }));
-        if live.is_some() {
-            out.step(Phase::Change, covers, put(Setting::Unstated));
-            out.step(Phase::Change, tagged.set, AlarmOp::TagResource { tags: tagged.tags });
-            out.step(Phase::Change, tagged.removed, AlarmOp::UntagResource { keys: tagged.keys });
-        } else {
-            out.step(Phase::Create, covers.and(tagged.set), put(tags.clone()));
+        let put = |alarm: AlarmModel| AlarmOp::PutMetricAlarm(Box::new(alarm));
+        match live {
+            Some(live) => {
+                if want.loses_queries(live) {
+                    out.deletes("the queries that it watches are removed");
+                }
+                out.step(Phase::Change, covers, put(AlarmModel { tags: Setting::Unstated, ..want.over(live) }));
+                out.step(Phase::Change, tagged.set, AlarmOp::TagResource { tags: tagged.tags });
+                out.step(Phase::Change, tagged.removed, AlarmOp::UntagResource { keys: tagged.keys });
+            }
+            None => out.step(Phase::Create, covers.and(tagged.set), put(want.clone())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use regionctl_core::diff::{Draft, operation};
+    use regionctl_core::observe::scope::Extra;
+    use regionctl_core::spec::decode::decode;
+    use regionctl_core::spec::tree::parse;
+
+    use super::*;
+
+    const PLAIN: &str = "namespace: A, metric: B, statistic: Sum, comparison: '>', threshold: 1, period: 60";
+
+    fn alarm(fields: &str) -> AlarmModel {
+        decode::<AlarmSpec>(&parse(&format!("{{{fields}}}"), 0).unwrap()).unwrap().into_model()
+    }
+
+    fn draft(want: &AlarmModel, live: &AlarmModel, extras: &[Extra]) -> Draft {
+        let mut diff = Diff::new(true, &[]);
+        Alarm::diff(want, Some(live), &mut diff);
+        diff.guard(extras, Alarm::extras);
+        diff.finish().unwrap()
+    }
+
+    #[test]
+    fn a_default_that_aws_says_is_no_difference_and_is_sent_along() {
+        let live = alarm(&format!(
+            "{PLAIN}, datapoints_to_alarm: 1, treat_missing_data: missing, low_sample_percentile: evaluate, \
+             evaluation_window: sliding"
+        ));
+        assert!(draft(&alarm(PLAIN), &live, &[]).fields.is_empty());
+        let sent = alarm(&format!("{PLAIN}, description: new")).over(&live);
+        assert_eq!((sent.datapoints_to_alarm, sent.treat_missing_data.as_deref()), (Some(1), Some("missing")));
+        assert_eq!(sent.evaluation_window, live.evaluation_window);
+        assert_eq!(alarm(PLAIN).over(&alarm(PLAIN)), alarm(PLAIN));
+    }
+
+    #[test]
+    fn an_alarm_over_queries_does_not_become_one_over_a_metric_without_a_word() {
+        let live = alarm(
+            "metrics: [{id: q, expression: 'SELECT AVG(CPUUtilization) FROM SCHEMA(\"AWS/EC2\")', period: 60}], \
+             comparison: '>', threshold: 1",
+        );
+        assert_eq!(draft(&alarm(PLAIN), &live, &[]).deletes.len(), 1);
+        assert!(draft(&live, &live, &[]).fields.is_empty());
+    }
+
+    #[test]
+    fn what_the_model_cannot_express_is_never_overwritten() {
+        let (want, live) = (alarm(&format!("{PLAIN}, description: new")), alarm(PLAIN));
+        let calls = |draft: &Draft| draft.steps.iter().map(|step| operation(&step.op).to_owned()).collect::<Vec<_>>();
+        assert_eq!(calls(&draft(&want, &live, &[])), ["PutMetricAlarm"]);
+        let blocked = draft(&want, &live, &[Extra::lost("later", 1)]);
+        assert!(calls(&blocked).is_empty() && blocked.blocked[0].contains("later"));
+        assert!(draft(&live, &live, &[Extra::lost("later", 1)]).blocked.is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! An alarm, desired or live, in one form.
 //!
-//! A spec owns an alarm whole, so nothing in it is unstated except tags: none means AWS's default, on both sides.
+//! A spec owns an alarm whole, so nothing in it is unstated except tags: none means AWS's default, on both sides. A
+//! default that AWS says itself stays as it is; the comparison goes by the meaning.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +21,7 @@ pub struct AlarmModel {
     pub(super) dimensions: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) statistic: Option<String>,
-    /// None: `evaluate`.
+    /// See [`Self::low_samples`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) low_sample_percentile: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,10 +41,13 @@ pub struct AlarmModel {
     pub(super) threshold_metric: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) evaluation_periods: Option<i32>,
+    /// See [`Self::points`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) datapoints_to_alarm: Option<i32>,
-    pub(super) treat_missing_data: String,
-    /// None: a sliding window.
+    /// See [`Self::missing_data`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) treat_missing_data: Option<String>,
+    /// See [`Self::window`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) evaluation_window: Option<Window>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +63,52 @@ pub struct AlarmModel {
     pub(super) notified_tags: Option<NotifiedTags>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     pub(super) tags: Setting<TagSettings>,
+}
+
+impl AlarmModel {
+    /// How many periods must be beyond the threshold: all of them where nothing is said.
+    pub(super) fn points(&self) -> Option<i32> {
+        self.datapoints_to_alarm.or(self.evaluation_periods)
+    }
+
+    /// What periods without data count as: `missing` where nothing is said.
+    pub(super) fn missing_data(&self) -> &str {
+        self.treat_missing_data.as_deref().unwrap_or("missing")
+    }
+
+    /// What becomes of percentiles over too few values, where they are not evaluated.
+    pub(super) fn low_samples(&self) -> Option<&str> {
+        self.low_sample_percentile.as_deref().filter(|word| *word != "evaluate")
+    }
+
+    /// The range of time that is evaluated, where it is not a sliding one.
+    pub(super) fn window(&self) -> Option<&Window> {
+        self.evaluation_window.as_ref().filter(|window| **window != Window::Sliding)
+    }
+
+    /// Returns what is sent over a live alarm: what has the same meaning stays in the form that AWS answers.
+    pub(super) fn over(&self, live: &Self) -> Self {
+        let mut sent = self.clone();
+        if self.points() == live.points() {
+            sent.datapoints_to_alarm = live.datapoints_to_alarm;
+        }
+        if self.missing_data() == live.missing_data() {
+            sent.treat_missing_data.clone_from(&live.treat_missing_data);
+        }
+        if self.low_samples() == live.low_samples() {
+            sent.low_sample_percentile.clone_from(&live.low_sample_percentile);
+        }
+        if self.window() == live.window() {
+            sent.evaluation_window.clone_from(&live.evaluation_window);
+        }
+        sent
+    }
+
+    /// Says whether an alarm over queries would become one without any.
+    pub(super) fn loses_queries(&self, live: &Self) -> bool {
+        let loses_metrics = self.metrics.is_empty() && !live.metrics.is_empty();
+        loses_metrics || self.promql.is_none() && live.promql.is_some()
+    }
 }
 
 /// One of several queries: an expression, or a metric.

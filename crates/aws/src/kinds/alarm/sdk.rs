@@ -7,8 +7,8 @@ use aws_sdk_cloudwatch::operation::put_metric_alarm::PutMetricAlarmInput;
 use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmInputBuilder;
 use aws_sdk_cloudwatch::types::{
     ActionConfiguration, AlarmPromQlCriteria, AlarmTagsPropagation, ComparisonOperator, Dimension, EvaluationCriteria,
-    EvaluationWindow, Metric, MetricAlarm, MetricDataQuery, MetricStat, StandardUnit, Statistic, Tag, WallClockWindow,
-    WarmUpConfiguration,
+    EvaluationWindow, Metric, MetricAlarm, MetricDataQuery, MetricStat, SlidingWindow, StandardUnit, Statistic, Tag,
+    WallClockWindow, WarmUpConfiguration,
 };
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::failure::{Failure, FailureClass};
@@ -31,7 +31,7 @@ pub(super) fn model(alarm: &MetricAlarm, tags: Setting<TagSettings>) -> Result<A
     let low = alarm.evaluate_low_sample_count_percentile();
     let low = known("treatment of low sample counts", low, &LowSamplePercentile::WORDS)?;
     let promql = promql(alarm)?;
-    // A PromQL alarm has no periods; of others AWS leaves out what is the default.
+    // A PromQL alarm has no periods.
     let evaluation_periods = promql.is_none().then(|| alarm.evaluation_periods().unwrap_or(1));
     let points = alarm.datapoints_to_alarm().filter(|points| *points > 0);
     let threshold_metric = text(alarm.threshold_metric_id());
@@ -40,7 +40,7 @@ pub(super) fn model(alarm: &MetricAlarm, tags: Setting<TagSettings>) -> Result<A
         metric: text(alarm.metric_name()),
         dimensions: dimensions(alarm.dimensions()),
         statistic: statistic.or(text(alarm.extended_statistic())),
-        low_sample_percentile: low.filter(|word| word != "evaluate"),
+        low_sample_percentile: low,
         period: alarm.period().filter(|period| *period > 0),
         unit: unit(alarm.unit())?,
         metrics: alarm.metrics().iter().map(query).collect::<Result<_, _>>()?,
@@ -50,8 +50,8 @@ pub(super) fn model(alarm: &MetricAlarm, tags: Setting<TagSettings>) -> Result<A
         threshold: alarm.threshold().filter(|_| threshold_metric.is_none()),
         threshold_metric,
         evaluation_periods,
-        datapoints_to_alarm: points.or(evaluation_periods),
-        treat_missing_data: missing.unwrap_or_else(|| MissingData::default().word().to_owned()),
+        datapoints_to_alarm: points,
+        treat_missing_data: missing,
         evaluation_window: window(alarm.evaluation_window())?,
         warm_up: alarm.warm_up_configuration().and_then(warm_up),
         description: text(alarm.alarm_description()),
@@ -116,8 +116,8 @@ pub(super) fn request(name: &str, alarm: AlarmModel) -> PutMetricAlarmInputBuild
         .set_evaluation_periods(alarm.evaluation_periods)
         .set_datapoints_to_alarm(alarm.datapoints_to_alarm)
         // It is not applicable to PromQL alarms.
-        .set_treat_missing_data((!is_promql).then_some(alarm.treat_missing_data))
-        .set_evaluation_window(alarm.evaluation_window.and_then(sdk_window))
+        .set_treat_missing_data(alarm.treat_missing_data.filter(|_| !is_promql))
+        .set_evaluation_window(alarm.evaluation_window.map(sdk_window))
         .set_warm_up_configuration(alarm.warm_up.map(|warm_up| sdk_warm_up(&warm_up)))
         .set_alarm_description(alarm.description)
         .set_alarm_actions(if_any(alarm.alarm_actions.into_iter().collect()))
@@ -233,10 +233,11 @@ fn criteria(promql: PromQl) -> EvaluationCriteria {
     EvaluationCriteria::PromQlCriteria(criteria)
 }
 
-/// A sliding window is AWS's default; a wall clock without a time zone is in UTC.
+/// A wall clock without a time zone is in UTC.
 fn window(window: Option<&EvaluationWindow>) -> Result<Option<Window>, CallError> {
     match window {
-        None | Some(EvaluationWindow::SlidingWindow(_)) => Ok(None),
+        None => Ok(None),
+        Some(EvaluationWindow::SlidingWindow(_)) => Ok(Some(Window::Sliding)),
         Some(EvaluationWindow::WallClockWindow(clock)) => {
             Ok(Some(Window::WallClock(clock.timezone().unwrap_or("UTC").to_owned())))
         }
@@ -244,12 +245,10 @@ fn window(window: Option<&EvaluationWindow>) -> Result<Option<Window>, CallError
     }
 }
 
-fn sdk_window(window: Window) -> Option<EvaluationWindow> {
+fn sdk_window(window: Window) -> EvaluationWindow {
     match window {
-        Window::Sliding => None,
-        Window::WallClock(zone) => {
-            Some(EvaluationWindow::WallClockWindow(WallClockWindow::builder().timezone(zone).build()))
-        }
+        Window::Sliding => EvaluationWindow::SlidingWindow(SlidingWindow::builder().build()),
+        Window::WallClock(zone) => EvaluationWindow::WallClockWindow(WallClockWindow::builder().timezone(zone).build()),
     }
 }
 

@@ -111,11 +111,10 @@ pub(super) fn sign(comparison: &str) -> &str {
 }
 
 /// What periods without data count as.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum MissingData {
     /// Neither way; the alarm has insufficient data.
-    #[default]
     Missing,
     /// As beyond the threshold.
     Breaching,
@@ -154,9 +153,12 @@ impl LowSamplePercentile {
     /// AWS's words.
     pub(super) const WORDS: [&'static str; 2] = ["evaluate", "ignore"];
 
-    /// Returns AWS's word, where it is not what AWS does by itself.
-    pub(super) fn unless_default(self) -> Option<String> {
-        (self == Self::Ignore).then(|| "ignore".to_owned())
+    /// Returns AWS's word.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Evaluate => "evaluate",
+            Self::Ignore => "ignore",
+        }
     }
 }
 

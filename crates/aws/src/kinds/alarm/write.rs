@@ -1,4 +1,4 @@
-//! An alarm as a person would write it: what is AWS's default is left out.
+//! An alarm as a person would write it: what AWS leaves to its defaults is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::model::{AlarmModel, Query, returns_data};
-use super::words::{MissingData, sign};
+use super::words::sign;
 use crate::tags;
 
 /// Writes a model as the fields of a spec.
@@ -28,10 +28,8 @@ pub(super) fn write(model: &AlarmModel) -> Value {
     fields.some("threshold", model.threshold.map(number));
     fields.some("threshold_metric", band);
     fields.some("evaluation_periods", model.evaluation_periods.filter(|periods| *periods != 1));
-    let points = model.datapoints_to_alarm.filter(|points| Some(*points) != model.evaluation_periods);
-    fields.some("datapoints_to_alarm", points);
-    let missing = model.treat_missing_data.as_str();
-    fields.some("treat_missing_data", (missing != MissingData::default().word()).then_some(missing));
+    fields.some("datapoints_to_alarm", model.datapoints_to_alarm);
+    fields.some("treat_missing_data", model.treat_missing_data.as_ref());
     fields.some("evaluation_window", model.evaluation_window.as_ref());
     fields.some("warm_up", model.warm_up.as_ref());
     fields.some("description", model.description.as_ref());

@@ -14,8 +14,9 @@ use regionctl_core::observe::scope::{Extra, LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
 use regionctl_core::resource::setting::Setting;
 
+use super::model::LogGroupModel;
 use super::spec::DAYS;
-use super::{LogGroup, LogGroupModel, LogGroupOp};
+use super::{LogGroup, LogGroupOp};
 use crate::error::{CallError, done_if, if_found};
 use crate::live::{Live, all_at_once};
 use crate::tags::{self, TagSettings, collect};

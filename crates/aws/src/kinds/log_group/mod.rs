@@ -3,6 +3,7 @@
 //! A group that the spec names is made; a pattern only sets what it says on groups that are there.
 
 mod api;
+mod model;
 mod spec;
 
 use regionctl_core::diff::{Covers, Diff, Phase};
@@ -16,39 +17,12 @@ use regionctl_core::spec::write::unset;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::tags::{self, TagSettings};
+use crate::tags;
+use model::LogGroupModel;
 use spec::{LogGroupSpec, check};
 
 /// The kind `logs.log_group`.
 pub struct LogGroup;
-
-/// The class whose events AWS keeps for a fixed time; PutRetentionPolicy is refused (CreateLogGroup, logGroupClass).
-const DELIVERY: &str = "DELIVERY";
-
-/// A log group, desired or live.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct LogGroupModel {
-    /// Unset: events never expire.
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    retention_days: Setting<i32>,
-    /// Desired only: the shortest retention that is left as it is.
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    retention_at_least: Setting<i32>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    kms_key: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    class: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    deletion_protection: Setting<bool>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    tags: Setting<TagSettings>,
-    /// Live only: the account-level retention policy that overrides the group's own retention.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    retention_policy: Option<String>,
-    /// Live only: no event is older than this many days; none where events of any age are possible.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    oldest_event_days: Option<i32>,
-}
 
 /// A call.
 #[derive(Debug, Serialize, Deserialize)]
@@ -95,30 +69,6 @@ pub enum LogGroupOp {
         /// The keys.
         keys: Vec<String>,
     },
-}
-
-impl LogGroupModel {
-    /// Returns the retention that is to be set; unstated where nothing is, or where live's will do.
-    fn wanted_retention(&self, live: Option<&Self>) -> Setting<i32> {
-        let class = live.map_or(&self.class, |live| &live.class);
-        if class.is_set_and(|class| class == DELIVERY) {
-            return Setting::Unstated;
-        }
-        let Setting::Set(least) = self.retention_at_least else { return self.retention_days };
-        // A group without a retention keeps its events longer than any.
-        let too_short = live.is_some_and(|live| live.retention_days.is_set_and(|days| *days < least));
-        if too_short { Setting::Set(least) } else { Setting::Unstated }
-    }
-
-    /// Says whether this retention deletes events that the live group would have kept. Where nobody set a retention
-    /// so far, the group may be too young to hold events of that age: a run that was cut between CreateLogGroup and
-    /// PutRetentionPolicy goes on without a further word.
-    fn would_lose_events(&self, days: i32) -> bool {
-        match self.retention_days {
-            Setting::Set(today) => days < today,
-            Setting::Unset | Setting::Unstated => self.oldest_event_days.is_none_or(|oldest| days < oldest),
-        }
-    }
 }
 
 impl Kind for LogGroup {
@@ -323,6 +273,7 @@ fn write_setting<T: Serialize>(name: &str, setting: &Setting<T>, fields: &mut Ma
 
 #[cfg(test)]
 mod tests {
+    use super::model::DELIVERY;
     use super::*;
 
     fn keeps(retention_days: Setting<i32>) -> LogGroupModel {

@@ -53,7 +53,7 @@ impl Class {
         match self {
             Self::Standard => "STANDARD",
             Self::InfrequentAccess => "INFREQUENT_ACCESS",
-            Self::Delivery => super::DELIVERY,
+            Self::Delivery => super::model::DELIVERY,
             Self::Essentials => "ESSENTIALS",
         }
     }
