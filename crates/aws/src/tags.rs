@@ -1,10 +1,117 @@
-//! Tags as each service's SDK has them, to and from the one canonical form.
+//! Tags as each service's SDK has them, to and from the one canonical form, and as settings of a model.
 
-use regionctl_core::model::tags::{Tags, is_aws};
+use std::collections::BTreeMap;
+
+use regionctl_core::diff::{Covers, Diff};
+use regionctl_core::kind::Notes;
+use regionctl_core::model::tags::{self, Tags, is_aws};
+use regionctl_core::resource::setting::Setting;
+use regionctl_core::spec::write::unset;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Tags of a model: a spec sets some keys and unsets others; keys that it does not name stay. Live tags are all set.
+pub(crate) type TagSettings = BTreeMap<String, Setting<String>>;
 
 /// Collects tags that a service answered with, AWS's own left out.
 pub fn collect<'a>(tags: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>) -> Tags {
     tags.filter_map(|(key, value)| Some((key?.to_owned(), value.unwrap_or_default().to_owned())))
         .filter(|(key, _)| !is_aws(key))
         .collect()
+}
+
+/// Turns live tags into the setting of a model.
+pub(crate) fn live(tags: Tags) -> Setting<TagSettings> {
+    Setting::Set(tags.into_iter().map(|(key, value)| (key, Setting::Set(value))).collect())
+}
+
+/// Returns the tags that are set.
+pub(crate) fn set(tags: &TagSettings) -> Tags {
+    tags.iter().filter_map(|(key, value)| Some((key.clone(), value.value()?.clone()))).collect()
+}
+
+/// Notes what is wrong with the tags that a spec states under `tags`.
+pub(crate) fn check(tags: &Setting<TagSettings>, notes: &mut Notes<'_>) {
+    let Some(stated) = tags.value() else { return };
+    for (key, _) in stated.iter().filter(|(_, value)| value.is_unstated()) {
+        let message = format!("the tag '{key}' has no value");
+        notes.fault(&format!("tags.{key}"), message, "write its value, \"\" for an empty one, or `unset` to remove it");
+    }
+    tags::check(Some(&set(stated)), notes);
+}
+
+/// How a resource's tags differ from the spec's.
+pub(crate) struct TagChanges {
+    /// What setting [`Self::tags`] covers.
+    pub set: Covers,
+    /// The tags that the spec sets.
+    pub tags: Tags,
+    /// What removing [`Self::keys`] covers.
+    pub removed: Covers,
+    /// The keys that are there and that the spec unsets.
+    pub keys: Vec<String>,
+}
+
+/// Compares tags. `unset` in the place of the tags removes all of them.
+pub(crate) fn compare<Op: Serialize>(
+    want: &Setting<TagSettings>,
+    live: Option<&Setting<TagSettings>>,
+    out: &mut Diff<'_, Op>,
+) -> TagChanges {
+    let live = live.and_then(Setting::value).map(set).unwrap_or_default();
+    let want = match want {
+        Setting::Unstated => TagSettings::new(),
+        Setting::Unset => live.keys().map(|key| (key.clone(), Setting::Unset)).collect(),
+        Setting::Set(want) => want.clone(),
+    };
+    let (covers, removed) = out.entries("tags", &want, &live);
+    let goes = |(key, value): &(&String, &Setting<String>)| **value == Setting::Unset && live.contains_key(*key);
+    let keys = want.iter().filter(goes).map(|(key, _)| key.clone()).collect();
+    TagChanges { set: covers, tags: set(&want), removed, keys }
+}
+
+/// Writes tags as a person would, into the fields of a resource.
+pub(crate) fn write(tags: &Setting<TagSettings>, fields: &mut Map<String, Value>) {
+    let written = match tags {
+        Setting::Unstated => return,
+        Setting::Unset => unset(),
+        Setting::Set(tags) => {
+            let value = |value: &Setting<String>| value.value().map_or_else(unset, |value| value.as_str().into());
+            Value::Object(tags.iter().map(|(key, tag)| (key.clone(), value(tag))).collect())
+        }
+    };
+    fields.insert("tags".to_owned(), written);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(pairs: &[(&str, Setting<&str>)]) -> TagSettings {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), value.map(ToOwned::to_owned))).collect()
+    }
+
+    #[test]
+    fn what_the_spec_does_not_name_stays_and_what_it_unsets_goes() {
+        let want =
+            Setting::Set(tags(&[("Team", Setting::Set("sre")), ("Old", Setting::Unset), ("No", Setting::Unset)]));
+        let live = Setting::Set(tags(&[
+            ("Team", Setting::Set("core")),
+            ("Old", Setting::Set("x")),
+            ("Theirs", Setting::Set("y")),
+        ]));
+        let mut diff: Diff<'_, String> = Diff::new(true, &[]);
+        let changes = compare(&want, Some(&live), &mut diff);
+        assert_eq!(changes.tags, Tags::from([("Team".to_owned(), "sre".to_owned())]));
+        assert_eq!(changes.keys, ["Old"]);
+        assert!(!changes.set.is_empty() && !changes.removed.is_empty());
+    }
+
+    #[test]
+    fn unset_removes_all_and_unstated_none() {
+        let live = Setting::Set(tags(&[("a", Setting::Set("1")), ("b", Setting::Set("2"))]));
+        let mut diff: Diff<'_, String> = Diff::new(true, &[]);
+        assert_eq!(compare(&Setting::Unset, Some(&live), &mut diff).keys, ["a", "b"]);
+        assert!(compare(&Setting::Unstated, Some(&live), &mut diff).removed.is_empty());
+    }
 }

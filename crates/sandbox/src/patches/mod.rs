@@ -2,6 +2,7 @@
 
 mod ec2;
 mod iam;
+mod logs;
 pub(crate) mod s3;
 mod sns;
 mod ssm;
@@ -35,6 +36,7 @@ pub(crate) async fn region(services: &Services, state: &mut State, route: &Route
 pub(crate) async fn before(services: &Services, route: &Route, request: &mut MockRequest) -> Option<MockResponse> {
     match route.service.as_str() {
         "ec2" => Box::pin(ec2::before(services, &route.region, request)).await,
+        "logs" => logs::before(services, &route.region, request).await,
         "s3" => s3::before(services, &route.region, request).await,
         "sns" => sns::before(services, &route.region, request).await,
         "ssm" => ssm::before(services, &route.region, request).await,
@@ -46,6 +48,7 @@ pub(crate) async fn before(services: &Services, route: &Route, request: &mut Moc
 pub(crate) async fn after(services: &Services, route: &Route, asked: &Asked, answer: MockResponse) -> MockResponse {
     match route.service.as_str() {
         "iam" => iam::after(services, asked, answer).await,
+        "logs" => logs::after(services, &route.region, asked, answer).await,
         "s3" => s3::after(services, &route.region, asked, answer).await,
         "sns" => sns::after(services, &route.region, asked, answer).await,
         "ssm" => ssm::after(services, &route.region, answer).await,

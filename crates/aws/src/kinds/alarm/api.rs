@@ -1,11 +1,7 @@
 //! Reading alarms in bulk, and the calls that change them.
 
-use std::collections::BTreeSet;
-
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{
-    AlarmType, ComparisonOperator, Dimension, MetricAlarm, StandardUnit, Statistic as SdkStatistic, Tag,
-};
+use aws_sdk_cloudwatch::types::{AlarmType, MetricAlarm};
 use futures::future::try_join_all;
 use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::Tags;
@@ -13,27 +9,39 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
 
-use super::{Alarm, AlarmModel, AlarmOp};
+use super::model::AlarmModel;
+use super::sdk::{extras, model, request, sdk_tags};
+use super::{Alarm, AlarmOp};
 use crate::error::{CallError, if_found};
 use crate::live::{Live, all_at_once};
-use crate::tags::collect;
+use crate::tags::{self, collect};
 
 impl Live for Alarm {
     type Api = Client;
 
-    /// Up to 100 names a call, all calls at once.
+    /// Everything is one chain of pages of 100; named alarms are found by 100 names a call, all calls at once. Tags
+    /// cost a call an alarm.
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<AlarmModel>, CallError> {
-        let names: Vec<&str> = scope.names.keys().map(String::as_str).collect();
-        let alarms = try_join_all(names.chunks(100).map(|names| describe(api, names))).await?.concat();
-        let reads = alarms.into_iter().map(|alarm| {
-            let name = alarm.alarm_name().unwrap_or_default().to_owned();
-            let outputs = Self::outputs(&name, &scope.location);
-            let states_tags = scope.reads(&name, "tags");
+        let alarms = if scope.everything.is_some() {
+            describe(api, None).await?
+        } else {
+            let names: Vec<String> = scope.names.keys().cloned().collect();
+            try_join_all(names.chunks(100).map(|names| describe(api, Some(names.to_vec())))).await?.concat()
+        };
+        let named = alarms.into_iter().filter_map(|alarm| Some((alarm.alarm_name.clone()?, alarm)));
+        let reads = named.filter(|(name, _)| scope.asks_for(name)).map(|(name, alarm)| {
             let called = name.clone();
             let read = async move {
-                let tags = if states_tags { read_tags(api, &alarm).await? } else { None };
-                Ok(Some(LiveResource::new(called, model(&alarm, tags), outputs)))
+                let tags = if scope.reads(&called, "tags") {
+                    tags::live(read_tags(api, &alarm).await?)
+                } else {
+                    Setting::Unstated
+                };
+                let model = model(&alarm, tags)?;
+                let outputs = Self::outputs(&called, &scope.location);
+                Ok(Some(LiveResource::new(called, model, outputs).with_extras(extras(&alarm))))
             };
             (name, read)
         });
@@ -41,127 +49,140 @@ impl Live for Alarm {
     }
 
     async fn list(api: &Client, _: &Location) -> Result<Vec<String>, CallError> {
-        let mut pages = api.describe_alarms().max_records(100).into_paginator().send();
-        let mut names = Vec::new();
-        while let Some(page) = pages.next().await {
-            names.extend(page?.metric_alarms().iter().filter_map(MetricAlarm::alarm_name).map(ToOwned::to_owned));
-        }
-        Ok(names)
+        Ok(describe(api, None).await?.into_iter().filter_map(|alarm| alarm.alarm_name).collect())
     }
 
     async fn run(api: &Client, target: &StepTarget, op: AlarmOp) -> Result<Outputs, CallError> {
+        let name = &target.name;
+        let arn = target.location.arn("cloudwatch", &format!("alarm:{name}"));
         match op {
-            AlarmOp::PutMetricAlarm(alarm) => put(api, &target.name, *alarm).await?,
+            AlarmOp::PutMetricAlarm(alarm) => {
+                request(name, *alarm).send_with(api).await?;
+            }
             AlarmOp::DeleteAlarms => {
-                if_found(api.delete_alarms().alarm_names(&target.name).send().await.map_err(CallError::from))?;
+                if_found(api.delete_alarms().alarm_names(name).send().await.map_err(CallError::from))?;
             }
             AlarmOp::TagResource { tags } => {
-                let arn = target.location.arn("cloudwatch", &format!("alarm:{}", target.name));
                 api.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(&tags))).send().await?;
+            }
+            AlarmOp::UntagResource { keys } => {
+                api.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send().await?;
             }
         }
         Ok(Outputs::new())
     }
 }
 
-async fn put(api: &Client, name: &str, alarm: AlarmModel) -> Result<(), CallError> {
-    let AlarmModel {
-        namespace,
-        metric,
-        dimensions,
-        statistic,
-        comparison,
-        threshold,
-        period,
-        evaluation_periods,
-        datapoints_to_alarm,
-        treat_missing_data,
-        unit,
-        description,
-        alarm_actions,
-        ok_actions,
-        insufficient_data_actions,
-        actions_enabled,
-        tags,
-    } = alarm;
-    let dimensions = dimensions.into_iter().map(|(name, value)| Dimension::builder().name(name).value(value).build());
-    let list = |actions: BTreeSet<String>| (!actions.is_empty()).then(|| actions.into_iter().collect());
-    api.put_metric_alarm()
-        .alarm_name(name)
-        .namespace(namespace)
-        .metric_name(metric)
-        .set_dimensions(Some(dimensions.collect()))
-        .statistic(SdkStatistic::from(statistic.as_str()))
-        .comparison_operator(ComparisonOperator::from(comparison.as_str()))
-        .set_threshold(threshold)
-        .period(period)
-        .evaluation_periods(evaluation_periods)
-        .datapoints_to_alarm(datapoints_to_alarm)
-        .treat_missing_data(treat_missing_data)
-        .set_unit(unit.as_deref().map(StandardUnit::from))
-        .set_alarm_description(description)
-        .set_alarm_actions(list(alarm_actions))
-        .set_ok_actions(list(ok_actions))
-        .set_insufficient_data_actions(list(insufficient_data_actions))
-        .actions_enabled(actions_enabled)
-        .set_tags(tags.filter(|tags| !tags.is_empty()).map(|tags| sdk_tags(&tags)))
-        .send()
-        .await?;
-    Ok(())
-}
-
-async fn describe(api: &Client, names: &[&str]) -> Result<Vec<MetricAlarm>, CallError> {
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut pages = api
-        .describe_alarms()
-        .set_alarm_names(Some(names.iter().map(ToString::to_string).collect()))
-        .alarm_types(AlarmType::MetricAlarm)
-        .max_records(100)
-        .into_paginator()
-        .send();
-    let mut alarms = Vec::with_capacity(names.len());
+/// The metric alarms of these names, or all of them. Composite alarms and log alarms are other resources.
+async fn describe(api: &Client, names: Option<Vec<String>>) -> Result<Vec<MetricAlarm>, CallError> {
+    let call = api.describe_alarms().set_alarm_names(names).alarm_types(AlarmType::MetricAlarm).max_records(100);
+    let mut pages = call.into_paginator().send();
+    let mut alarms = Vec::new();
     while let Some(page) = pages.next().await {
         alarms.extend(page?.metric_alarms.unwrap_or_default());
     }
     Ok(alarms)
 }
 
-/// DescribeAlarms does not answer with tags, so alarms that state some cost a call each.
-async fn read_tags(api: &Client, alarm: &MetricAlarm) -> Result<Option<Tags>, CallError> {
-    let answer = api.list_tags_for_resource().set_resource_arn(alarm.alarm_arn.clone()).send().await;
-    let answer = if_found(answer.map_err(CallError::from))?;
-    Ok(answer.map(|answer| collect(answer.tags().iter().map(|tag| (tag.key(), tag.value())))))
+/// DescribeAlarms does not answer with tags. An alarm whose tags are not found went away meanwhile: it was not read,
+/// and has no known tags.
+async fn read_tags(api: &Client, alarm: &MetricAlarm) -> Result<Tags, CallError> {
+    let answer = api.list_tags_for_resource().set_resource_arn(alarm.alarm_arn.clone()).send().await?;
+    Ok(collect(answer.tags().iter().map(|tag| (tag.key(), tag.value()))))
 }
 
-fn model(alarm: &MetricAlarm, tags: Option<Tags>) -> AlarmModel {
-    let actions = |actions: &[String]| actions.iter().cloned().collect();
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    let dimension = |dimension: &Dimension| (text(dimension.name()), text(dimension.value()));
-    let evaluation_periods = alarm.evaluation_periods().unwrap_or(1);
-    let statistic = alarm.statistic().map(SdkStatistic::as_str).or(alarm.extended_statistic());
-    AlarmModel {
-        namespace: text(alarm.namespace()),
-        metric: text(alarm.metric_name()),
-        dimensions: alarm.dimensions().iter().map(dimension).collect(),
-        statistic: text(statistic),
-        comparison: text(alarm.comparison_operator().map(ComparisonOperator::as_str)),
-        threshold: alarm.threshold(),
-        period: alarm.period().unwrap_or_default(),
-        evaluation_periods,
-        datapoints_to_alarm: alarm.datapoints_to_alarm().filter(|points| *points > 0).unwrap_or(evaluation_periods),
-        treat_missing_data: alarm.treat_missing_data().filter(|text| !text.is_empty()).unwrap_or("missing").to_owned(),
-        unit: alarm.unit().map(|unit| unit.as_str().to_owned()).filter(|unit| !unit.is_empty()),
-        description: alarm.alarm_description().filter(|text| !text.is_empty()).map(ToOwned::to_owned),
-        alarm_actions: actions(alarm.alarm_actions()),
-        ok_actions: actions(alarm.ok_actions()),
-        insufficient_data_actions: actions(alarm.insufficient_data_actions()),
-        actions_enabled: alarm.actions_enabled().unwrap_or(true),
-        tags,
+#[cfg(test)]
+mod tests {
+    use aws_sdk_cloudwatch::types::{ComparisonOperator, StandardUnit, Statistic};
+    use regionctl_core::observe::failure::FailureClass;
+    use regionctl_core::spec::decode::decode;
+    use regionctl_core::spec::tree::parse;
+
+    use super::super::spec::AlarmSpec;
+    use super::*;
+
+    /// What AWS answers after a request: the same members.
+    fn answered(yaml: &str) -> (AlarmModel, MetricAlarm) {
+        let wanted = decode::<AlarmSpec>(&parse(yaml, 0).unwrap()).unwrap().into_model();
+        let sent = request("a", wanted.clone()).build().unwrap();
+        let alarm = MetricAlarm::builder()
+            .set_namespace(sent.namespace)
+            .set_metric_name(sent.metric_name)
+            .set_dimensions(sent.dimensions)
+            .set_statistic(sent.statistic)
+            .set_extended_statistic(sent.extended_statistic)
+            .set_evaluate_low_sample_count_percentile(sent.evaluate_low_sample_count_percentile)
+            .set_period(sent.period)
+            .set_unit(sent.unit)
+            .set_metrics(sent.metrics)
+            .set_evaluation_criteria(sent.evaluation_criteria)
+            .set_evaluation_interval(sent.evaluation_interval)
+            .set_comparison_operator(sent.comparison_operator)
+            .set_threshold(sent.threshold)
+            .set_threshold_metric_id(sent.threshold_metric_id)
+            .set_evaluation_periods(sent.evaluation_periods)
+            .set_datapoints_to_alarm(sent.datapoints_to_alarm)
+            .set_treat_missing_data(sent.treat_missing_data)
+            .set_evaluation_window(sent.evaluation_window)
+            .set_warm_up_configuration(sent.warm_up_configuration)
+            .set_alarm_description(sent.alarm_description)
+            .set_alarm_actions(sent.alarm_actions)
+            .set_ok_actions(sent.ok_actions)
+            .set_insufficient_data_actions(sent.insufficient_data_actions)
+            .set_actions_enabled(sent.actions_enabled)
+            .set_action_configuration(sent.action_configuration);
+        (wanted, alarm.build())
     }
-}
 
-fn sdk_tags(tags: &Tags) -> Vec<Tag> {
-    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+    fn assert_round_trip(yaml: &str) {
+        let (wanted, alarm) = answered(yaml);
+        assert_eq!(model(&alarm, Setting::Unstated).unwrap(), wanted, "{yaml}");
+        assert!(extras(&alarm).is_empty());
+    }
+
+    #[test]
+    fn what_is_sent_is_what_is_read() {
+        assert_round_trip("{namespace: A, metric: B, statistic: Sum, comparison: '>', threshold: 1, period: 60}");
+        assert_round_trip(
+            "{namespace: A, metric: B, dimensions: {C: d}, statistic: p99, low_sample_percentile: ignore, unit: Count, \
+             comparison: '<=', threshold: 0.5, period: 1d, evaluation_periods: 3, datapoints_to_alarm: 2, \
+             treat_missing_data: ignore, evaluation_window: {wall_clock: Europe/Berlin}, warm_up: {minutes: 30}, \
+             description: x, alarm_actions: [arn:a], ok_actions: [arn:b], insufficient_data_actions: [arn:c], \
+             actions_enabled: false, notified_tags: {excluded: [Team]}}",
+        );
+        assert_round_trip(
+            "{metrics: [{id: m1, namespace: A, metric: B, statistic: p90, period: 1m, unit: Count, return_data: true}, \
+             {id: band, expression: \"ANOMALY_DETECTION_BAND(m1, 2)\", label: band}], \
+             comparison: GreaterThanUpperThreshold, threshold_metric: band, description: \"\"}",
+        );
+        assert_round_trip("{promql: {query: up == 0, interval_seconds: 60, pending_seconds: 120}, notified_tags: all}");
+    }
+
+    fn plain() -> aws_sdk_cloudwatch::types::builders::MetricAlarmBuilder {
+        MetricAlarm::builder().metric_name("B").statistic(Statistic::Sum)
+    }
+
+    #[test]
+    fn a_value_that_is_not_known_makes_the_alarm_unreadable() {
+        let of = |alarm: MetricAlarm| model(&alarm, Setting::Unstated).unwrap_err().0;
+        let unit = of(plain().unit(StandardUnit::from("Parsecs")).build());
+        assert!(unit.class == FailureClass::Unknown && unit.message.contains("the unit 'Parsecs'"), "{unit}");
+        let comparison = of(plain().comparison_operator(ComparisonOperator::from("Resembles")).build());
+        assert!(comparison.message.contains("'Resembles'"), "{comparison}");
+        assert!(of(plain().treat_missing_data("guess").build()).message.contains("'guess'"));
+    }
+
+    #[test]
+    fn none_has_one_form() {
+        let empty = plain().alarm_description("").unit(StandardUnit::from("")).treat_missing_data("").build();
+        let model = |alarm: &MetricAlarm| model(alarm, Setting::Unstated).unwrap();
+        assert_eq!(model(&empty), model(&plain().build()));
+        assert_eq!(model(&empty).description, None);
+    }
+
+    #[test]
+    fn an_alarm_of_another_form_is_never_replaced() {
+        let alarm = MetricAlarm::builder().alarm_name("a").build();
+        assert!(extras(&alarm).iter().all(|extra| !extra.kept) && !extras(&alarm).is_empty());
+    }
 }

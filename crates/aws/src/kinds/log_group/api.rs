@@ -1,0 +1,232 @@
+//! Reading log groups in bulk, and the calls that change them.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::types::{DataProtectionStatus, LogGroup as SdkLogGroup, LogGroupClass};
+use futures::future::try_join_all;
+use regionctl_core::kind::Kind;
+use regionctl_core::model::tags::Tags;
+use regionctl_core::observe::location::Location;
+use regionctl_core::observe::provider::StepTarget;
+use regionctl_core::observe::scope::{Extra, LiveResource, Observation, Scope};
+use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::setting::Setting;
+
+use super::model::LogGroupModel;
+use super::spec::DAYS;
+use super::{LogGroup, LogGroupOp};
+use crate::error::{CallError, done_if, if_found};
+use crate::live::{Live, all_at_once};
+use crate::tags::{self, TagSettings, collect};
+
+/// PutLogEvents refuses events that are older.
+const OLDEST_PUT_DAYS: i64 = 14;
+
+impl Live for LogGroup {
+    type Api = Client;
+
+    /// Everything is one chain of pages of 50; named groups alone are found by their names, all at once. Tags cost a
+    /// call a group.
+    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<LogGroupModel>, CallError> {
+        let groups = if scope.everything.is_some() {
+            pages(api, None).await?
+        } else {
+            try_join_all(scope.names.keys().map(|name| pages(api, Some(name)))).await?.concat()
+        };
+        // A name may be the beginning of another, which is found with both.
+        let named = groups.into_iter().filter_map(|group| Some((group.log_group_name.clone()?, group)));
+        let groups: BTreeMap<String, SdkLogGroup> = named.filter(|(name, _)| scope.asks_for(name)).collect();
+        let now = milliseconds_since_1970();
+        let reads = groups.into_iter().map(|(name, group)| {
+            let called = name.clone();
+            let read = async move {
+                let tags = if scope.reads(&called, "tags") {
+                    tags::live(read_tags(api, &scope.location, &called).await?)
+                } else {
+                    Setting::Unstated
+                };
+                let outputs = Self::outputs(&called, &scope.location);
+                let model = model(&group, tags, now);
+                Ok(Some(LiveResource::new(called, model, outputs).with_extras(extras(&group))))
+            };
+            (name, read)
+        });
+        Ok(all_at_once(reads).await)
+    }
+
+    async fn run(api: &Client, target: &StepTarget, op: LogGroupOp) -> Result<Outputs, CallError> {
+        let name = &target.name;
+        match op {
+            LogGroupOp::CreateLogGroup { class, kms_key, deletion_protection, tags } => {
+                let made = api
+                    .create_log_group()
+                    .log_group_name(name)
+                    .set_log_group_class(class.as_deref().map(LogGroupClass::from))
+                    .set_kms_key_id(kms_key)
+                    .set_deletion_protection_enabled(deletion_protection)
+                    .set_tags((!tags.is_empty()).then(|| tags.into_iter().collect()))
+                    .send()
+                    .await;
+                done_if(made.map(|_| ()).map_err(CallError::from), "ResourceAlreadyExistsException")?;
+            }
+            LogGroupOp::DeleteLogGroup => {
+                if_found(api.delete_log_group().log_group_name(name).send().await.map_err(CallError::from))?;
+            }
+            LogGroupOp::PutRetentionPolicy { days } => {
+                api.put_retention_policy().log_group_name(name).retention_in_days(days).send().await?;
+            }
+            LogGroupOp::DeleteRetentionPolicy => {
+                api.delete_retention_policy().log_group_name(name).send().await?;
+            }
+            LogGroupOp::AssociateKmsKey { key } => {
+                api.associate_kms_key().log_group_name(name).kms_key_id(key).send().await?;
+            }
+            LogGroupOp::DisassociateKmsKey => {
+                api.disassociate_kms_key().log_group_name(name).send().await?;
+            }
+            LogGroupOp::PutLogGroupDeletionProtection { enabled } => {
+                let call = api.put_log_group_deletion_protection().log_group_identifier(name);
+                call.deletion_protection_enabled(enabled).send().await?;
+            }
+            LogGroupOp::TagResource { tags } => {
+                let tags = Some(tags.into_iter().collect());
+                api.tag_resource().resource_arn(arn(&target.location, name)).set_tags(tags).send().await?;
+            }
+            LogGroupOp::UntagResource { keys } => {
+                let arn = arn(&target.location, name);
+                api.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send().await?;
+            }
+        }
+        Ok(Outputs::new())
+    }
+}
+
+/// The form of the ARN that tagging calls take: without `:*` at the end.
+fn arn(location: &Location, name: &str) -> String {
+    location.arn("logs", &format!("log-group:{name}"))
+}
+
+async fn pages(api: &Client, prefix: Option<&str>) -> Result<Vec<SdkLogGroup>, CallError> {
+    let prefix = prefix.map(ToOwned::to_owned);
+    let mut pages = api.describe_log_groups().set_log_group_name_prefix(prefix).limit(50).into_paginator().send();
+    let mut groups = Vec::new();
+    while let Some(page) = pages.next().await {
+        groups.extend(page?.log_groups.unwrap_or_default());
+    }
+    Ok(groups)
+}
+
+/// A group whose tags are not found went away meanwhile: it was not read, and has no known tags.
+async fn read_tags(api: &Client, location: &Location, name: &str) -> Result<Tags, CallError> {
+    let answer = api.list_tags_for_resource().resource_arn(arn(location, name)).send().await?;
+    let tags = answer.tags.unwrap_or_default();
+    Ok(collect(tags.iter().map(|(key, value)| (Some(key.as_str()), Some(value.as_str())))))
+}
+
+fn milliseconds_since_1970() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn model(group: &SdkLogGroup, tags: Setting<TagSettings>, now: i64) -> LogGroupModel {
+    // Groups from before there were classes are answered without one.
+    let class = group.log_group_class().map_or("STANDARD", LogGroupClass::as_str);
+    LogGroupModel {
+        retention_days: Setting::live(group.retention_in_days()),
+        retention_at_least: Setting::Unstated,
+        kms_key: Setting::live(group.kms_key_id().filter(|key| !key.is_empty()).map(ToOwned::to_owned)),
+        class: Setting::Set(class.to_owned()),
+        deletion_protection: Setting::Set(group.deletion_protection_enabled().unwrap_or(false)),
+        tags,
+        retention_policy: group.retention_policy_name().map(ToOwned::to_owned),
+        oldest_event_days: group.creation_time().and_then(|created| oldest_event_days(created, now)),
+    }
+}
+
+/// Returns how old the oldest event can be, in days, rounded up to a retention that CloudWatch Logs takes: two reads of
+/// one group rarely differ by it. None beyond the longest one.
+fn oldest_event_days(created: i64, now: i64) -> Option<i32> {
+    let age = (now - created).max(0) / 86_400_000 + 1;
+    DAYS.into_iter().find(|days| i64::from(*days) >= age + OLDEST_PUT_DAYS)
+}
+
+/// What the model cannot express. No call of this kind changes any of it.
+fn extras(group: &SdkLogGroup) -> Vec<Extra> {
+    let mut extras = Vec::new();
+    if let Some(policy) = group.retention_policy_name() {
+        extras.push(Extra::kept("retention_policy", policy));
+    }
+    // DELETED: there was a policy and there is none any more.
+    if let Some(status) = group.data_protection_status().filter(|status| **status != DataProtectionStatus::Deleted) {
+        extras.push(Extra::kept("data_protection", status.as_str()));
+    }
+    let inherited: Vec<&str> = group.inherited_properties().iter().map(|property| property.as_str()).collect();
+    if !inherited.is_empty() {
+        extras.push(Extra::kept("inherited_properties", inherited));
+    }
+    if let Some(filters) = group.metric_filter_count().filter(|filters| *filters > 0) {
+        extras.push(Extra::kept("metric_filters", filters));
+    }
+    if group.bearer_token_authentication_enabled() == Some(true) {
+        extras.push(Extra::kept("bearer_token_authentication", true));
+    }
+    extras
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400_000;
+
+    #[test]
+    fn an_answer_becomes_a_model_and_what_it_cannot_express_is_named() {
+        let group = SdkLogGroup::builder()
+            .log_group_name("/app")
+            .retention_in_days(90)
+            .retention_policy_name("org-90")
+            .kms_key_id("arn:aws:kms:eu-central-1:123456789012:key/k")
+            .log_group_class(LogGroupClass::InfrequentAccess)
+            .deletion_protection_enabled(true)
+            .metric_filter_count(2)
+            .data_protection_status(DataProtectionStatus::Deleted)
+            .build();
+        let model = model(&group, Setting::Unstated, 0);
+        assert_eq!(model.retention_days, Setting::Set(90));
+        assert_eq!(model.class, Setting::Set("INFREQUENT_ACCESS".to_owned()));
+        assert_eq!(model.deletion_protection, Setting::Set(true));
+        assert_eq!(model.retention_policy.as_deref(), Some("org-90"));
+        assert_eq!(extras(&group), [Extra::kept("retention_policy", "org-90"), Extra::kept("metric_filters", 2)]);
+    }
+
+    #[test]
+    fn what_an_answer_leaves_out_is_awss_default() {
+        let model = model(&SdkLogGroup::builder().log_group_name("/app").build(), Setting::Unstated, 0);
+        assert_eq!((model.retention_days, model.kms_key), (Setting::Unset, Setting::Unset));
+        assert_eq!(model.class, Setting::Set("STANDARD".to_owned()));
+        assert_eq!(model.deletion_protection, Setting::Set(false));
+        assert_eq!(model.oldest_event_days, None);
+    }
+
+    #[test]
+    fn a_young_group_holds_no_old_events() {
+        assert_eq!(oldest_event_days(0, 0), Some(30));
+        assert_eq!(oldest_event_days(0, 300 * DAY), Some(365));
+        assert_eq!(oldest_event_days(0, 351 * DAY), Some(400));
+        assert_eq!(oldest_event_days(0, 4000 * DAY), None);
+    }
+
+    #[test]
+    fn what_is_written_of_a_group_is_what_it_is() {
+        let group = SdkLogGroup::builder().log_group_name("/app").build();
+        let tags = tags::live(Tags::from([("Team".to_owned(), "sre".to_owned())]));
+        let written = LogGroup::write(&model(&group, tags, 0)).unwrap();
+        let expected = serde_json::json!({
+            "retention_days": regionctl_core::spec::write::unset(), "kms_key": regionctl_core::spec::write::unset(),
+            "class": "STANDARD", "deletion_protection": false, "tags": {"Team": "sre"},
+        });
+        assert_eq!(written, expected);
+    }
+}

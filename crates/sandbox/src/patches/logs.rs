@@ -1,0 +1,80 @@
+//! A log group is made with its key, class and deletion protection (CreateLogGroup), is answered with them
+//! (DescribeLogGroups), and is not deleted while it is protected (PutLogGroupDeletionProtection). The emulated service
+//! does none of it.
+
+use serde_json::{Value, json};
+use winterbaume_core::{MockRequest, MockResponse, StatefulService};
+
+use super::Asked;
+use crate::ACCOUNT;
+use crate::services::Services;
+
+pub(super) async fn before(services: &Services, region: &str, request: &mut MockRequest) -> Option<MockResponse> {
+    let target = request.headers.get("x-amz-target")?.to_str().ok()?;
+    if !target.ends_with(".DeleteLogGroup") {
+        return None;
+    }
+    let asked: Value = serde_json::from_slice(&request.body).ok()?;
+    let name = asked["logGroupName"].as_str()?;
+    let view = services.logs.snapshot(ACCOUNT, region).await;
+    if view.log_groups.get(name)?.deletion_protection_enabled {
+        let message = "The log group has deletion protection enabled";
+        return Some(MockResponse::json(
+            400,
+            json!({ "__type": "ValidationException", "message": message }).to_string(),
+        ));
+    }
+    services.memory.with(region, |things| things.remove(&class_of(name)));
+    None
+}
+
+pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut answer: MockResponse) -> MockResponse {
+    if answer.status != 200 {
+        return answer;
+    }
+    if let Ok(request) = serde_json::from_slice::<Value>(&asked.body) {
+        keep(services, region, &request).await;
+    }
+    let Ok(mut listed) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
+    // Only the list of log groups has this member.
+    let Some(groups) = listed["logGroups"].as_array_mut() else { return answer };
+    let view = services.logs.snapshot(ACCOUNT, region).await;
+    for group in groups {
+        let Some((name, kept)) = group["logGroupName"].as_str().and_then(|name| view.log_groups.get_key_value(name))
+        else {
+            continue;
+        };
+        let class = services.memory.with(region, |things| things.get(&class_of(name)).cloned());
+        group["logGroupClass"] = class.unwrap_or_else(|| "STANDARD".into());
+        group["deletionProtectionEnabled"] = kept.deletion_protection_enabled.into();
+        if let Some(key) = &kept.kms_key_id {
+            group["kmsKeyId"] = key.as_str().into();
+        }
+    }
+    answer.body = listed.to_string().into();
+    answer
+}
+
+/// Keeps what a request says of a log group by its name. Of those with these members only CreateLogGroup is not kept
+/// by the service itself.
+async fn keep(services: &Services, region: &str, request: &Value) {
+    let Some(name) = request["logGroupName"].as_str() else { return };
+    let (key, protection) = (request["kmsKeyId"].as_str(), request["deletionProtectionEnabled"].as_bool());
+    if let Some(class) = request["logGroupClass"].as_str() {
+        services.memory.with(region, |things| things.insert(class_of(name), class.into()));
+    }
+    if key.is_none() && protection.is_none() {
+        return;
+    }
+    let mut view = services.logs.snapshot(ACCOUNT, region).await;
+    if let Some(group) = view.log_groups.get_mut(name) {
+        group.kms_key_id = key.map(ToOwned::to_owned).or(group.kms_key_id.take());
+        group.deletion_protection_enabled = protection.unwrap_or(group.deletion_protection_enabled);
+    }
+    // The state came from this very service, so it takes it back.
+    let _ = services.logs.restore(ACCOUNT, region, view).await;
+}
+
+fn class_of(name: &str) -> String {
+    format!("log-group-class/{name}")
+}
