@@ -114,8 +114,16 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         let live = live.and_then(Setting::value);
         match want {
             Setting::Unstated => Covers::default(),
-            Setting::Unset => live.map_or_else(Covers::default, |there| self.gone(path, &there.canonical())),
-            Setting::Set(want) => self.document(path, Some(want), live),
+            Setting::Unset => live.map_or_else(Covers::default, |there| {
+                self.deletes(format!("{path} is removed as a whole"));
+                self.gone(path, &there.canonical())
+            }),
+            Setting::Set(want) => {
+                for sid in live.map(|there| there.statements_beyond(want)).unwrap_or_default() {
+                    self.deletes(format!("the statement {sid} of {path} is removed: the spec does not state it"));
+                }
+                self.document(path, Some(want), live)
+            }
         }
     }
 

@@ -68,6 +68,18 @@ impl Policy {
 
     /// Returns the Sids of the statements that let anyone in without a condition that ties them down.
     ///
+    /// Returns the statements, by Sid or number, that another document lacks: it has neither an equal one nor one of
+    /// the same Sid.
+    pub fn statements_beyond(&self, other: &Self) -> Vec<String> {
+        let (own, other) = (fold(self.canonical()), fold(other.canonical()));
+        let others = as_list(other.get("Statement"));
+        let has = |statement: &Value| {
+            let same_sid = |it: &Value| statement["Sid"].is_string() && it["Sid"] == statement["Sid"];
+            others.iter().any(|it| it == statement || same_sid(it))
+        };
+        sids(&own, |statement| !has(statement))
+    }
+
     /// By AWS's own rule a grant to `*` is not public when a condition fixes, among others, the source
     /// VPC, endpoint, account, ARN or organisation (S3 User Guide, "The meaning of public").
     pub fn public_statements(&self) -> Vec<String> {

@@ -5,7 +5,10 @@
 use super::lifecycle::LifecycleRule;
 
 /// Returns a sentence for each expiration that is new to an existing bucket.
-pub fn new_expirations(want: &[LifecycleRule], live: &[LifecycleRule]) -> Vec<String> {
+///
+/// `age_days` is how old the bucket is, where that is known: nothing in it is older.
+pub fn new_expirations(want: &[LifecycleRule], live: &[LifecycleRule], age_days: Option<i64>) -> Vec<String> {
+    let reaches = |days: Option<i32>| days.zip(age_days).is_none_or(|(days, age)| i64::from(days) <= age);
     let live: Vec<&LifecycleRule> = live.iter().filter(|rule| rule.enabled).collect();
     let mut found = Vec::new();
     for rule in want.iter().filter(|rule| rule.enabled) {
@@ -13,11 +16,13 @@ pub fn new_expirations(want: &[LifecycleRule], live: &[LifecycleRule]) -> Vec<St
             live.iter().any(|there| has_its_objects(there, rule) && as_early(there, rule))
         };
         if let Some(when) = current(rule)
+            && reaches(rule.expire_days)
             && !covered(expires_as_early)
         {
             found.push(format!("the lifecycle rule '{}' deletes {} {when}", rule.id, objects(rule, "objects")));
         }
         if let Some(when) = noncurrent(rule)
+            && reaches(rule.noncurrent_expire_days)
             && !covered(expires_old_as_early)
         {
             found.push(format!("the lifecycle rule '{}' deletes {} {when}", rule.id, objects(rule, "old versions")));
@@ -100,7 +105,7 @@ mod tests {
 
     fn new(want: Value, live: Value) -> Vec<String> {
         let rule = |fields: Value| vec![serde_json::from_value::<LifecycleRule>(fields).unwrap()];
-        new_expirations(&rule(want), &rule(live))
+        new_expirations(&rule(want), &rule(live), None)
     }
 
     #[test]

@@ -75,6 +75,7 @@ pub fn follow(
         cors: own.cors.or(there.cors),
         logging: over_logging(own.logging, where_set(logging)),
         tags: tagging::over(own.tags, there.tags),
+        age_days: None,
     }
 }
 

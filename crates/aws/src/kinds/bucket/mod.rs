@@ -69,6 +69,9 @@ pub struct BucketModel {
     logging: Setting<Logging>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     tags: Setting<TagSettings>,
+    /// How old the bucket is, in whole days begun, where it has no lifecycle rules: no object is older. Only live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    age_days: Option<i64>,
 }
 
 /// The calls.
@@ -127,6 +130,7 @@ impl Kind for Bucket {
             "GetBucketCors",
             "GetBucketLogging",
             "GetBucketTagging",
+            "ListBuckets",
         ],
         writes: &[
             "CreateBucket",
@@ -229,6 +233,11 @@ s3.bucket:
         name::check(name)
     }
 
+    /// A bucket that a day makes older is no other bucket.
+    fn relevant(_: Option<&BucketModel>, live: BucketModel) -> BucketModel {
+        BucketModel { age_days: None, ..live }
+    }
+
     fn desire(name: &str, spec: BucketSpec, notes: &mut Notes<'_>) -> BucketModel {
         spec.into_model(name, notes)
     }
@@ -290,6 +299,7 @@ s3.bucket:
             cors,
             logging,
             tags,
+            age_days: _,
         } = want;
         let birth = out.birth();
         out.step(Phase::Create, birth, BucketOp::CreateBucket);

@@ -1,5 +1,7 @@
 //! Reading one bucket: HeadBucket always, and each document that the scope asks for.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use aws_sdk_s3::operation::get_bucket_encryption::GetBucketEncryptionOutput;
 use aws_sdk_s3::operation::get_bucket_lifecycle_configuration::GetBucketLifecycleConfigurationOutput;
 use aws_sdk_s3::operation::get_bucket_ownership_controls::GetBucketOwnershipControlsOutput;
@@ -64,6 +66,7 @@ impl OwnedBucket<'_> {
         let cors = cors?.map(|answer| Setting::live(answer.cors_rules)).flatten();
         let cors = cors.map(|rules| cors::canonical(rules.into_iter().map(CorsRule::of).collect())).flatten();
         let tags = tags?.map(|answer| collect(answer.tag_set().iter().map(|tag| (Some(tag.key()), Some(tag.value())))));
+        let age_days = if lifecycle == Setting::Unset { bucket.age_days().await? } else { None };
         let model = BucketModel {
             public_access_block: block_of(block?),
             ownership: ownership_of(ownership?, &mut extras)?,
@@ -75,9 +78,25 @@ impl OwnedBucket<'_> {
             cors,
             logging,
             tags: tags.map(tagging::live).flatten(),
+            age_days,
         };
         let outputs = Bucket::outputs(bucket.name, &scope.location);
         Ok(Some(LiveResource::new(bucket.name, model, outputs).with_extras(extras)))
+    }
+
+    /// Returns how old the bucket is, in whole days begun. It is asked only of a bucket without lifecycle rules: a rule
+    /// deletes nothing in a bucket that is younger than the rule allows.
+    async fn age_days(self) -> Result<Option<i64>, CallError> {
+        let mut buckets = self.api.list_buckets().prefix(self.name).max_buckets(100).into_paginator().items().send();
+        while let Some(found) = buckets.next().await {
+            let found = found?;
+            if found.name() == Some(self.name) {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+                let now = i64::try_from(now).unwrap_or(i64::MAX);
+                return Ok(found.creation_date().map(|created| (now - created.secs()).max(0) / 86_400 + 1));
+            }
+        }
+        Ok(None)
     }
 
     /// HeadBucket answers without a word: 403 when the caller may not list the bucket, whoever owns it, and 301 when

@@ -79,6 +79,7 @@ impl BucketSpec {
             cors: self.cors.map(cors::canonical).flatten(),
             logging: self.logging.map(Logging::canonical),
             tags: tagging::checked(self.tags, notes),
+            age_days: None,
         }
     }
 

@@ -95,7 +95,7 @@ pub fn lifecycle(
     let of_rules = out.setting("lifecycle", rules, live.map(|live| &live.lifecycle));
     if let (Setting::Set(rules), Some(live), false) = (rules, live, of_rules.is_empty()) {
         let there: &[LifecycleRule] = live.lifecycle.value().map(Vec::as_slice).unwrap_or_default();
-        for expiration in new_expirations(rules, there) {
+        for expiration in new_expirations(rules, there, live.age_days) {
             out.deletes(expiration);
         }
     }

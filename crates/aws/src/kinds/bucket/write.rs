@@ -15,6 +15,7 @@ use super::encryption::{Algorithm, Encryption};
 /// unset; S3 encrypts every bucket, so that no live one is without.
 pub fn write(model: &BucketModel) -> Value {
     let BucketModel {
+        age_days: _,
         public_access_block,
         ownership,
         encryption,
