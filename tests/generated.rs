@@ -16,6 +16,7 @@ fn schemas_and_reference_are_fresh() {
     assert_fresh("schema/region.schema.json", &printed("region"));
     assert_fresh("schema/plan.schema.json", &printed("plan"));
     assert_fresh("schema/report.schema.json", &printed("report"));
+    assert_fresh("schema/snapshot.schema.json", &printed("snapshot"));
     assert_fresh("docs/kinds.md", &printed("reference"));
     assert_fresh("docs/severities.md", &printed("severities"));
     assert_fresh("docs/defaults.md", &printed("defaults"));

@@ -2,6 +2,7 @@
 
 mod cases;
 mod given;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -329,6 +329,8 @@ pub enum Which {
     Plan,
     /// The schema of a report
     Report,
+    /// The schema of a snapshot
+    Snapshot,
     /// The table of severities, in Markdown
     Severities,
     /// AWS's defaults that `drift --strict` knows, in Markdown

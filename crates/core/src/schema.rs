@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::kind::weight::{GENERAL, MISSING, Weight};
 use crate::kind::{Facts, Registry};
+use crate::observe::stored::Stored;
 use crate::plan::saved::SavedPlan;
 use crate::report::Report;
 
@@ -217,6 +218,11 @@ pub fn plan() -> Value {
 /// Returns the schema of a report.
 pub fn report() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Report>().to_value()
+}
+
+/// Returns the schema of a snapshot.
+pub fn snapshot() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Stored>().to_value()
 }
 
 /// Returns the table of severities, in Markdown.

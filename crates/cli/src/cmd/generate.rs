@@ -14,6 +14,7 @@ pub fn schema(args: &Schema) -> Result<Exit, Failed> {
         Which::Region => serde_json::to_string_pretty(&generated::region(REGISTRY)),
         Which::Plan => serde_json::to_string_pretty(&generated::plan()),
         Which::Report => serde_json::to_string_pretty(&generated::report()),
+        Which::Snapshot => serde_json::to_string_pretty(&generated::snapshot()),
         Which::Severities => Ok(generated::severities(REGISTRY).trim_end().to_owned()),
         Which::Defaults => Ok(generated::defaults(REGISTRY).trim_end().to_owned()),
         Which::Reference => Ok(generated::reference(REGISTRY, &iam::action).trim_end().to_owned()),

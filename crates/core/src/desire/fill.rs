@@ -149,6 +149,7 @@ pub fn fill(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<Inve
     let mut inventory = Inventory { location, live, unread, wants, known, notes, secrets: BTreeMap::new() };
     references(registry, &mut inventory)?;
     adopt(registry, &mut inventory);
+    name_extras(&mut inventory);
     seal(spec, snapshot, &mut inventory)?;
     collect_secrets(&mut inventory);
     Ok(inventory)
@@ -220,6 +221,16 @@ fn adopt(registry: Registry, inventory: &mut Inventory) {
             inventory.known.identify(&want.address, seen.outputs.clone(), kind.facts().descriptive);
             live.insert(want.address.clone(), seen);
         }
+    }
+}
+
+/// Names what live resources have and no spec can state, where all that a spec leaves out matters.
+fn name_extras(inventory: &mut Inventory) {
+    for want in inventory.wants.iter().map(|expanded| &expanded.want).filter(|want| want.whole) {
+        let Some(live) = inventory.live.get(&want.address) else { continue };
+        let note = |what| Note { about: want.address.to_string(), what };
+        let said = live.extras.iter().map(|extra| note(format!("{}: a spec cannot state it", extra.said())));
+        inventory.notes.extend(said);
     }
 }
 

@@ -88,7 +88,11 @@ impl<'a> Expander<'a> {
         let read = seen.clone().map(|_| model);
         let location = Location { region: source.region.clone(), ..self.location.clone() };
         let (model, left) = self.registry.of(&want.address.kind).follow(&want.model, &read, &location)?;
-        for what in left {
+        let extras = seen
+            .extras
+            .iter()
+            .map(|extra| format!("{}: a spec cannot state it, so it is not taken over", extra.said()));
+        for what in left.into_iter().chain(extras) {
             self.note(&want.address, format!("{what} (of {}/{})", source.region, seen.name));
         }
         if let Some(model) = model {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Draft, DraftStep, FieldAction, FieldChange, Phase, RiskNote, Waiting, WaiverNote, head, leaves, operation, shown,
+    Draft, DraftStep, FieldAction, FieldChange, Phase, RiskNote, Waiting, WaiverNote, head, leaves, operation,
 };
 use crate::kind;
 use crate::model::policy::Policy;
@@ -298,7 +298,7 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
     /// Compares the risks of desired with those of live: what is added needs a waiver, and so does what is there.
     pub fn risks(&mut self, desired: Vec<kind::Risk>, live: Vec<kind::Risk>) {
         for risk in desired {
-            let waiver = self.waiver(risk.rule);
+            let waiver = self.waiver(risk.rule).or_else(|| self.waiver(&risk.path));
             let was_there = live.iter().any(|there| (there.rule, &there.path) == (risk.rule, &risk.path));
             let note = RiskNote { rule: risk.rule.to_owned(), what: risk.what, waiver };
             if !was_there {
@@ -320,10 +320,9 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
             for extra in extras.iter().filter(|extra| lost(attributes, extra)) {
                 let op = json(op);
                 let why = format!(
-                    "{} would remove {} = {}, which regionctl cannot express; remove it in AWS first, or leave this attribute out of the spec",
+                    "{} would remove {}, which regionctl cannot express; remove it in AWS first, or leave this attribute out of the spec",
                     operation(&op),
-                    extra.path,
-                    shown(&extra.value)
+                    extra.said()
                 );
                 if !blocked.contains(&why) {
                     blocked.push(why);

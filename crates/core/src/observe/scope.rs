@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::location::Location;
+use crate::diff::shown;
 use crate::resource::reference::Outputs;
 
 /// How much of a resource is read.
@@ -113,6 +114,11 @@ impl Extra {
     /// An extra that the next replace-all call would lose.
     pub fn lost(path: impl Into<String>, value: impl Into<Value>) -> Self {
         Self { path: path.into(), value: value.into(), kept: false }
+    }
+
+    /// Names it with its value, as people read it.
+    pub fn said(&self) -> String {
+        format!("{} = {}", self.path, shown(&self.value))
     }
 
     /// An extra that no call of regionctl touches, or that is sent along.

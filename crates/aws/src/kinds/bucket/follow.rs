@@ -21,9 +21,6 @@ pub fn follow(
     left: &mut Vec<String>,
 ) -> BucketModel {
     let there = source.model.clone();
-    for extra in &source.extras {
-        left.push(format!("its {} = {} is not taken over, as a spec cannot state it", extra.path, extra.value));
-    }
     let names_its_region = |text: &str| text.contains(&source.name) || text.contains(&location.region);
     let policy = there.policy.filter(|policy| {
         let foreign = own.policy.is_unstated() && names_its_region(&policy.to_aws());

@@ -9,7 +9,7 @@ mod rule;
 
 use regionctl_core::diff::{Diff, Keyed, KeyedDelta, Mode, Phase};
 use regionctl_core::kind::weight::{Severity, Weight, When};
-use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::kind::{Facts, Kind, Notes, Risk};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
@@ -207,6 +207,12 @@ ec2.security_group:
         }
     }
 
+    /// A waiver stands in the rule that it is for.
+    fn risks(model: &GroupModel) -> Vec<Risk> {
+        let risk = |rule: &Rule| Some(Risk::new("ec2-open-to-the-world", rule.key(), rule.exposure()?));
+        model.ingress.iter().filter_map(risk).collect()
+    }
+
     fn remove(live: &GroupModel, out: &mut Diff<'_, GroupOp>) {
         if live.is_default {
             out.never_removed("nobody can delete a VPC's default group; take `absent` out");
@@ -247,11 +253,6 @@ ec2.security_group:
             RuleMode::Additive => Mode::Additive,
         };
         let inward = out.keyed("ingress", ingress, live.map_or(&[], |live| &live.ingress), mode);
-        for (rule, covers) in &inward.added {
-            if let Some(what) = rule.exposure() {
-                out.risk(covers, &rule.key(), what);
-            }
-        }
         steps(
             inward,
             out,
