@@ -13,6 +13,7 @@ mod neighbours;
 mod nightly;
 mod noise;
 mod replay;
+mod replay_reads;
 mod runbook;
 mod saved_plan;
 mod scenario;

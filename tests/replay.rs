@@ -32,13 +32,13 @@ type Answer = (u16, &'static str, &'static str);
 
 /// Gives its answers in their order, and remembers what was asked.
 #[derive(Debug, Clone, Default)]
-struct Replay {
+pub struct Replay {
     answers: Arc<Mutex<VecDeque<Answer>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Replay {
-    fn new(answers: &[(u16, &'static str)]) -> Self {
+    pub fn new(answers: &[(u16, &'static str)]) -> Self {
         let answers: Vec<_> = answers.iter().map(|(status, text)| (*status, "", *text)).collect();
         Self::coded(&answers)
     }
@@ -49,7 +49,7 @@ impl Replay {
     }
 
     /// What was asked, a text a request: method, query and body.
-    fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -84,13 +84,13 @@ impl HttpClient for Replay {
     }
 }
 
-async fn run(replay: &Replay, kind: &str, op: Value) -> Result<Outputs, Failure> {
+pub async fn run(replay: &Replay, kind: &str, op: Value) -> Result<Outputs, Failure> {
     let outputs = Outputs::from([("id".to_owned(), "sg-1".to_owned())]);
     let target = StepTarget { name: "data-bucket".to_owned(), location: location(), outputs };
     open(replay).await.run(kind, target, op).await
 }
 
-fn location() -> Location {
+pub fn location() -> Location {
     Location {
         partition: "aws".to_owned(),
         region: "eu-central-1".to_owned(),
@@ -99,7 +99,7 @@ fn location() -> Location {
     }
 }
 
-async fn open(replay: &Replay) -> Aws {
+pub async fn open(replay: &Replay) -> Aws {
     let credentials = SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "replay"));
     let settings = Settings {
         region: "eu-central-1".to_owned(),

@@ -428,6 +428,26 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_with_actions_in_another_case_is_the_same() {
+        let policy = |action: &str| {
+            Policy::of_statement(&serde_json::json!({"Sid": "A", "Effect": "Allow", "Action": action, "Resource": "*"}))
+        };
+        let mut diff: Diff<'_, String> = Diff::new(true, &[]);
+        assert!(diff.statement("s", &policy("S3:GetObject"), Some(&policy("s3:GetObject"))).is_empty());
+    }
+
+    #[test]
+    fn an_unset_setting_takes_off_what_is_set_and_nothing_else() {
+        let mut diff: Diff<'_, String> = Diff::new(true, &[]);
+        assert!(diff.setting("a", &Setting::<u32>::Unset, Some(&Setting::Unset)).is_empty());
+        assert!(diff.setting("b", &Setting::Unstated, Some(&Setting::Set(1))).is_empty());
+        let covers = diff.setting("c", &Setting::Unset, Some(&Setting::Set(1)));
+        diff.step(Phase::Change, covers, "Delete".to_owned());
+        let draft = diff.finish().unwrap();
+        assert_eq!((draft.fields[0].path.as_str(), draft.fields[0].action), ("c", FieldAction::Remove));
+    }
+
+    #[test]
     fn what_the_spec_leaves_out_is_not_managed() {
         let mut diff: Diff<'_, String> = Diff::new(true, &[]);
         assert!(diff.stated::<u32>("versioning", None, Some(&1)).is_empty());

@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::facts::Facts;
 use crate::diff::{FieldAction, FieldChange};
 use crate::model::pattern;
 
@@ -106,12 +105,12 @@ pub const GENERAL: &[Weight] = &[
 ];
 
 /// Weighs an attribute, or the whole resource that is not there: the first line that fits counts.
-pub fn weigh(facts: &Facts, field: Option<&FieldChange>) -> &'static Weight {
+pub fn weigh(own: &'static [Weight], field: Option<&FieldChange>) -> &'static Weight {
     let fits = |weight: &&Weight| match field {
         None => weight.path == MISSING,
         Some(field) => weight.path != MISSING && pattern::matches(weight.path, &field.path) && weight.when.fits(field),
     };
-    facts.weights.iter().chain(GENERAL).find(fits).expect("invariant: the general table ends with what fits anything")
+    own.iter().chain(GENERAL).find(fits).expect("invariant: the general table ends with what fits anything")
 }
 
 #[cfg(test)]

@@ -124,13 +124,13 @@ fn told_apart(memory: &Memory) -> ToldApart {
 fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, memory: &Memory) -> Finding {
     let missing = change.action == Action::Create;
     let of_field = |change: &FieldChange| {
-        let Weight { severity, why, .. } = weight::weigh(facts, Some(change));
+        let Weight { severity, why, .. } = weight::weigh(facts.weights, Some(change));
         let unstated = expanded.unstated.contains(head(&change.path));
         Field { change: change.clone(), severity: *severity, why: (*why).to_owned(), unstated }
     };
     let mut fields: Vec<Field> = change.fields.iter().map(of_field).collect();
     fields.sort_by_key(|field| std::cmp::Reverse(field.severity));
-    let whole = weight::weigh(facts, None);
+    let whole = weight::weigh(facts.weights, None);
     let (severity, why) = match fields.first() {
         Some(worst) if !missing => (worst.severity, worst.why.clone()),
         _ => (whole.severity, whole.why.to_owned()),

@@ -10,6 +10,7 @@ pub mod load;
 pub mod manual;
 pub mod names;
 pub mod read;
+mod references;
 pub mod selector;
 mod suggest;
 pub mod tree;

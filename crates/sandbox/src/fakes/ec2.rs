@@ -52,6 +52,10 @@ const KEY_PAIR: &str = "key";
 const INSTANCE: &str = "i";
 
 #[allow(clippy::unnecessary_wraps)] // every action answers in one form
+/// The policy of an endpoint that was given none.
+const OPEN: &str =
+    r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
+
 impl Ec2<'_> {
     fn act(mut self, action: &str) -> Option<Done> {
         Some(match action {
@@ -135,6 +139,9 @@ impl Ec2<'_> {
         if let Some(policy) = self.form.get("PolicyDocument") {
             endpoint.set("PolicyDocument", policy);
         }
+        if self.form.text("ResetPolicy") == "true" {
+            endpoint.set("PolicyDocument", OPEN);
+        }
         self.keep(&endpoint);
         Ok("<return>true</return>".to_owned())
     }
@@ -145,14 +152,12 @@ impl Ec2<'_> {
             self.all(ENDPOINT).into_iter().filter(|it| asked.is_empty() || asked.contains(&it.text("Id").to_owned()));
         let shown =
             shown.filter(|it| self.passes(it, "vpc-id", "VpcId") && self.passes(it, "service-name", "ServiceName"));
-        let open =
-            r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
         let show = |it: Form| {
             element("vpcEndpointId", it.get("Id"))
                 + &element("vpcId", it.get("VpcId"))
                 + &element("serviceName", it.get("ServiceName"))
                 + "<vpcEndpointType>Gateway</vpcEndpointType><state>available</state>"
-                + &element("policyDocument", Some(it.get("PolicyDocument").unwrap_or(open)))
+                + &element("policyDocument", Some(it.get("PolicyDocument").unwrap_or(OPEN)))
                 + &list("routeTableIdSet", "item", it.list("RouteTableId"))
                 + &tags(&it)
         };

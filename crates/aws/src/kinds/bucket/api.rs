@@ -9,7 +9,6 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types as s3;
 use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::{Tags, is_aws};
-use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{Observation, Scope};
@@ -57,13 +56,6 @@ impl Live for Bucket {
         bucket.run(op, &target.location.region).await?;
         Ok(Self::outputs(&target.name, &target.location))
     }
-}
-
-/// Makes a failure of a part of an answer that this version does not know. Such a part could not be written back, so
-/// the bucket counts as unread.
-pub(super) fn unknown(call: &str, what: &str, value: &str) -> CallError {
-    let message = format!("the answer has {what} {value}, which this regionctl does not know");
-    CallError(Failure::new(FailureClass::Unknown, call, message))
 }
 
 /// A bucket and the account that must own it.

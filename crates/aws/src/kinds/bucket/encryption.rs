@@ -11,7 +11,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::BucketOp;
-use super::api::unknown;
 use crate::error::{CallError, unbuilt};
 
 /// Default encryption.
@@ -84,7 +83,7 @@ impl Encryption {
             None | Some(s3::ServerSideEncryption::Aes256) => Algorithm::AES256,
             Some(s3::ServerSideEncryption::AwsKms) => Algorithm::Kms,
             Some(s3::ServerSideEncryption::AwsKmsDsse) => Algorithm::KmsDsse,
-            Some(other) => return Err(unknown("S3 GetBucketEncryption", "the algorithm", other.as_str())),
+            Some(other) => return Err(CallError::unknown("S3 GetBucketEncryption", "the algorithm", other.as_str())),
         };
         let kms_key = default.and_then(s3::ServerSideEncryptionByDefault::kms_master_key_id).map(ToOwned::to_owned);
         let blocked = rule.blocked_encryption_types();

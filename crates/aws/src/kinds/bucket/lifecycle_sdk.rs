@@ -7,7 +7,6 @@ use aws_sdk_s3::types as s3;
 use regionctl_core::model::tags::Tags;
 use regionctl_core::resource::setting::Setting;
 
-use super::api::unknown;
 use super::lifecycle::{LifecycleRule, MinimumSize, NoncurrentTransition, Transition, canonical, date_of};
 use crate::error::{CallError, unbuilt};
 
@@ -25,7 +24,7 @@ pub fn minimum_size_of(size: Option<&s3::TransitionDefaultMinimumObjectSize>) ->
     match size {
         None | Some(Size::AllStorageClasses128K) => Ok(MinimumSize::AllStorageClasses128K),
         Some(Size::VariesByStorageClass) => Ok(MinimumSize::VariesByStorageClass),
-        Some(other) => Err(unknown(GET, "the minimum object size", other.as_str())),
+        Some(other) => Err(CallError::unknown(GET, "the minimum object size", other.as_str())),
     }
 }
 
@@ -41,7 +40,7 @@ pub fn rule_of(rule: s3::LifecycleRule) -> Result<LifecycleRule, CallError> {
     let enabled = match &rule.status {
         s3::ExpirationStatus::Enabled => true,
         s3::ExpirationStatus::Disabled => false,
-        other => return Err(unknown(GET, "the rule status", other.as_str())),
+        other => return Err(CallError::unknown(GET, "the rule status", other.as_str())),
     };
     #[allow(deprecated)] // S3 answers with the old form where the rules were made with it
     let old_prefix = rule.prefix.unwrap_or_default();
@@ -52,7 +51,7 @@ pub fn rule_of(rule: s3::LifecycleRule) -> Result<LifecycleRule, CallError> {
         None => None,
         Some(abort) => match abort.days_after_initiation {
             Some(days) => Some(days),
-            None => return Err(unknown(GET, "an abort of uploads", "without days")),
+            None => return Err(CallError::unknown(GET, "an abort of uploads", "without days")),
         },
     };
     Ok(LifecycleRule {
@@ -96,7 +95,7 @@ fn filter_of(filter: Option<&s3::LifecycleRuleFilter>, old_prefix: String) -> Re
     let stated = [prefix.is_some(), filter.tag.is_some(), greater.is_some(), less.is_some(), filter.and.is_some()];
     let old = !found.prefix.is_empty();
     if stated.iter().filter(|stated| **stated).count() + usize::from(old) > 1 {
-        return Err(unknown(GET, "a filter", "of several conditions without And"));
+        return Err(CallError::unknown(GET, "a filter", "of several conditions without And"));
     }
     if let Some(and) = &filter.and {
         found.prefix = and.prefix.clone().unwrap_or_default();
@@ -114,7 +113,8 @@ fn filter_of(filter: Option<&s3::LifecycleRuleFilter>, old_prefix: String) -> Re
 
 /// S3's times are midnight in UTC; any other is kept whole.
 fn date_text(date: &DateTime) -> Result<String, CallError> {
-    let text = date.fmt(DateTimeFormat::DateTime).map_err(|_| unknown(GET, "the date", &format!("{date:?}")))?;
+    let text =
+        date.fmt(DateTimeFormat::DateTime).map_err(|_| CallError::unknown(GET, "the date", &format!("{date:?}")))?;
     if let Some(day) = text.strip_suffix("T00:00:00Z") {
         return Ok(day.to_owned());
     }
@@ -125,7 +125,7 @@ fn class_of(class: Option<&s3::TransitionStorageClass>) -> Result<String, CallEr
     let class = class.map_or("", s3::TransitionStorageClass::as_str);
     match s3::TransitionStorageClass::try_parse(class) {
         Ok(known) => Ok(known.as_str().to_owned()),
-        Err(_) => Err(unknown(GET, "the storage class", class)),
+        Err(_) => Err(CallError::unknown(GET, "the storage class", class)),
     }
 }
 
@@ -229,7 +229,7 @@ fn transition_to_sdk(transition: &Transition) -> Result<s3::Transition, CallErro
 }
 
 fn sdk_date(text: &str) -> Result<DateTime, CallError> {
-    date_of(text).ok_or_else(|| unknown("regionctl", "the date", text))
+    date_of(text).ok_or_else(|| CallError::unknown("regionctl", "the date", text))
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::BucketOp;
-use super::api::unknown;
 use crate::error::{CallError, unbuilt};
 
 const GET: &str = "S3 GetBucketLogging";
@@ -151,7 +150,7 @@ fn key_format_of(format: &s3::TargetObjectKeyFormat) -> Result<KeyFormat, CallEr
         // S3's default (S3 API Reference, PartitionedPrefix).
         None | Some(s3::PartitionDateSource::EventTime) => Ok(KeyFormat::PartitionedByEventTime),
         Some(s3::PartitionDateSource::DeliveryTime) => Ok(KeyFormat::PartitionedByDeliveryTime),
-        Some(other) => Err(unknown(GET, "the date source", other.as_str())),
+        Some(other) => Err(CallError::unknown(GET, "the date source", other.as_str())),
     }
 }
 
@@ -175,15 +174,15 @@ fn grant_of(grant: &s3::TargetGrant) -> Result<Grant, CallError> {
         Some(s3::BucketLogsPermission::Write) => Permission::Write,
         other => {
             let name = other.as_ref().map_or("(none)", s3::BucketLogsPermission::as_str);
-            return Err(unknown(GET, "the permission", name));
+            return Err(CallError::unknown(GET, "the permission", name));
         }
     };
-    let Some(grantee) = &grant.grantee else { return Err(unknown(GET, "a grant", "without a grantee")) };
+    let Some(grantee) = &grant.grantee else { return Err(CallError::unknown(GET, "a grant", "without a grantee")) };
     let grantee = match (&grantee.r#type, &grantee.id, &grantee.uri, &grantee.email_address) {
         (s3::Type::CanonicalUser, Some(id), ..) => Grantee::Id(id.clone()),
         (s3::Type::Group, _, Some(uri), _) => Grantee::Group(uri.clone()),
         (s3::Type::AmazonCustomerByEmail, .., Some(email)) => Grantee::Email(email.clone()),
-        (other, ..) => return Err(unknown(GET, "the grantee type", other.as_str())),
+        (other, ..) => return Err(CallError::unknown(GET, "the grantee type", other.as_str())),
     };
     Ok(Grant { grantee, permission })
 }

@@ -15,7 +15,7 @@ use regionctl_core::observe::scope::{Extra, LiveResource, Scope};
 use regionctl_core::resource::setting::Setting;
 use serde_json::Value;
 
-use super::api::{OwnedBucket, request, unknown};
+use super::api::{OwnedBucket, request};
 use super::cors::{self, CorsRule};
 use super::encryption::Encryption;
 use super::lifecycle::{LifecycleRule, MinimumSize};
@@ -143,7 +143,7 @@ fn or_default<T>(setting: Setting<T>, default: T) -> Setting<T> {
 }
 
 fn policy_of(text: &str) -> Result<Policy, CallError> {
-    Policy::from_aws(text).map_err(|_| unknown("S3 GetBucketPolicy", "a policy", "that is not JSON"))
+    Policy::from_aws(text).map_err(|_| CallError::unknown("S3 GetBucketPolicy", "a policy", "that is not JSON"))
 }
 
 /// A bucket without a block has all four off.

@@ -11,7 +11,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::api::unknown;
 use crate::error::CallError;
 
 /// What a person writes of the public-access block: `all`, or the four settings.
@@ -131,7 +130,7 @@ impl Ownership {
             s3::ObjectOwnership::BucketOwnerEnforced => Ok(Self::BucketOwnerEnforced),
             s3::ObjectOwnership::BucketOwnerPreferred => Ok(Self::BucketOwnerPreferred),
             s3::ObjectOwnership::ObjectWriter => Ok(Self::ObjectWriter),
-            other => Err(unknown("S3 GetBucketOwnershipControls", "the object ownership", other.as_str())),
+            other => Err(CallError::unknown("S3 GetBucketOwnershipControls", "the object ownership", other.as_str())),
         }
     }
 
@@ -160,7 +159,7 @@ impl Versioning {
         match status {
             s3::BucketVersioningStatus::Enabled => Ok(Self::Enabled),
             s3::BucketVersioningStatus::Suspended => Ok(Self::Suspended),
-            other => Err(unknown("S3 GetBucketVersioning", "the versioning status", other.as_str())),
+            other => Err(CallError::unknown("S3 GetBucketVersioning", "the versioning status", other.as_str())),
         }
     }
 

@@ -8,6 +8,8 @@ mod api;
 mod check;
 mod follow;
 mod parts;
+mod read;
+mod spec;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,117 +22,17 @@ use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
 use regionctl_core::resource::reference::Outputs;
 use regionctl_core::resource::setting::Setting;
-use schemars::JsonSchema;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use check::{check, identifier};
 use follow::carried;
 use parts::{members, modified, parameters, subnets};
+use spec::{ClusterSpec, InstanceSpec, ParameterGroup, Scaling, SubnetGroupSpec};
 
 use crate::ec2::security_group;
 
 /// The kind `rds.cluster`.
 pub struct Cluster;
-
-/// What a person writes of a cluster. What is left out comes from the source, where there is one.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "RdsCluster")]
-pub struct ClusterSpec {
-    /// AWS's word: aurora-postgresql or aurora-mysql.
-    engine: Option<String>,
-    /// The version, as exactly as it is meant: 16, or 16.4.
-    engine_version: Option<String>,
-    /// The first user's name. The password is Secrets Manager's business.
-    master_username: Option<String>,
-    /// The first database's name.
-    database: Option<String>,
-    /// The port; the engine's where it is left out.
-    port: Option<i32>,
-    /// Its instances by their identifiers.
-    instances: Option<BTreeMap<String, InstanceSpec>>,
-    /// Tags of every instance; others stay.
-    instance_tags: Option<Tags>,
-    /// The subnets it lies in. AWS's default where it is left out.
-    subnet_group: Option<SubnetGroupSpec>,
-    /// What its engine is set to. AWS's default where it is left out.
-    parameter_group: Option<ParameterGroup>,
-    /// Security groups of this spec, or their ids. The VPC's default group where it is left out.
-    security_groups: Option<BTreeSet<String>>,
-    /// Whether nobody can delete it. So it is where it is left out.
-    deletion_protection: Option<bool>,
-    /// For how many days backups are kept: 1 to 35.
-    backup_days: Option<i32>,
-    /// Whether it is encrypted. So it is where it is left out and nothing is followed.
-    storage_encrypted: Option<bool>,
-    /// The ARN of the key that it is encrypted with; AWS's own where it is left out.
-    kms_key: Option<String>,
-    /// Whether users of IAM can log in.
-    iam_auth: Option<bool>,
-    /// Whether snapshots get its tags.
-    copy_tags_to_snapshots: Option<bool>,
-    /// The engine's logs that go to CloudWatch Logs, such as postgresql.
-    log_exports: Option<BTreeSet<String>>,
-    /// The smallest and largest capacity, in ACUs, of instances of class db.serverless.
-    serverless: Option<Scaling>,
-    /// Whether changes that may restart it are made at once, instead of in its maintenance window.
-    #[serde(default)]
-    apply_immediately: bool,
-    /// Tags; others stay.
-    tags: Option<Tags>,
-    #[serde(default)]
-    #[schemars(skip)]
-    password: Option<IgnoredAny>,
-    #[serde(default)]
-    #[schemars(skip)]
-    master_user_password: Option<IgnoredAny>,
-}
-
-/// An instance.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "RdsInstance")]
-struct InstanceSpec {
-    /// Its class, such as db.r6g.large or db.serverless.
-    class: String,
-}
-
-/// A subnet group.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "RdsSubnetGroup")]
-struct SubnetGroupSpec {
-    /// Its name. It is made where it is not there.
-    name: String,
-    /// Ids of subnets; all of the VPC's where they are left out.
-    subnets: Option<BTreeSet<String>>,
-}
-
-/// A cluster parameter group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "RdsParameterGroup")]
-struct ParameterGroup {
-    /// Its name. It is made where it is not there.
-    name: String,
-    /// AWS's word for what it is for, such as aurora-postgresql16.
-    family: String,
-    /// What is set; others stay. Static ones take effect with the next restart.
-    #[serde(default)]
-    parameters: BTreeMap<String, String>,
-}
-
-/// Capacity.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "RdsServerlessScaling")]
-struct Scaling {
-    /// 0 to 256, in halves.
-    min: f64,
-    /// 1 to 256, in halves.
-    max: f64,
-}
 
 /// A cluster, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]

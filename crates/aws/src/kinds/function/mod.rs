@@ -6,6 +6,7 @@
 
 mod api;
 mod code;
+mod config;
 mod follow;
 mod upload;
 
@@ -26,6 +27,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use code::Code;
+use config::Config;
 use follow::{carried_code, carried_config};
 
 /// The kind `lambda.function`.
@@ -175,39 +177,6 @@ enum CodeModel {
     },
     /// Something else deploys it.
     External,
-}
-
-/// What UpdateFunctionConfiguration changes.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Config {
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    runtime: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    handler: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    role: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    description: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    timeout: Setting<i32>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    memory_mb: Setting<i32>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    ephemeral_mb: Setting<i32>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    environment: Setting<BTreeMap<String, Secret>>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    tracing: Setting<Tracing>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    log_group: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    layers: Setting<Vec<String>>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    vpc: Setting<VpcAccess>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    kms_key: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    dead_letter: Setting<String>,
 }
 
 /// What a spec cannot state or a copy cannot have.
@@ -450,44 +419,6 @@ logs.log_group:
             }
             (None, None) => out.made_by_others("its code is deployed by something else, which has not made it yet"),
         }
-    }
-}
-
-impl Config {
-    /// Compares what is stated.
-    fn compare(&self, live: Option<&Self>, out: &mut Diff<'_, FunctionOp>) -> Covers {
-        let Self {
-            runtime,
-            handler,
-            role,
-            description,
-            timeout,
-            memory_mb,
-            ephemeral_mb,
-            environment,
-            tracing,
-            log_group,
-            layers,
-            vpc,
-            kms_key,
-            dead_letter,
-        } = self;
-        let none = Self::default();
-        let live = live.unwrap_or(&none);
-        out.setting("runtime", runtime, Some(&live.runtime))
-            .and(out.setting("handler", handler, Some(&live.handler)))
-            .and(out.setting("role", role, Some(&live.role)))
-            .and(out.setting("description", description, Some(&live.description)))
-            .and(out.setting("timeout", timeout, Some(&live.timeout)))
-            .and(out.setting("memory_mb", memory_mb, Some(&live.memory_mb)))
-            .and(out.setting("ephemeral_mb", ephemeral_mb, Some(&live.ephemeral_mb)))
-            .and(out.setting("environment", environment, Some(&live.environment)))
-            .and(out.setting("tracing", tracing, Some(&live.tracing)))
-            .and(out.setting("log_group", log_group, Some(&live.log_group)))
-            .and(out.setting("layers", layers, Some(&live.layers)))
-            .and(out.setting("vpc", vpc, Some(&live.vpc)))
-            .and(out.setting("kms_key", kms_key, Some(&live.kms_key)))
-            .and(out.setting("dead_letter", dead_letter, Some(&live.dead_letter)))
     }
 }
 

@@ -1,0 +1,119 @@
+//! Answers of AWS that no emulator gives: what regionctl does not understand is a gap that names it, and never "not
+//! set"; what a spec could not state is kept as it is.
+
+use regionctl_aws::kinds::REGISTRY;
+use regionctl_core::diagnostic::Sources;
+use regionctl_core::observe::failure::FailureClass;
+use regionctl_core::observe::provider::Provider;
+use regionctl_core::observe::scope::{Depth, Observation, Scope};
+use regionctl_core::spec::{self, Spec};
+use serde_json::{Value, json};
+
+use crate::replay::{Replay, location, open, run};
+
+/// What a kind makes of answers.
+async fn observe(kind: &str, name: &str, answers: &[(u16, &'static str)]) -> Observation<Value> {
+    let mut scope = Scope::of(location());
+    scope.ask(name, Depth::existence());
+    open(&Replay::new(answers)).await.observe(kind, scope).await.unwrap()
+}
+
+/// Asserts that a resource is a gap whose failure names a text.
+async fn assert_gap(kind: &str, name: &str, answers: &[(u16, &'static str)], named: &str) {
+    let found = observe(kind, name, answers).await;
+    assert!(found.seen.is_empty(), "{kind}: {:?}", found.seen);
+    let [(gap, failure)] = found.unread.as_slice() else { panic!("{kind}: {:?}", found.unread) };
+    assert_eq!((gap.as_str(), failure.class), (name, FailureClass::Unknown), "{failure}");
+    assert!(failure.to_string().contains(named), "{failure}");
+}
+
+fn spec(sections: &str) -> Spec {
+    let text = format!("region: eu-central-1\naccount: '123456789012'\n{sections}");
+    spec::read("spec.yaml", &|_: &str| Ok(text.clone()), REGISTRY, &mut Sources::default()).unwrap()
+}
+
+/// AWS answers 200 and says inside that it could not decrypt the variables: a function without variables is another.
+#[tokio::test]
+async fn an_environment_that_lambda_could_not_decrypt_makes_the_function_unread() {
+    let answer = r#"{"Functions":[{"FunctionName":"f","FunctionArn":"arn:f","Environment":{"Error":{"ErrorCode":"AccessDeniedException","Message":"Lambda was unable to decrypt your environment variables"}}},{"FunctionName":"g","FunctionArn":"arn:g"}]}"#;
+    let mut scope = Scope::of(location());
+    scope.everything = Some(Depth::existence());
+    let found = open(&Replay::new(&[(200, answer)])).await.observe("lambda.function", scope).await.unwrap();
+    assert_eq!(found.seen.iter().map(|seen| seen.name.as_str()).collect::<Vec<_>>(), ["g"]);
+    let (name, failure) = &found.unread[0];
+    assert_eq!((name.as_str(), failure.code.as_deref()), ("f", Some("AccessDeniedException")));
+    assert_eq!(failure.class, FailureClass::Denied);
+}
+
+#[tokio::test]
+async fn a_policy_that_is_no_json_makes_its_resource_unread() {
+    let topic = "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry><key>Policy</key><value>not json</value></entry></Attributes></GetTopicAttributesResult></GetTopicAttributesResponse>";
+    assert_gap("sns.topic", "t", &[(200, topic)], "not a JSON document").await;
+    let endpoint = "<DescribeVpcEndpointsResponse><vpcEndpointSet><item><vpcEndpointId>vpce-1</vpcEndpointId><vpcEndpointType>Gateway</vpcEndpointType><serviceName>com.amazonaws.eu-central-1.s3</serviceName><state>available</state><policyDocument>{</policyDocument></item></vpcEndpointSet></DescribeVpcEndpointsResponse>";
+    let tables = "<DescribeRouteTablesResponse><routeTableSet/></DescribeRouteTablesResponse>";
+    assert_gap("ec2.vpc_endpoint", "s3", &[(200, endpoint), (200, tables)], "not a JSON document").await;
+}
+
+#[tokio::test]
+async fn a_word_that_nobody_knows_makes_its_resource_unread_and_is_named() {
+    let function = r#"{"Functions":[{"FunctionName":"f","FunctionArn":"arn:f","TracingConfig":{"Mode":"Sometimes"}}]}"#;
+    assert_gap("lambda.function", "f", &[(200, function)], "'Sometimes'").await;
+}
+
+/// The service model spells states with a capital; the service does not.
+#[tokio::test]
+async fn an_endpoint_that_is_gone_is_not_there_however_its_state_is_spelt() {
+    let tables = "<DescribeRouteTablesResponse><routeTableSet/></DescribeRouteTablesResponse>";
+    for state in ["deleted", "Deleted", "deleting"] {
+        let text = format!(
+            "<DescribeVpcEndpointsResponse><vpcEndpointSet><item><vpcEndpointId>vpce-1</vpcEndpointId><vpcEndpointType>Gateway</vpcEndpointType><serviceName>com.amazonaws.eu-central-1.s3</serviceName><state>{state}</state></item></vpcEndpointSet></DescribeVpcEndpointsResponse>"
+        );
+        let answers: [(u16, &'static str); 2] = [(200, Box::leak(text.into_boxed_str())), (200, tables)];
+        assert!(observe("ec2.vpc_endpoint", "s3", &answers).await.seen.is_empty(), "{state}");
+    }
+}
+
+/// AWS holds blocks with host bits set; a spec could not state one, and a plan over it must not fail.
+#[tokio::test]
+async fn a_live_rule_that_a_spec_would_refuse_is_kept_as_it_is() {
+    let group = "<DescribeSecurityGroupsResponse><securityGroupInfo><item><groupId>sg-1</groupId><groupName>g</groupName><groupDescription>d</groupDescription><ipPermissions><item><ipProtocol>tcp</ipProtocol><fromPort>22</fromPort><toPort>22</toPort><ipRanges><item><cidrIp>192.168.0.1/31</cidrIp></item></ipRanges></item></ipPermissions></item></securityGroupInfo></DescribeSecurityGroupsResponse>";
+    let found = observe("ec2.security_group", "g", &[(200, group)]).await;
+    let wanted = spec("ec2.security_group:\n  g:\n    ingress:\n      - {tcp: 22, from: 10.0.0.0/8}\n");
+    let draft = REGISTRY.of("ec2.security_group").diff(&wanted.wants[0].model, &[], Some(&found.seen[0])).unwrap();
+    let paths: Vec<&str> = draft.fields.iter().map(|field| field.path.as_str()).collect();
+    assert_eq!(paths, ["ingress[tcp 22 from 10.0.0.0/8]", "ingress[tcp 22 from 192.168.0.1/31]"]);
+}
+
+/// An empty text is how AWS answers a setting that somebody took off.
+#[tokio::test]
+async fn a_key_that_was_taken_off_is_not_set() {
+    let answer = r#"{"Functions":[{"FunctionName":"f","FunctionArn":"arn:f","KMSKeyArn":"","DeadLetterConfig":{"TargetArn":""}}]}"#;
+    let found = observe("lambda.function", "f", &[(200, answer)]).await;
+    let wanted = spec("lambda.function:\n  f: {code: external, kms_key: unset, dead_letter: unset}\n");
+    let draft = REGISTRY.of("lambda.function").diff(&wanted.wants[0].model, &[], Some(&found.seen[0])).unwrap();
+    assert!(draft.fields.is_empty() && draft.steps.is_empty(), "{draft:?}");
+}
+
+/// The version in force need not be the newest: somebody may have gone back to an older one. What is newer was there
+/// before, and what is in force is what is merged.
+#[tokio::test]
+async fn statements_are_merged_into_the_version_in_force_also_where_newer_ones_are_there() {
+    fn versions(newest: &str) -> &'static str {
+        let text = format!(
+            "<ListPolicyVersionsResponse><ListPolicyVersionsResult><Versions>{newest}<member><VersionId>v3</VersionId><IsDefaultVersion>false</IsDefaultVersion></member><member><VersionId>v2</VersionId><IsDefaultVersion>{}</IsDefaultVersion></member></Versions></ListPolicyVersionsResult></ListPolicyVersionsResponse>",
+            newest.is_empty()
+        );
+        Box::leak(text.into_boxed_str())
+    }
+    let before = "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><VersionId>v2</VersionId><Document>%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Sid%22%3A%22InForce%22%2C%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22a%3AB%22%2C%22Resource%22%3A%22%2A%22%7D%5D%7D</Document></PolicyVersion></GetPolicyVersionResult></GetPolicyVersionResponse>";
+    let made = "<CreatePolicyVersionResponse><CreatePolicyVersionResult><PolicyVersion><VersionId>v4</VersionId></PolicyVersion></CreatePolicyVersionResult></CreatePolicyVersionResponse>";
+    let after = versions("<member><VersionId>v4</VersionId><IsDefaultVersion>true</IsDefaultVersion></member>");
+    let replay = Replay::new(&[(200, versions("")), (200, before), (200, made), (200, after)]);
+    let statement = json!({"Version": "2012-10-17", "Statement": [{"Sid": "Ours", "Effect": "Allow", "Action": "c:D", "Resource": "*"}]});
+    run(&replay, "iam.policy", json!({"CreatePolicyVersion": {"statements": {"Ours": statement}, "absent": []}}))
+        .await
+        .unwrap();
+    let asked = replay.asked();
+    assert_eq!(asked.len(), 4, "one version is made and none is deleted: {asked:?}");
+    assert!(asked[2].contains("InForce") && asked[2].contains("Ours"), "{}", asked[2]);
+}
