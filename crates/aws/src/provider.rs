@@ -91,10 +91,7 @@ impl Provider for Aws {
     fn identify(&self, vpcs: bool) -> BoxFuture<'_, Result<Identity, Failure>> {
         Box::pin(async move {
             let vpcs = async {
-                match vpcs {
-                    true => self.vpcs().await.map(Some),
-                    false => Ok(None),
-                }
+                if vpcs { self.vpcs().await.map(Some) } else { Ok(None) }
             };
             let (account, vpcs) = try_join(self.account(), vpcs).await.map_err(|error| error.0)?;
             Ok(Identity { account, vpcs })

@@ -296,7 +296,7 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
     }
 
     /// Compares the risks of desired with those of live: what is added needs a waiver, and so does what is there.
-    pub fn risks(&mut self, desired: Vec<kind::Risk>, live: Vec<kind::Risk>) {
+    pub fn risks(&mut self, desired: Vec<kind::Risk>, live: &[kind::Risk]) {
         for risk in desired {
             let waiver = self.waiver(risk.rule).or_else(|| self.waiver(&risk.path));
             let was_there = live.iter().any(|there| (there.rule, &there.path) == (risk.rule, &risk.path));

@@ -194,7 +194,7 @@ impl<K: Kind> AnyKind for Erased<K> {
         let model = live.map(|live| typed::<K>(&live.model)).transpose()?;
         let mut diff = Diff::new(live.is_some(), waivers);
         K::diff(&want, model.as_ref(), &mut diff);
-        diff.risks(K::risks(&want), model.as_ref().map(K::risks).unwrap_or_default());
+        diff.risks(K::risks(&want), &model.as_ref().map(K::risks).unwrap_or_default());
         diff.guard(live.map_or(&[], |live| &live.extras), K::extras);
         diff.finish().map_err(|what| Broken { kind: K::FACTS.name, what })
     }

@@ -57,7 +57,7 @@ impl RefreshError {
 /// One read on its way, or done.
 enum Read {
     Identity(Result<Identity, Failure>),
-    Kind { kind: String, scope: Scope, result: Result<Observation<Value>, Failure> },
+    Kind(Box<(String, Scope, Result<Observation<Value>, Failure>)>),
 }
 
 /// Reads all that a spec's plan rests on: the sources in their regions at the same time as this one, and everything as
@@ -88,7 +88,10 @@ pub async fn refresh(provider: &dyn Provider, registry: Registry, spec: &Spec) -
                 location = Some(locate(spec, identity.vpcs.as_deref().unwrap_or_default())?);
                 snapshot.region_mut(&spec.account, &spec.region).vpcs = identity.vpcs;
             }
-            Read::Kind { kind, scope, result } => snapshot.add(&kind, &scope, result),
+            Read::Kind(read) => {
+                let (kind, scope, result) = *read;
+                snapshot.add(&kind, &scope, result);
+            }
         }
         if let Some(location) = &location {
             let requests = requests::of_spec(registry, spec, location, &snapshot).map_err(FillError::from)?;
@@ -128,7 +131,7 @@ fn start<'a>(
         running.push(
             async move {
                 let result = provider.observe(&kind, new.clone()).await;
-                Read::Kind { kind, scope: new, result }
+                Read::Kind(Box::new((kind, new, result)))
             }
             .boxed(),
         );

@@ -89,6 +89,8 @@ pub async fn ask_who(provider: &dyn Provider, registry: Registry, inventory: &In
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
     use crate::observe::failure::{Failure, FailureClass};
     use crate::report::{Severity, ToldApart};
@@ -108,7 +110,7 @@ mod tests {
         let mut text = "t.t:\n".to_owned();
         for number in 0..count {
             cloud.put("t.t", &format!("t{number}"), settings(&[("size", "large")]));
-            text.push_str(&format!("  t{number}: {{size: small}}\n"));
+            let _ = writeln!(text, "  t{number}: {{size: small}}");
         }
         (cloud, spec(&text))
     }

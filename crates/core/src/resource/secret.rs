@@ -107,13 +107,13 @@ pub fn seal_of(number: usize, secret: &str) -> String {
 fn regions(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
     words.filter_map(|word| {
-        let starts = word.char_indices().map(|(at, _)| at);
+        let mut starts = word.char_indices().map(|(at, _)| at);
         let code = |at: usize| {
             let rest = &word[at..];
             let end = rest.find(|letter: char| letter.is_ascii_digit())?;
             Some(&rest[..=end]).filter(|code| is_region(code))
         };
-        starts.filter_map(code).next()
+        starts.find_map(code)
     })
 }
 

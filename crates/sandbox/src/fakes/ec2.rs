@@ -51,11 +51,11 @@ const FLOW_LOG: &str = "fl";
 const KEY_PAIR: &str = "key";
 const INSTANCE: &str = "i";
 
-#[allow(clippy::unnecessary_wraps)] // every action answers in one form
 /// The policy of an endpoint that was given none.
 const OPEN: &str =
     r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
 
+#[allow(clippy::unnecessary_wraps)] // every action answers in one form
 impl Ec2<'_> {
     fn act(mut self, action: &str) -> Option<Done> {
         Some(match action {

@@ -31,7 +31,7 @@ fn desire(text: &str) -> Result<BucketModel, Vec<String>> {
 fn drafted(want: &BucketModel, live: Option<&BucketModel>) -> Draft {
     let mut out = Diff::new(live.is_some(), &[]);
     Bucket::diff(want, live, &mut out);
-    out.risks(Bucket::risks(want), live.map(Bucket::risks).unwrap_or_default());
+    out.risks(Bucket::risks(want), &live.map(Bucket::risks).unwrap_or_default());
     out.finish().unwrap()
 }
 

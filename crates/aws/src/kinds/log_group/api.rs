@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudwatchlogs::Client;
-use aws_sdk_cloudwatchlogs::types::{DataProtectionStatus, LogGroup as SdkLogGroup, LogGroupClass};
+use aws_sdk_cloudwatchlogs::types::{DataProtectionStatus, InheritedProperty, LogGroup as SdkLogGroup, LogGroupClass};
 use futures::future::try_join_all;
 use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::Tags;
@@ -162,7 +162,7 @@ fn extras(group: &SdkLogGroup) -> Vec<Extra> {
     if let Some(status) = group.data_protection_status().filter(|status| **status != DataProtectionStatus::Deleted) {
         extras.push(Extra::kept("data_protection", status.as_str()));
     }
-    let inherited: Vec<&str> = group.inherited_properties().iter().map(|property| property.as_str()).collect();
+    let inherited: Vec<&str> = group.inherited_properties().iter().map(InheritedProperty::as_str).collect();
     if !inherited.is_empty() {
         extras.push(Extra::kept("inherited_properties", inherited));
     }

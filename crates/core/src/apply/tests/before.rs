@@ -53,10 +53,12 @@ async fn no_and_nobody_to_ask_are_refused() {
 #[tokio::test]
 async fn a_large_plan_needs_a_word() {
     let names: Vec<String> = (0..12).map(|number| format!("t{number}")).collect();
-    let sections: String = names.iter().map(|name| format!("  {name}: {{size: small}}\n")).collect();
+    let entries: Vec<String> = names.iter().map(|name| format!("  {name}: {{size: small}}")).collect();
     for is_saved in [false, true] {
-        let mut case = Case::of(&format!("t.t:\n{sections}"));
-        names.iter().for_each(|name| case.cloud.put("t.t", name, settings(&[("size", "large")])));
+        let mut case = Case::of(&format!("t.t:\n{}\n", entries.join("\n")));
+        for name in &names {
+            case.cloud.put("t.t", name, settings(&[("size", "large")]));
+        }
         let messages = case.refused(is_saved, ApplyErrorKind::Refused).await;
         assert_eq!(messages, ["not applied: 12 of 12 existing resources would change, more than a third"]);
         case.options.allow_large = true;
