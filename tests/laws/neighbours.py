@@ -30,6 +30,7 @@ from compare import differences, flatten, matches, self_check, violations
 from reads import REGION, Aws, dump, fill, plain
 
 HERE = pathlib.Path(__file__).parent
+FLAGS = ["--allow-large", "--allow-destroy"]
 HEAD = f'region: {REGION}\naccount: "123456789012"\n'
 MOTO_SERVERS = 3
 SHOWN_OF_KNOWN = 3
@@ -59,6 +60,7 @@ class Scenario:
         self.spec = data["spec"]
         self.changes = data.get("changes", [])
         self.expect = data.get("expect", "applied")
+        self.flags = data.get("flags", FLAGS)
         self.after = data.get("after", {})
         self.finds = data.get("find", {})
         self.says = data.get("says", [])
@@ -109,7 +111,7 @@ class Scenario:
         aws = Aws.at(url)
         names = self.prepare(aws, emulator)
         before = dump(aws, self.services)
-        ended = apply(regionctl, url, HEAD + fill(self.spec, names), folder)
+        ended = apply(regionctl, url, HEAD + fill(self.spec, names), self.flags, folder)
         after = dump(aws, self.services)
         found = differences(before, after)
         faults = []
@@ -178,7 +180,7 @@ class Failed(Exception):
     pass
 
 
-def apply(regionctl, url, spec, folder):
+def apply(regionctl, url, spec, flags, folder):
     (folder / "spec.yaml").write_text(spec)
     environment = {
         "PATH": os.environ.get("PATH", ""),
@@ -187,7 +189,7 @@ def apply(regionctl, url, spec, folder):
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
-    command = [regionctl, "apply", "--yes", "--allow-large", "--allow-destroy", "spec.yaml", "--endpoint-url", url]
+    command = [regionctl, "apply", "--yes", *flags, "spec.yaml", "--endpoint-url", url]
     return subprocess.run(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
     )

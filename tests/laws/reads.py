@@ -90,6 +90,7 @@ def reads():
                 ("DescribeLogStreams", {"logGroupName": "$"}),
                 ("GetTransformer", {"logGroupIdentifier": "$"}),
             ),
+            *each("DescribeLogGroups", "logGroups[].logGroupArn", ("ListTagsForResource", {"resourceArn": "$"})),
         ],
         "lambda": [
             ("ListFunctions", {}),

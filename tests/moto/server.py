@@ -11,11 +11,14 @@ Where moto is wrong, it is mended here and never in the product:
 - GetBucketVersioning answers with a root element named after the operation; S3's is VersioningConfiguration.
 - The URL of GetFunction leads nowhere. It is given one that leads here, where the package is.
 - What moto does not know is answered with a stack trace and 500, which clients try again; it is 501.
-- Functions lose how they log, their dead letters, file systems and snapshots.
+- Functions lose how they log, their dead letters, file systems and snapshots, and keep their first key.
 - ModifyDBSubnetGroup deletes the group.
+- ModifyVpcEndpoint does not reset the policy.
 - CreateFlowLogs takes the folder behind a bucket's ARN for a part of the bucket's name.
-- S3's access logs lose the format of their keys, replication rules their filters, lifecycle rules the smallest size
-  that is moved, and who pays for requests is not known. S3 answers with what was put.
+- A log group's key cannot be changed (AssociateKmsKey, DisassociateKmsKey).
+- S3's access logs lose the format of their keys, replication rules their filters, lifecycle rules their size filters,
+  the versions that they keep and the smallest size that is moved, and who pays for requests is not known. S3 answers
+  with what was put.
 
 POST /moto-api/reset empties all accounts (moto's own; it is not a request to AWS, so no model holds for it).
 """
@@ -37,6 +40,10 @@ from model import HeldAgainstTheModel, self_check
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.responses import BaseResponse, get_service_model
+from moto.ec2.models.vpcs import VPCEndPoint
+from moto.ec2.responses.vpcs import VPCs
+from moto.logs.exceptions import ResourceNotFoundException
+from moto.logs.responses import LogsResponse
 from moto.rds.models import RDSBackend
 from moto.s3.models import S3Backend
 from werkzeug.serving import make_server
@@ -122,6 +129,8 @@ class S3Keeps:
         bucket = environ.get("PATH_INFO", "").strip("/")
         if environ.get("PATH_INFO") == "/moto-api/reset":
             self.kept.clear()
+        if environ["REQUEST_METHOD"] == "DELETE" and not query:
+            return self.delete(bucket, environ, start_response)
         if "/s3/" not in environ.get("HTTP_AUTHORIZATION", "") or query not in (*self.BODIES, "lifecycle"):
             return self.app(environ, start_response)
         if query == "lifecycle":
@@ -145,13 +154,36 @@ class S3Keeps:
 
         return self.app(environ, remember)
 
+    def delete(self, bucket, environ, start_response):
+        """A bucket that is made again has nothing of the one before."""
+
+        def forget(status, headers, exc_info=None):
+            if status.startswith("2"):
+                self.kept = {key: value for key, value in self.kept.items() if key[0] != bucket}
+            return start_response(status, headers)
+
+        return self.app(environ, forget)
+
     def lifecycle(self, bucket, environ, start_response):
         """The size is a header of the request and of the answer; one that is not said is AWS's default."""
+        rules = (bucket, "lifecycle")
+        if environ["REQUEST_METHOD"] == "GET" and rules in self.kept:
+            start_response("200 OK", [("Content-Type", "application/xml"), (self.SIZE, self.kept[bucket, self.SIZE])])
+            return [self.kept[rules]]
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
         if environ["REQUEST_METHOD"] == "PUT":
             name = "HTTP_" + self.SIZE.upper().replace("-", "_")
             self.kept[bucket, self.SIZE] = environ.get(name, "all_storage_classes_128K")
 
         def with_size(status, headers, exc_info=None):
+            if environ["REQUEST_METHOD"] == "PUT" and status.startswith("2"):
+                self.kept.pop(rules, None)
+                # S3 makes an id for a rule that has none, so that the answer is not what was put: it is left to moto.
+                if body.count(b"<Rule>") == body.count(b"<ID>"):
+                    self.kept[rules] = body
+            elif environ["REQUEST_METHOD"] == "DELETE":
+                self.kept.pop(rules, None)
             size = self.kept.get((bucket, self.SIZE))
             headers = [header for header in headers if header[0].lower() != self.SIZE]
             return start_response(status, [*headers, (self.SIZE, size)] if size else headers)
@@ -260,6 +292,8 @@ def settings_of_functions():
             value = spec.get(name)
             if value is not None:
                 kept[name] = {**(default or {}), **value} if isinstance(value, dict) else value
+        if kept.get("DeadLetterConfig") == {"TargetArn": ""}:  # that is how it is taken off
+            del kept["DeadLetterConfig"]
 
     def create(self, account_id, spec, *others, **options):
         keep(self, spec)
@@ -267,6 +301,8 @@ def settings_of_functions():
 
     def change(self, spec):
         keep(self, spec)
+        if "KMSKeyArn" in spec:
+            self.kms_key_arn = spec["KMSKeyArn"] or None
         return update(self, spec)
 
     def show(self, on_create=False):
@@ -288,6 +324,32 @@ def changed_subnet_groups():
         return group
 
     RDSBackend.modify_db_subnet_group = change
+
+
+def policies_of_endpoints():
+    """Lets moto give an endpoint AWS's policy back."""
+    modify = VPCs.modify_vpc_endpoint
+
+    def change(self):
+        if self._get_param("ResetPolicy"):
+            [endpoint] = self.ec2_backend.describe_vpc_endpoints([self._get_param("VpcEndpointId")])
+            endpoint.policy_document = json.dumps(VPCEndPoint.DEFAULT_POLICY)
+        return modify(self)
+
+    VPCs.modify_vpc_endpoint = change
+
+
+def keys_of_log_groups():
+    """Lets moto put a key on a log group that is there, and take it off."""
+
+    def put_key(self):
+        group = self.logs_backend.groups.get(self._get_param("logGroupName"))
+        if not group:
+            raise ResourceNotFoundException
+        group.kms_key_id = self._get_param("kmsKeyId")  # DisassociateKmsKey has none
+        return ""
+
+    LogsResponse.associate_kms_key = LogsResponse.disassociate_kms_key = put_key
 
 
 def folder_behind_a_bucket():
@@ -345,6 +407,8 @@ def main():
         not_implemented()
         settings_of_functions()
         changed_subnet_groups()
+        keys_of_log_groups()
+        policies_of_endpoints()
         moto = S3Keeps(DomainDispatcherApplication(create_backend_app))
         app = NotImplemented(CborToJson(S3Roots(moto)))
     server = make_server("127.0.0.1", 0, Reset(moto, Packages(HeldAgainstTheModel(app))), threaded=True)
