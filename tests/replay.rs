@@ -194,7 +194,7 @@ async fn a_lifecycle_rule_that_nobody_knows_makes_the_bucket_unread() {
     assert!(found.seen.is_empty());
     let (_, failure) = &found.unread[0];
     assert_eq!(failure.class, FailureClass::Unknown);
-    assert!(failure.message.contains("the storage class FOO"), "{failure}");
+    assert!(failure.message.contains("the storage class 'FOO'"), "{failure}");
 }
 
 #[tokio::test]

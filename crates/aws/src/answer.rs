@@ -3,7 +3,6 @@
 use regionctl_core::model::policy::Policy;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::resource::setting::Setting;
-use serde_json::Value;
 
 use crate::error::CallError;
 
@@ -14,16 +13,13 @@ use crate::error::CallError;
 pub(crate) fn live_policy(
     call: &str,
     text: Option<&str>,
-    is_default: fn(&Value) -> bool,
+    is_default: impl Fn(&Policy) -> bool,
 ) -> Result<Setting<Policy>, CallError> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(Setting::Unset) };
     let unreadable = |error: serde_json::Error| {
         let message = format!("AWS answers with a policy that is not a JSON document: {error}");
         CallError(Failure::new(FailureClass::Unknown, call, message))
     };
-    let document: Value = serde_json::from_str(text).map_err(unreadable)?;
-    if is_default(&document) {
-        return Ok(Setting::Unset);
-    }
-    Policy::from_aws(text).map(Setting::Set).map_err(unreadable)
+    let policy = Policy::from_aws(text).map_err(unreadable)?;
+    Ok(if is_default(&policy) { Setting::Unset } else { Setting::Set(policy) })
 }

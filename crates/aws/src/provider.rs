@@ -90,9 +90,7 @@ impl Aws {
 impl Provider for Aws {
     fn identify(&self, vpcs: bool) -> BoxFuture<'_, Result<Identity, Failure>> {
         Box::pin(async move {
-            let vpcs = async {
-                if vpcs { self.vpcs().await.map(Some) } else { Ok(None) }
-            };
+            let vpcs = async { if vpcs { self.vpcs().await.map(Some) } else { Ok(None) } };
             let (account, vpcs) = try_join(self.account(), vpcs).await.map_err(|error| error.0)?;
             Ok(Identity { account, vpcs })
         })

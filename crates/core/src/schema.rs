@@ -154,6 +154,15 @@ fn root_properties() -> Map<String, Value> {
         },
         "profile": { "type": "string", "description": "The profile of the AWS configuration by which the region is reached." },
         "role": { "type": "string", "description": "The ARN of the role that is taken on in the region's account." },
+    });
+    let mut all = map(properties);
+    all.extend(report_properties());
+    all
+}
+
+/// What a spec says of reports, and the VPC.
+fn report_properties() -> Map<String, Value> {
+    map(json!({
         "remember": {
             "type": "boolean",
             "description": "Keep a digest of what was applied as SSM parameters below /regionctl, so that drift can be told from what nobody applied.",
@@ -203,8 +212,11 @@ fn root_properties() -> Map<String, Value> {
                 },
             ],
         },
-    });
-    match properties {
+    }))
+}
+
+fn map(value: Value) -> Map<String, Value> {
+    match value {
         Value::Object(map) => map,
         _ => Map::new(),
     }

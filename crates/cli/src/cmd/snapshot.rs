@@ -102,22 +102,28 @@ fn gaps(snapshot: &Snapshot) -> Result<Exit, Failed> {
 
 /// Reads a snapshot from a file.
 pub fn load(path: &Path) -> Result<Snapshot, Failed> {
-    let file = path.display().to_string();
+    let name = path.display().to_string();
     let unreadable = |why: String| {
-        let fault = Diagnostic::new("unreadable-snapshot", format!("{file} cannot be read: {why}"));
+        let fault = Diagnostic::new("unreadable-snapshot", format!("{name} cannot be read: {why}"));
         Failed::error(fault.help("take a new one: regionctl snapshot SPEC -o FILE"))
     };
-    let mut text = String::new();
-    let opened = File::open(path).and_then(|file| file.take(stored::MAX_BYTES + 1).read_to_string(&mut text));
-    opened.map_err(|error| unreadable(error.to_string()))?;
-    if text.len() as u64 > stored::MAX_BYTES {
-        return Err(unreadable(format!("it is larger than {} MiB", stored::MAX_BYTES >> 20)));
+    let too_large = || unreadable(format!("it is larger than {} MiB", stored::MAX_BYTES >> 20));
+    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    if file.metadata().is_ok_and(|about| about.len() > stored::MAX_BYTES) {
+        return Err(too_large());
     }
-    stored::read(&text).map_err(|error| Failed::error(error.diagnostic(&file)))
+    // What is no plain file has no length in advance.
+    let mut text = String::new();
+    let read = file.take(stored::MAX_BYTES + 1).read_to_string(&mut text);
+    read.map_err(|error| unreadable(error.to_string()))?;
+    if text.len() as u64 > stored::MAX_BYTES {
+        return Err(too_large());
+    }
+    stored::read(&text).map_err(|error| Failed::error(error.diagnostic(&name)))
 }
 
 fn compare(before: &Path, after: &Path, format: Format) -> Result<Exit, Failed> {
-    let found = differences(&load(before)?, &load(after)?);
+    let found = differences(REGISTRY, &load(before)?, &load(after)?);
     match format {
         Format::Text => anstream::print!("{}", render::differences(&found, output::style())),
         Format::Json => {

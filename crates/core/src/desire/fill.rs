@@ -9,7 +9,7 @@ use super::expand::{Expanded, Expansion, Unexpanded, expand};
 use super::leftover::gone;
 use super::requests::{self, Requests};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::kind::Registry;
+use crate::kind::{Fit, Registry};
 use crate::observe::failure::Gap;
 use crate::observe::location::{Location, Vpc};
 use crate::observe::scope::LiveResource;
@@ -18,7 +18,7 @@ use crate::plan::Note;
 use crate::resource::address::Address;
 use crate::resource::reference::Known;
 use crate::resource::secret::{self, Secrets};
-use crate::spec::{Spec, VpcSelector};
+use crate::spec::{Spec, VpcSelector, Want};
 
 /// What is wanted beside what is live.
 #[derive(Debug, Clone)]
@@ -202,24 +202,29 @@ fn references(registry: Registry, inventory: &mut Inventory) -> Result<(), Unexp
     Ok(())
 }
 
-/// Puts live resources without a name of their own under the address of the want that they are; each under one.
+/// Puts live resources without a name of their own under the address of the want that they are; each under one. What is
+/// just as a want says is its own, before another want takes it to change it.
 fn adopt(registry: Registry, inventory: &mut Inventory) {
     let Inventory { live, wants, .. } = inventory;
     let wanted: BTreeSet<&Address> = wants.iter().map(|expanded| &expanded.want.address).collect();
-    let missing = wants.iter().map(|expanded| &expanded.want).filter(|want| !want.absent);
-    for want in missing {
-        let kind = registry.of(&want.address.kind);
-        if !kind.facts().adopts || live.contains_key(&want.address) {
-            continue;
-        }
-        let fits = |(address, seen): &(&Address, &LiveResource<Value>)| {
-            address.kind == want.address.kind && !wanted.contains(address) && kind.adopts(&want.model, &seen.model)
-        };
-        let found = live.iter().find(fits).map(|(address, _)| address.clone());
-        if let Some(mut seen) = found.and_then(|address| live.remove(&address)) {
-            seen.name.clone_from(&want.address.name);
-            inventory.known.identify(&want.address, seen.outputs.clone(), kind.facts().descriptive);
-            live.insert(want.address.clone(), seen);
+    let adopting = |want: &&Want| !want.absent && registry.of(&want.address.kind).facts().adopts;
+    let adopting: Vec<&Want> = wants.iter().map(|expanded| &expanded.want).filter(adopting).collect();
+    for fit in [Fit::Same, Fit::Changed] {
+        for want in &adopting {
+            if live.contains_key(&want.address) {
+                continue;
+            }
+            let kind = registry.of(&want.address.kind);
+            let fits = |(address, seen): &(&Address, &LiveResource<Value>)| {
+                let free = address.kind == want.address.kind && !wanted.contains(address);
+                free && kind.adopts(&want.model, &seen.model) == Some(fit)
+            };
+            let found = live.iter().find(fits).map(|(address, _)| address.clone());
+            if let Some(mut seen) = found.and_then(|address| live.remove(&address)) {
+                seen.name.clone_from(&want.address.name);
+                inventory.known.identify(&want.address, seen.outputs.clone(), kind.facts().descriptive);
+                live.insert(want.address.clone(), seen);
+            }
         }
     }
 }

@@ -34,7 +34,9 @@ pub fn of_followed(model: &Value, source: &LiveResource<Value>) -> String {
     of(model.clone(), source)
 }
 
+/// An extra that a call would lose belongs to it: one that is new has not been weighed by the plan's gates.
 fn of(mut model: Value, live: &LiveResource<Value>) -> String {
     secret::seal(&mut model, &Secrets::new());
-    digest::sha256(model.to_string() + &of_secrets(live).unwrap_or_default())
+    let lost = live.extras.iter().filter(|extra| !extra.kept).map(|extra| format!("\0{}", extra.said()));
+    digest::sha256(model.to_string() + &of_secrets(live).unwrap_or_default() + &lost.collect::<String>())
 }

@@ -57,14 +57,18 @@ pub fn of_spec(
     if !requests.iter().chain(&of_sources).filter(rests_on).all(is_read) {
         return Ok(requests);
     }
-    let everything = kinds_read_whole(&wants);
     let named: BTreeSet<&Address> = wants.iter().filter(|want| want.is_one()).map(|want| &want.address).collect();
     let sources = sources(registry, &of_sources, snapshot);
     let expanded = expand(registry, location, &wants, &live(registry, &requests, snapshot), &sources)?.wants;
     let made = expanded.iter().map(|expanded| &expanded.want);
-    let made = made.filter(|want| !everything.contains(want.address.kind.as_str()) && !named.contains(&want.address));
+    let made: Vec<&Want> = made.filter(|want| !named.contains(&want.address)).collect();
     for want in made {
-        ask(registry, &mut requests, location, want);
+        // Where all of a kind are read, only what the spec states beyond that is asked for by name.
+        let read = requests.get(&(location.region.clone(), want.address.kind.clone()));
+        let read = read.and_then(|scope| scope.depth(&want.address.name));
+        if !read.is_some_and(|read| read.includes(&depth(registry, want))) {
+            ask(registry, &mut requests, location, want);
+        }
     }
     if !requests.iter().chain(&of_sources).all(is_read) {
         return Ok(requests);
@@ -137,11 +141,11 @@ fn of_wants(registry: Registry, location: &Location, wants: &[Want]) -> Requests
     for want in wants {
         match &want.stands {
             Selector::One => ask(registry, &mut requests, location, want),
-            Selector::EveryLive => {
+            Selector::EveryLive | Selector::EveryOfSource => {
                 let scope = scope(registry, &mut requests, &want.address.kind, location);
                 scope.everything = scope.everything.take().map(|depth| depth.and(self::depth(registry, want)));
             }
-            Selector::EveryOfSource | Selector::ForEach(_) => {}
+            Selector::ForEach(_) => {}
         }
     }
     requests

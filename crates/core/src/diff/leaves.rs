@@ -14,7 +14,7 @@ pub fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, out: &
         (None, Some(Value::Array(items))) | (Some(Value::Array(items)), None) if items.is_empty() => {}
         (None, None) => {}
         (Some(before), Some(after)) if before == after => {}
-        (before, after) if before.or(after).is_some_and(|value| secret::of(value).is_some()) => {
+        (before, after) if [before, after].into_iter().flatten().any(|value| secret::of(value).is_some()) => {
             let hidden = |value: Option<&Value>| value.map(|_| Value::from(secret::HIDDEN));
             out.push(change(path, hidden(before), hidden(after)));
         }

@@ -119,8 +119,8 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
                 self.gone(path, &there.canonical())
             }),
             Setting::Set(want) => {
-                for sid in live.map(|there| there.statements_beyond(want)).unwrap_or_default() {
-                    self.deletes(format!("the statement {sid} of {path} is removed: the spec does not state it"));
+                for lost in live.map(|there| there.lost_to(want)).unwrap_or_default() {
+                    self.deletes(format!("{lost} of {path} is removed: the spec does not state it"));
                 }
                 self.document(path, Some(want), live)
             }

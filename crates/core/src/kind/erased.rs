@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::facts::Facts;
 use super::notes::Notes;
-use super::typed::{Kind, Risk};
+use super::typed::{Fit, Kind, Risk};
 use crate::diff::{Diff, Draft};
 use crate::observe::location::Location;
 use crate::observe::scope::LiveResource;
@@ -52,8 +52,8 @@ pub trait AnyKind: Send + Sync {
     fn relevant(&self, want: Option<&Value>, live: &Value) -> Value;
     /// See [`Kind::region`]; none for a model of another form.
     fn region(&self, want: &Value) -> Option<String>;
-    /// See [`Kind::adopts`]; not for models of another form.
-    fn adopts(&self, want: &Value, live: &Value) -> bool;
+    /// See [`Kind::adopts`]; none for models of another form.
+    fn adopts(&self, want: &Value, live: &Value) -> Option<Fit>;
     /// See [`Kind::write`].
     ///
     /// # Errors
@@ -162,9 +162,9 @@ impl<K: Kind> AnyKind for Erased<K> {
         typed::<K>(want).ok().and_then(|want| K::region(&want))
     }
 
-    fn adopts(&self, want: &Value, live: &Value) -> bool {
-        let both = typed::<K>(want).ok().zip(typed::<K>(live).ok());
-        both.is_some_and(|(want, live)| K::adopts(&want, &live))
+    fn adopts(&self, want: &Value, live: &Value) -> Option<Fit> {
+        let (want, live) = typed::<K>(want).ok().zip(typed::<K>(live).ok())?;
+        K::adopts(&want, &live)
     }
 
     fn write(&self, model: &Value) -> Result<Option<Value>, Broken> {

@@ -42,6 +42,8 @@ pub struct Facts {
     pub patterns: bool,
     /// Whether one may have no name of its own, so that it is known by what it is; see [`super::Kind::adopts`].
     pub adopts: bool,
+    /// Whether other accounts and regions share the names, so that one that this region lacks may be taken.
+    pub global_names: bool,
     /// Whether observing it can list every live one, so that a rule may go over them.
     pub lists: bool,
     /// Whether one can follow a live one of another region (`like`, `copy`).
@@ -76,6 +78,7 @@ impl Facts {
         needs_vpc: false,
         patterns: false,
         adopts: false,
+        global_names: false,
         lists: false,
         follows: false,
         inventory: &[],

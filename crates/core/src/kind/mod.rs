@@ -13,4 +13,4 @@ pub mod weight;
 pub use erased::{AnyKind, Broken, Erased, Registry};
 pub use facts::{Facts, Need, NeededWhen};
 pub use notes::Notes;
-pub use typed::{Kind, Risk};
+pub use typed::{Fit, Kind, Risk};

@@ -12,6 +12,15 @@ use crate::observe::location::Location;
 use crate::observe::scope::LiveResource;
 use crate::resource::reference::Outputs;
 
+/// How a live resource without a name of its own fits a want.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// It is what is wanted, but for its tags.
+    Same,
+    /// It is in the place of what is wanted, and would be changed.
+    Changed,
+}
+
 /// Something dangerous about a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Risk {
@@ -97,10 +106,10 @@ pub trait Kind: Sized + Send + Sync + 'static {
         None
     }
 
-    /// Says whether a live resource that has no name of its own is the one that is wanted. It is asked only of kinds
-    /// with [`Facts::adopts`], and a live resource is adopted once.
-    fn adopts(_want: &Self::Model, _live: &Self::Model) -> bool {
-        false
+    /// Says whether a live resource that has no name of its own can be the one that is wanted; none where it cannot. It
+    /// is asked only of kinds with [`Facts::adopts`], and a live resource is adopted once.
+    fn adopts(_want: &Self::Model, _live: &Self::Model) -> Option<Fit> {
+        None
     }
 
     /// Writes a model as a person would write it in a spec; none where the kind is not writable yet.

@@ -23,9 +23,13 @@ pub fn parse(text: &str) -> Result<IpNet, String> {
     }
 }
 
-/// Says whether a block is the whole internet.
+/// Says whether a block is the internet, or so much of it that two or a few such blocks are. Private addresses are not
+/// (RFC 1918 has `10.0.0.0/8`, RFC 4193 `fc00::/7`).
 pub fn is_world(block: &IpNet) -> bool {
-    block.prefix_len() == 0
+    match block {
+        IpNet::V4(block) => block.prefix_len() < 8,
+        IpNet::V6(block) => block.prefix_len() < 7,
+    }
 }
 
 #[cfg(test)]

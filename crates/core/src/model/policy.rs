@@ -66,24 +66,32 @@ impl Policy {
         Value::Object(canonical)
     }
 
-    /// Returns the Sids of the statements that let anyone in without a condition that ties them down.
-    ///
-    /// Returns the statements, by Sid or number, that another document lacks: it has neither an equal one nor one of
-    /// the same Sid.
-    pub fn statements_beyond(&self, other: &Self) -> Vec<String> {
+    /// Returns what is lost, in words, when another document takes this one's place: the statements of which the other
+    /// has neither an equal one nor one of the same Sid, the `Id`, and the `Version`, without which AWS takes policy
+    /// variables literally (IAM User Guide, "IAM JSON policy elements: Version").
+    pub fn lost_to(&self, other: &Self) -> Vec<String> {
         let (own, other) = (fold(self.canonical()), fold(other.canonical()));
+        let elements = ["Version", "Id"].into_iter().filter(|element| own.get(element) != other.get(element));
+        let elements = elements.filter_map(|element| Some(format!("the {element} {}", own.get(element)?)));
         let others = as_list(other.get("Statement"));
         let has = |statement: &Value| {
             let same_sid = |it: &Value| statement["Sid"].is_string() && it["Sid"] == statement["Sid"];
             others.iter().any(|it| it == statement || same_sid(it))
         };
-        sids(&own, |statement| !has(statement))
+        let statements = statements(&own, |statement| !has(statement));
+        statements.into_iter().map(|(sid, _)| format!("the statement {sid}")).chain(elements).collect()
     }
 
+    /// Returns the statements that let anyone in without a condition that ties them down: the Sid, and the whole in a
+    /// form in which equal meanings are equal.
+    ///
     /// By AWS's own rule a grant to `*` is not public when a condition fixes, among others, the source
     /// VPC, endpoint, account, ARN or organisation (S3 User Guide, "The meaning of public").
-    pub fn public_statements(&self) -> Vec<String> {
-        const FIXING: [&str; 8] = [
+    pub fn public_statements(&self) -> Vec<(String, String)> {
+        // Others hold also where the key is missing, or say what it must not be.
+        const OPERATORS: [&str; 5] = ["stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"];
+        const FIXING: [&str; 9] = [
+            "aws:sourceowner",
             "aws:sourcevpc",
             "aws:sourcevpce",
             "aws:sourcearn",
@@ -95,25 +103,27 @@ impl Policy {
         ];
         let canonical = fold(self.canonical());
         let public = |statement: &&Value| {
-            let fixed = statement["Condition"].as_object().into_iter().flat_map(Map::values).any(|keys| {
+            let operators = statement["Condition"].as_object().into_iter().flatten();
+            let tying = operators.filter(|(operator, _)| OPERATORS.contains(&operator.to_ascii_lowercase().as_str()));
+            let fixed = tying.map(|(_, keys)| keys).any(|keys| {
                 keys.as_object().is_some_and(|keys| {
                     keys.iter().any(|(key, value)| FIXING.contains(&key.as_str()) && !value.to_string().contains('*'))
                 })
             });
-            statement["Effect"] == "Allow" && statement["Principal"] == "*" && !fixed
+            statement["Effect"] == "Allow" && is_everyone(statement) && !fixed
         };
-        sids(&canonical, public)
+        statements(&canonical, public)
     }
 
-    /// Returns the Sids of the statements that deny everyone who does not come through a VPC: they
-    /// shut out the console and regionctl too.
-    pub fn lockout_statements(&self) -> Vec<String> {
+    /// Returns the statements that deny everyone who does not come through a VPC: they shut out the console and
+    /// regionctl too. The Sid, and the whole as in [`Self::public_statements`].
+    pub fn lockout_statements(&self) -> Vec<(String, String)> {
         let canonical = fold(self.canonical());
         let by_vpc = |keys: &Value| keys.get("aws:sourcevpc").or(keys.get("aws:sourcevpce")).is_some();
-        sids(&canonical, |statement| {
+        statements(&canonical, |statement| {
             let conditions = statement["Condition"].as_object();
             statement["Effect"] == "Deny"
-                && statement["Principal"] == "*"
+                && is_everyone(statement)
                 && conditions.is_some_and(|conditions| {
                     conditions.iter().any(|(operator, keys)| operator.contains("Not") && by_vpc(keys))
                 })
@@ -121,9 +131,17 @@ impl Policy {
     }
 }
 
-fn sids(canonical: &Value, which: impl Fn(&&Value) -> bool) -> Vec<String> {
+/// All but some are everyone too.
+fn is_everyone(statement: &Value) -> bool {
+    let principal = &statement["Principal"];
+    let aws = as_list(principal.get("AWS"));
+    principal == "*" || aws.iter().any(|who| who == "*") || statement.get("NotPrincipal").is_some()
+}
+
+fn statements(canonical: &Value, which: impl Fn(&&Value) -> bool) -> Vec<(String, String)> {
     let statements = canonical["Statement"].as_array().into_iter().flatten();
-    statements.filter(which).map(|statement| statement["Sid"].as_str().unwrap_or("without a Sid").to_owned()).collect()
+    let sid = |statement: &Value| statement["Sid"].as_str().unwrap_or("without a Sid").to_owned();
+    statements.filter(which).map(|statement| (sid(statement), statement.to_string())).collect()
 }
 
 fn as_list(value: Option<&Value>) -> Vec<Value> {
@@ -383,8 +401,8 @@ mod tests {
         let open = statement_of(&json!({"Principal": {"AWS": "*"}}));
         let wild = statement_of(&json!({"Principal": "*", "Condition": {"StringLike": {"aws:SourceVpc": "vpc-*"}}}));
         assert!(fixed.public_statements().is_empty());
-        assert_eq!(open.public_statements(), ["A"]);
-        assert_eq!(wild.public_statements(), ["A"]);
+        assert_eq!(open.public_statements()[0].0, "A");
+        assert_eq!(wild.public_statements()[0].0, "A");
     }
 
     /// Writes a document as AWS might: lists of one as texts or not, everything in another order, other

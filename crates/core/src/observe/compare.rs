@@ -1,15 +1,16 @@
 //! What changed between two snapshots.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::scope::LiveResource;
-use super::snapshot::{Reading, Snapshot};
+use super::snapshot::{Kind, Reading, Snapshot, narrowed};
 use crate::desire::fingerprint;
 use crate::diff::{FieldAction, FieldChange, leaves};
+use crate::kind::Registry;
 use crate::resource::secret::{self, Secrets};
 
 /// One resource that differs.
@@ -35,51 +36,77 @@ pub enum Change {
     Unknown(String),
 }
 
-/// Compares two snapshots, the earlier one first.
+/// Compares two snapshots, the earlier one first, as deep as both were read.
 ///
 /// # Guarantees
 /// Sorted by address. A resource that either snapshot could not read, or did not look at, is never taken for added or
-/// removed.
-pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
-    let (before, after) = (readings(before), readings(after));
+/// removed. Where one of them looked only at some names of a kind, the kind's other resources are [`Change::Unknown`]
+/// together, as `account/region/kind/*`.
+pub fn differences(registry: Registry, before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
     let mut found = Vec::new();
-    for (address, earlier) in &before {
-        if let Some(change) = after.get(address).and_then(|later| change(earlier, later)) {
-            found.push(Difference { address: address.clone(), change });
-        }
+    let none = Kind::default();
+    for (place, earlier) in parts(before) {
+        let later = after.regions.get(place.0).and_then(|region| region.kinds.get(place.1)).unwrap_or(&none);
+        kinds(registry, place, earlier, later, &mut found);
     }
-    for (address, later) in after.iter().filter(|(address, _)| !before.contains_key(*address)) {
-        if matches!(later, Reading::Found { .. }) {
-            found.push(Difference { address: address.clone(), change: Change::Added });
+    for (place, later) in parts(after) {
+        if before.regions.get(place.0).is_none_or(|region| !region.kinds.contains_key(place.1)) {
+            kinds(registry, place, &none, later, &mut found);
         }
-    }
-    let gone = before.iter().filter(|(address, _)| !after.contains_key(*address));
-    for (address, _) in gone.filter(|(_, earlier)| matches!(earlier, Reading::Found { .. })) {
-        found.push(Difference { address: address.clone(), change: Change::Removed });
     }
     found.sort_by(|a, b| a.address.cmp(&b.address));
     found
 }
 
-fn readings(snapshot: &Snapshot) -> BTreeMap<String, &Reading> {
-    let mut readings = BTreeMap::new();
-    for ((account, region), part) in &snapshot.regions {
-        for (slot, kind) in &part.kinds {
-            let names = kind.names.iter();
-            readings.extend(names.map(|(name, reading)| (format!("{account}/{region}/{slot}/{name}"), reading)));
-        }
-    }
-    readings
+/// An account and region, and a kind's key in it.
+type Place<'a> = (&'a (String, String), &'a str);
+
+/// The parts of a snapshot. What is there once for each VPC is left out where it is there without one too.
+fn parts(snapshot: &Snapshot) -> impl Iterator<Item = (Place<'_>, &Kind)> {
+    snapshot.regions.iter().flat_map(|(region, part)| {
+        let in_vpcs = |slot: &String| part.kinds.keys().any(|other| other.starts_with(&format!("{slot}@")));
+        let kinds = part.kinds.iter().filter(move |(slot, _)| !in_vpcs(slot));
+        kinds.map(move |(slot, kind)| ((region, slot.as_str()), kind))
+    })
 }
 
-fn change(before: &Reading, after: &Reading) -> Option<Change> {
+fn kinds(registry: Registry, place: Place<'_>, before: &Kind, after: &Kind, found: &mut Vec<Difference>) {
+    let ((account, region), slot) = place;
+    let address = |name: &str| format!("{account}/{region}/{slot}/{name}");
+    if let Some(failure) = before.failed.as_ref().or(after.failed.as_ref()) {
+        return found.push(Difference { address: address("*"), change: Change::Unknown(failure.to_string()) });
+    }
+    let kind = slot.split('@').next().unwrap_or(slot);
+    let parts = registry.get(kind).map_or(&[][..], |kind| kind.facts().parts);
+    let mut unseen = 0;
+    let names: BTreeSet<&String> = before.names.keys().chain(after.names.keys()).collect();
+    for name in names {
+        let looked = |kind: &Kind| kind.names.contains_key(name) || kind.listed;
+        if !looked(before) || !looked(after) {
+            unseen += 1;
+            continue;
+        }
+        let reading = |kind: &Kind| kind.names.get(name).cloned().unwrap_or(Reading::Absent);
+        if let Some(change) = change(parts, reading(before), reading(after)) {
+            found.push(Difference { address: address(name), change });
+        }
+    }
+    if unseen > 0 {
+        let why = format!("one of the two snapshots did not look at {unseen} that the other has looked at");
+        found.push(Difference { address: address("*"), change: Change::Unknown(why) });
+    }
+}
+
+fn change(parts: &[&str], before: Reading, after: Reading) -> Option<Change> {
     match (before, after) {
         (Reading::Gap(failure), _) | (_, Reading::Gap(failure)) => Some(Change::Unknown(failure.to_string())),
         (Reading::Absent, Reading::Absent) => None,
         (Reading::Absent, Reading::Found { .. }) => Some(Change::Added),
         (Reading::Found { .. }, Reading::Absent) => Some(Change::Removed),
-        (Reading::Found { resource: before, .. }, Reading::Found { resource: after, .. }) => {
-            let fields = fields(before, after);
+        (Reading::Found { resource: before, depth }, Reading::Found { resource: after, depth: other }) => {
+            let depth = depth.common(&other);
+            let [before, after] = [before, after].map(|resource| narrowed(*resource, parts, &depth));
+            let fields = fields(&before, &after);
             (!fields.is_empty()).then_some(Change::Changed(fields))
         }
     }
@@ -141,7 +168,7 @@ mod tests {
         let before =
             snapshot(&[("a", json!({"days": 1})), ("b", json!({})), ("s", secret("x")), ("u", json!({}))], &[]);
         let after = snapshot(&[("a", json!({"days": 2})), ("c", json!({})), ("s", secret("y"))], &["u"]);
-        let found = differences(&before, &after);
+        let found = differences(Registry(&[]), &before, &after);
         let said: Vec<(&str, &Change)> = found.iter().map(|it| (it.address.as_str(), &it.change)).collect();
         assert_eq!(said[1], ("1/r/t.t/b", &Change::Removed));
         assert_eq!(said[2], ("1/r/t.t/c", &Change::Added));
@@ -149,6 +176,24 @@ mod tests {
         assert!(matches!(said[3].1, Change::Changed(fields) if fields[0].path == "secrets"));
         assert!(matches!(said[4].1, Change::Unknown(_)));
         assert!(!format!("{found:?}").contains("\"x\""));
-        assert_eq!(differences(&before, &before), []);
+        assert_eq!(differences(Registry(&[]), &before, &before), []);
+    }
+
+    /// A spec's snapshot beside a region's: what the first did not look at is neither added nor removed.
+    #[test]
+    fn what_only_one_looked_at_is_unknown() {
+        let text = |text: &str| text.to_owned();
+        let location = Location { partition: text("aws"), region: text("r"), account: text("1"), vpc: None };
+        let mut few = Snapshot::default();
+        let mut scope = Scope::of(location);
+        scope.ask("a", Depth::Named(["days".to_owned()].into()));
+        let seen = vec![LiveResource::new("a", json!({"days": 1}), Outputs::new())];
+        few.add("t.t", &scope, Ok(Observation { seen, unread: Vec::new() }));
+        let all = snapshot(&[("a", json!({"days": 1})), ("b", json!({}))], &[]);
+        for found in [differences(Registry(&[]), &few, &all), differences(Registry(&[]), &all, &few)] {
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].address, "1/r/t.t/*");
+            assert!(matches!(found[0].change, Change::Unknown(_)));
+        }
     }
 }

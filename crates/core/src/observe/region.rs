@@ -21,7 +21,7 @@ pub struct Progress<'a> {
     pub found: usize,
 }
 
-/// Reads every live resource of every kind in a region, as deep as the kinds know.
+/// Reads every live resource in a region of every kind that can be listed, as deep as the kinds know.
 ///
 /// # Guarantees
 /// Sends no write. What cannot be read is a gap of the snapshot.
@@ -38,7 +38,8 @@ pub async fn read_region(
     let nowhere = Location { partition: String::new(), region: String::new(), account: identity.account, vpc: None };
     let here = nowhere.in_region(region);
     let vpcs = identity.vpcs.unwrap_or_default();
-    let reads = registry.0.iter().map(|kind| kind.facts()).flat_map(|facts| {
+    let listable = registry.0.iter().map(|kind| kind.facts()).filter(|facts| !facts.inventory.is_empty());
+    let reads = listable.flat_map(|facts| {
         let here = &here;
         locations(facts, here, &vpcs).into_iter().map(move |location| async move {
             let (scope, result) = read_kind(provider, facts, location).await;
@@ -51,6 +52,7 @@ pub async fn read_region(
     let read = join_all(reads).await;
     for (kind, scope, result) in read {
         snapshot.add(kind, &scope, result);
+        snapshot.was_listed(kind, &scope.location);
     }
     snapshot.region_mut(&here.account, &here.region).vpcs = Some(vpcs);
     Ok(snapshot)
@@ -72,7 +74,9 @@ async fn read_kind(
     facts: &Facts,
     location: Location,
 ) -> (Scope, Result<Observation<serde_json::Value>, Failure>) {
-    let mut scope = Scope { everything: Some(Depth::Whole), ..Scope::of(location) };
+    // A name that others may have is not free because this region's list lacks it.
+    let everything = (!facts.global_names).then_some(Depth::Whole);
+    let mut scope = Scope { everything, ..Scope::of(location) };
     if !facts.lists && !facts.adopts {
         match provider.list(facts.name, &scope.location).await {
             Ok(names) => scope.names = names.into_iter().map(|name| (name, Depth::Whole)).collect(),

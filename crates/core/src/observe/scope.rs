@@ -46,6 +46,14 @@ impl Depth {
         }
     }
 
+    /// Returns the depth that reads what both do.
+    pub fn common(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Whole, other) | (other, Self::Whole) => other.clone(),
+            (Self::Named(own), Self::Named(other)) => Self::Named(own & other),
+        }
+    }
+
     /// Returns the depth that reads what either does.
     #[must_use]
     pub fn and(self, other: Self) -> Self {

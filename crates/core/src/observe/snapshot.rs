@@ -40,6 +40,9 @@ pub struct Kind {
     /// How deep every live one was read; none where only names were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub everything: Option<Depth>,
+    /// Whether the names are all that the region has of this kind.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub listed: bool,
     /// What was found of each name.
     pub names: BTreeMap<String, Reading>,
 }
@@ -96,6 +99,7 @@ impl Kind {
     /// Adds what another read of the same kind found.
     pub fn merge(&mut self, other: Self) {
         self.failed = self.failed.take().or(other.failed);
+        self.listed |= other.listed;
         self.everything = match (self.everything.take(), other.everything) {
             (Some(own), Some(other)) => Some(own.and(other)),
             (own, other) => own.or(other),
@@ -105,7 +109,8 @@ impl Kind {
         }
     }
 
-    /// Keeps what two reads of one resource know: the fields of both, those of the later one where both have them.
+    /// Keeps what two reads of one resource know: the fields of both, those of the later one where both have them. What
+    /// one of them could not read stays a gap.
     fn put(&mut self, name: String, reading: Reading) {
         let both = match (self.names.remove(&name), reading) {
             (Some(Reading::Found { depth: known, resource: earlier }), Reading::Found { depth, mut resource }) => {
@@ -119,6 +124,7 @@ impl Kind {
                 resource.extras.extend(new);
                 Reading::Found { depth: known.and(depth), resource }
             }
+            (Some(gap @ Reading::Gap(_)), Reading::Found { .. }) => gap,
             (_, reading) => reading,
         };
         self.names.insert(name, both);
@@ -143,6 +149,7 @@ impl Snapshot {
     pub fn add(&mut self, kind: &str, scope: &Scope, result: Result<Observation<Value>, Failure>) {
         let region = self.region_mut(&scope.location.account, &scope.location.region);
         let part = region.kinds.entry(slot(kind, &scope.location)).or_default();
+        part.listed |= scope.everything.is_some();
         let observation = match result {
             Ok(observation) => observation,
             Err(failure) => {
@@ -181,12 +188,17 @@ impl Snapshot {
             let read = part.everything.as_ref();
             !read.is_some_and(|known| known.includes(depth))
         });
-        let names: BTreeMap<String, Depth> = scope
+        let mut names: BTreeMap<String, Depth> = scope
             .names
             .iter()
             .filter(|(name, depth)| everything.is_some() || !covered(name, depth))
             .map(|(name, depth)| (name.clone(), depth.clone()))
             .collect();
+        // One that was asked for by name may have been read less deep than the others.
+        if let (None, Some(depth)) = (&everything, &scope.everything) {
+            let shallow = part.names.keys().filter(|name| !scope.names.contains_key(*name) && !covered(name, depth));
+            names.extend(shallow.map(|name| (name.clone(), depth.clone())));
+        }
         let lacking = Scope { location: scope.location.clone(), names, everything };
         (lacking.everything.is_some() || !lacking.names.is_empty()).then_some(lacking)
     }
@@ -215,6 +227,12 @@ impl Snapshot {
             }
         }
         Ok(observation)
+    }
+
+    /// Notes that a read by names went over all that the region has of a kind.
+    pub fn was_listed(&mut self, kind: &str, location: &Location) {
+        let region = self.region_mut(&location.account, &location.region);
+        region.kinds.entry(slot(kind, location)).or_default().listed = true;
     }
 
     /// Returns the VPCs of a region; none where they were not read.
@@ -252,7 +270,7 @@ impl Snapshot {
 }
 
 /// Takes out what a shallower read would not have answered.
-fn narrowed(mut resource: LiveResource<Value>, parts: &[&str], depth: &Depth) -> LiveResource<Value> {
+pub(super) fn narrowed(mut resource: LiveResource<Value>, parts: &[&str], depth: &Depth) -> LiveResource<Value> {
     let beyond = |field: &str| parts.contains(&field) && !depth.reads(field);
     if let Value::Object(fields) = &mut resource.model {
         fields.retain(|field, _| !beyond(field));
@@ -308,6 +326,26 @@ mod tests {
         assert_eq!(snapshot.lacks("t.t", &deeper), Some(deeper.clone()));
         assert!(snapshot.lacks("t.t", &scope(&[], Some(named(&[])))).is_some());
         assert!(snapshot.view("u.u", &[], &deeper).is_err());
+    }
+
+    #[test]
+    fn one_that_was_read_less_deep_than_the_others_is_lacking() {
+        let mut snapshot = Snapshot::default();
+        let mut both = seen("a", json!({"days": 1}));
+        both.seen.extend(seen("b", json!({"tags": {}})).seen);
+        snapshot.add("t.t", &scope(&[("a", named(&["days"]))], Some(named(&["tags"]))), Ok(both));
+        let all = scope(&[], Some(named(&["tags"])));
+        assert_eq!(snapshot.lacks("t.t", &all).unwrap().names, scope(&[("a", named(&["tags"]))], None).names);
+    }
+
+    #[test]
+    fn a_gap_stays_one_where_another_read_is_less_deep() {
+        let mut snapshot = Snapshot::default();
+        let failure = Failure::new(FailureClass::Denied, "T GetT", "no");
+        let unread = Observation { seen: Vec::new(), unread: vec![("a".to_owned(), failure)] };
+        snapshot.add("t.t", &scope(&[("a", Depth::Whole)], None), Ok(unread));
+        snapshot.add("t.t", &scope(&[], Some(named(&[]))), Ok(seen("a", json!({}))));
+        assert_eq!(snapshot.gaps().len(), 1);
     }
 
     #[test]

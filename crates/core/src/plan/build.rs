@@ -75,6 +75,7 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         tool: TOOL.to_owned(),
         region: spec.region.clone(),
         account: spec.account.clone(),
+        vpc: inventory.location.vpc.as_ref().map(|vpc| vpc.id.clone()),
         spec: spec.path.clone(),
         spec_digest: spec.digest.clone(),
         targets: Vec::new(),

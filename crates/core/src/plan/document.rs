@@ -1,6 +1,6 @@
 //! The plan's document: what would be done, why, with what risk, on what live state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,9 @@ pub struct Plan {
     pub region: String,
     /// The account.
     pub account: String,
+    /// The id of the VPC that the spec selected, where it needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<String>,
     /// The spec file's path, as given.
     pub spec: String,
     /// A digest of all that the spec wants.
@@ -265,24 +268,21 @@ impl Plan {
     /// Narrows the plan to some resources and what they need done before them.
     #[must_use]
     pub fn targeting(mut self, targets: &[Address]) -> Self {
-        let mut kept: Vec<u32> = Vec::new();
-        let mut open: Vec<u32> = self
-            .changes
-            .iter()
-            .filter(|change| targets.contains(&change.address))
-            .flat_map(|change| change.steps.iter().map(|step| step.id))
+        let of_step: BTreeMap<u32, usize> = (self.changes.iter().enumerate())
+            .flat_map(|(at, change)| change.steps.iter().map(move |step| (step.id, at)))
             .collect();
-        let after: BTreeMap<u32, Vec<u32>> =
-            self.steps().into_iter().map(|(_, step)| (step.id, step.after.clone())).collect();
-        while let Some(id) = open.pop() {
-            if !kept.contains(&id) {
-                kept.push(id);
-                open.extend(&after[&id]);
+        let is_target = |(_, change): &(usize, &Change)| targets.contains(&change.address);
+        let mut open: Vec<usize> = self.changes.iter().enumerate().filter(is_target).map(|(at, _)| at).collect();
+        let mut kept = BTreeSet::new();
+        // A change is kept whole: a part of its steps would leave it half done.
+        while let Some(at) = open.pop() {
+            if kept.insert(at) {
+                let before = self.changes[at].steps.iter().flat_map(|step| &step.after);
+                open.extend(before.filter_map(|id| of_step.get(id)));
             }
         }
-        self.changes.retain(|change| {
-            targets.contains(&change.address) || change.steps.iter().any(|step| kept.contains(&step.id))
-        });
+        let mut at = 0..;
+        self.changes.retain(|_| at.next().is_some_and(|at| kept.contains(&at)));
         self.waiting.retain(|waiting| targets.contains(&waiting.address));
         self.coming.retain(|coming| targets.contains(&coming.address));
         self.unwaived.retain(|risk| targets.contains(&risk.address));

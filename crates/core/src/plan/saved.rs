@@ -82,6 +82,9 @@ pub enum Refusal {
     /// It was applied before.
     #[error("the plan was applied before; a plan is applied once")]
     Used,
+    /// The spec selects another VPC by now.
+    #[error("the spec selects another VPC than when the plan was made")]
+    Vpc,
     /// The live resource is not what the plan rests on.
     #[error("{address} was changed in AWS after the plan was made")]
     Moved {
@@ -136,12 +139,15 @@ impl SavedPlan {
     }
 }
 
-/// Checks that each resource that a plan touches is still what the plan rests on.
+/// Checks that each resource that a plan touches, and the VPC that it is in, is still what the plan rests on.
 pub fn moved(registry: Registry, plan: &Plan, inventory: &Inventory) -> Vec<Refusal> {
     let touches = |unread: &&Gap| plan.changes.iter().any(|change| unread.covers(&change.address));
     let unreadable = inventory.unread.iter().filter(touches);
     let mut refusals: Vec<Refusal> =
         unreadable.map(|unread| Refusal::Unreadable { address: unread.address.clone() }).collect();
+    if plan.vpc.as_deref() != inventory.location.vpc.as_ref().map(|vpc| vpc.id.as_str()) {
+        refusals.push(Refusal::Vpc);
+    }
     if refusals.is_empty() {
         let moved = plan.changes.iter().filter(|change| {
             let kind = registry.of(&change.address.kind);

@@ -199,17 +199,8 @@ impl Reader<'_> {
     fn read(mut self, path: &str) -> Result<Spec, Diagnostics> {
         let region = self.region();
         let account = self.account();
-        let built_in = BTreeMap::from([
-            ("region".to_owned(), region.0.clone()),
-            ("Region".to_owned(), names::title(&region.0)),
-            ("RegionId".to_owned(), names::title(&region.0).replace('_', "")),
-            ("partition".to_owned(), names::partition(&region.0).to_owned()),
-            ("account".to_owned(), account.0.clone()),
-        ]);
-        let text_node =
-            |(name, text): (String, String)| (name, Node { value: Value::Text(text), span: self.root.span });
         let own = self.own_variables();
-        let mut variables = Variables::new(built_in.into_iter().map(text_node).collect(), own, self.sources);
+        let mut variables = Variables::new(built_in(&region.0, &account.0, self.root.span), own, self.sources);
         let (mut sections, mut vpc, mut manual) = (Vec::new(), VpcSelector::Default, Vec::new());
         let (mut access, mut remember) = (Access::default(), false);
         let (mut accepted, mut ignored, mut runbook) = (Vec::new(), Vec::new(), Vec::new());
@@ -245,12 +236,8 @@ impl Reader<'_> {
         wants.sort_by(|a: &Want, b| a.address.cmp(&b.address));
         self.check_references(&references, &wants, &addresses(&sections));
         self.check_each(&wants);
-        let gone_over = |want: &Want| match &want.stands {
-            Selector::ForEach(each) => self.registry.get(&each.kind).is_some_and(|kind| kind.facts().needs_vpc),
-            _ => false,
-        };
-        let needs_vpc = references.iter().any(|(reference, _)| reference.target == Target::Vpc)
-            || wants.iter().any(|want| self.registry.of(&want.address.kind).facts().needs_vpc || gone_over(want));
+        let refers_to_vpc = references.iter().any(|(reference, _)| reference.target == Target::Vpc);
+        let needs_vpc = refers_to_vpc || wants.iter().any(|want| self.needs_vpc(want));
         let digest = digest(&region.0, &account.0, &vpc, &wants);
         let (region, account) = (region.0, account.0);
         self.faults.or(Spec {
@@ -268,6 +255,15 @@ impl Reader<'_> {
             ignored,
             runbook,
         })
+    }
+
+    /// Says whether a want, or what its rule goes over, belongs to the VPC.
+    fn needs_vpc(&self, want: &Want) -> bool {
+        let gone_over = match &want.stands {
+            Selector::ForEach(each) => self.registry.get(&each.kind).is_some_and(|kind| kind.facts().needs_vpc),
+            _ => false,
+        };
+        gone_over || self.registry.of(&want.address.kind).facts().needs_vpc
     }
 
     fn role(&mut self, node: &Node) -> Option<String> {
@@ -420,6 +416,18 @@ impl Reader<'_> {
         let waivers = notes.waivers;
         model.map(|model| Want { address, stands, source, absent: false, model, at, waivers, whole: false })
     }
+}
+
+/// The variables that every spec has.
+fn built_in(region: &str, account: &str, span: Span) -> BTreeMap<String, Node> {
+    let variables = [
+        ("region", region.to_owned()),
+        ("Region", names::title(region)),
+        ("RegionId", names::title(region).replace('_', "")),
+        ("partition", names::partition(region).to_owned()),
+        ("account", account.to_owned()),
+    ];
+    variables.map(|(name, text)| (name.to_owned(), Node { value: Value::Text(text), span })).into()
 }
 
 /// Every resource that the spec names, faulty ones included, so that one fault does not make another.

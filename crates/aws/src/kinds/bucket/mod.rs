@@ -163,6 +163,7 @@ impl Kind for Bucket {
         ],
         global: true,
         follows: true,
+        global_names: true,
         inventory: &["ListBuckets"],
         weights: &[
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "the bucket is gone" },

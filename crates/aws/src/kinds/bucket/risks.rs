@@ -1,7 +1,5 @@
 //! What is dangerous about a bucket.
 
-use std::collections::BTreeMap;
-
 use regionctl_core::kind::Risk;
 
 use super::BucketModel;
@@ -24,25 +22,15 @@ pub fn risks(model: &BucketModel) -> Vec<Risk> {
         })
         .collect();
     let Some(policy) = model.policy.value() else { return risks };
-    for (path, sid) in paths(policy.public_statements()) {
+    // A statement that is another than before is a risk of its own.
+    let path = |statement: String| format!("policy {statement}");
+    for (sid, statement) in policy.public_statements() {
+        let path = path(statement);
         risks.push(Risk::new(PUBLIC_POLICY, path, format!("lets everyone in by the policy's statement {sid}")));
     }
-    for (path, sid) in paths(policy.lockout_statements()) {
+    for (sid, statement) in policy.lockout_statements() {
         let what = format!("shuts out everyone outside the VPC by the policy's statement {sid}, regionctl included");
-        risks.push(Risk::new(POLICY_LOCKOUT, path, what));
+        risks.push(Risk::new(POLICY_LOCKOUT, path(statement), what));
     }
     risks
-}
-
-/// Gives each statement a path of its own, also where several have no Sid: one more than before is one more risk.
-fn paths(sids: Vec<String>) -> Vec<(String, String)> {
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let mut paths = Vec::new();
-    for sid in sids {
-        let count = seen.entry(sid.clone()).or_default();
-        *count += 1;
-        let path = if *count == 1 { format!("policy[{sid}]") } else { format!("policy[{sid} {count}]") };
-        paths.push((path, sid));
-    }
-    paths
 }

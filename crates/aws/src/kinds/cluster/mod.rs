@@ -421,15 +421,7 @@ rds.cluster:
             return members(instances.value(), want, None, out);
         };
         out.blocked(&fixed, "this never changes in place, and a database is never replaced: restore a snapshot into a new cluster with it, move, and change the spec");
-        if there.live.status.as_deref() == Some("stopped") {
-            out.blocked(&covers, "the cluster is stopped and takes no change: start it, then apply again");
-        }
-        there.live.status.iter().filter(|status| *status != "stopped").for_each(|status| out.coming(status));
-        there
-            .live
-            .pending
-            .iter()
-            .for_each(|what| out.waiting(format!("{what} waits for the cluster's maintenance window")));
+        parts::in_progress(there, &covers, out);
         let when = if *apply_immediately {
             "at once; it may restart"
         } else {
@@ -442,8 +434,8 @@ rds.cluster:
             ..modified(want, there)
         };
         out.step(Phase::Change, restarting.and(settings).and(grouped), ClusterOp::ModifyDBCluster(Box::new(modified)));
-        let tags = tags.clone().unwrap_or_default();
-        out.step(Phase::Change, tagged, ClusterOp::AddTagsToResource { instance: None, tags });
+        let tag = ClusterOp::AddTagsToResource { instance: None, tags: tags.clone().unwrap_or_default() };
+        out.step(Phase::Change, tagged, tag);
         members(instances.value(), want, Some(there), out);
     }
 }

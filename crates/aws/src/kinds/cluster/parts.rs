@@ -110,3 +110,16 @@ pub(super) fn members(
         }
     }
 }
+
+/// Says what the cluster is doing, and what it waits for.
+pub(super) fn in_progress(there: &ClusterModel, covers: &Covers, out: &mut Diff<'_, ClusterOp>) {
+    if there.live.status.as_deref() == Some("stopped") {
+        out.blocked(covers, "the cluster is stopped and takes no change: start it, then apply again");
+    }
+    there.live.status.iter().filter(|status| *status != "stopped").for_each(|status| out.coming(status));
+    there
+        .live
+        .pending
+        .iter()
+        .for_each(|what| out.waiting(format!("{what} waits for the cluster's maintenance window")));
+}

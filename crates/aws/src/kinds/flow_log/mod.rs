@@ -9,7 +9,7 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{FlowLog as SdkFlowLog, FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType};
 use regionctl_core::diff::{Covers, Diff, Phase};
 use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
-use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::kind::{Facts, Fit, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
@@ -193,8 +193,9 @@ ec2.flow_log:
     }
 
     /// One without a name that records into the same place: AWS allows no second one there.
-    fn adopts(want: &FlowLogModel, live: &FlowLogModel) -> bool {
-        !live.tags.contains_key(NAME) && want.bucket == live.bucket && want.prefix == live.prefix
+    fn adopts(want: &FlowLogModel, live: &FlowLogModel) -> Option<Fit> {
+        let unnamed_there = !live.tags.contains_key(NAME) && want.bucket == live.bucket && want.prefix == live.prefix;
+        unnamed_there.then(|| if same(want, live) { Fit::Same } else { Fit::Changed })
     }
 
     fn remove(live: &FlowLogModel, out: &mut Diff<'_, FlowLogOp>) {
@@ -308,8 +309,7 @@ impl Live for FlowLog {
                     .send()
                     .await?;
                 // It answers 200 also where it failed.
-                let failed = successful("CreateFlowLogs", made.unsuccessful());
-                done_if(failed, "FlowLogAlreadyExists")?;
+                successful("CreateFlowLogs", made.unsuccessful())?;
                 let id = made.flow_log_ids().first();
                 return Ok(id.map(|id| ("id".to_owned(), id.clone())).into_iter().collect());
             }

@@ -63,6 +63,12 @@ impl Config {
         } = self;
         let none = Self::default();
         let live = live.unwrap_or(&none);
+        if !environment.is_unstated() {
+            let lost = live.environment.value().into_iter().flatten().map(|(key, _)| key);
+            for key in lost.filter(|key| environment.value().is_none_or(|want| !want.contains_key(*key))) {
+                out.deletes(format!("the variable {key} is removed with its value: the spec does not state it"));
+            }
+        }
         out.setting("runtime", runtime, Some(&live.runtime))
             .and(out.setting("handler", handler, Some(&live.handler)))
             .and(out.setting("role", role, Some(&live.role)))

@@ -20,7 +20,7 @@ use regionctl_core::resource::reference::Outputs;
 use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::answer::live_policy;
 use crate::error::{CallError, if_found};
@@ -355,11 +355,8 @@ impl Live for Topic {
             }
             TopicOp::SetTopicAttributes { name, value } => {
                 // An empty key takes encryption off; a policy is never empty, so AWS's own takes its place.
-                let value = if name == "Policy" && value.is_empty() {
-                    default_policy(&arn, &target.location.account)
-                } else {
-                    value
-                };
+                let value =
+                    if name == "Policy" && value.is_empty() { default_policy(&arn, &DEFAULT_ACTIONS) } else { value };
                 api.set_topic_attributes().topic_arn(arn).attribute_name(name).attribute_value(value).send().await?;
             }
             TopicOp::Subscribe { protocol, endpoint } => {
@@ -398,45 +395,58 @@ async fn read(api: &Client, scope: &Scope, name: &str, depth: &Depth) -> Result<
     Ok(Some(TopicModel {
         display_name: Setting::live(text("DisplayName")),
         subscriptions,
-        policy: live_policy("SNS GetTopicAttributes", text("Policy").as_deref(), is_default)?,
+        policy: live_policy("SNS GetTopicAttributes", text("Policy").as_deref(), |policy| is_default(policy, &arn))?,
         kms_key: Setting::live(text("KmsMasterKeyId")),
         tags: if depth.reads("tags") { Setting::live(tags) } else { Setting::Unstated },
     }))
 }
 
 /// The policy that SNS gives a new topic: the account may do what it may anyway (SNS Developer Guide, "Example cases").
-fn default_policy(arn: &str, account: &str) -> String {
-    let actions = [
-        "GetTopicAttributes",
-        "SetTopicAttributes",
-        "AddPermission",
-        "RemovePermission",
-        "DeleteTopic",
-        "Subscribe",
-        "ListSubscriptionsByTopic",
-        "Publish",
-    ];
+fn default_policy(arn: &str, actions: &[&str]) -> String {
     json!({
         "Version": "2008-10-17",
-        "Id": DEFAULT_POLICY,
+        "Id": "__default_policy_ID",
         "Statement": [{
             "Sid": "__default_statement_ID",
             "Effect": "Allow",
             "Principal": {"AWS": "*"},
-            "Action": actions.map(|action| format!("SNS:{action}")),
+            "Action": actions,
             "Resource": arn,
-            "Condition": {"StringEquals": {"AWS:SourceOwner": account}},
+            "Condition": {"StringEquals": {"AWS:SourceOwner": arn.split(':').nth(4)}},
         }],
     })
     .to_string()
 }
 
-/// The id of the policy that SNS gives a new topic.
-const DEFAULT_POLICY: &str = "__default_policy_ID";
+/// What SNS gives the account.
+const DEFAULT_ACTIONS: [&str; 8] = [
+    "SNS:GetTopicAttributes",
+    "SNS:SetTopicAttributes",
+    "SNS:AddPermission",
+    "SNS:RemovePermission",
+    "SNS:DeleteTopic",
+    "SNS:Subscribe",
+    "SNS:ListSubscriptionsByTopic",
+    "SNS:Publish",
+];
 
-/// One that somebody added a statement to keeps the id.
-fn is_default(policy: &Value) -> bool {
-    policy["Id"] == DEFAULT_POLICY && policy["Statement"].as_array().is_some_and(|statements| statements.len() == 1)
+/// What it gave once, and older topics still have.
+const OLD_DEFAULT_ACTIONS: [&str; 9] = [
+    "SNS:Publish",
+    "SNS:RemovePermission",
+    "SNS:SetTopicAttributes",
+    "SNS:DeleteTopic",
+    "SNS:ListSubscriptionsByTopic",
+    "SNS:GetTopicAttributes",
+    "SNS:Receive",
+    "SNS:AddPermission",
+    "SNS:Subscribe",
+];
+
+/// Policies of other meaning have its id too: people copy it from examples, and add statements to it.
+fn is_default(policy: &Policy, arn: &str) -> bool {
+    let is = |actions| Policy::from_aws(&default_policy(arn, actions)).is_ok_and(|default| default == *policy);
+    is(&DEFAULT_ACTIONS) || is(&OLD_DEFAULT_ACTIONS)
 }
 
 /// `PendingConfirmation` stands in place of the ARN of a subscription that nobody confirmed yet.

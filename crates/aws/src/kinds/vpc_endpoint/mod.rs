@@ -20,7 +20,7 @@ use regionctl_core::resource::reference::Outputs;
 use regionctl_core::resource::setting::Setting;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::answer::live_policy;
 use crate::ec2::{filter, named, route_tables, sdk_tags, tag_specification};
@@ -209,7 +209,12 @@ ec2.vpc_endpoint:
         tags::check(spec.tags.as_ref(), notes);
         EndpointModel {
             route_tables: spec.route_tables,
-            policy: spec.policy.map(|policy| Setting::stated(policy.check("policy", 20_480, notes))).flatten(),
+            policy: spec
+                .policy
+                .map(|policy| Setting::stated(policy.check("policy", 20_480, notes)))
+                .flatten()
+                .map(|policy| if is_default(&policy) { Setting::Unset } else { Setting::Set(policy) })
+                .flatten(),
             tags: spec.tags.unwrap_or_default(),
             state: None,
             of_vpc: BTreeSet::new(),
@@ -347,10 +352,10 @@ fn in_progress(state: Option<&State>) -> Option<String> {
     is(state, &["pending"]).then(|| "pending".to_owned())
 }
 
-/// A new endpoint lets everything through.
-fn is_default(policy: &Value) -> bool {
-    let everything = json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"});
-    policy["Statement"].as_array().is_some_and(|statements| *statements == [everything])
+/// A new endpoint lets everything through, by a policy that EC2 answers like one that somebody put.
+fn is_default(policy: &Policy) -> bool {
+    let everything = json!([{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]);
+    policy.canonical()["Statement"] == everything
 }
 
 async fn endpoints(api: &Client, vpc: &str, services: Vec<String>) -> Result<Vec<SdkEndpoint>, CallError> {
