@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job from empty to healed, on the AWS in the box. Needs nothing but the binary, and can be run again at once.
+# The main job on the sandbox, from an empty region to a repaired one. Needs only the binary, and can be run again.
 set -u
 regionctl=$1
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -26,21 +26,21 @@ run() {
 }
 
 spec=regions/eu-central-1.yaml
-say "An AWS in the box, with the company's older regions and things that belong to others."
+say "An emulated AWS, with the company's older regions and resources that belong to others."
 run 0 regionctl sandbox seed
-say "What would opening Frankfurt do, and would anything stop it in the middle?"
+say "What would it take to open Frankfurt, and would anything stop the apply in the middle?"
 run 0 regionctl plan --preflight $spec
-say "Do it."
+say "Apply it."
 run 0 regionctl apply --yes $spec
-say "Is it done? All but what people owe."
+say "Is it done? All except what only people can do."
 run 0 regionctl plan $spec
-say "The mails that nobody clicked are sent again."
+say "Send the mails again that nobody has confirmed."
 run 0 regionctl apply --yes --resend $spec
 say "Somebody in a hurry clicks around in the console."
 run 0 regionctl sandbox tamper
-say "The nightly job finds exactly that (exit code 2)."
+say "The nightly job finds exactly these changes (exit code 2)."
 run 2 regionctl drift $spec
-say "Heal it, touching nothing else."
+say "Repair it, and change nothing else."
 run 0 regionctl apply --yes $spec
 run 0 regionctl plan $spec
 
@@ -52,6 +52,7 @@ What to try next:
   $EDITOR regions/base.yaml                   change something: a threshold, a rule, a typo
   regionctl plan -o plan.json regions/eu-central-1.yaml && regionctl apply plan.json
   regionctl drift --output html=report.html   the same as a page, with rows and regions
+  regionctl snapshot -o today.json            what AWS holds, as a file; docs/snapshots.md
   regionctl sandbox serve                     look at it with the AWS CLI
-  regionctl plan regions/eu-central-1.yaml    without REGIONCTL_SANDBOX: the real AWS, read-only
+  regionctl plan regions/eu-central-1.yaml    without REGIONCTL_SANDBOX: AWS itself, read-only
 END

@@ -3,11 +3,11 @@
 #
 #   nightly.sh FOLDER     writes the reports into FOLDER; FOLDER/last.json, if there, is the last night's report
 #
-# What is set decides what is done:
+# Environment variables decide what is done:
 #   GITHUB_STEP_SUMMARY   the summary is added to it, and annotations are printed
-#   DRIFT_ISSUES=1        one issue a region is opened, updated or closed, by `gh`
-#   SLACK_WEBHOOK         what is new, changed or mended is posted there; nothing on a day like the one before
-#   FAIL_ON               what makes the job fail, `medium` where it is not set: see `regionctl drift --help`
+#   DRIFT_ISSUES=1        one issue per region is opened, updated or closed, by `gh`
+#   SLACK_WEBHOOK         what is new, changed or fixed is posted there; nothing if the day is like the one before
+#   FAIL_ON               what makes the job fail, `medium` if it is not set: see `regionctl drift --help`
 #
 # Exit codes are regionctl's own: 0 quiet, 2 drift, 1 something could not be read.
 set -u
@@ -21,7 +21,7 @@ regionctl drift --unmanaged --fail-on "${FAIL_ON:-medium}" --baseline "$out/last
     --output json="$out/report.json" --output html="$out/report.html" --output markdown="$out/summary.md" \
     --output junit="$out/junit.xml" --output sarif="$out/drift.sarif" --output slack="$out/slack.json" \
     --output annotations="$out/annotations.txt" || code=$?
-# Nothing could be said at all: the job's log says why.
+# Without a report there is nothing to tell: the job's log says why.
 [ -s "$out/report.json" ] || exit "$code"
 
 if [ -n "${GITHUB_STEP_SUMMARY-}" ]; then
@@ -36,7 +36,7 @@ if [ -n "${SLACK_WEBHOOK-}" ] && [ -s "$out/slack.json" ]; then
     curl --fail --silent --show-error --retry 3 --output /dev/null --header 'content-type: application/json' \
         --data "@$out/slack.json" "$SLACK_WEBHOOK" || told=$?
 fi
-# What could not be told is new again tomorrow; otherwise this is what tomorrow is held against.
+# What could not be delivered is new again tomorrow; otherwise tomorrow is compared with this report.
 if [ "$told" -eq 0 ]; then
     cp "$out/report.json" "$out/last.json"
 elif [ "$code" -eq 0 ]; then

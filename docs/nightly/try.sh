@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Three nights of the nightly job on the AWS in the box: quiet, drift, mended. `make nightly` runs it.
+# Four nights of the nightly job on the sandbox: quiet, drift, still drift, fixed. `make nightly` runs it.
 #
 #   try.sh REGIONCTL FOLDER
 set -eu
@@ -14,7 +14,7 @@ export REGIONCTL_SANDBOX="$work/sandbox.json" DRIFT_ISSUES=1 GITHUB_STEP_SUMMARY
 unset SLACK_WEBHOOK
 rm -rf "$out"
 
-# In the place of GitHub's own: says what it is told, and knows whether the one issue is open.
+# Stands in for GitHub's own: prints its arguments, and knows whether the one issue is open.
 mkdir "$work/bin"
 cat >"$work/bin/gh" <<'GH'
 #!/usr/bin/env bash
@@ -42,10 +42,10 @@ regionctl sandbox seed
 regionctl apply --yes regions/eu-central-1.yaml >/dev/null 2>&1
 night 0 "The first night: all is well."
 regionctl sandbox tamper
-night 2 "The second night: three things were clicked. An issue is opened."
-night 2 "The third night: nobody minded. Nothing is new, so Slack is quiet, and the issue is rewritten."
+night 2 "The second night: three settings were changed by hand. An issue is opened."
+night 2 "The third night: nobody fixed them. Nothing is new, so Slack is quiet, and the issue is updated."
 [ ! -s "$out/slack.json" ] || { echo "try: there was nothing new to say" >&2; exit 1; }
 regionctl apply --yes regions/eu-central-1.yaml >/dev/null 2>&1
-night 0 "The fourth night: it was mended. The issue is closed."
+night 0 "The fourth night: all is fixed. The issue is closed."
 grep -q "is what the spec says again" "$out/slack.json" || { echo "try: Slack was not told" >&2; exit 1; }
 printf '\nThe reports are in %s; open report.html.\n' "$2"

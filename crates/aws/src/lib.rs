@@ -1,5 +1,5 @@
-//! What AWS is: [`session`] is the one door that every call passes, [`services`] has one row a service, [`kinds`] are the
-//! types of resources, one file each, and [`world`] puts them behind the engine's seam.
+//! What AWS is: [`session`] is the one door that every call passes, [`services`] has one row per service, [`kinds`] are
+//! the types of resources, one folder each, and [`provider`] puts them behind the engine's seam.
 
 mod answer;
 mod ec2;

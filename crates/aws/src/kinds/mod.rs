@@ -1,5 +1,6 @@
-//! The kinds, one line each. A kind's file holds everything about it: what a person writes, what
-//! AWS says, how the two are compared, which calls mend what differs, and its cases for the laws.
+//! The kinds, one line each. A kind's folder holds everything about it: what a person writes, what AWS says, how the
+//! two are compared and which calls fix what differs; beside that its cases for the laws and, where it is complete, the
+//! table of AWS's answers.
 
 use regionctl_core::kind::{AnyKind, Erased, Registry};
 
@@ -13,7 +14,7 @@ macro_rules! kinds {
     };
 }
 
-// A new kind is a file beside this one, and its line here.
+// A new kind is a folder beside this file, and its line here.
 kinds! {
     alarm::Alarm,
     bucket::Bucket,

@@ -1,5 +1,5 @@
-//! Desired against live for one resource, as values that serialise: what differs, which steps mend
-//! it, what waits for a person, what is a risk.
+//! Desired against live for one resource, as values that serialise: what differs, which steps fix
+//! it, what waits for a person, what is a risk, what is deleted.
 //!
 //! A kind fills a [`Diff`]; the engine takes the finished [`Draft`]. The engine checks that display
 //! and action agree: every field that differs is covered by a step or waits, and every step covers

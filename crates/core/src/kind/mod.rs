@@ -1,6 +1,6 @@
 //! A kind: one type of resource, its spec, its model and what turns live into desired.
 //!
-//! [`Kind`] is the pure, typed half that a kind's file implements. [`AnyKind`] is the same with the types erased to
+//! [`Kind`] is the pure, typed half that a kind's folder implements. [`AnyKind`] is the same with the types erased to
 //! JSON, so that the engine works without knowing any kind; the one blanket implementation, [`Erased`], is the only
 //! place where types are lost.
 

@@ -2,7 +2,8 @@
 //!
 //! In a model it stands as `{"$secret": value}`. The engine hides it wherever a model is shown, and in
 //! a plan puts a token in its place that says where it stands; only the run that was planned from the
-//! same inventory can turn the token back.
+//! same inventory can turn the token back. In a saved snapshot another token stands for it, which names
+//! only the regions that occur in it.
 
 use std::collections::BTreeMap;
 use std::fmt;
