@@ -117,3 +117,15 @@ async fn statements_are_merged_into_the_version_in_force_also_where_newer_ones_a
     assert_eq!(asked.len(), 4, "one version is made and none is deleted: {asked:?}");
     assert!(asked[2].contains("InForce") && asked[2].contains("Ours"), "{}", asked[2]);
 }
+
+/// People copy the id of the policy that SNS gives, and write another policy under it.
+#[tokio::test]
+async fn only_the_policy_that_sns_gives_is_none_of_a_topic() {
+    let everyone = r#"{"Version":"2008-10-17","Id":"__default_policy_ID","Statement":[{"Sid":"__default_statement_ID","Effect":"Allow","Principal":{"AWS":"*"},"Action":"SNS:Publish","Resource":"arn:aws:sns:eu-central-1:123456789012:t"}]}"#;
+    let answer = format!(
+        "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry><key>Policy</key><value>{}</value></entry></Attributes></GetTopicAttributesResult></GetTopicAttributesResponse>",
+        everyone.replace('"', "&quot;")
+    );
+    let found = observe("sns.topic", "t", &[(200, answer.leak())]).await;
+    assert_eq!(found.seen[0].model["policy"]["Id"], "__default_policy_ID");
+}

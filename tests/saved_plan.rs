@@ -110,3 +110,22 @@ fn something_that_is_no_plan_is_refused_with_what_to_do() {
         run.stderr
     );
 }
+
+/// The groups let each other in, and the second lets in a third: none of its steps can be left out.
+#[test]
+fn a_plan_is_narrowed_to_whole_changes() {
+    let spec = "region: eu-central-1\naccount: '123456789012'\nec2.security_group:\n  aa: {ingress: [{tcp: 1, group: bb}]}\n  bb: {ingress: [{tcp: 1, group: aa}, {tcp: 2, group: cc}]}\n  cc:\n  dd:\n";
+    let place = Place::with_spec(spec);
+    let run = place.run(&["apply", "--yes", "spec.yaml", "--target", "ec2.security_group/aa"]).exits(0);
+    assert!(run.verdict().contains("1 other change"), "{}", run.verdict());
+}
+
+#[test]
+fn a_plan_for_one_vpc_is_not_applied_in_another() {
+    let place = Place::with_spec(
+        "region: eu-central-1\naccount: '123456789012'\nec2.security_group:\n  a: {ingress: [{tcp: 1, from: \"${vpc.cidr}\"}]}\n",
+    );
+    place.run(&["plan", "spec.yaml", "-o", "plan.json"]).exits(0);
+    edit(&place, "/plan/vpc", "vpc-another".into());
+    assert!(reason(apply(&place)).contains("the spec selects another VPC"));
+}

@@ -84,3 +84,41 @@ fn what_is_no_snapshot_of_this_spec_gives_an_error_and_never_a_plan() {
     let run = place.run(&["plan", SPEC, "--snapshot", "night.json", "--preflight"]);
     assert_eq!(run.code, 2, "preflight needs AWS: {}", run.stderr);
 }
+
+/// What a region's list cannot show is not read, and never absent: a bucket's name may be taken in another region.
+#[test]
+fn a_whole_region_does_not_say_what_it_was_not_asked() {
+    let place = Place::seeded();
+    place.run(&["snapshot", "eu-central-1", "-o", "region.json"]).exits(0);
+    let head = "region: eu-central-1\naccount: '123456789012'\n";
+    let replication = "s3.replication:\n  a: {region: eu-west-1, role: \"arn:aws:iam::123456789012:role/r\", rules: {b: {destination: c}}}\n";
+    for section in ["s3.bucket:\n  named-elsewhere:\n", replication] {
+        place.write("spec.yaml", format!("{head}{section}"));
+        let run = place.run(&["plan", "spec.yaml", "--snapshot", "region.json"]).exits(1);
+        assert!(run.stderr.contains("error[snapshot-incomplete]"), "{section}: {}", run.stderr);
+    }
+    place.write("spec.yaml", format!("{head}sns.topic:\n  new:\n"));
+    place.run(&["plan", "spec.yaml", "--snapshot", "region.json"]).exits(0);
+}
+
+/// A resource that was read less deep than its fellows is not taken for read as deep as they.
+#[test]
+fn a_snapshot_of_a_spec_answers_no_other_spec_than_it_can() {
+    let place = Place::seeded();
+    let all = "region: eu-central-1\naccount: '123456789012'\nlogs.log_group:\n  \"*\": {tags: {team: a}}\n";
+    place.write("all.yaml", all);
+    place.write("one.yaml", format!("{all}  /of/one: {{retention_days: 30}}\n"));
+    place.run(&["apply", "--yes", "one.yaml"]).exits(0);
+    place.run(&["snapshot", "one.yaml", "-o", "one.json"]).exits(0);
+    let run = place.run(&["plan", "all.yaml", "--snapshot", "one.json"]).exits(1);
+    assert!(run.stderr.contains("logs.log_group//of/one"), "{}", run.stderr);
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused_before_it_is_read() {
+    let place = Place::with_spec("region: eu-central-1\naccount: '123456789012'\n");
+    let file = fs::File::create(place.folder.path().join("large.json")).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let run = place.run(&["plan", "spec.yaml", "--snapshot", "large.json"]).exits(1);
+    assert!(run.stderr.contains("it is larger than 256 MiB"), "{}", run.stderr);
+}

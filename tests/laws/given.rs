@@ -3,6 +3,7 @@
 use regionctl_sandbox::{Sandbox, seed};
 
 use super::cases::Case;
+use super::{converge, spec};
 
 /// An account with what a case is given.
 pub async fn sandbox(case: &Case) -> Sandbox {
@@ -14,6 +15,10 @@ pub async fn sandbox(case: &Case) -> Sandbox {
             "second-vpc" => second_vpc(&here).await,
             "stopped-instance" => stopped_instance(&here).await,
             "five-version-policy" => five_version_policy(&here).await,
+            "unnamed-flow-logs" => {
+                converge(&sandbox, &spec("s3.bucket:\n  flow-bucket:\n")).await;
+                unnamed_flow_logs(&here).await;
+            }
             other => panic!("{}: nobody knows how to give '{other}'", case.name),
         }
     }
@@ -52,5 +57,18 @@ async fn five_version_policy(config: &aws_config::SdkConfig) {
     for _ in 0..4 {
         let made = iam.create_policy_version().policy_arn(arn).policy_document(document).set_as_default(true);
         made.send().await.unwrap();
+    }
+}
+
+/// Two flow logs without a Name into one place: what is rejected first, then what is accepted.
+async fn unnamed_flow_logs(config: &aws_config::SdkConfig) {
+    use aws_sdk_ec2::types::{FlowLogsResourceType, LogDestinationType, TrafficType};
+    let ec2 = aws_sdk_ec2::Client::new(config);
+    let vpcs = ec2.describe_vpcs().send().await.unwrap();
+    for traffic in [TrafficType::Reject, TrafficType::Accept] {
+        let create = ec2.create_flow_logs().resource_type(FlowLogsResourceType::Vpc).traffic_type(traffic);
+        let create = create.set_resource_ids(vpcs.vpcs()[0].vpc_id().map(|id| vec![id.to_owned()]));
+        let create = create.log_destination_type(LogDestinationType::S3).log_destination("arn:aws:s3:::flow-bucket");
+        create.max_aggregation_interval(600).send().await.unwrap();
     }
 }

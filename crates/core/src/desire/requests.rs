@@ -63,10 +63,12 @@ pub fn of_spec(
     let made = expanded.iter().map(|expanded| &expanded.want);
     let made: Vec<&Want> = made.filter(|want| !named.contains(&want.address)).collect();
     for want in made {
-        // Where all of a kind are read, only what the spec states beyond that is asked for by name.
-        let read = requests.get(&(location.region.clone(), want.address.kind.clone()));
-        let read = read.and_then(|scope| scope.depth(&want.address.name));
-        if !read.is_some_and(|read| read.includes(&depth(registry, want))) {
+        // Where all of a kind are read, only one of which the spec states more is asked for by name.
+        let scope = requests.get(&(location.region.clone(), want.address.kind.clone()));
+        let read = scope.and_then(|scope| scope.depth(&want.address.name));
+        let asked = depth(registry, want);
+        let mut parts = registry.of(&want.address.kind).facts().parts.iter();
+        if !read.is_some_and(|read| parts.all(|part| read.reads(part) || !asked.reads(part))) {
             ask(registry, &mut requests, location, want);
         }
     }

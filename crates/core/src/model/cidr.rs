@@ -42,6 +42,9 @@ mod tests {
         assert_eq!(parse("2001:DB8:0:0::/32").unwrap().to_string(), "2001:db8::/32");
         assert!(parse("198.51.100.7").unwrap_err().ends_with("write 198.51.100.7/32 for this one address"));
         assert!(parse("198.51.100.7/24").unwrap_err().ends_with("write 198.51.100.0/24 for the block"));
+        let is = |text| is_world(&parse(text).unwrap());
+        assert!(is("0.0.0.0/0") && is("0.0.0.0/1") && is("128.0.0.0/1") && is("::/0") && is("2000::/3"));
+        assert!(!is("10.0.0.0/8") && !is("fc00::/7"));
         assert!(parse("198.51.100.0/33").is_err() && parse("world").is_err());
     }
 }

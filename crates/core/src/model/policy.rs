@@ -403,6 +403,16 @@ mod tests {
         assert!(fixed.public_statements().is_empty());
         assert_eq!(open.public_statements()[0].0, "A");
         assert_eq!(wild.public_statements()[0].0, "A");
+        // Each of these lets in everyone who comes from nowhere in particular.
+        for open in [
+            json!({"Principal": "*", "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-1"}}}),
+            json!({"Principal": "*", "Condition": {"StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"}}}),
+            json!({"Principal": "*", "Condition": {"Null": {"aws:SourceVpc": "true"}}}),
+            json!({"Principal": {"AWS": ["*", "arn:aws:iam::123456789012:root"]}}),
+            json!({"NotPrincipal": {"AWS": "arn:aws:iam::123456789012:root"}}),
+        ] {
+            assert_eq!(statement_of(&open).public_statements().len(), 1, "{open}");
+        }
     }
 
     /// Writes a document as AWS might: lists of one as texts or not, everything in another order, other

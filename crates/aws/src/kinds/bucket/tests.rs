@@ -172,3 +172,16 @@ fn a_copy_takes_over_what_names_no_region() {
     assert_eq!(copied["encryption"], json!({"algorithm": "aws:kms", "bucket_key": true}));
     assert_eq!(copied["policy"], Value::Null);
 }
+
+/// A statement of the same Sid that lets in to more is another one.
+#[test]
+fn a_public_statement_that_is_another_than_before_is_a_new_risk() {
+    let of = |action: &str| {
+        model(json!({"policy": {"Version": "2012-10-17", "Statement": [{"Sid": "a", "Effect": "Allow",
+            "Principal": "*", "Action": action, "Resource": "arn:aws:s3:::data-bucket/*"}]}}))
+    };
+    let (narrow, wide) = (of("s3:GetObject"), of("s3:*"));
+    assert_eq!(drafted(&wide, Some(&narrow)).risks.len(), 1);
+    assert_eq!(drafted(&wide, Some(&wide)).risks.len(), 0);
+    assert_eq!(drafted(&wide, Some(&wide)).unwaived.len(), 1);
+}
