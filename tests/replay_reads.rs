@@ -6,16 +6,29 @@ use regionctl_core::diagnostic::Sources;
 use regionctl_core::observe::failure::FailureClass;
 use regionctl_core::observe::provider::Provider;
 use regionctl_core::observe::scope::{Depth, Observation, Scope};
+use regionctl_core::spec::write::yaml;
 use regionctl_core::spec::{self, Spec};
 use serde_json::{Value, json};
 
 use crate::replay::{Replay, location, open, run};
 
-/// What a kind makes of answers.
+/// What a kind makes of answers. Law 11 holds for them too: what is written of each is a spec that wants just that.
 async fn observe(kind: &str, name: &str, answers: &[(u16, &'static str)]) -> Observation<Value> {
+    observe_parts(kind, name, &[], answers).await
+}
+
+async fn observe_parts(kind: &str, name: &str, parts: &[&str], answers: &[(u16, &'static str)]) -> Observation<Value> {
     let mut scope = Scope::of(location());
-    scope.ask(name, Depth::existence());
-    open(&Replay::new(answers)).await.observe(kind, scope).await.unwrap()
+    scope.ask(name, Depth::Named(parts.iter().map(|part| (*part).to_owned()).collect()));
+    let found = open(&Replay::new(answers)).await.observe(kind, scope).await.unwrap();
+    for seen in &found.seen {
+        let Some(written) = REGISTRY.of(kind).write(&seen.model).unwrap() else { continue };
+        let wanted = spec(&format!("{kind}:\n  {}:\n{}", Value::from(seen.name.as_str()), yaml(&written, 4)));
+        let [desired, live] =
+            [&wanted.wants[0].model, &seen.model].map(|model| REGISTRY.of(kind).relevant(None, model));
+        assert_eq!(desired, live, "{kind}");
+    }
+    found
 }
 
 /// Asserts that a resource is a gap whose failure names a text.
@@ -128,4 +141,14 @@ async fn only_the_policy_that_sns_gives_is_none_of_a_topic() {
     );
     let found = observe("sns.topic", "t", &[(200, answer.leak())]).await;
     assert_eq!(found.seen[0].model["policy"]["Id"], "__default_policy_ID");
+}
+
+#[tokio::test]
+async fn what_is_written_of_odd_answers_wants_just_these() {
+    let group = r#"{"logGroups":[{"logGroupName":"g","arn":"arn:aws:logs:eu-central-1:123456789012:log-group:g:*","creationTime":1,"retentionInDays":3653,"logGroupClass":"INFREQUENT_ACCESS","kmsKeyId":"arn:aws:kms:eu-central-1:123456789012:key/1","deletionProtectionEnabled":true,"metricFilterCount":2,"storedBytes":9}]}"#;
+    let found = observe("logs.log_group", "g", &[(200, group)]).await;
+    assert_eq!(found.seen[0].model["retention_days"], 3653);
+    let rules = "<LifecycleConfiguration><Rule><ID>a</ID><Prefix>logs/</Prefix><Status>Disabled</Status><Expiration><Date>2035-01-31T00:00:00Z</Date></Expiration></Rule><Rule><ID>b</ID><Filter><And><Prefix>x</Prefix><Tag><Key>unset</Key><Value>unset</Value></Tag><ObjectSizeGreaterThan>0</ObjectSizeGreaterThan></And></Filter><Status>Enabled</Status><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays><NewerNoncurrentVersions>3</NewerNoncurrentVersions></NoncurrentVersionExpiration></Rule></LifecycleConfiguration>";
+    let found = observe_parts("s3.bucket", "data-bucket", &["lifecycle"], &[(200, rules), (200, rules)]).await;
+    assert_eq!(found.seen[0].model["lifecycle"].as_array().unwrap().len(), 2);
 }

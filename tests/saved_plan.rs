@@ -1,5 +1,6 @@
 //! A saved plan does what was shown, once, and refuses exactly when something it rests on no longer holds.
 
+use regionctl_core::plan::saved::SavedPlan;
 use serde_json::Value;
 
 use crate::harness::{Place, Run, assert_valid};
@@ -16,6 +17,14 @@ fn edit(place: &Place, pointer: &str, value: Value) {
     let mut plan: Value = serde_json::from_str(&place.read("plan.json")).unwrap();
     *plan.pointer_mut(pointer).expect("the plan has it") = value;
     place.write("plan.json", plan.to_string());
+}
+
+/// Edits a plan so that the seal's digest is that of the edited one.
+fn edit_and_seal(place: &Place, pointer: &str, value: Value) {
+    edit(place, pointer, value);
+    let edited: SavedPlan = serde_json::from_str(&place.read("plan.json")).unwrap();
+    let sealed = SavedPlan::new(edited.plan, edited.seal.nonce, edited.seal.expires);
+    place.write("plan.json", serde_json::to_string(&sealed).unwrap());
 }
 
 fn apply(place: &Place) -> Run {
@@ -126,6 +135,17 @@ fn a_plan_for_one_vpc_is_not_applied_in_another() {
         "region: eu-central-1\naccount: '123456789012'\nec2.security_group:\n  a: {ingress: [{tcp: 1, from: \"${vpc.cidr}\"}]}\n",
     );
     place.run(&["plan", "spec.yaml", "-o", "plan.json"]).exits(0);
-    edit(&place, "/plan/vpc", "vpc-another".into());
+    edit_and_seal(&place, "/plan/vpc", "vpc-another".into());
     assert!(reason(apply(&place)).contains("the spec selects another VPC"));
+}
+
+/// What is shown comes from one part of the file and what is sent from another.
+#[test]
+fn an_edited_plan_is_refused() {
+    let place = planned();
+    edit(&place, "/plan/changes/0/steps/0/op", serde_json::json!({"CreateTopic": {"tags": {}}}));
+    assert!(reason(apply(&place)).contains("the plan was edited after it was made"));
+    let place = planned();
+    edit(&place, "/plan/gates", serde_json::json!([{"gate": "large", "what": "", "pass": ""}]));
+    assert!(reason(apply(&place)).contains("the plan was edited after it was made"));
 }

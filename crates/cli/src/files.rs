@@ -105,7 +105,13 @@ pub fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     write(path, text, Some(std::fs::metadata(path)?.permissions()))
 }
 
+/// A link stays and what it points to is replaced; into a pipe or a device it is written.
 fn write(path: &Path, text: &str, permissions: Option<std::fs::Permissions>) -> std::io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return File::options().write(true).open(path)?.write_all(text.as_bytes());
+    }
+    let linked = std::fs::canonicalize(path);
+    let path = linked.as_deref().unwrap_or(path);
     let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
     file.write_all(text.as_bytes())?;
     if let Some(permissions) = permissions {

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use regionctl_core::diagnostic::Diagnostic;
 use regionctl_core::digest::hex;
 use regionctl_core::plan::Plan;
-use regionctl_core::plan::saved::{SavedPlan, Seal};
+use regionctl_core::plan::saved::SavedPlan;
 
 use super::{exit_of, look_at_all, look_at_snapshot, snapshot};
 use crate::args::{self, Global};
@@ -38,8 +38,7 @@ fn save(plan: &Plan, path: &std::path::Path) -> Result<(), Failed> {
             .help("give the caller the permissions that the plan names, and plan again");
         return Err(Failed::error(fault));
     }
-    let seal = Seal { nonce: nonce()?, expires: Timestamp::now() + HOLDS };
-    let saved = SavedPlan { seal, plan: plan.clone() };
+    let saved = SavedPlan::new(plan.clone(), nonce()?, Timestamp::now() + HOLDS);
     let text = serde_json::to_string_pretty(&saved).expect("invariant: plans are plain data");
     files::write_private(path, &(text + "\n")).map_err(|error| {
         let message = format!("the plan was not saved: {} cannot be written: {error}", path.display());

@@ -104,7 +104,7 @@ fn unreadable(facts: &Facts, scope: &Scope, observation: &mut Observation<serde_
     let left: Vec<String> = scope.names.keys().filter(|name| !found.contains(name.as_str())).cloned().collect();
     let failure = Failure::new(
         FailureClass::Other,
-        &format!("{} {}", facts.service, facts.inventory[0]),
+        format!("{} {}", facts.service, facts.inventory[0]),
         "it was listed, and could not be read by its name: it has none, or is gone by now",
     );
     observation.unread.extend(left.into_iter().map(|name| (name, failure.clone())));

@@ -47,6 +47,7 @@ impl Depth {
     }
 
     /// Returns the depth that reads what both do.
+    #[must_use]
     pub fn common(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::Whole, other) | (other, Self::Whole) => other.clone(),

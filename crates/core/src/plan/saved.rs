@@ -1,7 +1,7 @@
 //! A plan that is kept for later, and the reasons for which it no longer holds.
 //!
-//! A seal around the plan carries what a plan itself must not (same input, same plan): when it
-//! expires, and a nonce by which a second use is known. `apply plan.json` refuses exactly when one of
+//! A seal around the plan carries what a plan itself must not (same input, same plan): when it expires, a nonce by which
+//! a second use is known, and a digest by which an edit is. `apply plan.json` refuses exactly when one of
 //! [`Refusal`]'s cases holds, and names it.
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use super::build::TOOL;
 use super::document::{Change, FORMAT, Plan};
 use crate::desire::fill::Inventory;
 use crate::desire::fingerprint;
+use crate::digest;
 use crate::kind::Registry;
 use crate::observe::failure::Gap;
 use crate::resource::address::Address;
@@ -34,6 +35,8 @@ pub struct Seal {
     /// When the plan no longer holds, RFC 3339.
     #[schemars(with = "String")]
     pub expires: Timestamp,
+    /// The digest of the plan. It shows a mistake, not an attack: whoever edits the plan can compute another.
+    pub digest: String,
 }
 
 /// Why a saved plan is refused.
@@ -79,6 +82,9 @@ pub enum Refusal {
         /// When.
         at: Timestamp,
     },
+    /// Its calls or gates are not those that were shown.
+    #[error("the plan was edited after it was made")]
+    Edited,
     /// It was applied before.
     #[error("the plan was applied before; a plan is applied once")]
     Used,
@@ -109,7 +115,16 @@ pub enum Refusal {
     },
 }
 
+fn digest_of(plan: &Plan) -> String {
+    digest::sha256(serde_json::to_string(plan).expect("invariant: a plan is plain data"))
+}
+
 impl SavedPlan {
+    /// Seals a plan.
+    pub fn new(plan: Plan, nonce: String, expires: Timestamp) -> Self {
+        Self { seal: Seal { nonce, expires, digest: digest_of(&plan) }, plan }
+    }
+
     /// Checks what can be checked before anything is read: the seal and the spec.
     pub fn refusals_before_reading(&self, spec: &Spec, now: Timestamp, used: bool) -> Vec<Refusal> {
         let Self { seal, plan } = self;
@@ -134,6 +149,9 @@ impl SavedPlan {
         }
         if used {
             refusals.push(Refusal::Used);
+        }
+        if refusals.is_empty() && seal.digest != digest_of(plan) {
+            refusals.push(Refusal::Edited);
         }
         refusals
     }

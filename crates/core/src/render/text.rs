@@ -10,7 +10,7 @@ use super::document;
 use crate::desire::fingerprint::ABSENT;
 use crate::diff::{FieldAction, FieldChange, RiskNote, element, resolved, shown};
 use crate::observe::provider::{Check, Verdict};
-use crate::plan::{Action, Change, Plan, Unwaived, WaitingOn};
+use crate::plan::{Action, Change, GateKind, Plan, Unwaived, WaitingOn};
 use crate::resource::address::Address;
 
 /// How to render.
@@ -259,8 +259,15 @@ fn unread(out: &mut String, plan: &Plan, style: Style) {
 
 fn gates(out: &mut String, plan: &Plan, style: Style) {
     for gate in &plan.gates {
-        let _ = writeln!(out, "{} {}", style.paint(AnsiColor::Red, "Apply will refuse:"), gate.what);
-        let _ = writeln!(out, "  {}", gate.pass);
+        let head = match gate.gate {
+            GateKind::Large => "Only with --allow-large:",
+            GateKind::Destroy => "Only with --allow-destroy:",
+            GateKind::Exposure | GateKind::Blocked => "Apply will refuse:",
+        };
+        let _ = writeln!(out, "{} {}", style.paint(AnsiColor::Red, head), gate.what);
+        if matches!(gate.gate, GateKind::Exposure | GateKind::Blocked) {
+            let _ = writeln!(out, "  {}", gate.pass);
+        }
     }
     if !plan.gates.is_empty() {
         out.push('\n');

@@ -140,7 +140,7 @@ impl<'de> At<'de> {
             Value::Unset => Err(DecodeError::of(
                 "invalid-value",
                 format!("`{UNSET}` cannot be used here"),
-                Some(format!("this setting cannot be taken off; for the text write \"{UNSET}\" in quotes")),
+                Some(format!("regionctl does not take this setting off; leave it out to keep it as it is. The text itself is \"{UNSET}\" in quotes")),
             )),
             Value::Text(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => visitor.visit_seq(Items(items.iter())),

@@ -11,7 +11,7 @@ use crate::look::look;
 use crate::observe::failure::{Failure, FailureClass};
 use crate::observe::provider::Check;
 use crate::plan::Plan;
-use crate::plan::saved::{SavedPlan, Seal};
+use crate::plan::saved::SavedPlan;
 use crate::resource::address::Address;
 use crate::spec::Spec;
 use crate::testing::cloud::{Cloud, REGISTRY, settings, spec};
@@ -90,7 +90,7 @@ impl Case {
 
     async fn saved(&self) -> SavedPlan {
         let (_, plan) = look(&self.cloud, REGISTRY, &self.spec).await.unwrap();
-        SavedPlan { seal: Seal { nonce: "1".to_owned(), expires: Timestamp::MAX }, plan }
+        SavedPlan::new(plan, "1".to_owned(), Timestamp::MAX)
     }
 
     async fn apply(&mut self, source: PlanSource<'_>) -> Result<Completion, ApplyError> {
