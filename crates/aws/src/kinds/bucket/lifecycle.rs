@@ -12,6 +12,8 @@ use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::lifecycle_check::{Fault, faults};
+
 /// A lifecycle rule. All conditions must hold for an object; without any, the rule is for all objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -99,7 +101,7 @@ pub enum MinimumSize {
 }
 
 /// The storage classes that a lifecycle rule can move objects to (TransitionStorageClass).
-const CLASSES: [&str; 6] =
+pub const CLASSES: [&str; 6] =
     ["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"];
 
 fn yes() -> bool {
@@ -124,10 +126,13 @@ pub fn canonical(rules: Vec<LifecycleRule>) -> Setting<Vec<LifecycleRule>> {
 /// Notes what AWS refuses in a spec's rules.
 pub fn check(rules: &[LifecycleRule], notes: &mut Notes<'_>) {
     for (index, rule) in rules.iter().enumerate() {
-        let twice = rules[..index].iter().any(|earlier| earlier.id == rule.id);
-        let fault = if twice { Some(format!("the id '{}' stands twice", rule.id)) } else { rule.fault() };
-        if let Some(fault) = fault {
-            notes.fault(&format!("lifecycle[{index}]"), fault, "see S3's lifecycle rules");
+        if rules[..index].iter().any(|earlier| earlier.id == rule.id) {
+            let what = format!("another rule has the id '{}' too", rule.id);
+            notes.fault(&format!("lifecycle[{index}].id"), what, "give each rule its own id");
+        }
+        for Fault { field, what, help } in faults(rule) {
+            let field = if field.is_empty() { field } else { format!(".{field}") };
+            notes.fault(&format!("lifecycle[{index}]{field}"), what, help);
         }
     }
 }
@@ -139,81 +144,6 @@ pub fn date_of(text: &str) -> Option<DateTime> {
 }
 
 impl LifecycleRule {
-    /// Says what AWS refuses.
-    pub fn fault(&self) -> Option<String> {
-        self.shape_fault()
-            .or_else(|| self.action_fault())
-            .or_else(|| self.number_fault())
-            .or_else(|| self.class_fault())
-    }
-
-    fn shape_fault(&self) -> Option<String> {
-        let id = &self.id;
-        if id.is_empty() || id.chars().count() > 255 {
-            return Some("a rule's id has 1 to 255 characters".to_owned());
-        }
-        let days = [self.expire_days, self.noncurrent_expire_days, self.abort_uploads_days];
-        let moves = !self.transitions.is_empty() || !self.noncurrent_transitions.is_empty();
-        let acts = moves || self.expire_date.is_some() || self.expire_delete_markers;
-        if !acts && days.iter().all(Option::is_none) {
-            return Some(format!("the rule '{id}' does nothing"));
-        }
-        match (self.size_greater_than, self.size_less_than) {
-            (Some(greater), Some(less)) if greater >= less => {
-                Some(format!("no object is larger than {greater} and smaller than {less} bytes"))
-            }
-            (Some(size), _) | (_, Some(size)) if size < 0 => Some(format!("{size} bytes are fewer than 0")),
-            _ => None,
-        }
-    }
-
-    /// What does not go together (S3 API Reference, LifecycleExpiration; S3 User Guide, "Lifecycle configuration
-    /// elements").
-    fn action_fault(&self) -> Option<String> {
-        let dated = self.expire_date.is_some();
-        let fault = if self.expire_days.is_some() && dated {
-            "expire_days and expire_date exclude each other"
-        } else if self.expire_delete_markers && (self.expire_days.is_some() || dated) {
-            "expire_delete_markers excludes expire_days and expire_date, which do the same"
-        } else if !self.tags.is_empty() && (self.expire_delete_markers || self.abort_uploads_days.is_some()) {
-            "delete markers and unfinished uploads have no tags, so a rule with tags cannot remove them"
-        } else if self.noncurrent_newer_versions.is_some() && self.noncurrent_expire_days.is_none() {
-            "noncurrent_newer_versions needs noncurrent_expire_days"
-        } else if self.transitions.iter().any(|it| it.days.is_some() == it.date.is_some()) {
-            "a transition has either days or a date"
-        } else {
-            return None;
-        };
-        Some(fault.to_owned())
-    }
-
-    fn number_fault(&self) -> Option<String> {
-        let days = [self.expire_days, self.noncurrent_expire_days, self.abort_uploads_days];
-        if let Some(days) = days.into_iter().flatten().find(|days| *days < 1) {
-            return Some(format!("{days} days are fewer than 1"));
-        }
-        let noncurrent = &self.noncurrent_transitions;
-        let mut moved = self.transitions.iter().filter_map(|it| it.days).chain(noncurrent.iter().map(|it| it.days));
-        if let Some(days) = moved.find(|days| *days < 0) {
-            return Some(format!("{days} days are fewer than 0"));
-        }
-        let mut kept = noncurrent.iter().filter_map(|it| it.newer_versions).chain(self.noncurrent_newer_versions);
-        if let Some(versions) = kept.find(|versions| !(1..=100).contains(versions)) {
-            return Some(format!("S3 keeps 1 to 100 newer versions, and not {versions}"));
-        }
-        let mut dates = self.expire_date.iter().chain(self.transitions.iter().filter_map(|it| it.date.as_ref()));
-        dates
-            .find(|date| date_of(date).is_none())
-            .map(|date| format!("'{date}' is not a day; write it as year-month-day, such as 2027-01-31"))
-    }
-
-    fn class_fault(&self) -> Option<String> {
-        let classes = self.transitions.iter().map(|it| &it.storage_class);
-        let mut classes = classes.chain(self.noncurrent_transitions.iter().map(|it| &it.storage_class));
-        let unknown = classes.find(|class| !CLASSES.contains(&class.as_str()))?;
-        Some(format!("S3 moves nothing to {unknown}; it knows {}", CLASSES.join(", ")))
-    }
-
     /// Returns a rule without conditions and actions.
     #[cfg(test)]
     pub fn named(id: &str) -> Self {
@@ -250,30 +180,42 @@ mod tests {
         for (fields, why) in [
             (json!({"id": "", "expire_days": 1}), "1 to 255"),
             (json!({"id": "a", "prefix": "tmp/"}), "does nothing"),
-            (json!({"id": "a", "expire_days": 0}), "fewer than 1"),
+            (json!({"id": "a", "expire_days": 0}), "expire_days is 0"),
             (json!({"id": "a", "expire_days": 1, "expire_date": "2027-01-31"}), "exclude each other"),
             (json!({"id": "a", "expire_days": 1, "expire_delete_markers": true}), "which do the same"),
             (json!({"id": "a", "expire_date": "2027-02-31"}), "not a day"),
             (json!({"id": "a", "expire_date": "tomorrow"}), "not a day"),
             (json!({"id": "a", "abort_uploads_days": 1, "tags": {"a": "b"}}), "have no tags"),
             (json!({"id": "a", "expire_days": 1, "noncurrent_newer_versions": 3}), "needs noncurrent_expire_days"),
-            (json!({"id": "a", "noncurrent_expire_days": 1, "noncurrent_newer_versions": 101}), "1 to 100"),
+            (json!({"id": "a", "noncurrent_expire_days": 1, "noncurrent_newer_versions": 101}), "_versions is 101"),
             (json!({"id": "a", "expire_days": 1, "size_greater_than": 5, "size_less_than": 5}), "no object"),
             (json!({"id": "a", "transitions": [{"storage_class": "GLACIER"}]}), "either days or a date"),
             (
                 json!({"id": "a", "transitions": [{"days": 1, "storage_class": "STANDARD"}]}),
-                "moves nothing to STANDARD",
+                "the storage class 'STANDARD'",
             ),
         ] {
-            let fault = rule(fields.clone()).fault().unwrap_or_default();
-            assert!(fault.contains(why), "{fields}: {fault}");
+            let found = faults(&rule(fields.clone()));
+            assert_eq!(found.len(), 1, "{fields}: {found:?}");
+            assert!(found[0].what.contains(why), "{fields}: {found:?}");
         }
+    }
+
+    #[test]
+    fn all_faults_of_a_rule_are_found_at_once() {
+        let fields = json!({"id": "a", "expire_days": -1, "size_greater_than": -5, "noncurrent_newer_versions": 101,
+            "abort_uploads_days": 0, "transitions": [{"days": -1, "storage_class": "GLACIR"}]});
+        let fields_of: Vec<String> = faults(&rule(fields)).into_iter().map(|fault| fault.field).collect();
+        let newer = "noncurrent_newer_versions";
+        let moves = ["transitions[0].days", "transitions[0].storage_class"];
+        let numbers = ["expire_days", "abort_uploads_days", newer, "size_greater_than"];
+        assert_eq!(fields_of, [&[newer], &numbers[..], &moves[..]].concat());
     }
 
     #[test]
     fn the_short_forms_are_enough() {
         let short = rule(json!({"id": "a", "transitions": [{"days": 0, "storage_class": "INTELLIGENT_TIERING"}]}));
-        assert_eq!(short.fault(), None);
+        assert_eq!(faults(&short), []);
         let transition = Transition { days: Some(0), date: None, storage_class: "INTELLIGENT_TIERING".to_owned() };
         assert_eq!(short, LifecycleRule { transitions: vec![transition], ..LifecycleRule::named("a") });
         let json = serde_json::to_value(&short).unwrap();

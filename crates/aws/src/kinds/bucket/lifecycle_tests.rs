@@ -1,5 +1,6 @@
 //! Every shape of a rule comes back from AWS as it was sent, and what S3 spells otherwise means the same.
 
+use super::super::lifecycle_check::faults;
 use super::*;
 use regionctl_core::observe::failure::FailureClass;
 
@@ -64,7 +65,7 @@ fn a_rule_comes_back_as_it_was() {
     for shape in shapes() {
         let rule = shape.build().unwrap();
         let model = rule_of(rule.clone()).unwrap();
-        assert_eq!(model.fault(), None);
+        assert_eq!(faults(&model), []);
         assert_eq!(rule_to_sdk(model.clone()).unwrap(), rule);
         let json = serde_json::to_value(&model).unwrap();
         assert_eq!(serde_json::from_value::<LifecycleRule>(json).unwrap(), model);

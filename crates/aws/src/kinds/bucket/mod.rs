@@ -11,6 +11,7 @@ mod encryption;
 mod expiry;
 mod follow;
 mod lifecycle;
+mod lifecycle_check;
 mod lifecycle_sdk;
 mod logging;
 mod name;

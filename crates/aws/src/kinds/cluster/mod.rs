@@ -400,13 +400,12 @@ rds.cluster:
         let versioned = version::compare(engine_version.value().map(String::as_str), live, out);
         let restarting = versioned.clone().and(out.setting("port", port, live.map(|live| &live.port)));
         let copied = live.map(|live| &live.copy_tags_to_snapshots);
-        let copied = out.setting("copy_tags_to_snapshots", copy_tags_to_snapshots, copied);
         let settings = out
             .setting("security_groups", security_groups, live.map(|live| &live.security_groups))
             .and(out.setting("deletion_protection", deletion_protection, live.map(|live| &live.deletion_protection)))
             .and(out.setting("backup_days", backup_days, live.map(|live| &live.backup_days)))
             .and(out.setting("iam_auth", iam_auth, live.map(|live| &live.iam_auth)))
-            .and(copied)
+            .and(out.setting("copy_tags_to_snapshots", copy_tags_to_snapshots, copied))
             .and(out.setting("log_exports", log_exports, live.map(|live| &live.log_exports)))
             .and(out.setting("serverless", serverless, live.map(|live| &live.serverless)));
         let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
