@@ -93,8 +93,7 @@ impl FillError {
 /// # Errors
 /// The VPC does not exist, or is not the only one.
 pub fn locate(spec: &Spec, vpcs: &[Vpc]) -> Result<Location, FillError> {
-    let here = Location { partition: String::new(), region: String::new(), account: spec.account.clone(), vpc: None };
-    let here = here.in_region(&spec.region);
+    let here = Location::of(&spec.account, &spec.region);
     if !spec.needs_vpc {
         return Ok(here);
     }
@@ -242,8 +241,7 @@ fn name_extras(inventory: &mut Inventory) {
 /// Sets aside what a plan must not hold.
 fn collect_secrets(inventory: &mut Inventory) {
     for Expanded { want, .. } in &inventory.wants {
-        let mut secrets = Secrets::new();
-        secret::collect(&want.model, "", &mut secrets);
+        let secrets = secret::of_model(&want.model);
         if !secrets.is_empty() {
             inventory.secrets.insert(want.address.clone(), secrets);
         }
@@ -255,8 +253,7 @@ fn seal(spec: &Spec, snapshot: &Snapshot, inventory: &mut Inventory) -> Result<(
     let Some(seals) = &snapshot.seals else { return Ok(()) };
     let mut lacking = Vec::new();
     for expanded in &mut inventory.wants {
-        let mut secrets = Secrets::new();
-        secret::collect(&expanded.want.model, "", &mut secrets);
+        let secrets = secret::of_model(&expanded.want.model);
         let rewrites = expanded.want.source.as_ref().is_some_and(|source| !source.rewrite.is_empty());
         let key = format!("{}/{}/{}", spec.account, spec.region, expanded.want.address);
         let known = seals.desired.get(&key).filter(|known| known.spec == spec.digest);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::digest;
 use crate::kind::AnyKind;
 use crate::observe::scope::LiveResource;
-use crate::resource::secret::{self, Secrets};
+use crate::resource::secret;
 
 /// The fingerprint of what does not exist.
 pub const ABSENT: &str = "absent";
@@ -17,8 +17,7 @@ pub fn of_secrets(live: &LiveResource<Value>) -> Option<String> {
     if live.sealed.is_some() {
         return live.sealed.clone();
     }
-    let mut secrets = Secrets::new();
-    secret::collect(&live.model, "", &mut secrets);
+    let secrets = secret::of_model(&live.model);
     let one = |(path, value): (&String, &String)| format!("{path}\0{value}\0");
     (!secrets.is_empty()).then(|| digest::sha256(secrets.iter().map(one).collect::<String>()))
 }
@@ -36,7 +35,7 @@ pub fn of_followed(model: &Value, source: &LiveResource<Value>) -> String {
 
 /// An extra that a call would lose belongs to it: one that is new has not been weighed by the plan's gates.
 fn of(mut model: Value, live: &LiveResource<Value>) -> String {
-    secret::seal(&mut model, &Secrets::new());
+    secret::hide(&mut model);
     let lost = live.extras.iter().filter(|extra| !extra.kept).map(|extra| format!("\0{}", extra.said()));
     digest::sha256(model.to_string() + &of_secrets(live).unwrap_or_default() + &lost.collect::<String>())
 }

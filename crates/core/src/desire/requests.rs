@@ -27,7 +27,7 @@ pub fn of_sources(registry: Registry, spec: &Spec) -> Requests {
     for want in &spec.wants {
         let Some(source) = &want.source else { continue };
         let kind = &want.address.kind;
-        let location = Location { vpc: None, ..home(spec).in_region(&source.region) };
+        let location = Location::of(&spec.account, &source.region);
         let scope = scope(registry, &mut requests, kind, &location);
         if want.is_one() {
             scope.ask(&source.name, Depth::Whole);
@@ -126,12 +126,6 @@ pub(super) fn known_before(registry: Registry, spec: &Spec, location: &Location)
         known.fill(&mut want.model);
     }
     (known, wants)
-}
-
-/// The spec's location as far as the spec says it.
-fn home(spec: &Spec) -> Location {
-    let none = Location { partition: String::new(), region: String::new(), account: spec.account.clone(), vpc: None };
-    none.in_region(&spec.region)
 }
 
 /// What is read at first: what the spec names, and all of the kinds of which it does not know the names.

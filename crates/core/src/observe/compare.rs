@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::scope::LiveResource;
-use super::snapshot::{Kind, Reading, Snapshot, narrowed};
+use super::snapshot::{Kind, Reading, Region, Snapshot, narrowed};
 use crate::desire::fingerprint;
 use crate::diff::{FieldAction, FieldChange, leaves};
 use crate::kind::Registry;
-use crate::resource::secret::{self, Secrets};
+use crate::resource::secret;
 
 /// One resource that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,14 +44,18 @@ pub enum Change {
 /// together, as `account/region/kind/*`.
 pub fn differences(registry: Registry, before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
     let mut found = Vec::new();
-    let none = Kind::default();
-    for (place, earlier) in parts(before) {
-        let later = after.regions.get(place.0).and_then(|region| region.kinds.get(place.1)).unwrap_or(&none);
-        kinds(registry, place, earlier, later, &mut found);
-    }
-    for (place, later) in parts(after) {
-        if before.regions.get(place.0).is_none_or(|region| !region.kinds.contains_key(place.1)) {
-            kinds(registry, place, &none, later, &mut found);
+    let (nowhere, none) = (Region::default(), Kind::default());
+    let places: BTreeSet<&(String, String)> = before.regions.keys().chain(after.regions.keys()).collect();
+    for place in places {
+        let [earlier, later] = [before, after].map(|snapshot| snapshot.regions.get(place).unwrap_or(&nowhere));
+        let slots: BTreeSet<&String> = earlier.kinds.keys().chain(later.kinds.keys()).collect();
+        for slot in slots {
+            // Where both have it once for each VPC, the read without one has nothing more to say.
+            let is_in_vpcs = |part: &Region| part.kinds.keys().any(|other| other.starts_with(&format!("{slot}@")));
+            if !(is_in_vpcs(earlier) && is_in_vpcs(later)) {
+                let [earlier, later] = [earlier, later].map(|part| part.kinds.get(slot).unwrap_or(&none));
+                kinds(registry, (place, slot), earlier, later, &mut found);
+            }
         }
     }
     found.sort_by(|a, b| a.address.cmp(&b.address));
@@ -60,15 +64,6 @@ pub fn differences(registry: Registry, before: &Snapshot, after: &Snapshot) -> V
 
 /// An account and region, and a kind's key in it.
 type Place<'a> = (&'a (String, String), &'a str);
-
-/// The parts of a snapshot. What is there once for each VPC is left out where it is there without one too.
-fn parts(snapshot: &Snapshot) -> impl Iterator<Item = (Place<'_>, &Kind)> {
-    snapshot.regions.iter().flat_map(|(region, part)| {
-        let in_vpcs = |slot: &String| part.kinds.keys().any(|other| other.starts_with(&format!("{slot}@")));
-        let kinds = part.kinds.iter().filter(move |(slot, _)| !in_vpcs(slot));
-        kinds.map(move |(slot, kind)| ((region, slot.as_str()), kind))
-    })
-}
 
 fn kinds(registry: Registry, place: Place<'_>, before: &Kind, after: &Kind, found: &mut Vec<Difference>) {
     let ((account, region), slot) = place;
@@ -116,7 +111,7 @@ fn change(parts: &[&str], before: Reading, after: Reading) -> Option<Change> {
 fn fields(before: &LiveResource<Value>, after: &LiveResource<Value>) -> Vec<FieldChange> {
     let hidden = |resource: &LiveResource<Value>| {
         let mut model = resource.model.clone();
-        secret::seal(&mut model, &Secrets::new());
+        secret::hide(&mut model);
         model
     };
     let mut fields = Vec::new();
@@ -146,7 +141,7 @@ mod tests {
 
     use super::*;
     use crate::observe::failure::{Failure, FailureClass};
-    use crate::observe::location::Location;
+    use crate::observe::location::{Location, Vpc};
     use crate::observe::scope::{Depth, Observation, Scope};
     use crate::resource::reference::Outputs;
 
@@ -194,6 +189,20 @@ mod tests {
             assert_eq!(found.len(), 1, "{found:?}");
             assert_eq!(found[0].address, "1/r/t.t/*");
             assert!(matches!(found[0].change, Change::Unknown(_)));
+        }
+    }
+
+    /// A kind of a VPC is read without one too, where it is a source.
+    #[test]
+    fn what_both_read_without_a_vpc_is_compared_whatever_one_read_in_a_vpc() {
+        let mut before = snapshot(&[("a", json!({"days": 1}))], &[]);
+        let vpc = Some(Vpc { id: "vpc-1".to_owned(), ..Vpc::default() });
+        let in_vpc = Location { vpc, ..Location::of("1", "r") };
+        before.add("t.t", &Scope::of(in_vpc), Ok(Observation::default()));
+        let after = snapshot(&[("a", json!({"days": 2}))], &[]);
+        for found in [differences(Registry(&[]), &before, &after), differences(Registry(&[]), &after, &before)] {
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].address, "1/r/t.t/a");
         }
     }
 }

@@ -25,15 +25,16 @@ impl Location {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
     }
 
+    /// Returns a region of an account, without a VPC.
+    pub fn of(account: &str, region: &str) -> Self {
+        let partition = partition(region).to_owned();
+        Self { partition, region: region.to_owned(), account: account.to_owned(), vpc: None }
+    }
+
     /// Returns another region of the same account, without a VPC.
     #[must_use]
     pub fn in_region(&self, region: &str) -> Self {
-        Self {
-            partition: partition(region).to_owned(),
-            region: region.to_owned(),
-            account: self.account.clone(),
-            vpc: None,
-        }
+        Self::of(&self.account, region)
     }
 }
 

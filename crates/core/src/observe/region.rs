@@ -35,8 +35,7 @@ pub async fn read_region(
     listen: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<Snapshot, Failure> {
     let identity = provider.identify(true).await?;
-    let nowhere = Location { partition: String::new(), region: String::new(), account: identity.account, vpc: None };
-    let here = nowhere.in_region(region);
+    let here = Location::of(&identity.account, region);
     let vpcs = identity.vpcs.unwrap_or_default();
     let listable = registry.0.iter().map(|kind| kind.facts()).filter(|facts| !facts.inventory.is_empty());
     let reads = listable.flat_map(|facts| {

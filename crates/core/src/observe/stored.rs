@@ -13,7 +13,7 @@ use crate::desire::fill::Inventory;
 use crate::desire::fingerprint;
 use crate::diagnostic::Diagnostic;
 use crate::digest;
-use crate::resource::secret::{self, Secrets};
+use crate::resource::secret;
 use crate::spec::Spec;
 
 /// The version of the snapshot's JSON; a reader refuses others.
@@ -95,12 +95,12 @@ pub fn write(tool: &str, snapshot: &Snapshot, specs: &[(&Spec, &Inventory)]) -> 
         regions.into_iter().map(|((account, region), content)| StoredRegion { account, region, content }).collect();
     let mut seals = Seals::default();
     for (spec, inventory) in specs {
-        for (address, secrets) in &inventory.secrets {
+        for expanded in &inventory.wants {
+            let address = &expanded.want.address;
+            let Some(secrets) = inventory.secrets.get(address) else { continue };
             let key = format!("{}/{}/{address}", spec.account, spec.region);
             let tokens = secrets.iter().map(|(path, value)| (path.clone(), tokens.of(value))).collect();
-            let expanded = inventory.wants.iter().find(|expanded| expanded.want.address == *address);
-            let rewritten = expanded.and_then(|expanded| expanded.followed.as_ref()).into_iter();
-            let rewritten = rewritten.flat_map(|followed| &followed.rewritten);
+            let rewritten = expanded.followed.iter().flat_map(|followed| &followed.rewritten);
             let rewritten = rewritten.filter(|(path, _)| secrets.contains_key(*path));
             let rewritten = rewritten.map(|(path, what)| (path.clone(), what.clone())).collect();
             seals.desired.insert(key, DesiredSeals { spec: spec.digest.clone(), tokens, rewritten });
@@ -160,9 +160,7 @@ fn seal(region: &mut Region, tokens: &mut Tokens) {
     for reading in region.kinds.values_mut().flat_map(|kind| kind.names.values_mut()) {
         let Reading::Found { resource, .. } = reading else { continue };
         resource.sealed = fingerprint::of_secrets(resource);
-        let mut secrets = Secrets::new();
-        secret::collect(&resource.model, "", &mut secrets);
-        for (path, value) in secrets {
+        for (path, value) in secret::of_model(&resource.model) {
             secret::put(&mut resource.model, &path, &tokens.of(&value));
         }
     }

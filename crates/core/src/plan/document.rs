@@ -268,21 +268,17 @@ impl Plan {
     /// Narrows the plan to some resources and what they need done before them.
     #[must_use]
     pub fn targeting(mut self, targets: &[Address]) -> Self {
-        let of_step: BTreeMap<u32, usize> = (self.changes.iter().enumerate())
-            .flat_map(|(at, change)| change.steps.iter().map(move |step| (step.id, at)))
-            .collect();
-        let is_target = |(_, change): &(usize, &Change)| targets.contains(&change.address);
-        let mut open: Vec<usize> = self.changes.iter().enumerate().filter(is_target).map(|(at, _)| at).collect();
+        let steps = self.steps();
+        let change_of: BTreeMap<u32, &Change> = steps.into_iter().map(|(change, step)| (step.id, change)).collect();
+        let mut open: Vec<&Change> = self.changes.iter().filter(|change| targets.contains(&change.address)).collect();
         let mut kept = BTreeSet::new();
         // A change is kept whole: a part of its steps would leave it half done.
-        while let Some(at) = open.pop() {
-            if kept.insert(at) {
-                let before = self.changes[at].steps.iter().flat_map(|step| &step.after);
-                open.extend(before.filter_map(|id| of_step.get(id)));
+        while let Some(change) = open.pop() {
+            if kept.insert(change.address.clone()) {
+                open.extend(change.steps.iter().flat_map(|step| &step.after).filter_map(|id| change_of.get(id)));
             }
         }
-        let mut at = 0..;
-        self.changes.retain(|_| at.next().is_some_and(|at| kept.contains(&at)));
+        self.changes.retain(|change| kept.contains(&change.address));
         self.waiting.retain(|waiting| targets.contains(&waiting.address));
         self.coming.retain(|coming| targets.contains(&coming.address));
         self.unwaived.retain(|risk| targets.contains(&risk.address));

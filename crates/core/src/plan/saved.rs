@@ -116,7 +116,7 @@ pub enum Refusal {
 }
 
 fn digest_of(plan: &Plan) -> String {
-    digest::sha256(serde_json::to_string(plan).expect("invariant: a plan is plain data"))
+    digest::of_json(&serde_json::to_value(plan).expect("invariant: a plan is plain data"))
 }
 
 impl SavedPlan {

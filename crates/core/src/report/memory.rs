@@ -12,7 +12,7 @@ use crate::desire::fill::Inventory;
 use crate::digest;
 use crate::observe::failure::Failure;
 use crate::observe::provider::Provider;
-use crate::resource::secret::{self, Secrets};
+use crate::resource::secret;
 use crate::spec::{Spec, Want};
 
 /// What is known of the last apply.
@@ -156,7 +156,7 @@ fn entry(want: &Want) -> String {
     let Want { address: _, stands, source, absent, model, at: _, waivers: _, whole: _ } = want;
     let mut model = model.clone();
     // Each secret becomes the token of none.
-    secret::seal(&mut model, &Secrets::new());
+    secret::hide(&mut model);
     short(&digest::sha256(format!("{stands:?} {source:?} {absent} {model}")))
 }
 

@@ -55,8 +55,14 @@ pub fn of(value: &Value) -> Option<&str> {
 /// The secrets of a model by the token that stands for each.
 pub type Secrets = BTreeMap<String, String>;
 
-/// Collects a model's secrets; a token is the path at which the secret stands.
-pub fn collect(value: &Value, path: &str, secrets: &mut Secrets) {
+/// Returns a model's secrets; a token is the path at which the secret stands.
+pub fn of_model(model: &Value) -> Secrets {
+    let mut secrets = Secrets::new();
+    collect(model, "", &mut secrets);
+    secrets
+}
+
+fn collect(value: &Value, path: &str, secrets: &mut Secrets) {
     let joined = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match value {
         value if of(value).is_some() => {
@@ -75,6 +81,11 @@ pub fn seal(value: &mut Value, secrets: &Secrets) {
     replace(value, &|text| {
         secrets.iter().find(|(_, secret)| *secret == text).map_or_else(String::new, |(token, _)| token.clone())
     });
+}
+
+/// Takes each secret out, and leaves the place where it stood.
+pub fn hide(value: &mut Value) {
+    replace(value, &|_| String::new());
 }
 
 /// Replaces each token by its secret; one that nobody knows stays.
@@ -158,8 +169,7 @@ mod tests {
     #[test]
     fn what_is_sealed_holds_no_secret_and_comes_back() {
         let model = json!({"environment": {"A": {"$secret": "hunter2"}, "B": {"$secret": "x"}}, "name": "f"});
-        let mut secrets = Secrets::new();
-        collect(&model, "", &mut secrets);
+        let secrets = of_model(&model);
         let mut op = json!({"Create": {"env": [{"$secret": "hunter2"}]}});
         seal(&mut op, &secrets);
         assert_eq!(op, json!({"Create": {"env": [{"$secret": "environment.A"}]}}));

@@ -24,7 +24,7 @@ impl Faults {
 
     fn number(&mut self, field: &str, value: Option<i64>, least: i64, most: i64) {
         if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
-            let most = if most < i64::from(i32::MAX) { format!(" to {most}") } else { " or more".to_owned() };
+            let most = if most == i64::MAX { " or more".to_owned() } else { format!(" to {most}") };
             self.add(field, format!("{field} is {value}"), format!("write {least}{most}"));
         }
     }
