@@ -32,7 +32,7 @@ pub enum Change {
     Removed,
     /// Its attributes differ, before and after.
     Changed(Vec<FieldChange>),
-    /// It could not be read in one of the two, so that nothing can be said; the reason.
+    /// It could not be read for one of the two snapshots, or was not; the reason.
     Unknown(String),
 }
 
@@ -87,7 +87,7 @@ fn kinds(registry: Registry, place: Place<'_>, before: &Kind, after: &Kind, foun
         }
     }
     if unseen > 0 {
-        let why = format!("one of the two snapshots did not look at {unseen} that the other has looked at");
+        let why = format!("{unseen} of its resources were read for only one of the snapshots");
         found.push(Difference { address: address("*"), change: Change::Unknown(why) });
     }
 }

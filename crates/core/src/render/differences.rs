@@ -14,7 +14,7 @@ pub fn differences(differences: &[Difference], style: Style) -> String {
             Change::Added => ('+', String::new()),
             Change::Removed => ('-', String::new()),
             Change::Changed(_) => ('~', String::new()),
-            Change::Unknown(why) => ('?', format!("  could not be read: {why}")),
+            Change::Unknown(why) => ('?', format!("  cannot be compared: {why}")),
         };
         let _ = writeln!(out, "{} {}{what}", style.symbol(symbol), style.bold(address));
         let Change::Changed(fields) = change else { continue };
