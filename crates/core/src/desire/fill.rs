@@ -189,11 +189,11 @@ fn references(registry: Registry, inventory: &mut Inventory) -> Result<(), Unexp
         let kind = registry.of(&want.address.kind);
         let mut outputs = kind.outputs(&want.address.name, &inventory.location);
         outputs.extend(kind.given(&want.model)?);
-        inventory.known.identify(&want.address, outputs, kind.facts().descriptive);
+        inventory.known.identify(&want.address, outputs, |output| kind.facts().ties(output));
     }
     for (address, seen) in &inventory.live {
-        let descriptive = registry.of(&address.kind).facts().descriptive;
-        inventory.known.identify(address, seen.outputs.clone(), descriptive);
+        let facts = registry.of(&address.kind).facts();
+        inventory.known.identify(address, seen.outputs.clone(), |output| facts.ties(output));
     }
     for Expanded { want, .. } in &mut inventory.wants {
         inventory.known.fill(&mut want.model);
@@ -221,7 +221,7 @@ fn adopt(registry: Registry, inventory: &mut Inventory) {
             let found = live.iter().find(fits).map(|(address, _)| address.clone());
             if let Some(mut seen) = found.and_then(|address| live.remove(&address)) {
                 seen.name.clone_from(&want.address.name);
-                inventory.known.identify(&want.address, seen.outputs.clone(), kind.facts().descriptive);
+                inventory.known.identify(&want.address, seen.outputs.clone(), |output| kind.facts().ties(output));
                 live.insert(want.address.clone(), seen);
             }
         }

@@ -119,7 +119,7 @@ pub(super) fn known_before(registry: Registry, spec: &Spec, location: &Location)
     for want in spec.wants.iter().filter(|want| want.is_one() && !want.absent) {
         let kind = registry.of(&want.address.kind);
         let outputs = kind.outputs(&want.address.name, location);
-        known.identify(&want.address, outputs, kind.facts().descriptive);
+        known.identify(&want.address, outputs, |output| kind.facts().ties(output));
     }
     let mut wants: Vec<Want> = spec.wants.clone();
     for want in &mut wants {

@@ -6,7 +6,7 @@ use super::expand::{Expander, Unexpanded};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::model::pattern;
 use crate::resource::address::Address;
-use crate::resource::reference::{Known, Outputs, Target};
+use crate::resource::reference::{Known, Outputs, Reference, Target};
 use crate::spec::Want;
 use crate::spec::selector::{Each, Selector};
 
@@ -98,6 +98,10 @@ impl Expander<'_> {
         known.add(Target::Each, values);
         let mut made = Want { stands: Selector::One, ..want.clone() };
         known.fill(&mut made.model);
+        for reference in want.references.iter().filter(|reference| reference.target == Target::Each) {
+            let target = Target::Resource(address.clone());
+            made.references.insert(Reference { target, attribute: reference.attribute.clone() });
+        }
         if let Some(filled) = known.fill_text(&want.address.name) {
             made.address.name = filled;
         }

@@ -1,6 +1,7 @@
 //! What is the same for all resources of a kind.
 
 use super::weight::Weight;
+use crate::resource::reference::Ties;
 
 /// What is the same for all resources of a kind.
 #[derive(Debug)]
@@ -25,6 +26,9 @@ pub struct Facts {
     /// Those of `outputs` that say what a resource is like and not which one it is (`engine`). The same text elsewhere
     /// is no reference to it.
     pub descriptive: &'static [&'static str],
+    /// The fields, of any kind's operations, in which one's plain name is a reference to it (`log_group`). The same text
+    /// in another field is not: a database may be named as another cluster is.
+    pub name_fields: &'static [&'static str],
     /// Fields of the model that cost calls of their own, and are read only where the depth includes them.
     pub parts: &'static [&'static str],
     /// Those of `parts` that a follower does not take over from its source, and that are read only where they are stated.
@@ -48,6 +52,8 @@ pub struct Facts {
     pub lists: bool,
     /// Whether one can follow a live one of another region (`like`, `copy`).
     pub follows: bool,
+    /// The kind whose resources it is a part of, under their names (`s3.bucket`): it has no list of its own.
+    pub part_of: Option<&'static str>,
     /// The API operations by which all live ones of a region are listed.
     pub inventory: &'static [&'static str],
     /// How bad it is when an attribute differs; the first line that fits counts.
@@ -70,6 +76,7 @@ impl Facts {
         also: &[],
         outputs: &[],
         descriptive: &[],
+        name_fields: &[],
         parts: &[],
         uncarried: &[],
         of_sources: &[],
@@ -81,11 +88,21 @@ impl Facts {
         global_names: false,
         lists: false,
         follows: false,
+        part_of: None,
         inventory: &[],
         weights: &[],
         defaults: "",
         example: "",
     };
+
+    /// Says where a text that equals this output of a resource is a reference to it.
+    pub fn ties(&self, output: &str) -> Ties {
+        match output {
+            "name" => Ties::Fields(self.name_fields),
+            _ if self.descriptive.contains(&output) => Ties::Fields(&[]),
+            _ => Ties::Anywhere,
+        }
+    }
 }
 
 /// An IAM action that the calls of a kind need beside their own.

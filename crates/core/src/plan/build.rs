@@ -110,7 +110,8 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         }
     }
     plan.notes.extend(ending(&plan.changes, spec));
-    graph::order(&mut plan.changes, &inventory.known)?;
+    let referred = inventory.wants.iter().map(|it| (&it.want.address, &it.want.references)).collect();
+    graph::order(&mut plan.changes, &inventory.known, &referred)?;
     plan.recount();
     Ok(plan)
 }

@@ -1,8 +1,8 @@
 //! The order of steps, from values alone: a step that needs what another resource gives comes after it.
 //!
 //! A step needs a resource when its operation holds one of the resource's outputs (an ARN that
-//! follows from a name) or a reference to one that only AWS gives. It then waits for all of that
-//! resource's steps that build it up. Where resources need each other in a ring (two security groups
+//! follows from a name), a reference to one that only AWS gives, or the value of one that the spec
+//! refers to. It then waits for all of that resource's steps that build it up. Where resources need each other in a ring (two security groups
 //! that let each other in), it waits for the other's creation only, which breaks the ring.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,10 @@ use super::document::Change;
 use crate::diagnostic::Position;
 use crate::diff::Phase;
 use crate::resource::address::Address;
-use crate::resource::reference::{self, Known, Target};
+use crate::resource::reference::{self, Known, Reference, Target};
+
+/// What the spec refers to, by the resource that it says so of.
+pub type Referred<'a> = BTreeMap<&'a Address, &'a BTreeSet<Reference>>;
 
 /// Resources of which each needs another one first, with where the spec wants them.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,8 +26,8 @@ pub struct Ring(pub Vec<(Address, Position)>);
 ///
 /// # Errors
 /// See [`Ring`].
-pub fn order(changes: &mut [Change], known: &Known) -> Result<(), Ring> {
-    let nodes = nodes(changes, known);
+pub fn order(changes: &mut [Change], known: &Known, referred: &Referred<'_>) -> Result<(), Ring> {
+    let nodes = nodes(changes, known, referred);
     let rings = rings(&nodes, changes);
     let mut after: BTreeMap<(usize, usize), BTreeSet<(usize, usize)>> = BTreeMap::new();
     for node in &nodes {
@@ -47,7 +50,7 @@ struct Node {
     needs: BTreeSet<usize>,
 }
 
-fn nodes(changes: &[Change], known: &Known) -> Vec<Node> {
+fn nodes(changes: &[Change], known: &Known, referred: &Referred<'_>) -> Vec<Node> {
     let index: BTreeMap<&Address, usize> =
         changes.iter().enumerate().map(|(at, change)| (&change.address, at)).collect();
     let steps = changes
@@ -56,8 +59,10 @@ fn nodes(changes: &[Change], known: &Known) -> Vec<Node> {
         .flat_map(|(change, it)| it.steps.iter().enumerate().map(move |(step, it)| (change, step, &it.op)));
     steps
         .map(|(change, step, op)| {
+            let stated = referred.get(&changes[change].address).into_iter().copied().flatten();
             let needs = needed(op, known)
                 .into_iter()
+                .chain(stated.filter_map(|reference| filled_in(reference, op, known)))
                 .filter_map(|address| index.get(&address).copied())
                 .filter(|other| *other != change)
                 .collect();
@@ -73,6 +78,15 @@ pub fn needed(op: &Value, known: &Known) -> BTreeSet<Address> {
         Target::Vpc | Target::Each => None,
     });
     referenced.chain(known.givers(op)).collect()
+}
+
+/// The resource that a reference of the spec points at, where its value stands in this operation.
+fn filled_in(reference: &Reference, op: &Value, known: &Known) -> Option<Address> {
+    let Target::Resource(address) = &reference.target else { return None };
+    let value = known.value(reference)?;
+    let mut found = false;
+    reference::walk(op, &mut |text| found |= text.contains(value.as_str()));
+    found.then(|| address.clone())
 }
 
 /// Gives each change the number of its ring: two changes have one number when each needs the other.
@@ -139,7 +153,7 @@ fn number(changes: &mut [Change], after: &BTreeMap<(usize, usize), BTreeSet<(usi
 mod tests {
     use super::*;
     use crate::plan::{Action, Step};
-    use crate::resource::reference::Outputs;
+    use crate::resource::reference::{Outputs, Ties};
     use serde_json::json;
 
     fn change(name: &str, steps: &[(Phase, Value)]) -> Change {
@@ -171,7 +185,7 @@ mod tests {
     }
 
     fn ordered(mut changes: Vec<Change>, known: &Known) -> Vec<(u32, Vec<u32>)> {
-        order(&mut changes, known).unwrap();
+        order(&mut changes, known, &Referred::new()).unwrap();
         changes.iter().flat_map(|change| change.steps.iter().map(|step| (step.id, step.after.clone()))).collect()
     }
 
@@ -179,12 +193,42 @@ mod tests {
     fn a_value_that_another_resource_gives_makes_the_order() {
         let mut known = Known::default();
         let outputs = Outputs::from([("arn".to_owned(), "arn:b".to_owned())]);
-        known.identify(&Address::new("t.t", "b"), outputs, &[]);
+        known.identify(&Address::new("t.t", "b"), outputs, |_| Ties::Anywhere);
         let changes = vec![
             change("a", &[(Phase::Create, json!({"Put": {"action": "arn:b"}}))]),
             change("b", &[(Phase::Create, json!("Create")), (Phase::Change, json!("Set"))]),
         ];
         assert_eq!(ordered(changes, &known), [(3, vec![1, 2]), (1, vec![]), (2, vec![1])]);
+    }
+
+    #[test]
+    fn a_plain_name_ties_only_in_the_fields_that_name_such_a_resource() {
+        let named = |name: &str| Outputs::from([("name".to_owned(), name.to_owned())]);
+        let mut known = Known::default();
+        for name in ["a", "b"] {
+            known.identify(&Address::new("t.t", name), named(name), |_| Ties::Fields(&["source"]));
+        }
+        let creates = |name: &str, field: &str, other: &str| change(name, &[(Phase::Create, json!({field: other}))]);
+        let apart = vec![creates("a", "database", "b"), creates("b", "database", "a")];
+        assert_eq!(ordered(apart, &known), [(1, vec![]), (2, vec![])]);
+        let tied = vec![creates("a", "source", "b"), creates("b", "database", "a")];
+        assert_eq!(ordered(tied, &known), [(2, vec![1]), (1, vec![])]);
+    }
+
+    #[test]
+    fn a_reference_of_the_spec_makes_the_order_wherever_its_value_stands() {
+        let mut known = Known::default();
+        let outputs = Outputs::from([("name".to_owned(), "b".to_owned())]);
+        known.identify(&Address::new("t.t", "b"), outputs, |_| Ties::Fields(&[]));
+        let mut changes = vec![
+            change("a", &[(Phase::Create, json!({"Put": "x-b/*"})), (Phase::Change, json!("Set"))]),
+            change("b", &[(Phase::Create, json!("Create"))]),
+        ];
+        let references = BTreeSet::from([Reference::parse("t.t/b.name").unwrap()]);
+        let a = Address::new("t.t", "a");
+        order(&mut changes, &known, &Referred::from([(&a, &references)])).unwrap();
+        let after: Vec<_> = changes[0].steps.iter().map(|step| step.after.len()).collect();
+        assert_eq!((changes[1].steps[0].id, after), (1, vec![1, 1]));
     }
 
     #[test]
@@ -208,7 +252,7 @@ mod tests {
             change(name, &[(Phase::Create, json!({"Create": format!("${{t.t/{other}.id}}")}))])
         };
         let mut changes = vec![made_of("a", "b"), made_of("b", "a")];
-        let ring = order(&mut changes, &Known::default()).unwrap_err();
+        let ring = order(&mut changes, &Known::default(), &Referred::new()).unwrap_err();
         assert_eq!(ring.0.iter().map(|(address, _)| address.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }
 }

@@ -153,7 +153,7 @@ impl Applied {
 }
 
 fn entry(want: &Want) -> String {
-    let Want { address: _, stands, source, absent, model, at: _, waivers: _, whole: _ } = want;
+    let Want { address: _, stands, source, absent, model, references: _, at: _, waivers: _, whole: _ } = want;
     let mut model = model.clone();
     // Each secret becomes the token of none.
     secret::hide(&mut model);

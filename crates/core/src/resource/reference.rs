@@ -14,6 +14,15 @@ use super::address::Address;
 /// Values that a resource gives to others, by attribute name: `arn`, `id`, `name`.
 pub type Outputs = BTreeMap<String, String>;
 
+/// Where a text that equals an output is a reference to the resource that gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ties {
+    /// Everywhere but in tags and descriptions: an ARN or an id belongs to one resource.
+    Anywhere,
+    /// In the fields of these names: another resource's field may hold the same plain name and mean something else.
+    Fields(&'static [&'static str]),
+}
+
 /// Something that a reference can point at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
@@ -147,15 +156,19 @@ const DESCRIBING: [&str; 4] = ["tags", "instance_tags", "description", "comment"
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     values: BTreeMap<Target, Outputs>,
-    givers: BTreeMap<String, BTreeSet<Address>>,
+    givers: BTreeMap<String, Vec<(Address, Ties)>>,
 }
 
 impl Known {
-    /// Adds a resource's values by which it is known: a text that equals one is a reference to it, but for those
-    /// attributes that only describe it.
-    pub fn identify(&mut self, address: &Address, outputs: Outputs, descriptive: &[&str]) {
-        for (_, value) in outputs.iter().filter(|(name, _)| !descriptive.contains(&name.as_str())) {
-            self.givers.entry(value.clone()).or_default().insert(address.clone());
+    /// Adds a resource's values. A text that equals one of them is a reference to it where `ties` of the output's name
+    /// says so.
+    pub fn identify(&mut self, address: &Address, outputs: Outputs, ties: impl Fn(&str) -> Ties) {
+        for (name, value) in &outputs {
+            let giver = (address.clone(), ties(name));
+            let givers = self.givers.entry(value.clone()).or_default();
+            if !givers.contains(&giver) {
+                givers.push(giver);
+            }
         }
         self.add(Target::Resource(address.clone()), outputs);
     }
@@ -208,29 +221,42 @@ impl Known {
     }
 
     fn lookup(&self, inside: &str) -> Option<&String> {
-        let reference = Reference::parse(inside)?;
+        self.value(&Reference::parse(inside)?)
+    }
+
+    /// Returns the value that a reference stands for, where it is known.
+    pub fn value(&self, reference: &Reference) -> Option<&String> {
         self.values.get(&reference.target)?.get(&reference.attribute)
     }
 
     /// Returns the resources that a text of this value identifies as a whole. Tags and descriptions identify nothing.
     pub fn givers(&self, value: &Value) -> BTreeSet<Address> {
         let mut givers = BTreeSet::new();
-        self.collect_givers(value, &mut givers);
+        self.collect_givers("", value, &mut givers);
         givers
     }
 
-    fn collect_givers(&self, value: &Value, givers: &mut BTreeSet<Address>) {
+    fn collect_givers(&self, field: &str, value: &Value, givers: &mut BTreeSet<Address>) {
         match value {
-            Value::String(text) => givers.extend(self.givers.get(text).into_iter().flatten().cloned()),
-            Value::Array(items) => items.iter().for_each(|item| self.collect_givers(item, givers)),
+            Value::String(text) => givers.extend(self.identified(field, text)),
+            Value::Array(items) => items.iter().for_each(|item| self.collect_givers(field, item, givers)),
             Value::Object(fields) => {
                 for (key, item) in fields.iter().filter(|(key, _)| !DESCRIBING.contains(&key.as_str())) {
-                    givers.extend(self.givers.get(key).into_iter().flatten().cloned());
-                    self.collect_givers(item, givers);
+                    givers.extend(self.identified("", key));
+                    self.collect_givers(key, item, givers);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
+    }
+
+    fn identified(&self, field: &str, text: &str) -> impl Iterator<Item = Address> {
+        let here = move |ties: &Ties| match ties {
+            Ties::Anywhere => true,
+            Ties::Fields(fields) => fields.contains(&field),
+        };
+        let givers = self.givers.get(text).into_iter().flatten();
+        givers.filter(move |(_, ties)| here(ties)).map(|(address, _)| address.clone())
     }
 }
 

@@ -1,6 +1,6 @@
 //! A whole spec: the region, the account, the VPC and what is wanted of each resource.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -10,7 +10,7 @@ use crate::digest::hex;
 use crate::kind::{Notes, Registry};
 use crate::model::pattern;
 use crate::resource::address::Address;
-use crate::resource::reference::{self, Target};
+use crate::resource::reference::{self, Reference, Target};
 use crate::spec::accept::{self, Acceptance, Ignored, Row};
 use crate::spec::load::{ReadFile, load};
 use crate::spec::manual::{self, Manual};
@@ -99,6 +99,8 @@ pub struct Want {
     pub absent: bool,
     /// The desired model; references are still text. Null where it is to be gone.
     pub model: Json,
+    /// The references that the spec states, which make the order of steps when the model no longer shows them.
+    pub references: BTreeSet<Reference>,
     /// Where the spec says so.
     pub at: Position,
     /// The risks that are meant.
@@ -384,6 +386,7 @@ impl Reader<'_> {
                 source: None,
                 absent: true,
                 model: Json::Null,
+                references: BTreeSet::new(),
                 at,
                 waivers: Vec::new(),
                 whole: false,
@@ -414,7 +417,9 @@ impl Reader<'_> {
         let model = kind.desire(&entry.key, &node, &mut notes);
         self.faults.0.append(&mut notes.faults.0);
         let waivers = notes.waivers;
-        model.map(|model| Want { address, stands, source, absent: false, model, at, waivers, whole: false })
+        let model = model?;
+        let references = reference::find(&model).into_iter().collect();
+        Some(Want { address, stands, source, absent: false, model, references, at, waivers, whole: false })
     }
 }
 
@@ -443,7 +448,7 @@ fn digest(region: &str, account: &str, vpc: &VpcSelector, wants: &[Want]) -> Str
     let mut hasher = Sha256::new();
     hasher.update(format!("{region}\n{account}\n{vpc}\n"));
     for want in wants {
-        let Want { address, stands, source, absent, model, at: _, waivers: _, whole: _ } = want;
+        let Want { address, stands, source, absent, model, references: _, at: _, waivers: _, whole: _ } = want;
         hasher.update(format!("{address} {stands:?} {source:?} {absent} {model}\n"));
     }
     hex(&hasher.finalize())

@@ -150,6 +150,7 @@ impl Kind for Bucket {
             "DeleteBucketTagging",
         ],
         outputs: &["arn", "name"],
+        name_fields: &["bucket"],
         parts: &[
             "public_access_block",
             "ownership",

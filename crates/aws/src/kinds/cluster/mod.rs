@@ -220,6 +220,7 @@ impl Kind for Cluster {
             regionctl_core::kind::Need::if_stated("kms_key", "kms:GenerateDataKey*", crate::services::KEYS),
         ],
         outputs: &["arn", "name", "engine"],
+        name_fields: &["DBClusterIdentifier"],
         needs_vpc: true,
         lists: true,
         follows: true,

@@ -254,6 +254,7 @@ impl Kind for Function {
             regionctl_core::kind::Need::if_stated("kms_key", "kms:Decrypt", crate::services::KEYS).to_read(),
         ],
         outputs: &["arn", "name"],
+        name_fields: &["FunctionName"],
         lists: true,
         follows: true,
         inventory: &["ListFunctions"],

@@ -73,6 +73,7 @@ impl Kind for KeyPair {
         removes: &["DeleteKeyPair"],
         writes: &["ImportKeyPair", "CreateTags", "DeleteKeyPair"],
         outputs: &["id", "name"],
+        name_fields: &["key_pair"],
         inventory: &["DescribeKeyPairs"],
         weights: &[Weight {
             path: "public_key",

@@ -90,6 +90,7 @@ impl Kind for LogGroup {
         ],
         removes: &["DeleteLogGroup"],
         outputs: &["arn", "name"],
+        name_fields: &["log_group"],
         parts: &["tags"],
         patterns: true,
         lists: true,
