@@ -71,6 +71,14 @@ impl HttpConnector for Replay {
         let (status, code, text) = self.answer(&asked);
         self.asked.lock().unwrap().push(asked);
         let mut answer = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(text));
+        // CloudWatch speaks CBOR; its answers are written here as the same values in JSON.
+        if let Some(protocol) = request.headers().get("smithy-protocol") {
+            let value: Value = serde_json::from_str(text).unwrap();
+            let mut bytes = Vec::new();
+            ciborium::into_writer(&value, &mut bytes).unwrap();
+            *answer.body_mut() = SdkBody::from(bytes);
+            answer.headers_mut().insert("smithy-protocol", protocol.to_owned());
+        }
         if !code.is_empty() && !code.starts_with("Action=") {
             answer.headers_mut().insert("x-amzn-errortype", code);
         }

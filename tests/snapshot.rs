@@ -50,6 +50,31 @@ fn a_whole_region_is_read_and_two_nights_are_compared() {
     }
 }
 
+/// A region's snapshot holds the replication of its buckets, and that a bucket has none.
+#[test]
+fn a_whole_region_says_which_of_its_buckets_are_replicated() {
+    let place = Place::seeded();
+    let wanted = "{region: us-east-1, role: \"arn:aws:iam::123456789012:role/r\", rules: {b: {destination: c}}}";
+    place.write(
+        "spec.yaml",
+        format!("region: eu-central-1\naccount: '123456789012'\ns3.replication:\n  supertokens-ssl: {wanted}\n"),
+    );
+    place.run(&["snapshot", "eu-central-1", "us-east-1", "-o", "night.json"]);
+    let plan = place.run(&["plan", "spec.yaml", "--format", "json"]).exits(0).stdout;
+    assert!(plan.contains("PutBucketReplication"), "{plan}");
+    assert_eq!(place.run(&["plan", "spec.yaml", "--format", "json", "--snapshot", "night.json"]).exits(0).stdout, plan);
+}
+
+#[test]
+fn strict_drift_from_a_snapshot_of_the_regions_is_that_of_live() {
+    let place = Place::seeded();
+    place.run(&["apply", "--yes", SPEC]).exits(0);
+    place.run(&["snapshot", "eu-central-1", "us-east-1", "eu-west-1", "-o", "night.json"]);
+    let args = ["drift", SPEC, "--strict", "--who=false", "--format", "states"];
+    let live = place.run(&args).exits(2).stdout;
+    assert_eq!(place.run(&[&args[..], &["--snapshot", "night.json"]].concat()).exits(2).stdout, live);
+}
+
 #[test]
 fn what_is_no_snapshot_of_this_spec_gives_an_error_and_never_a_plan() {
     let place = Place::seeded();

@@ -37,7 +37,8 @@ pub async fn read_region(
     let identity = provider.identify(true).await?;
     let here = Location::of(&identity.account, region);
     let vpcs = identity.vpcs.unwrap_or_default();
-    let listable = registry.0.iter().map(|kind| kind.facts()).filter(|facts| !facts.inventory.is_empty());
+    let listable = |facts: &&Facts| !facts.inventory.is_empty() || facts.part_of.is_some();
+    let listable = registry.0.iter().map(|kind| kind.facts()).filter(listable);
     let reads = listable.flat_map(|facts| {
         let here = &here;
         locations(facts, here, &vpcs).into_iter().map(move |location| async move {
@@ -67,17 +68,19 @@ fn locations(facts: &Facts, here: &Location, vpcs: &[Vpc]) -> Vec<Location> {
     locations
 }
 
-/// Reads all of a kind: at once where it can be listed whole, else by the names that are listed.
+/// Reads all of a kind: at once where it can be listed whole, else by the names that are listed of it or of what it is
+/// a part of.
 async fn read_kind(
     provider: &dyn Provider,
     facts: &Facts,
     location: Location,
 ) -> (Scope, Result<Observation<serde_json::Value>, Failure>) {
     // A name that others may have is not free because this region's list lacks it.
-    let everything = (!facts.global_names).then_some(Depth::Whole);
+    let whole = !facts.global_names && facts.part_of.is_none();
+    let everything = whole.then_some(Depth::Whole);
     let mut scope = Scope { everything, ..Scope::of(location) };
     if !facts.lists && !facts.adopts {
-        match provider.list(facts.name, &scope.location).await {
+        match provider.list(facts.part_of.unwrap_or(facts.name), &scope.location).await {
             Ok(names) => scope.names = names.into_iter().map(|name| (name, Depth::Whole)).collect(),
             Err(failure) => return (scope, Err(failure)),
         }
@@ -103,7 +106,7 @@ fn unreadable(facts: &Facts, scope: &Scope, observation: &mut Observation<serde_
     let left: Vec<String> = scope.names.keys().filter(|name| !found.contains(name.as_str())).cloned().collect();
     let failure = Failure::new(
         FailureClass::Other,
-        format!("{} {}", facts.service, facts.inventory[0]),
+        facts.name,
         "it was listed, and could not be read by its name: it has none, or is gone by now",
     );
     observation.unread.extend(left.into_iter().map(|name| (name, failure.clone())));

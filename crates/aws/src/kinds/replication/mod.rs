@@ -138,6 +138,7 @@ impl Kind for Replication {
         // The call sends the bucket's live role where it has one, whatever the spec states.
         also: &[regionctl_core::kind::Need::always("iam:PassRole", crate::services::ROLES)],
         global: true,
+        part_of: Some("s3.bucket"),
         weights: &[
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "nothing is replicated" },
             Weight {
