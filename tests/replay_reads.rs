@@ -152,14 +152,14 @@ async fn what_is_written_of_odd_answers_wants_just_these() {
     let found = observe_parts("s3.bucket", "data-bucket", &["lifecycle"], &[(200, rules), (200, rules)]).await;
     assert_eq!(found.seen[0].model["lifecycle"].as_array().unwrap().len(), 2);
     let alarm = |rest: &str| -> (u16, &'static str) {
-        let common = r#""AlarmName":"a","AlarmArn":"arn:aws:cloudwatch:eu-central-1:123456789012:alarm:a","StateValue":"OK","ActionsEnabled":false,"OKActions":[],"AlarmActions":["arn:aws:sns:eu-central-1:123456789012:t"],"InsufficientDataActions":[],"EvaluationPeriods":3,"DatapointsToAlarm":2,"ComparisonOperator":"LessThanLowerOrGreaterThanUpperThreshold""#;
+        let common = r#""AlarmName":"a","AlarmArn":"arn:aws:cloudwatch:eu-central-1:123456789012:alarm:a","StateValue":"OK","ActionsEnabled":false,"OKActions":[],"AlarmActions":["arn:aws:sns:eu-central-1:123456789012:t"],"InsufficientDataActions":[],"EvaluationPeriods":3,"DatapointsToAlarm":2"#;
         (200, format!(r#"{{"MetricAlarms":[{{{common},{rest}}}],"CompositeAlarms":[]}}"#).leak())
     };
     let tags = (200, r#"{"Tags":[{"Key":"unset","Value":""}]}"#);
-    let band = r#""ThresholdMetricId":"band","TreatMissingData":"missing","Metrics":[{"Id":"m","MetricStat":{"Metric":{"Namespace":"N","MetricName":"M","Dimensions":[{"Name":"D","Value":"null"}]},"Period":30,"Stat":"IQM","Unit":"Bytes/Second"},"ReturnData":true},{"Id":"band","Expression":"ANOMALY_DETECTION_BAND(m, 2)","Label":"~","Period":0,"ReturnData":true}]"#;
+    let band = r#""ComparisonOperator":"LessThanLowerOrGreaterThanUpperThreshold","ThresholdMetricId":"band","TreatMissingData":"missing","Metrics":[{"Id":"m","MetricStat":{"Metric":{"Namespace":"N","MetricName":"M","Dimensions":[{"Name":"D","Value":"null"}]},"Period":30,"Stat":"IQM","Unit":"Bytes/Second"},"ReturnData":true},{"Id":"band","Expression":"ANOMALY_DETECTION_BAND(m, 2)","Label":"~","Period":0,"ReturnData":true}]"#;
     let found = observe_parts("cloudwatch.alarm", "a", &["tags"], &[alarm(band), tags]).await;
     assert_eq!(found.seen[0].model["metrics"]["m"]["statistic"], "IQM", "{:?}", found.seen);
-    let of_another_account = r#""Threshold":-0.5,"Metrics":[{"Id":"m","AccountId":"210987654321","MetricStat":{"Metric":{"Namespace":"N","MetricName":"M","Dimensions":[]},"Period":86400,"Stat":"tc99"},"ReturnData":true}]"#;
+    let of_another_account = r#""ComparisonOperator":"LessThanThreshold","Threshold":-0.5,"Metrics":[{"Id":"m","AccountId":"210987654321","MetricStat":{"Metric":{"Namespace":"N","MetricName":"M","Dimensions":[]},"Period":86400,"Stat":"tc99"},"ReturnData":true}]"#;
     let found = observe_parts("cloudwatch.alarm", "a", &[], &[alarm(of_another_account)]).await;
     assert_eq!(found.seen[0].model["metrics"]["m"]["account"], "210987654321", "{:?}", found.seen);
 }

@@ -66,10 +66,11 @@ fn a_whole_region_says_which_of_its_buckets_are_replicated() {
 }
 
 #[test]
-fn strict_drift_from_a_snapshot_of_the_regions_is_that_of_live() {
+fn strict_drift_from_a_snapshot_of_spec_and_regions_is_that_of_live() {
     let place = Place::seeded();
     place.run(&["apply", "--yes", SPEC]).exits(0);
-    place.run(&["snapshot", "eu-central-1", "us-east-1", "eu-west-1", "-o", "night.json"]);
+    place.run(&["sandbox", "tamper"]).exits(0);
+    place.run(&["snapshot", SPEC, "eu-central-1", "us-east-1", "eu-west-1", "-o", "night.json"]);
     let args = ["drift", SPEC, "--strict", "--who=false", "--format", "states"];
     let live = place.run(&args).exits(2).stdout;
     assert_eq!(place.run(&[&args[..], &["--snapshot", "night.json"]].concat()).exits(2).stdout, live);
