@@ -1,7 +1,8 @@
-"""Checks that every member of AWS's answers has a row in a kind's answers.yaml.
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that every member of AWS's responses has a row in a kind's answers.yaml.
 
-answers.py KINDS [--coverage FILE]     checks all tables; KINDS is JSON, which tests/answers.rs writes
-answers.py --self-check                plants faults into a table and checks that each is found
+answers.py KINDS [--coverage FILE]     checks all tables; tests/answers.rs writes KINDS in JSON
+answers.py --self-check                checks that each planted fault is found
 answers.py --members OPERATION ...     prints the rows that a table needs, such as 'S3 GetBucketCors'
 
 The tables are checked against the service models of the installed botocore, whose version
@@ -41,7 +42,7 @@ SERVICES = {
     "STS": "sts",
 }
 
-# Top-level members that only serve to read the next page. A table has no row for them.
+# Top-level members for paging. Tables have no rows for them.
 PAGING = {
     "ContinuationToken", "IsTruncated", "KeyCount", "Marker", "MaxItems", "MaxKeys", "NextContinuationToken",
     "NextDNSName", "NextHostedZoneId", "NextMarker", "NextToken", "nextToken",
@@ -55,14 +56,14 @@ PATH = re.compile(r"[a-z][a-z0-9_]*(\[\]|\{\})*(\.[a-z][a-z0-9_]*(\[\]|\{\})*)*"
 
 
 class Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice; the YAML library would keep the last one."""
+    """Refuses duplicate keys, of which PyYAML would use the last one."""
 
 
 def mapping(loader, node):
     keys = [key.value for key, _ in node.value]
     for key in keys:
         if keys.count(key) > 1:
-            raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' stands twice", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"duplicate key '{key}'", node.start_mark)
     return loader.construct_mapping(node, deep=True)
 
 
@@ -76,7 +77,7 @@ def service_model(service):
 
 @functools.cache
 def members(operation):
-    """The leaf members of an operation's answer, without those of paging; None if there is no such operation."""
+    """Returns the leaf members of a response without paging, or None if the operation does not exist."""
     service, _, name = str(operation).rpartition(" ")
     if service not in SERVICES or name not in service_model(service).operation_names:
         return None
@@ -96,44 +97,44 @@ def leaves(shape, path, above):
     elif shape.type_name == "map":
         inner = [(path + "{}", shape.value)]
     else:
-        # Also a structure without members: that it is there is all it says.
+        # Also a structure without members, whose presence is the value.
         return [path] if path else []
     return [leaf for name, member in inner for leaf in leaves(member, name, above)]
 
 
 def read_row(value):
-    """A row's class and its mapping; raises ValueError with what is wrong."""
+    """Returns a row's class and mapping. Raises ValueError if the row is malformed."""
     if isinstance(value, str):
         value = {value: None}
         if not value.keys() <= {"volatile", "identity"}:
-            raise ValueError("it is not `volatile`, `identity` or a mapping")
+            raise ValueError("expected `volatile`, `identity` or a mapping")
     if not isinstance(value, dict):
-        raise ValueError("it is not `volatile`, `identity` or a mapping")
+        raise ValueError("expected `volatile`, `identity` or a mapping")
     classes = [name for name in CLASSES if name in value]
     if len(classes) != 1:
-        raise ValueError(f"it needs exactly one of {', '.join(CLASSES)}")
+        raise ValueError(f"expected exactly one of {', '.join(CLASSES)}")
     [name] = classes
     allowed = {name, *({"why"} if name in ("model", "extra") else ()), *({"default"} if name == "extra" else ())}
     if unknown := sorted(str(key) for key in value.keys() - allowed):
-        raise ValueError(f"'{unknown[0]}' does not belong to {name}")
+        raise ValueError(f"'{unknown[0]}' is not allowed in {name}")
     if name in ("model", "extra") and not (isinstance(value[name], str) and PATH.fullmatch(value[name])):
         raise ValueError(f"'{value[name]}' is not a path in a model")
     if name == "extra" and "default" not in value:
-        raise ValueError("an extra needs AWS's default; write `default: null` if AWS leaves it out")
+        raise ValueError("an extra needs AWS's default; write `default: null` if AWS omits it")
     if name == "not_asked" and not value[name]:
         raise ValueError("not_asked needs a reason")
     reason = value.get("why") if name in ("model", "extra") else value[name]
     if reason is not None and not (isinstance(reason, str) and reason.strip()):
-        raise ValueError("a reason is a text")
+        raise ValueError("a reason must be a string")
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
-        raise ValueError("it is not JSON: quote dates") from None
+        raise ValueError("not representable in JSON: quote dates") from None
     return name, value
 
 
 class Table:
-    """One kind's table after its check: its problems, and a class for each member."""
+    """The checked table of a kind: its problems, and the class of each member."""
 
     def __init__(self, kind, document):
         self.problems = []
@@ -141,14 +142,14 @@ class Table:
         self.rows = []  # operation, member, class, mapping
         self.total = 0
         if not isinstance(document, dict) or not isinstance(document.get("operations"), dict):
-            self.problem("it needs `kind` and `operations`")
+            self.problem("`kind` and `operations` are required")
             return
         for key in sorted(map(str, document.keys() - {"kind", "operations", "not_read"})):
             self.problem(f"unknown key '{key}'")
         operations = document["operations"]
         declared = {f"{kind['service']} {operation}" for operation in kind["reads"]}
         for operation in sorted(declared - operations.keys()):
-            self.problem(f"{operation}: the kind reads it, and the table does not have it")
+            self.problem(f"{operation}: the kind reads it, but the table does not have it")
         for operation, rows in operations.items():
             if operation not in declared:
                 self.problem(f"{operation}: the kind does not declare that it reads it")
@@ -165,16 +166,16 @@ class Table:
             self.problem(f"{operation}: botocore has no such service or operation")
             return
         self.total += len(known)
-        # An operation whose answer is empty has no rows.
+        # An operation with an empty response has no rows.
         rows = {} if rows is None and not known else rows
         if not isinstance(rows, dict):
-            self.problem(f"{operation}: its rows are a mapping")
+            self.problem(f"{operation}: its rows must be a mapping")
             return
         covered = {}
         for member, value in rows.items():
             where = f"{operation}: {member}"
             if member in PAGING:
-                self.problem(f"{where}: paging is classified by tests/answers.py; take the row out")
+                self.problem(f"{where}: paging is classified by tests/answers.py; remove the row")
                 continue
             try:
                 name, value = read_row(value)
@@ -184,14 +185,14 @@ class Table:
                 continue
             is_prefix = isinstance(member, str) and member.endswith(".*")
             if is_prefix and name != "not_asked":
-                self.problem(f"{where}: only not_asked may stand for all members below a path")
-            meant = [leaf for leaf in known if leaf.startswith(member[:-1])] if is_prefix else [member]
+                self.problem(f"{where}: only not_asked may cover all members below a path")
+            covers = [leaf for leaf in known if leaf.startswith(member[:-1])] if is_prefix else [member]
             is_entry = not is_prefix and member not in known and NAMED_ENTRY.sub("{}", str(member)) in known
             self.total += is_entry
-            if not meant or not is_prefix and not is_entry and member not in known:
-                self.problem(f"{where}: unknown member: it is not in AWS's answer")
+            if not covers or not is_prefix and not is_entry and member not in known:
+                self.problem(f"{where}: unknown member: it is not in AWS's response")
                 continue
-            for leaf in meant:
+            for leaf in covers:
                 if leaf in covered:
                     self.problem(f"{operation}: {leaf} has two rows: {covered[leaf]} and {member}")
                     continue
@@ -199,7 +200,7 @@ class Table:
                 self.rows.append((operation, leaf, name, value))
         for leaf in known:
             if leaf not in covered:
-                self.problem(f"{operation}: {leaf}: missing member: the table does not say what becomes of it")
+                self.problem(f"{operation}: {leaf}: missing member: the table has no row for it")
 
     def check_paths(self):
         models = {value["model"] for _, _, name, value in self.rows if name == "model"}
@@ -217,7 +218,7 @@ class Table:
     def check_fields(self, not_read):
         is_text = isinstance(not_read, dict) and all(isinstance(why, str) and why for why in not_read.values())
         if not is_text:
-            self.problem("not_read maps fields to reasons")
+            self.problem("not_read must map fields to reasons")
             return
         if "fields" not in self.kind:
             return
@@ -234,25 +235,25 @@ class Table:
         for field in sorted(not_read.keys() & named):
             self.problem(f"not_read: a row names the field '{field}'")
         for field in sorted(fields - named - not_read.keys()):
-            self.problem(f"no row names the model's field '{field}'; if no answer holds it, list it under not_read")
+            self.problem(f"no row names the model's field '{field}'; if no response has it, list it under not_read")
 
     def count(self, name):
         return sum(1 for _, _, kind, _ in self.rows if kind == name)
 
 
 def load_tables():
-    """The documents by kind, and what is wrong with them."""
+    """Returns the tables by kind, and the problems of the files."""
     documents, problems = {}, []
     for path in sorted(TABLES.rglob("answers.yaml")):
         name = path.relative_to(ROOT).as_posix()
         try:
             document = yaml.load(path.read_text(encoding="utf-8"), Loader)
         except yaml.YAMLError as error:
-            problems.append(f"{name}: it is not YAML: {' '.join(str(error).split())}")
+            problems.append(f"{name}: invalid YAML: {' '.join(str(error).split())}")
             continue
         kind = document.get("kind") if isinstance(document, dict) else None
         if not isinstance(kind, str):
-            problems.append(f"{name}: it does not say its `kind`")
+            problems.append(f"{name}: `kind` is missing")
         elif kind in documents:
             problems.append(f"{name}: {kind} has two tables")
         else:
@@ -261,31 +262,31 @@ def load_tables():
 
 
 def check_unconverted(kinds, documents, listed):
-    """Kinds without a table stand in a list that only gets shorter."""
+    """Checks the list of kinds without a table. Kinds must not be added to it."""
     problems = []
     if listed != sorted(set(listed)):
         problems.append(f"{UNCONVERTED.name} is not sorted or names a kind twice")
     names = {kind["name"] for kind in kinds}
     for kind in sorted(set(listed)):
         if kind in documents:
-            problems.append(f"{kind} has a table now: take it out of {UNCONVERTED.name}")
+            problems.append(f"{kind} has a table: remove it from {UNCONVERTED.name}")
         elif kind not in names:
-            problems.append(f"{UNCONVERTED.name}: there is no kind {kind}")
+            problems.append(f"{UNCONVERTED.name}: kind {kind} does not exist")
     for kind in sorted(names - documents.keys() - set(listed)):
-        problems.append(f"{kind} has no table: write its answers.yaml; {UNCONVERTED.name} does not grow")
+        problems.append(f"{kind} has no table: write its answers.yaml; {UNCONVERTED.name} must not grow")
     return problems
 
 
 def check(kinds, documents, listed):
     by_name = {kind["name"]: kind for kind in kinds}
-    problems = [f"{name}: there is no such kind" for name in sorted(documents.keys() - by_name.keys())]
+    problems = [f"{name}: this kind does not exist" for name in sorted(documents.keys() - by_name.keys())]
     problems += check_unconverted(kinds, documents, listed)
     tables = [Table(by_name[name], documents[name]) for name in sorted(documents.keys() & by_name.keys())]
     return tables, problems + [problem for table in tables for problem in table.problems]
 
 
 def percent(part, whole):
-    # Rounded down, so that only all of it is 100 %.
+    # Rounded down, so that 100 % means all.
     return f"{100 * part // whole} %" if whole else "–"
 
 
@@ -299,16 +300,16 @@ def coverage(tables, unconverted):
     lines = [
         "# Coverage",
         "",
-        "Every member of every answer that a kind reads has a row in the kind's `answers.yaml`. A test checks the",
-        f"tables against AWS's service models (botocore {botocore.__version__}) and keeps this page fresh.",
+        "Every member of every response that a kind reads has a row in the kind's `answers.yaml`. A test checks the",
+        f"tables against AWS's service models (botocore {botocore.__version__}) and keeps this page up to date.",
         "",
         "- **In the model**: a spec can state it, and `plan` and `drift` compare it.",
-        "- **Extra**: a setting that a spec cannot state. It is reported where it differs from AWS's default.",
-        "- **Identity**: it follows from the resource's name or id, or says which resource it is.",
+        "- **Extra**: a setting that a spec cannot state. It is reported if it differs from AWS's default.",
+        "- **Identity**: it follows from the resource's name or id, or identifies the resource.",
         "- **Volatile**: it changes by itself: states, timestamps, statistics.",
         "- **Not asked**: the request excludes it, or AWS returns it for resources of another kind only.",
         "",
-        "Settings are the members in the model and the extras. Members that only serve paging are not counted.",
+        "Settings are the members in the model and the extras. Paging members are not counted.",
         "",
         f"| kind | {' | '.join(columns)} |",
         "| --- |" + " ---: |" * len(columns),
@@ -336,7 +337,7 @@ def coverage(tables, unconverted):
 
 
 def self_check():
-    """Plants faults into a correct table, one at a time."""
+    """Checks that each planted fault is found in a correct table."""
     kind = {"name": "test.kind", "service": "S3", "reads": ["GetBucketVersioning", "GetBucketCors"]}
     kind["fields"] = ["cors", "note", "versioning"]
     cors = dict.fromkeys(members("S3 GetBucketCors"), {"model": "cors[]"})
@@ -344,7 +345,7 @@ def self_check():
     right = {
         "kind": "test.kind",
         "operations": {"S3 GetBucketVersioning": versioning, "S3 GetBucketCors": cors},
-        "not_read": {"note": "AWS does not know it"},
+        "not_read": {"note": "AWS does not return it"},
     }
 
     def found(plant, kind=kind):
@@ -371,7 +372,7 @@ def self_check():
         ("malformed row", row("MFADelete", {"not_asked": None})),
         ("malformed row", row("MFADelete", {"volatile": "why", "default": 1})),
         ("paging is classified", row("NextToken", "volatile")),
-        ("only not_asked may stand", lambda document, _: document["operations"].update(
+        ("only not_asked may cover", lambda document, _: document["operations"].update(
             {"S3 GetBucketCors": {"CORSRules[].*": "volatile"}})),
         ("has two rows", lambda document, _: document["operations"]["S3 GetBucketCors"].update(
             {"CORSRules[].*": {"not_asked": "why"}})),
@@ -389,7 +390,7 @@ def self_check():
         problems = found(plant)
         assert any(expected in problem for problem in problems), f"not found: {expected}: {problems}"
     free = {key: value for key, value in kind.items() if key != "fields"}
-    assert found(row("Status", {"model": "colour"}), free) == [], "without fields no field is unknown"
+    assert found(row("Status", {"model": "colour"}), free) == [], "without `fields`, no field is unknown"
 
     topic = {"name": "test.topic", "service": "SNS", "reads": ["GetTopicAttributes"]}
     rows = {"Attributes{}": "identity", "Attributes{Policy}": {"model": "policy"}}
@@ -400,26 +401,26 @@ def self_check():
 
     listed = functools.partial(check_unconverted, [kind])
     assert listed({}, ["test.kind"]) == [] and listed({"test.kind": right}, []) == []
-    assert any("has a table now" in problem for problem in listed({"test.kind": right}, ["test.kind"]))
-    assert any("does not grow" in problem for problem in listed({}, []))
-    assert any("there is no kind" in problem for problem in listed({"test.kind": right}, ["other.kind"]))
+    assert any("has a table" in problem for problem in listed({"test.kind": right}, ["test.kind"]))
+    assert any("must not grow" in problem for problem in listed({}, []))
+    assert any("does not exist" in problem for problem in listed({"test.kind": right}, ["other.kind"]))
     assert any("not sorted" in problem for problem in listed({}, ["test.kind", "test.kind"]))
 
     try:
         yaml.load("a: 1\na: 2", Loader)
     except yaml.YAMLError as error:
-        assert "stands twice" in str(error)
+        assert "duplicate key" in str(error)
     else:
-        raise AssertionError("a key that stands twice is not refused")
+        raise AssertionError("a duplicate key is not refused")
     print(f"{len(faults)} faults planted, {len(faults)} found")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kinds", nargs="?", help="JSON: [{name, service, reads, fields}]; fields may be left out")
-    parser.add_argument("--coverage", metavar="FILE", help="write docs/coverage.md there")
+    parser.add_argument("kinds", nargs="?", help="JSON: [{name, service, reads, fields}]; fields are optional")
+    parser.add_argument("--coverage", metavar="FILE", help="write docs/coverage.md to FILE")
     parser.add_argument("--self-check", action="store_true", help="check that planted faults are found")
-    parser.add_argument("--members", nargs="+", metavar="OPERATION", help="print the members of these answers")
+    parser.add_argument("--members", nargs="+", metavar="OPERATION", help="print the members of these responses")
     options = parser.parse_args()
     if options.self_check:
         return self_check()
@@ -433,7 +434,7 @@ def main():
                 print(f"    {member}:")
         return None
     if not options.kinds:
-        parser.error("name the file with the kinds")
+        parser.error("KINDS is required")
     kinds = json.loads(Path(options.kinds).read_text(encoding="utf-8"))
     documents, problems = load_tables()
     tables, more = check(kinds, documents, UNCONVERTED.read_text(encoding="utf-8").split())

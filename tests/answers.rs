@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Every member of AWS's answers has a row in its kind's `answers.yaml`, and docs/coverage.md is generated from
 //! these tables.
 //!
@@ -10,9 +11,9 @@ use regionctl_aws::kinds::REGISTRY;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{assert_fresh, python_says, root, sources};
+use crate::harness::{assert_up_to_date, root, run_python, sources};
 
-/// Writes the kinds with what they read and their models' fields, and returns the file.
+/// Writes the kinds, their read operations and their models' fields to a file, and returns its path.
 fn write_kinds(folder: &TempDir) -> String {
     let fields_by_kind = model_fields();
     let kinds: Vec<Value> = REGISTRY
@@ -20,8 +21,7 @@ fn write_kinds(folder: &TempDir) -> String {
         .iter()
         .map(|kind| {
             let facts = kind.facts();
-            let fields =
-                fields_by_kind.get(facts.name).unwrap_or_else(|| panic!("{}: no diff, so no fields", facts.name));
+            let fields = fields_by_kind.get(facts.name).unwrap_or_else(|| panic!("{}: no `fn diff` found", facts.name));
             json!({ "name": facts.name, "service": facts.service, "reads": facts.reads, "fields": fields })
         })
         .collect();
@@ -30,8 +30,8 @@ fn write_kinds(folder: &TempDir) -> String {
     file.to_str().expect("the path is UTF-8").to_owned()
 }
 
-/// The fields of each kind's model. The source is the pattern by which `diff` takes the model apart: it has no `..`
-/// (laws.rs asserts that), so the compiler keeps it complete.
+/// Returns the fields of each kind's model, read from the pattern that destructures the model in `diff`. The pattern
+/// has no `..` (laws/mod.rs asserts that), so the compiler keeps it complete.
 fn model_fields() -> BTreeMap<String, Vec<String>> {
     let mut fields_by_kind = BTreeMap::new();
     for source in sources(&root().join("crates/aws/src/kinds")) {
@@ -63,19 +63,19 @@ fn fields_in_pattern(diff: &str) -> Option<Vec<String>> {
 fn every_member_of_every_answer_has_a_row() {
     let folder = TempDir::new().unwrap();
     let kinds = write_kinds(&folder);
-    python_says("answers.py", &[kinds.as_str()]);
+    run_python("answers.py", &[kinds.as_str()]);
 }
 
 #[test]
-fn a_fault_planted_into_a_table_is_found() {
-    python_says("answers.py", &["--self-check"]);
+fn a_planted_fault_is_found() {
+    run_python("answers.py", &["--self-check"]);
 }
 
 #[test]
-fn the_coverage_page_is_fresh() {
+fn the_coverage_page_is_up_to_date() {
     let folder = TempDir::new().unwrap();
     let kinds = write_kinds(&folder);
     let page = folder.path().join("coverage.md");
-    python_says("answers.py", &[kinds.as_str(), "--coverage", page.to_str().expect("the path is UTF-8")]);
-    assert_fresh("docs/coverage.md", &fs::read_to_string(page).unwrap());
+    run_python("answers.py", &[kinds.as_str(), "--coverage", page.to_str().expect("the path is UTF-8")]);
+    assert_up_to_date("docs/coverage.md", &fs::read_to_string(page).unwrap());
 }

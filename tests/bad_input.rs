@@ -1,5 +1,5 @@
-//! Every wrong input has its golden message: where, what, and what to do. One file holds them all, so
-//! that they are read side by side.
+// SPDX-License-Identifier: Apache-2.0
+//! Error messages for invalid input, compared with golden files. Each message has a position, a cause and a help text.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -11,7 +11,7 @@ use crate::harness::{Aws, Place};
 
 const HEAD: &str = "region: eu-central-1\naccount: \"123456789012\"\n";
 
-/// Name, and what follows the head of the spec.
+/// Names of the cases, and the sections of their specs.
 const SPECS: &[(&str, &str)] = &[
     ("unknown field", "sns.topic:\n  alarms:\n    subscription: [email: a@example.com]\n"),
     ("unknown section", "sns.topics:\n  alarms:\n"),
@@ -49,62 +49,59 @@ const SPECS: &[(&str, &str)] = &[
         "ec2.security_group:\n  web:\n    ingress:\n      - {from: 198.51.100.0/24}\n      - {tcp: 22}\n",
     ),
     (
-        "rules and sources that cannot be",
+        "invalid rules and sources",
         "cloudwatch.alarm:\n  same: {for_each: lambda.functoin, namespace: A, metric: B, statistic: Sum, comparison: \">\", threshold: 1, period: 60}\n  of ${each.nmae}: {for_each: lambda.function, namespace: A, metric: B, statistic: Sum, comparison: \">\", threshold: 1, period: 60}\n  ${each.name}: {namespace: A, metric: B, statistic: Sum, comparison: \">\", threshold: 1, period: 60}\nsns.topic:\n  a: {like: us-east-1/a}\n  ${each.name}: {for_each: sns.topic}\nlambda.function:\n  a: {like: us-east-1}\n  b: {copy: frankfurt}\n  c: {like: us-east-1/c, copy: us-east-1}\n  d: {code: external, rewrite: {a: b}}\n  e:\n",
     ),
     (
-        "a password in a spec",
+        "password in a spec",
         "rds.cluster:\n  orders: {engine: aurora-postgresql, master_username: root, master_user_password: hunter2}\n",
     ),
+    ("private key in a spec", "ec2.key_pair:\n  team:\n    public_key: |\n      -----BEGIN OPENSSH PRIVATE KEY-----\n"),
     (
-        "a private key in a spec",
-        "ec2.key_pair:\n  team:\n    public_key: |\n      -----BEGIN OPENSSH PRIVATE KEY-----\n",
-    ),
-    (
-        "shared entries that cannot be",
+        "invalid shared entries",
         "iam.policy:\n  p: {statements: {not-a-sid: {Effect: Allow, Action: a, Resource: b}, B: {Effect: Allow, Principal: \"*\", Action: a, Resource: b}}, absent: [B]}\ns3.replication:\n  b: {region: nowhere, rules: {r: {destination: b}}}\n",
     ),
     (
-        "new kinds' limits",
+        "invalid values of several kinds",
         "ec2.vpc_endpoint:\n  sqs:\nec2.flow_log:\n  f: {bucket: \"arn:aws:s3:::b\", aggregation_minutes: 5, prefix: /x}\nec2.instance:\n  i: {image: {id: x}, instance_type: small}\nssm.document:\n  aws-mine: {content: {}}\nlambda.function:\n  f: {code: {pinned: abc}}\nrds.cluster:\n  Orders_1: {engine: mysql, master_username: a, backup_days: 0, instances: {i: {class: large}}}\n",
     ),
-    ("a manual step without a person", "manual:\n  vanta: {what: add it}\n"),
-    ("retention 364", "logs.log_group:\n  \"*\": {retention_days: 364}\n"),
+    ("manual step without `who`", "manual:\n  vanta: {what: add it}\n"),
+    ("invalid retention", "logs.log_group:\n  \"*\": {retention_days: 364}\n"),
     (
-        "alarm period 100",
+        "invalid alarm period",
         "cloudwatch.alarm:\n  cpu: {namespace: AWS/RDS, metric: CPU, statistic: Sum, comparison: \">\", threshold: 1, period: 100}\n",
     ),
     (
-        "alarm comparison",
+        "invalid alarm comparison",
         "cloudwatch.alarm:\n  cpu: {namespace: AWS/RDS, metric: CPU, statistic: Sum, comparison: GreaterThenThreshold, threshold: 1, period: 60}\n",
     ),
-    ("bucket name that S3 refuses", "s3.bucket:\n  My_Bucket:\n"),
-    ("bucket that logs into itself", "s3.bucket:\n  data-bucket:\n    logging: {bucket: data-bucket}\n"),
+    ("invalid bucket name", "s3.bucket:\n  My_Bucket:\n"),
+    ("bucket that is its own logging target", "s3.bucket:\n  data-bucket:\n    logging: {bucket: data-bucket}\n"),
     (
-        "storage class that S3 does not know",
+        "unknown storage class",
         "s3.bucket:\n  data-bucket:\n    lifecycle: [{id: a, transitions: [{days: 30, storage_class: GLACIR}]}]\n    cors: [{origins: [], methods: [GET]}]\n",
     ),
-    ("security-group description that EC2 refuses", "ec2.security_group:\n  web:\n    description: Büro\n"),
+    ("invalid security-group description", "ec2.security_group:\n  web:\n    description: Büro\n"),
     (
         "password in an endpoint",
         "sns.topic:\n  alarms:\n    subscriptions: [https: \"https://user:secret@example.com/\"]\n",
     ),
-    ("VPC that is none", "vpc: main\n"),
+    ("invalid VPC selector", "vpc: main\n"),
     ("variable without quotes in a flow mapping", "s3.bucket:\n  data-bucket: {logging: {bucket: logs-${region}}}\n"),
     ("tabs", "sns.topic:\n\talarms:\n"),
     ("unclosed quote", "vars: {a: \"b}\n"),
     ("two documents", "---\nregion: eu-west-1\n"),
     (
-        "several at once",
+        "several errors",
         "vars: {bad: \"${none}\"}\nsns.topic:\n  ${bad}: {tag: {}}\ns3.bucket:\n  B: {versioning: Off}\nlogs.log_group:\n  /a: {retention_days: forever}\n",
     ),
 ];
 
-/// Adds a case to the golden text and checks that nothing was sent: the sandbox was never touched.
+/// Adds a case to the golden text and asserts that no call was sent: the sandbox file does not exist.
 fn record(golden: &mut String, name: &str, place: &Place, args: &[&str], code: i32) {
     let run = place.run(args).exits(code);
-    assert_eq!(run.stdout, "", "{name}: an error goes to standard error");
-    assert!(!place.folder.path().join("sandbox.json").exists(), "{name}: something was sent");
+    assert_eq!(run.stdout, "", "{name}: standard output is not empty");
+    assert!(!place.folder.path().join("sandbox.json").exists(), "{name}: a call was sent");
     let _ = writeln!(golden, "===== {name}\n{}", run.stderr.trim_end());
     golden.push('\n');
 }
@@ -116,26 +113,26 @@ fn golden(name: &str, text: &str) {
 }
 
 #[test]
-fn a_wrong_spec_says_where_what_and_what_to_do() {
+fn invalid_specs_have_golden_messages() {
     let mut text = String::new();
     for (name, sections) in SPECS {
         let place = Place::with_spec(&format!("{HEAD}{sections}"));
         record(&mut text, name, &place, &["plan", "spec.yaml"], 1);
     }
-    assert!(!text.contains("user:secret"), "a secret is never echoed");
+    assert!(!text.contains("user:secret"), "a message contains a secret");
     golden("wrong_specs", &text);
 }
 
 #[test]
-fn a_wrong_file_says_what_it_is() {
+fn unreadable_files_have_golden_messages() {
     let mut text = String::new();
     let place = Place::with_spec("");
     record(&mut text, "empty file", &place, &["plan", "spec.yaml"], 1);
     place.write("spec.yaml", "- a\n- b\n");
-    record(&mut text, "a list", &place, &["plan", "spec.yaml"], 1);
+    record(&mut text, "list instead of a mapping", &place, &["plan", "spec.yaml"], 1);
     place.write("spec.yaml", b"region: eu-central-1\naccount: \"\xff\"\n");
     record(&mut text, "not UTF-8", &place, &["plan", "spec.yaml"], 1);
-    record(&mut text, "a directory", &place, &["plan", "regions"], 1);
+    record(&mut text, "directory", &place, &["plan", "regions"], 1);
     record(&mut text, "no such file", &place, &["plan", "region/eu-central-1.yaml"], 1);
     place.write("a.yaml", "include: b.yaml\nregion: eu-central-1\naccount: \"123456789012\"\n");
     place.write("b.yaml", "include: a.yaml\n");
@@ -144,23 +141,23 @@ fn a_wrong_file_says_what_it_is() {
     record(&mut text, "wrong region and account", &place, &["plan", "spec.yaml"], 1);
     place.write("spec.yaml", "vars: {}\n");
     record(&mut text, "no region, no account", &place, &["plan", "spec.yaml"], 1);
-    place.write("spec.yaml", bomb());
-    record(&mut text, "a bomb of aliases", &place, &["plan", "spec.yaml"], 1);
+    place.write("spec.yaml", alias_bomb());
+    record(&mut text, "alias bomb", &place, &["plan", "spec.yaml"], 1);
     golden("wrong_files", &text);
 }
 
-/// Ten levels of ten: ten thousand million texts, if it were believed.
-fn bomb() -> String {
-    let mut bomb = format!("{HEAD}vars:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+/// Returns a spec with ten levels of ten aliases: expanded, it has 10^10 texts.
+fn alias_bomb() -> String {
+    let mut text = format!("{HEAD}vars:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..10 {
         let inner = vec![format!("*a{}", level - 1); 10].join(", ");
-        let _ = writeln!(bomb, "  a{level}: &a{level} [{inner}]");
+        let _ = writeln!(text, "  a{level}: &a{level} [{inner}]");
     }
-    bomb
+    text
 }
 
 #[test]
-fn a_file_of_a_gigabyte_costs_no_memory() {
+fn a_file_of_one_gigabyte_is_refused_without_reading_it() {
     let place = Place::with_spec(HEAD);
     File::create(place.folder.path().join("spec.yaml")).unwrap().set_len(1 << 30).unwrap();
     let binary = env!("CARGO_BIN_EXE_regionctl");
@@ -168,11 +165,14 @@ fn a_file_of_a_gigabyte_costs_no_memory() {
     let output = Command::new("bash").args(["-c", &limited]).current_dir(place.folder.path()).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("error[unreadable-spec]: spec.yaml is larger than 8 MiB, which no spec is"), "{stderr}");
+    assert!(
+        stderr.contains("error[unreadable-spec]: spec.yaml is larger than 8 MiB, the maximum size of a spec"),
+        "{stderr}"
+    );
 }
 
 #[test]
-fn a_wrong_account_no_credentials_and_no_endpoint_are_told_apart() {
+fn wrong_accounts_credentials_and_endpoints_have_golden_messages() {
     let mut text = String::new();
     let spec = format!("{HEAD}sns.topic:\n  alarms:\n");
 
@@ -195,20 +195,20 @@ fn a_wrong_account_no_credentials_and_no_endpoint_are_told_apart() {
 
     let place = Place::with_spec(&format!("{HEAD}s3.bucket:\n  supertokens-someone-else:\n"));
     let run = place.run(&["plan", "spec.yaml"]).exits(1);
-    let _ = writeln!(text, "===== a bucket's name that somebody else has\n{}", run.stdout);
+    let _ = writeln!(text, "===== bucket name taken by another account\n{}", run.stdout);
 
     let place = Place::seeded();
     place.write("spec.yaml", format!("{HEAD}s3.bucket:\n  supertokens-saas-us-east-1:\n"));
     let run = place.run(&["plan", "spec.yaml"]).exits(1);
-    let _ = writeln!(text, "===== a bucket of another region\n{}", run.stdout);
+    let _ = writeln!(text, "===== bucket in another region\n{}", run.stdout);
 
     let place = Place::with_spec(&format!("{HEAD}vpc: vpc-0123456789abcdef0\nroute53.private_zone:\n  a.dns:\n"));
     let run = place.run(&["plan", "spec.yaml"]).exits(1);
-    let _ = writeln!(text, "===== a VPC that is not there\n{}", run.stderr);
+    let _ = writeln!(text, "===== VPC that does not exist\n{}", run.stderr);
     golden("wrong_places", &text);
 }
 
-/// Answers every request as AWS does when a session has run out.
+/// Starts a server that answers every request with `ExpiredToken`. Returns its URL.
 fn expired_credentials() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -216,7 +216,7 @@ fn expired_credentials() -> String {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { continue };
             let mut request = [0; 4096];
-            // What was asked does not matter, nor whether the client waits for the answer.
+            // The request is ignored, and the client may have disconnected.
             let _ = stream.read(&mut request);
             let body = "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token \
                         included in the request is expired</Message></Error><RequestId>11111111-2222-3333-4444-555555555555\

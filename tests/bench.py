@@ -1,8 +1,8 @@
-"""What regionctl costs, as counts and ratios: depth, calls, memory, start-up, and growth.
+# SPDX-License-Identifier: Apache-2.0
+"""Measures regionctl: depth, calls, memory, start-up time, and growth.
 
-A loopback endpoint adds 50 ms to every answer, so wall time divided by 50 ms is the number of round trips that follow
-each other; everything that does not depend on another read must run at once. Prints one table; fails if a bound of
-the design is exceeded.
+A loopback endpoint adds 50 ms to every response, so wall time divided by 50 ms is the number of sequential round trips
+(the depth): independent reads must run concurrently. Prints tables, and fails if a bound of the design is exceeded.
 """
 
 import os
@@ -36,7 +36,7 @@ def run(args, **environment):
 
 
 class Served:
-    """A sandbox file, served with a delay."""
+    """A server of a sandbox file, with a delay."""
 
     def __init__(self, sandbox):
         args = [REGIONCTL, f"--sandbox={sandbox}", "sandbox", "serve", "--port", "0", "--delay", str(DELAY_MS)]
@@ -52,7 +52,7 @@ class Served:
 
 
 def best(times, args):
-    """The run least disturbed by the rest of the machine."""
+    """Returns the fastest of several runs, which other processes disturbed least."""
     return min((run(args) for _ in range(times)), key=lambda result: result[0])
 
 
@@ -66,7 +66,7 @@ def plan(spec, url):
 
 
 def alarms_spec(folder, number):
-    """A spec with so many alarms; the same that `sandbox seed --alarms` makes."""
+    """Writes a spec with the alarms that `sandbox seed --alarms` creates."""
     path = os.path.join(folder, f"alarms-{number}.yaml")
     with open(path, "w", encoding="utf-8") as file:
         file.write('region: eu-central-1\naccount: "123456789012"\ncloudwatch.alarm:\n')
@@ -104,7 +104,7 @@ ssm.document:
 
 
 def copying(folder, functions):
-    """Copies functions and a third as many documents; AWS's rates (15 and 10 calls a second) are the bound."""
+    """Copies functions and a third as many documents. AWS's rates are the bound: 15 and 10 calls per second."""
     spec, sandbox = os.path.join(folder, "copies.yaml"), os.path.join(folder, "copies.json")
     with open(spec, "w", encoding="utf-8") as file:
         file.write(COPIES)
@@ -112,17 +112,17 @@ def copying(folder, functions):
     print("\n| copying | calls | seconds | MiB |\n| --- | ---: | ---: | ---: |")
     for what, args in [
         (f"apply of {functions} functions and {functions // 3} documents", ["apply", "--yes"]),
-        ("plan of them when they are there", ["plan"]),
+        ("plan after the apply", ["plan"]),
     ]:
         wall, memory, stderr = run([*args, spec, "--stats"], REGIONCTL_SANDBOX=sandbox)
         print(f"| {what} | {calls(stderr)} | {wall:.1f} | {memory:.0f} |", flush=True)
 
 
 def packages(folder, number, megabytes):
-    """Copies large packages on moto, if the tests have installed it; memory must not grow with them."""
+    """Copies large packages on moto, if it is installed. Memory must not grow with their size."""
     python = os.path.join(ROOT, "target/moto/bin/python")
     if not os.path.exists(python):
-        print("| large packages | not measured: `make test` installs moto | | |")
+        print("| large packages | not measured: install moto with `make test` | | |")
         return 0
     spec = os.path.join(folder, "packages.yaml")
     with open(spec, "w", encoding="utf-8") as file:
@@ -183,7 +183,7 @@ def main():
         print("\n| growth | calls | depth | MiB |\n| --- | ---: | ---: | ---: |", flush=True)
         growth(folder, "log-groups", [100, 1000, 10000], lambda number: log_groups_spec(folder))
     if exceeded:
-        sys.exit(f"over the bound: {', '.join(exceeded)}")
+        sys.exit(f"bounds exceeded: {', '.join(exceeded)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Holds files against the schemas and parsers of their formats: check.py SCHEMAS FORMAT=PATH ...
+# SPDX-License-Identifier: Apache-2.0
+"""Validates files with the schemas and parsers of their formats: check.py SCHEMAS FORMAT=PATH ...
 
-SCHEMAS is a JSON mapping from a format to its schema's path; JUnit's is in an archive of sources.
+SCHEMAS is a JSON object from format to path of the schema. JUnit's schema is in a source archive (tar).
 """
 
 import json
@@ -14,7 +15,7 @@ import xmlschema
 
 
 def junit(text, schema):
-    # The schema is older than the count of skipped cases on the root, which today's readers know.
+    # The schema predates the attribute `skipped` of the root element.
     text = re.sub(r'(<testsuites [^>]*?) skipped="\d+"', r"\1", text, count=1)
     with tarfile.open(schema) as sources:
         name = next(name for name in sources.getnames() if name.endswith("/junit-10.xsd"))
@@ -22,17 +23,17 @@ def junit(text, schema):
     xmlschema.XMLSchema(schema).validate(xmlschema.XMLResource(text))
 
 
-def by_json_schema(text, schema):
+def json_schema(text, schema):
     with open(schema) as file:
         jsonschema.validate(json.loads(text), json.load(file))
 
 
 def html(text, _):
     html5lib.HTMLParser(strict=True).parse(text)
-    assert not re.search(r'(?:src|href)="(?!#)', text), "the page leads out of itself"
+    assert not re.search(r'(?:src|href)="(?!#)', text), "the page loads or links external resources"
 
 
-CHECKS = {"junit": junit, "sarif": by_json_schema, "json": by_json_schema, "html": html}
+CHECKS = {"junit": junit, "sarif": json_schema, "json": json_schema, "html": html}
 
 schemas = json.loads(sys.argv[1])
 for argument in sys.argv[2:]:

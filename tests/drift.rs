@@ -1,5 +1,6 @@
-//! The nightly report: every kind of drift told apart, in every format, quiet when nothing is wrong, and never quiet by
-//! ignorance.
+// SPDX-License-Identifier: Apache-2.0
+//! The drift report: every kind of drift in every format, no findings without drift, and gaps that are never reported
+//! as "no drift".
 
 use std::fs;
 
@@ -7,9 +8,9 @@ use aws_sdk_ec2::types::{IpPermission, IpRange};
 use regionctl_sandbox::{Sandbox, seed};
 use serde_json::{Value, json};
 
-use crate::harness::{Place, Run, assert_fresh, fetched, is_read, python_says, root};
+use crate::harness::{Place, Run, assert_up_to_date, crate_folder, is_read, root, run_python};
 
-const HEAD: &str = "region: eu-central-1\naccount: '123456789012'\nremember: true\n";
+const HEAD: &str = "region: eu-central-1\naccount: '123456789012'\nrecord_applied: true\n";
 
 const SECTIONS: &str = "
 sns.topic:
@@ -53,23 +54,23 @@ runbook:
   Logs: [logs.log_group/*]
 ";
 
-/// A region with one finding of each kind.
+/// Returns a place whose region has one finding of each kind.
 fn drifted() -> Place {
     let place = Place::seeded();
     place.write("spec.yaml", format!("{HEAD}{SECTIONS}"));
     place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
-    tokio::runtime::Runtime::new().unwrap().block_on(by_hand(&place));
+    tokio::runtime::Runtime::new().unwrap().block_on(change_manually(&place));
     let mut state: Value = serde_json::from_str(&place.read("sandbox.json")).unwrap();
     state["services"]["memory"]["eu-west-1"]["lambda/create-deployment"]["config"]["Timeout"] = 77.into();
     place.write("sandbox.json", state.to_string());
-    // Somebody changed the spec and went home.
+    // A change of the spec that is not applied.
     let spec = SECTIONS.replace("/app: {retention_days: 365}", "/app: {retention_days: 400}");
     place.write("spec.yaml", format!("{HEAD}{spec}{MORE}"));
     place
 }
 
-/// What somebody clicked.
-async fn by_hand(place: &Place) {
+/// Changes the region outside regionctl.
+async fn change_manually(place: &Place) {
     let sandbox = Sandbox::open(&place.folder.path().join("sandbox.json")).await.unwrap();
     let config = seed::config(&sandbox, "eu-central-1");
     let ec2 = aws_sdk_ec2::Client::new(&config);
@@ -108,14 +109,14 @@ fn report(run: &Run) -> Value {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", run.stdout))
 }
 
-/// The findings, as drift, severity and address.
+/// Returns the findings as drift, severity and address.
 fn findings(report: &Value) -> Vec<[String; 3]> {
     let findings = report["regions"][0]["findings"].as_array().unwrap().iter();
     findings.map(|it| ["drift", "severity", "address"].map(|field| it[field].as_str().unwrap().to_owned())).collect()
 }
 
 #[test]
-fn each_kind_of_drift_is_told_apart_in_every_format() {
+fn every_format_reports_each_kind_of_drift() {
     let place = drifted();
     let formats = ["json", "markdown", "comment", "junit", "sarif", "html", "annotations", "slack"];
     let mut args = vec!["drift", "spec.yaml", "--strict", "--unmanaged", "--who=false"];
@@ -127,7 +128,7 @@ fn each_kind_of_drift_is_told_apart_in_every_format() {
     let expected = [
         ["missing", "high", "sns.topic/gone"],
         ["unstated", "high", "s3.bucket/data-of-ours"],
-        ["extra", "high", "ec2.security_group/web"],
+        ["not_in_spec", "high", "ec2.security_group/web"],
         ["not_applied", "high", "logs.log_group//app"],
         ["changed", "medium", "cloudwatch.alarm/busy"],
         ["changed", "medium", "cloudwatch.alarm/loud"],
@@ -145,20 +146,20 @@ fn each_kind_of_drift_is_told_apart_in_every_format() {
     let schemas = json!({
         "json": root().join("schema/report.schema.json"),
         "junit": root().join("target/moto/sources/pytest-8.4.2.tar.gz"),
-        "sarif": fetched("serde-sarif").join("src/schema.json"),
+        "sarif": crate_folder("serde-sarif").join("src/schema.json"),
     });
     let path = |format: &str| format!("{format}={}", place.folder.path().join(format!("report.{format}")).display());
     let checked = ["json", "junit", "sarif", "html"].map(path);
     let mut arguments = vec![schemas.to_string()];
     arguments.extend(checked);
-    python_says("check.py", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    run_python("check.py", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
 
-    // What was kept says the same later, without AWS.
+    // Rendering the saved report needs no AWS and has the same result.
     for format in formats {
         let later = place.run(&["report", "report.json", "--format", format]).exits(0).stdout;
         assert_eq!(later, place.read(&format!("report.{format}")), "{format}");
     }
-    assert_fresh("tests/golden/report/report.txt", &text);
+    assert_up_to_date("tests/golden/report/report.txt", &text);
     for (format, name) in [
         ("json", "json"),
         ("markdown", "md"),
@@ -168,26 +169,26 @@ fn each_kind_of_drift_is_told_apart_in_every_format() {
         ("annotations", "annotations"),
         ("slack", "slack.json"),
     ] {
-        assert_fresh(&format!("tests/golden/report/report.{name}"), &place.read(&format!("report.{format}")));
+        assert_up_to_date(&format!("tests/golden/report/report.{name}"), &place.read(&format!("report.{format}")));
     }
 }
 
 #[test]
-fn who_did_it_is_named_by_cloudtrail_and_a_no_is_said_once() {
+fn findings_have_audit_events_and_a_cloudtrail_failure_is_noted_once() {
     let place = drifted();
     let json = report(&place.run(&["drift", "spec.yaml", "--format", "json"]).exits(2));
     let group = json["regions"][0]["findings"].as_array().unwrap().iter();
     let group = group.clone().find(|finding| finding["address"] == "ec2.security_group/web").unwrap();
-    assert_eq!(group["deeds"][0]["who"], "arn:aws:iam::123456789012:user/somebody");
-    assert_eq!(group["deeds"][0]["event"], "AuthorizeSecurityGroupIngress");
+    assert_eq!(group["audit_events"][0]["who"], "arn:aws:iam::123456789012:user/somebody");
+    assert_eq!(group["audit_events"][0]["event"], "AuthorizeSecurityGroupIngress");
 
-    // moto knows no LookupEvents: the report says so, and is whole for the rest.
+    // moto does not implement LookupEvents. The report has one note, and is otherwise complete.
     let moto = crate::harness::Server::moto();
-    let elsewhere = Place::new(crate::harness::Aws::Endpoint(moto.url.clone()));
-    elsewhere.write("spec.yaml", format!("{HEAD}sns.topic: {{a: {{}}, b: {{}}}}\n"));
-    let run = elsewhere.run(&["drift", "spec.yaml"]).exits(2);
+    let place = Place::new(crate::harness::Aws::Endpoint(moto.url.clone()));
+    place.write("spec.yaml", format!("{HEAD}sns.topic: {{a: {{}}, b: {{}}}}\n"));
+    let run = place.run(&["drift", "spec.yaml"]).exits(2);
     assert_eq!(
-        run.stdout.matches("who did it is not known: CloudTrail LookupEvents failed").count(),
+        run.stdout.matches("audit events could not be read: CloudTrail LookupEvents failed").count(),
         1,
         "{}",
         run.stdout
@@ -195,16 +196,20 @@ fn who_did_it_is_named_by_cloudtrail_and_a_no_is_said_once() {
 }
 
 #[test]
-fn a_baseline_tells_new_from_known_and_from_mended() {
+fn a_baseline_distinguishes_new_known_and_fixed_findings() {
     let place = drifted();
     let first = place.run(&["drift", "spec.yaml", "--baseline", "none.json", "--output", "json=first.json"]).exits(2);
-    assert!(first.stderr.contains("There is no report none.json yet"), "{}", first.stderr);
+    assert!(first.stderr.contains("The baseline none.json does not exist yet"), "{}", first.stderr);
     let known = ["drift", "spec.yaml", "--baseline", "first.json", "--fail-on", "new"];
     let quiet = place.run(&known).exits(0);
     assert!(quiet.verdict().contains("none new"), "{}", quiet.stdout);
-    assert_eq!(place.run(&[&known[..], &["--format", "slack"]].concat()).exits(0).stdout, "", "nothing new to say");
+    assert_eq!(
+        place.run(&[&known[..], &["--format", "slack"]].concat()).exits(0).stdout,
+        "",
+        "the Slack message has no new findings"
+    );
 
-    // One is mended, one gets worse.
+    // One finding is fixed, another one changes.
     place.run(&["apply", "--yes", "spec.yaml", "--target", "sns.topic/gone"]).exits(0);
     let spec = place.read("spec.yaml").replace("threshold: 80", "threshold: 85");
     place.write("spec.yaml", spec);
@@ -226,7 +231,7 @@ fn a_baseline_tells_new_from_known_and_from_mended() {
 }
 
 #[test]
-fn the_job_fails_only_on_what_it_is_told_to() {
+fn fail_on_selects_the_findings_that_fail_the_job() {
     let place = Place::with_spec(&format!(
         "{HEAD}ec2.security_group:\n  web: {{description: web, tags: {{Team: sre}}, ingress: []}}\n"
     ));
@@ -239,17 +244,16 @@ fn the_job_fails_only_on_what_it_is_told_to() {
 }
 
 #[test]
-fn a_region_that_cannot_be_read_is_named_and_the_others_are_reported() {
-    let place = Place::seeded();
-    place.run(&["apply", "--yes", "regions/eu-central-1.yaml"]).exits(0);
+fn a_region_that_cannot_be_read_does_not_hide_the_others() {
+    let place = Place::converged();
     place.write("regions/us-west-2.yaml", "region: us-west-2\naccount: '999999999999'\nsns.topic: {a: {}}\n");
     place.write("regions/zz-broken.yaml", "region: eu-north-1\naccount: '123456789012'\nsns.topics: {}\n");
     let run = place.run(&["drift"]).exits(1);
-    assert!(run.stdout.contains("? eu-central-1  waiting for people"), "{}", run.stdout);
+    assert!(run.stdout.contains("? eu-central-1  waiting for a person"), "{}", run.stdout);
     assert!(run.stdout.contains("belong to account 123456789012 [wrong-account]"), "{}", run.stdout);
     assert!(run.stderr.contains("did you mean 'sns.topic'?"), "{}", run.stderr);
     assert!(
-        run.verdict().contains("No drift in what could be read. Not the whole truth: of 2 regions"),
+        run.verdict().contains("No drift in what could be read. This report is incomplete: 2 regions"),
         "{}",
         run.stdout
     );
@@ -258,24 +262,24 @@ fn a_region_that_cannot_be_read_is_named_and_the_others_are_reported() {
 }
 
 #[test]
-fn a_part_that_cannot_be_read_is_never_no_drift() {
+fn a_gap_is_never_reported_as_no_drift() {
     let place = Place::with_spec(&format!("{HEAD}s3.bucket:\n  supertokens-someone-else: {{}}\n"));
     let run = place.run(&["drift", "spec.yaml", "--fail-on", "high"]).exits(1);
-    assert!(run.stdout.contains("Not read, so this is not the whole truth  1"), "{}", run.stdout);
+    assert!(run.stdout.contains("Not read: this report is incomplete  1"), "{}", run.stdout);
 }
 
 #[test]
-fn what_cannot_be_written_is_said_before_anything_is_read() {
+fn output_files_are_checked_before_aws_is_read() {
     let place = Place::with_spec(&format!("{HEAD}sns.topic: {{a: {{}}}}\n"));
     let run = place.run(&["drift", "spec.yaml", "--output", "json=nowhere/r.json", "--output", "html=."]).exits(1);
     assert_eq!(run.stdout, "");
     assert_eq!(run.stderr.matches("unwritable").count(), 2, "{}", run.stderr);
     let run = place.run(&["drift", "spec.yaml", "--output", "pdf=r.pdf"]).exits(2);
-    assert!(run.stderr.contains("'pdf' is no format; there are text, json, markdown"), "{}", run.stderr);
+    assert!(run.stderr.contains("unknown format 'pdf'; expected one of: text, json, markdown"), "{}", run.stderr);
 }
 
 #[test]
-fn accept_writes_the_reason_into_the_spec_and_the_finding_is_quiet_until_it_changes() {
+fn accept_adds_an_acceptance_that_ends_when_the_drift_changes() {
     let place = drifted();
     let before = place.read("spec.yaml");
     let accept = [
@@ -289,19 +293,18 @@ fn accept_writes_the_reason_into_the_spec_and_the_finding_is_quiet_until_it_chan
         "--by",
         "sre",
     ];
-    let said = place.run(&accept).exits(0);
-    assert!(said.stdout.contains("      \"threshold\": \"99\""), "{}", said.stdout);
+    let accepted = place.run(&accept).exits(0);
+    assert!(accepted.stdout.contains("      \"threshold\": \"99\""), "{}", accepted.stdout);
     let after = place.read("spec.yaml");
-    let kept: Vec<&str> = before.lines().collect();
-    assert!(kept.iter().all(|line| after.contains(line)), "nothing else changes:\n{after}");
+    assert!(before.lines().all(|line| after.contains(line)), "other lines changed:\n{after}");
 
     let json = report(&place.run(&["drift", "spec.yaml", "--format", "json"]).exits(2));
     assert!(findings(&json).iter().all(|[_, _, address]| address != "cloudwatch.alarm/busy"));
     let plan = place.run(&["plan", "spec.yaml"]).exits(0).stdout;
-    assert!(plan.contains("accepted until 2999-01-31 by sre (spec.yaml:27), and an apply brings back"), "{plan}");
+    assert!(plan.contains("accepted until 2999-01-31 by sre (spec.yaml:27); an apply reverts it"), "{plan}");
     let again = place.run(&accept).exits(1);
-    assert!(again.stderr.contains("is accepted already, until 2999-01-31"), "{}", again.stderr);
-    // Another value is another drift.
+    assert!(again.stderr.contains("is already accepted until 2999-01-31"), "{}", again.stderr);
+    // An acceptance for another value does not apply.
     place.write("spec.yaml", after.replace("\"99\"", "\"98\""));
     let json = report(&place.run(&["drift", "spec.yaml", "--format", "json"]).exits(2));
     assert!(findings(&json).iter().any(|[_, _, address]| address == "cloudwatch.alarm/busy"));
@@ -317,7 +320,7 @@ fn accept_writes_the_reason_into_the_spec_and_the_finding_is_quiet_until_it_chan
         "--by",
         "sre",
     ]);
-    assert!(late.exits(1).stderr.contains("2001-01-01 is over"));
+    assert!(late.exits(1).stderr.contains("--until 2001-01-01 is in the past"));
     let nothing = place.run(&[
         "accept",
         "sns.topic/alarms",
@@ -329,11 +332,11 @@ fn accept_writes_the_reason_into_the_spec_and_the_finding_is_quiet_until_it_chan
         "--by",
         "sre",
     ]);
-    assert!(nothing.exits(1).stderr.contains("sns.topic/alarms is what spec.yaml says"));
+    assert!(nothing.exits(1).stderr.contains("sns.topic/alarms has no drift: it matches spec.yaml"));
 }
 
 #[test]
-fn the_page_is_clicked_searched_and_looked_at() {
+fn the_html_report_works_in_a_browser() {
     let place = Place::seeded();
     for (region, account) in [("ap-south-1", "123456789012"), ("us-west-2", "999999999999")] {
         let spec = format!("include: base.yaml\nregion: {region}\naccount: '{account}'\n");
@@ -345,17 +348,17 @@ fn the_page_is_clicked_searched_and_looked_at() {
     let page = place.folder.path().join("report.html");
     let folder = root().join("target/page");
     fs::create_dir_all(&folder).unwrap();
-    let saw = python_says("page.py", &[page.to_str().unwrap(), folder.to_str().unwrap()]);
+    let saw = run_python("page.py", &[page.to_str().unwrap(), folder.to_str().unwrap()]);
     let saw: Value = serde_json::from_str(&saw).unwrap();
     let cells = |south: &str, central: &str| {
         json!([format!("{south}, ap-south-1"), format!("{central}, eu-central-1"), "✗\nunreadable, us-west-2"])
     };
-    assert_eq!(saw["console"], json!([]), "no errors");
+    assert_eq!(saw["console"], json!([]), "the console has errors");
     assert!(saw["requests"].as_array().unwrap().iter().all(|url| url.as_str().unwrap().starts_with("file://")));
     assert_eq!(saw["rows"], 27);
-    assert_eq!(saw["cells"]["6 Public-access blocks"], cells("✓\nas the spec says", "! 1\ndrift"));
-    assert_eq!(saw["cells"]["2 Mails"], cells("? 4\nwaiting for people", "? 4\nwaiting for people"));
-    assert_eq!(saw["cells"]["20 Functions"], cells("✓\nas the spec says", "✓\nas the spec says"));
+    assert_eq!(saw["cells"]["6 Public-access blocks"], cells("✓\nmatches the spec", "! 1\ndrift"));
+    assert_eq!(saw["cells"]["2 Mails"], cells("? 4\nwaiting for a person", "? 4\nwaiting for a person"));
+    assert_eq!(saw["cells"]["20 Functions"], cells("✓\nmatches the spec", "✓\nmatches the spec"));
     assert_eq!((&saw["open_before"], &saw["opened"]), (&json!(0), &json!("r1-5")));
     assert!(saw["shown"].as_str().unwrap().contains("public_access_block.block_public_policy\tfalse\ttrue"), "{saw}");
     assert_eq!((&saw["opened_by_keyboard"], &saw["focus"]), (&json!("r1-5"), &json!("SUMMARY")));
@@ -366,9 +369,9 @@ fn the_page_is_clicked_searched_and_looked_at() {
     assert_eq!(saw["without_script"], 1);
 }
 
-/// AWS's defaults are of the model's form, or `--strict` would find what is not there.
+/// The AWS defaults in `FACTS` match the models of resources that AWS creates without settings.
 #[test]
-fn what_was_made_by_aws_with_its_defaults_is_quiet_under_strict() {
+fn strict_drift_does_not_report_aws_defaults() {
     let place = Place::with_spec(&format!(
         "{HEAD}s3.bucket: {{plain-bucket-of-ours: {{}}}}\nsns.topic: {{plain: {{}}}}\nec2.security_group: {{plain: {{}}}}\n\
          rds.cluster:\n  plain:\n    engine: aurora-postgresql\n    engine_version: '16.4'\n    master_username: postgres\n    \
@@ -378,9 +381,9 @@ fn what_was_made_by_aws_with_its_defaults_is_quiet_under_strict() {
     place.run(&["drift", "spec.yaml", "--strict"]).exits(0);
 }
 
-/// Each spec says how its account is reached.
+/// `profile` and `role` of a spec select the credentials.
 #[test]
-fn a_region_is_reached_by_its_own_profile_and_role() {
+fn a_spec_selects_its_profile_and_role() {
     let place = Place::seeded();
     let spec = |role: &str| format!("{HEAD}role: {role}\nsns.topic: {{a: {{}}}}\n");
     place.write("spec.yaml", spec("arn:aws:iam::123456789012:role/regionctl-plan"));
@@ -388,7 +391,7 @@ fn a_region_is_reached_by_its_own_profile_and_role() {
     assert!(run.stdout.contains("sns.topic/a"), "{}", run.stdout);
     place.write("spec.yaml", spec("regionctl-plan"));
     let refused = place.run(&["plan", "spec.yaml"]).exits(1);
-    assert!(refused.stderr.contains("'regionctl-plan' is not a role"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("'regionctl-plan' is not the ARN of a role"), "{}", refused.stderr);
     place.write("spec.yaml", format!("{HEAD}profile: nobody-has-it\nsns.topic: {{a: {{}}}}\n"));
     let mut command = place.command(&["--endpoint-url", "http://127.0.0.1:9", "drift", "spec.yaml"]);
     let output = command.env_remove("REGIONCTL_SANDBOX").output().unwrap();
@@ -396,7 +399,7 @@ fn a_region_is_reached_by_its_own_profile_and_role() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("[credentials]"), "{output:?}");
 }
 
-/// The calls of a run as IAM actions.
+/// Returns the calls of a run as IAM actions, from its `--stats`.
 fn actions(run: &Run) -> Vec<String> {
     let rows = run.stderr.lines().skip_while(|line| !line.trim_start().starts_with("service")).skip(1);
     let calls = rows.filter_map(|row| {
@@ -407,7 +410,7 @@ fn actions(run: &Run) -> Vec<String> {
     calls.filter(|action| action.contains(':') && !action.starts_with(':')).collect()
 }
 
-/// The statements of the policies that `permissions` prints.
+/// Returns the statements of the policies that `permissions` prints.
 fn statements(place: &Place, args: &[&str]) -> Vec<Value> {
     let printed = report(&place.run(&[&["permissions"][..], args].concat()).exits(0));
     let policies = printed.as_array().cloned().unwrap_or_else(|| vec![printed]);
@@ -421,13 +424,13 @@ fn granted(place: &Place, args: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn every_call_of_plan_and_apply_is_in_their_policies_and_the_plan_policy_writes_nothing() {
+fn the_policies_cover_every_call_and_the_plan_policy_is_read_only() {
     let place = Place::seeded();
     let [plan, apply] = ["plan", "apply"].map(|purpose| granted(&place, &["--for", purpose]));
     let calls = |args: &[&str], code: i32| {
         let run = place.run(&[args, &["--stats"]].concat()).exits(code);
         let calls = actions(&run);
-        assert!(calls.len() > 20, "the calls were counted: {}", run.stderr);
+        assert!(calls.len() > 20, "the calls were not counted: {}", run.stderr);
         calls
     };
     let applied = calls(&["apply", "--yes"], 0);
@@ -440,12 +443,13 @@ fn every_call_of_plan_and_apply_is_in_their_policies_and_the_plan_policy_writes_
     let writes: Vec<&String> =
         plan.iter().filter(|action| !is_read(action.split(':').nth(1).unwrap_or_default())).collect();
     assert!(writes.is_empty(), "the plan policy writes: {writes:?}");
-    assert!(plan.iter().all(|action| apply.contains(action)), "who may apply may plan");
+    assert!(plan.iter().all(|action| apply.contains(action)), "the apply policy does not include the plan policy");
 }
 
-/// What Lambda asks of the caller beside the call's own action is granted only where the spec states what it is for.
+/// Lambda requires further permissions of the caller for layers, VPCs and keys. They are granted only if a spec needs
+/// them.
 #[test]
-fn a_policy_has_the_actions_that_a_stated_layer_vpc_or_key_needs() {
+fn the_policies_cover_stated_layers_vpcs_and_keys() {
     const STATED: &str = ", layers: ['arn:aws:lambda:eu-central-1:123456789012:layer:tools:3'], \
         vpc: {subnets: [subnet-1], security_groups: [sg-1]}, kms_key: 'arn:aws:kms:eu-central-1:123456789012:key/k'";
     let spec = |more: &str| format!("{HEAD}lambda.function:\n  billing: {{code: external, timeout: 30{more}}}\n");
@@ -453,13 +457,16 @@ fn a_policy_has_the_actions_that_a_stated_layer_vpc_or_key_needs() {
     let needed = ["lambda:GetLayerVersion", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "kms:CreateGrant"];
     let [without, with] = [&plain, &stated].map(|place| granted(place, &["--for", "apply", "spec.yaml"]));
     for action in needed.map(ToOwned::to_owned) {
-        // The plan's own lists name the groups of a region anyway.
-        assert!(action.starts_with("ec2:") || !without.contains(&action), "{action} is not needed");
+        // EC2 list actions are granted in any case.
+        assert!(action.starts_with("ec2:") || !without.contains(&action), "{action} is granted without need");
         assert!(with.contains(&action), "{action} is not in {with:?}");
     }
     for place in [&plain, &stated] {
         let actions = granted(place, &["--for", "apply", "spec.yaml"]);
-        assert!(!actions.contains(&"lambda:DeleteFunction".to_owned()), "nothing is to be gone");
+        assert!(
+            !actions.contains(&"lambda:DeleteFunction".to_owned()),
+            "a deletion is granted, but the spec deletes nothing"
+        );
     }
     let statements = statements(&stated, &["--for", "plan", "spec.yaml"]);
     let decrypt = statements.iter().find(|statement| statement["Action"] == json!(["kms:Decrypt"]));

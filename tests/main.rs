@@ -1,5 +1,9 @@
-//! All tests that link the SDK, in one binary: the laws over the registry of kinds, the scenario on
-//! both emulators, wrong input, saved plans, interruptions, and what is generated.
+// SPDX-License-Identifier: Apache-2.0
+//! All tests that link the AWS SDK, in one binary: the laws over all kinds, the scenario on both emulators, invalid
+//! input, saved plans, interruptions, and generated files.
+
+// Tests may panic, measure time and wait.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
 
 mod answers;
 mod bad_input;
@@ -12,6 +16,7 @@ mod laws;
 mod neighbours;
 mod nightly;
 mod noise;
+mod old_files;
 mod replay;
 mod replay_reads;
 mod runbook;
@@ -19,4 +24,5 @@ mod saved_plan;
 mod scenario;
 mod snapshot;
 mod sources;
+mod style;
 mod terminal;

@@ -1,4 +1,5 @@
-//! The nightly example of docs/nightly.md, as far as it runs without GitHub, GitLab and Slack.
+// SPDX-License-Identifier: Apache-2.0
+//! The nightly example of docs/nightly.md, without GitHub, GitLab and Slack.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -11,24 +12,24 @@ fn binary() -> &'static str {
 }
 
 #[test]
-fn four_nights_on_the_sandbox_are_told_as_they_were() {
+fn four_nights_create_edit_and_close_an_issue() {
     let folder = tempfile::TempDir::new().unwrap();
     let mut night = Command::new("bash");
     night.arg(root().join("docs/nightly/try.sh")).arg(binary()).arg(folder.path()).env_remove("SLACK_WEBHOOK");
     let output = night.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    let told: Vec<&str> = said.lines().filter(|line| line.starts_with("gh ")).collect();
-    let words: Vec<String> =
-        told.iter().map(|line| line.split_whitespace().skip(1).take(2).collect::<Vec<_>>().join(" ")).collect();
-    assert_eq!(words, ["label create", "issue create", "issue edit", "issue close"]);
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{stdout}\n{}", String::from_utf8_lossy(&output.stderr));
+    let calls = stdout.lines().filter(|line| line.starts_with("gh "));
+    let commands: Vec<String> =
+        calls.map(|line| line.split_whitespace().skip(1).take(2).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(commands, ["label create", "issue create", "issue edit", "issue close"]);
     for file in ["report.json", "report.html", "summary.md", "junit.xml", "drift.sarif", "last.json"] {
-        assert!(folder.path().join(file).exists(), "{file} is kept");
+        assert!(folder.path().join(file).exists(), "{file} does not exist");
     }
 }
 
 #[test]
-fn slack_gets_what_is_new_and_a_night_that_it_missed_is_told_again() {
+fn slack_receives_new_findings_and_a_failed_message_is_repeated() {
     let place = Place::seeded();
     place.run(&["apply", "--yes"]).exits(0);
     place.run(&["sandbox", "tamper"]).exits(0);
@@ -40,35 +41,35 @@ fn slack_gets_what_is_new_and_a_night_that_it_missed_is_told_again() {
         command.env("HOME", place.folder.path()).env("REGIONCTL_SANDBOX", "sandbox.json").env("NO_PROXY", "*");
         command.output().unwrap().status.code()
     };
-    // Nobody listens there: the night's drift stays new.
+    // No server listens on this port, so the findings stay new.
     assert_eq!(night("http://127.0.0.1:9/"), Some(2));
     assert!(!place.folder.path().join("drift/last.json").exists());
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let heard = std::thread::spawn(move || {
+    let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let mut heard = Vec::new();
-        let mut piece = [0; 4096];
-        while !heard.ends_with(b"]}\n") && !heard.ends_with(b"}") {
-            let read = stream.read(&mut piece).unwrap();
-            heard.extend(&piece[..read]);
+        let mut request = Vec::new();
+        let mut buffer = [0; 4096];
+        while !request.ends_with(b"]}\n") && !request.ends_with(b"}") {
+            let read = stream.read(&mut buffer).unwrap();
+            request.extend(&buffer[..read]);
         }
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok").unwrap();
-        String::from_utf8(heard).unwrap()
+        String::from_utf8(request).unwrap()
     });
     assert_eq!(night(&url), Some(2));
-    let heard = heard.join().unwrap();
-    let (_, body) = heard.split_once("\r\n\r\n").unwrap();
+    let request = server.join().unwrap();
+    let (_, body) = request.split_once("\r\n\r\n").unwrap();
     let payload: serde_json::Value = serde_json::from_str(body).unwrap();
     assert!(payload["text"].as_str().unwrap().starts_with("Drift: 3 findings in eu-central-1"), "{payload}");
     assert_eq!(payload["blocks"].as_array().unwrap().len(), 4);
-    // The night after has nothing new, so a webhook that does not answer is not asked.
+    // The next night has no new findings, so the webhook is not called.
     assert_eq!(night("http://127.0.0.1:9/"), Some(2));
 }
 
 #[test]
-fn the_workflows_are_what_github_and_gitlab_take() {
+fn the_workflows_match_the_schemas_of_github_and_gitlab() {
     for (schema, file, more) in [
         ("vendor.github-workflows", "github.yml", &[][..]),
         ("vendor.gitlab-ci", "gitlab.yml", &["--data-transform", "gitlab-ci"]),

@@ -1,6 +1,7 @@
-"""Looks at a report's page as people do: page.py HTML FOLDER.
+# SPDX-License-Identifier: Apache-2.0
+"""Tests a report's HTML page in Chromium: page.py HTML DIRECTORY.
 
-Prints what it saw as JSON, and puts screenshots at desktop and phone width into the folder.
+Prints its observations as JSON, and writes screenshots at desktop and phone width to the directory.
 """
 
 import json
@@ -14,7 +15,7 @@ from playwright.sync_api import sync_playwright
 page_file, folder = sys.argv[1:]
 chromium = next(filter(None, map(shutil.which, ["chromium", "google-chrome", "chromium-browser"])), None)
 if chromium is None:
-    sys.exit("there is no Chromium: `make test` installs Debian's, elsewhere install one")
+    sys.exit("Chromium is not installed: `make test` installs it on Debian, install it yourself elsewhere")
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -36,7 +37,7 @@ with sync_playwright() as playwright:
     saw["open_before"] = page.locator("details[open]").count()
     page.screenshot(path=f"{folder}/desktop.png")
 
-    # A click on a cell opens what differs there.
+    # A click on a cell opens its details.
     cell = page.locator("#matrix a.drift").first
     saw["clicked"] = cell.get_attribute("href")
     cell.click()
@@ -44,7 +45,7 @@ with sync_playwright() as playwright:
     saw["opened"] = opened.get_attribute("id")
     saw["shown"] = opened.inner_text()
 
-    # The same with the keyboard alone.
+    # The same with the keyboard only.
     page.goto("file://" + os.path.abspath(page_file))
     for _ in range(40):
         page.keyboard.press("Tab")
@@ -54,7 +55,7 @@ with sync_playwright() as playwright:
     saw["opened_by_keyboard"] = page.locator("details[open]").get_attribute("id")
     saw["focus"] = page.evaluate("document.activeElement.tagName")
 
-    # Search keeps what matches.
+    # Search shows only the rows that match.
     page.keyboard.press("/")
     page.keyboard.type("block_public_policy")
     saw["rows_found"] = page.locator("#matrix tbody tr:visible th").all_inner_texts()
@@ -78,7 +79,7 @@ with sync_playwright() as playwright:
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     saw["closed_in_print"] = page.locator("details:not([open])").count()
 
-    # Without its script the page says the same.
+    # Without JavaScript the page has the same contents.
     plain = browser.new_context(java_script_enabled=False).new_page()
     plain.goto("file://" + os.path.abspath(page_file) + saw["clicked"])
     saw["without_script"] = plain.locator("details" + saw["clicked"]).count()

@@ -1,5 +1,6 @@
-//! What neither emulator can show: answers as AWS gives them, through the SDK's own HTTP layer, and
-//! what regionctl sends then.
+// SPDX-License-Identifier: Apache-2.0
+//! Behavior that no emulator has: AWS's answers are replayed through the SDK's HTTP layer, and the requests that follow
+//! are checked.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -15,26 +16,26 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::provider::Aws;
-use regionctl_aws::session::{Access, Session, Settings};
+use regionctl_aws::session::{Access, Session, SessionSettings};
 use regionctl_core::desire::fill::fill;
-use regionctl_core::diagnostic::Sources;
+use regionctl_core::diagnostic::SourceFiles;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::{Location, Vpc};
 use regionctl_core::observe::provider::{Provider, StepTarget, Verdict};
 use regionctl_core::observe::refresh::refresh;
 use regionctl_core::observe::scope::{Depth, Scope};
 use regionctl_core::plan::build::plan;
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use serde_json::{Value, json};
 
-/// The status, the error code of the header (or, as `Action=…`, the call that it is for), and the body.
+/// The HTTP status, the error code for the header or the call that it answers (`Action=…`), and the body.
 type Answer = (u16, &'static str, &'static str);
 
-/// Gives its answers in their order, and remembers what was asked.
+/// An HTTP client that returns its answers in order and records the requests.
 #[derive(Debug, Clone, Default)]
 pub struct Replay {
     answers: Arc<Mutex<VecDeque<Answer>>>,
-    asked: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Replay {
@@ -43,23 +44,23 @@ impl Replay {
         Self::coded(&answers)
     }
 
-    /// With the error codes that stand in a header.
+    /// Creates a replay with error codes in headers.
     fn coded(answers: &[Answer]) -> Self {
-        Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), asked: Arc::default() }
+        Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), requests: Arc::default() }
     }
 
-    /// What was asked, a text a request: method, query and body.
-    pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    /// Returns the requests, each as method, query and body.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
 impl Replay {
-    /// The next answer; of several calls at once each gets the one that was kept for its action.
-    fn answer(&self, asked: &str) -> Answer {
+    /// Returns the answer for the request's action, or else the next one. Concurrent calls need answers by action.
+    fn answer(&self, request: &str) -> Answer {
         let mut answers = self.answers.lock().unwrap();
-        let own = answers.iter().position(|(_, action, _)| action.starts_with("Action=") && asked.contains(action));
-        answers.remove(own.unwrap_or(0)).unwrap_or((500, "", "nothing more to answer"))
+        let own = answers.iter().position(|(_, action, _)| action.starts_with("Action=") && request.contains(action));
+        answers.remove(own.unwrap_or(0)).unwrap_or((500, "", "no answer left"))
     }
 }
 
@@ -67,11 +68,11 @@ impl HttpConnector for Replay {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
         let query = request.uri().split_once('?').map_or("", |(_, query)| query);
-        let asked = format!("{} ?{query} {body}", request.method());
-        let (status, code, text) = self.answer(&asked);
-        self.asked.lock().unwrap().push(asked);
+        let recorded = format!("{} ?{query} {body}", request.method());
+        let (status, code, text) = self.answer(&recorded);
+        self.requests.lock().unwrap().push(recorded);
         let mut answer = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(text));
-        // CloudWatch speaks CBOR; its answers are written here as the same values in JSON.
+        // CloudWatch uses CBOR. Its answers are written here in JSON.
         if let Some(protocol) = request.headers().get("smithy-protocol") {
             let value: Value = serde_json::from_str(text).unwrap();
             let mut bytes = Vec::new();
@@ -92,9 +93,9 @@ impl HttpClient for Replay {
     }
 }
 
-pub async fn run(replay: &Replay, kind: &str, op: Value) -> Result<Outputs, Failure> {
-    let outputs = Outputs::from([("id".to_owned(), "sg-1".to_owned())]);
-    let target = StepTarget { name: "data-bucket".to_owned(), location: location(), outputs };
+pub async fn run(replay: &Replay, kind: &str, op: Value) -> Result<Attributes, Failure> {
+    let attributes = Attributes::from([("id".to_owned(), "sg-1".to_owned())]);
+    let target = StepTarget { name: "data-bucket".to_owned(), location: location(), attributes };
     open(replay).await.run(kind, target, op).await
 }
 
@@ -109,7 +110,7 @@ pub fn location() -> Location {
 
 pub async fn open(replay: &Replay) -> Aws {
     let credentials = SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "replay"));
-    let settings = Settings {
+    let settings = SessionSettings {
         region: "eu-central-1".to_owned(),
         profile: None,
         role: None,
@@ -122,7 +123,7 @@ pub async fn open(replay: &Replay) -> Aws {
 }
 
 #[tokio::test]
-async fn changing_the_encryption_keeps_what_is_blocked() {
+async fn changing_the_encryption_keeps_blocked_encryption_types() {
     let replay = Replay::new(&[
         (
             200,
@@ -134,13 +135,13 @@ async fn changing_the_encryption_keeps_what_is_blocked() {
     ]);
     let op = json!({"PutBucketEncryption": {"algorithm": "aws:kms", "bucket_key": true}});
     run(&replay, "s3.bucket", op).await.unwrap();
-    let put = &replay.asked()[1];
+    let put = &replay.requests()[1];
     assert!(put.contains("<SSEAlgorithm>aws:kms</SSEAlgorithm>"), "{put}");
     assert!(put.contains("<EncryptionType>SSE-C</EncryptionType>"), "{put}");
 }
 
 #[tokio::test]
-async fn changing_where_logs_go_keeps_the_form_of_their_keys() {
+async fn changing_the_log_prefix_keeps_the_key_format() {
     let replay = Replay::new(&[
         (
             200,
@@ -151,13 +152,13 @@ async fn changing_where_logs_go_keeps_the_form_of_their_keys() {
         (200, ""),
     ]);
     run(&replay, "s3.bucket", json!({"PutBucketLogging": {"bucket": "logs", "prefix": "b"}})).await.unwrap();
-    let put = &replay.asked()[1];
+    let put = &replay.requests()[1];
     assert!(put.contains("<TargetPrefix>b</TargetPrefix>"), "{put}");
     assert!(put.contains("<PartitionDateSource>EventTime</PartitionDateSource>"), "{put}");
 }
 
 #[tokio::test]
-async fn tags_of_others_and_of_aws_are_sent_along() {
+async fn changing_tags_keeps_other_tags_and_aws_tags() {
     let replay = Replay::new(&[
         (
             200,
@@ -167,14 +168,14 @@ async fn tags_of_others_and_of_aws_are_sent_along() {
         (204, ""),
     ]);
     run(&replay, "s3.bucket", json!({"PutBucketTagging": {"Ours": "o"}})).await.unwrap();
-    let put = &replay.asked()[1];
+    let put = &replay.requests()[1];
     for key in ["aws:cloudformation:stack-name", "Theirs", "Ours"] {
         assert!(put.contains(&format!("<Key>{key}</Key>")), "{put}");
     }
 }
 
 #[tokio::test]
-async fn removing_all_tags_keeps_those_of_aws() {
+async fn removing_all_tags_keeps_aws_tags() {
     let replay = Replay::new(&[
         (
             200,
@@ -184,49 +185,49 @@ async fn removing_all_tags_keeps_those_of_aws() {
         (204, ""),
     ]);
     run(&replay, "s3.bucket", json!("DeleteBucketTagging")).await.unwrap();
-    let put = &replay.asked()[1];
+    let put = &replay.requests()[1];
     assert!(put.starts_with("PUT") && put.contains("aws:cloudformation:stack-name"), "{put}");
     assert!(!put.contains("Ours"), "{put}");
 }
 
 #[tokio::test]
-async fn a_lifecycle_rule_that_nobody_knows_makes_the_bucket_unread() {
+async fn an_unknown_storage_class_makes_the_bucket_a_gap() {
     let rules = "<LifecycleConfiguration><Rule><ID>a</ID><Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>\
                  <Status>Enabled</Status><Transition><Days>1</Days><StorageClass>FOO</StorageClass></Transition>\
                  </Rule></LifecycleConfiguration>";
-    // One is for HeadBucket, which has no body.
+    // The first answer is for HeadBucket, whose body is ignored.
     let replay = Replay::new(&[(200, rules), (200, rules)]);
     let mut scope = Scope::of(location());
     scope.ask("data-bucket", Depth::Named(["lifecycle".to_owned()].into()));
     let found = open(&replay).await.observe("s3.bucket", scope).await.unwrap();
     assert!(found.seen.is_empty());
-    let (_, failure) = &found.unread[0];
+    let (_, failure) = &found.gaps[0];
     assert_eq!(failure.class, FailureClass::Unknown);
     assert!(failure.message.contains("the storage class 'FOO'"), "{failure}");
 }
 
 #[tokio::test]
-async fn a_bucket_that_somebody_else_changes_is_tried_again() {
+async fn a_conflicting_bucket_operation_is_retried() {
     let aborted = "<Error><Code>OperationAborted</Code><Message>A conflicting conditional operation</Message></Error>";
     let replay = Replay::new(&[(409, aborted), (200, "")]);
     run(&replay, "s3.bucket", json!({"PutBucketVersioning": "Enabled"})).await.unwrap();
-    assert_eq!(replay.asked().len(), 2);
+    assert_eq!(replay.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn a_name_that_another_account_took_is_told_and_not_tried_again() {
+async fn a_bucket_name_taken_by_another_account_is_not_retried() {
     let taken =
         "<Error><Code>BucketAlreadyExists</Code><Message>The requested bucket name is not available</Message></Error>";
     let replay = Replay::new(&[(409, taken)]);
     let failure = run(&replay, "s3.bucket", json!("CreateBucket")).await.unwrap_err();
     assert_eq!(failure.class, FailureClass::Taken);
-    assert_eq!(replay.asked().len(), 1);
-    assert!(replay.asked()[0].contains("<LocationConstraint>eu-central-1</LocationConstraint>"));
+    assert_eq!(replay.requests().len(), 1);
+    assert!(replay.requests()[0].contains("<LocationConstraint>eu-central-1</LocationConstraint>"));
 }
 
-/// EC2 refuses a call with one duplicate whole: the others must still be let in.
+/// EC2 rejects the whole call if one rule is a duplicate. The other rules must still be authorized.
 #[tokio::test]
-async fn a_rule_that_is_there_already_does_not_keep_the_others_out() {
+async fn a_duplicate_rule_does_not_block_the_others() {
     const DUPLICATE: &str = "<Response><Errors><Error><Code>InvalidPermission.Duplicate</Code><Message>exists</Message>\
                              </Error></Errors><RequestID>r</RequestID></Response>";
     const DONE: &str =
@@ -235,19 +236,20 @@ async fn a_rule_that_is_there_already_does_not_keep_the_others_out() {
     let replay = Replay::new(&[(400, DUPLICATE), (400, DUPLICATE), (200, DONE)]);
     let op = json!({"AuthorizeSecurityGroupIngress": {"rules": [rule(1), rule(2)]}});
     run(&replay, "ec2.security_group", op).await.unwrap();
-    let ports: Vec<usize> = replay.asked().iter().map(|request| request.matches("FromPort").count()).collect();
+    let ports: Vec<usize> = replay.requests().iter().map(|request| request.matches("FromPort").count()).collect();
     assert_eq!(ports, [2, 1, 1]);
 }
 
-/// IAM has no compare-and-swap, but its versions are numbered: one between ours and the one we read is somebody else's.
+/// IAM has no compare-and-swap, but its version numbers increase: a version between the one that was read and the one
+/// that was created is a concurrent change.
 #[tokio::test]
-async fn a_policy_that_somebody_else_changed_in_between_is_read_and_merged_again() {
+async fn a_concurrent_policy_change_is_read_and_merged_again() {
     const V7: &str = "<ListPolicyVersionsResponse><ListPolicyVersionsResult><Versions><member><VersionId>v7</VersionId>\
         <IsDefaultVersion>true</IsDefaultVersion></member></Versions></ListPolicyVersionsResult></ListPolicyVersionsResponse>";
     const V9: &str = "<ListPolicyVersionsResponse><ListPolicyVersionsResult><Versions><member><VersionId>v9</VersionId>\
         <IsDefaultVersion>true</IsDefaultVersion></member><member><VersionId>v8</VersionId><IsDefaultVersion>false\
         </IsDefaultVersion></member></Versions></ListPolicyVersionsResult></ListPolicyVersionsResponse>";
-    // Our own first version lies between the one that was read again and the newest, and is nobody else's.
+    // v9, the first version that the run created, is between v8 and v10, and is not a concurrent change.
     const V10: &str = "<ListPolicyVersionsResponse><ListPolicyVersionsResult><Versions><member><VersionId>v10</VersionId>\
         <IsDefaultVersion>true</IsDefaultVersion></member><member><VersionId>v9</VersionId><IsDefaultVersion>false\
         </IsDefaultVersion></member><member><VersionId>v8</VersionId><IsDefaultVersion>false</IsDefaultVersion></member>\
@@ -273,16 +275,16 @@ async fn a_policy_that_somebody_else_changed_in_between_is_read_and_merged_again
     let statement = json!({"Statement": [{"Sid": "Ours", "Effect": "Allow", "Action": "a:B", "Resource": "*"}]});
     let op = json!({"CreatePolicyVersion": {"statements": {"Ours": statement}, "absent": []}});
     run(&replay, "iam.policy", op).await.unwrap();
-    let asked = replay.asked();
-    let (first, second) = (&asked[2], &asked[5]);
+    let requests = replay.requests();
+    let (first, second) = (&requests[2], &requests[5]);
     assert!(first.contains("Ours") && !first.contains("Theirs"), "{first}");
     assert!(second.contains("Ours") && second.contains("Theirs"), "{second}");
-    assert_eq!(asked.len(), 7, "nothing is written after that: {asked:?}");
+    assert_eq!(requests.len(), 7, "more calls were sent: {requests:?}");
 }
 
-/// CreateFlowLogs answers 200 also where it fails.
+/// CreateFlowLogs returns status 200 even if it fails.
 #[tokio::test]
-async fn a_flow_log_that_fails_inside_http_200_is_a_failure_with_its_code() {
+async fn a_flow_log_error_inside_http_200_is_a_failure() {
     let answer = "<CreateFlowLogsResponse><unsuccessful><item><error><code>400</code><message>Access Denied for LogDestination\
                   </message></error><resourceId>vpc-1</resourceId></item></unsuccessful></CreateFlowLogsResponse>";
     let replay = Replay::new(&[(200, answer)]);
@@ -294,29 +296,29 @@ async fn a_flow_log_that_fails_inside_http_200_is_a_failure_with_its_code() {
     assert_eq!(failure.message, "Access Denied for LogDestination");
 }
 
-/// The next change of a function before the last one is through is refused (ResourceConflictException): it is waited for.
+/// Lambda rejects a change with ResourceConflictException while another one is in progress.
 #[tokio::test]
-async fn a_change_of_a_function_waits_for_the_one_before_it() {
+async fn a_function_change_waits_for_the_previous_one() {
     let busy =
         r#"{"Type":"User","Message":"The operation cannot be performed at this time. An update is in progress"}"#;
     let replay = Replay::coded(&[(409, "ResourceConflictException", busy), (200, "", "{}")]);
     run(&replay, "lambda.function", json!({"UpdateFunctionConfiguration": {"config": {"timeout": 3}}})).await.unwrap();
-    assert_eq!(replay.asked().len(), 2);
+    assert_eq!(replay.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn a_cluster_that_takes_no_change_yet_is_waited_for() {
+async fn a_change_waits_until_the_cluster_is_available() {
     let busy = "<ErrorResponse><Error><Code>InvalidDBClusterStateFault</Code><Message>creating</Message></Error></ErrorResponse>";
     let done = "<ModifyDBInstanceResponse><ModifyDBInstanceResult/></ModifyDBInstanceResponse>";
     let replay = Replay::new(&[(400, busy), (200, done)]);
     let op = json!({"ModifyDBInstance": {"id": "i", "class": "db.r6g.large", "apply_immediately": true}});
     run(&replay, "rds.cluster", op).await.unwrap();
-    assert_eq!(replay.asked().len(), 2);
+    assert_eq!(replay.requests().len(), 2);
 }
 
-/// What waits for the maintenance window was told, and a minor version that moved by itself is what was wanted.
+/// A pending value matches the spec, and so does a later minor version if automatic upgrades are enabled.
 #[tokio::test]
-async fn pending_modifications_and_minor_versions_are_no_drift() {
+async fn pending_modifications_and_minor_versions_are_not_drift() {
     let clusters = "<DescribeDBClustersResponse><DescribeDBClustersResult><DBClusters><DBCluster><DBClusterIdentifier>orders\
         </DBClusterIdentifier><Engine>aurora-postgresql</Engine><EngineVersion>16.6</EngineVersion><Status>available</Status>\
         <MasterUsername>root</MasterUsername><StorageEncrypted>true</StorageEncrypted><DeletionProtection>true\
@@ -330,7 +332,7 @@ async fn pending_modifications_and_minor_versions_are_no_drift() {
     let text = "region: eu-central-1\naccount: '123456789012'\nrds.cluster:\n  orders: {engine: aurora-postgresql, engine_version: \
                 '16.4', master_username: root, backup_days: 14, instances: {orders-1: {class: db.r6g.large}}}\n";
     let spec =
-        regionctl_core::spec::read("spec.yaml", &|_: &str| Ok(text.to_owned()), REGISTRY, &mut Sources::default());
+        regionctl_core::spec::read("spec.yaml", &|_: &str| Ok(text.to_owned()), REGISTRY, &mut SourceFiles::default());
     let want = &spec.unwrap().wants[0];
     let replay = Replay::new(&[(200, clusters), (200, instances)]);
     let mut scope = Scope::of(location());
@@ -341,21 +343,21 @@ async fn pending_modifications_and_minor_versions_are_no_drift() {
     assert_eq!(draft.waiting[0].what, "backup_days 14 waits for the cluster's maintenance window");
 }
 
-/// An edit of a document that is the newest version already: the run was cut before it was put in force.
+/// If the newest version has the desired content already, an earlier run stopped before it became the default version.
 #[tokio::test]
-async fn a_version_that_is_there_and_not_in_force_is_put_in_force() {
+async fn an_existing_document_version_becomes_the_default() {
     let duplicate = r#"{"__type":"DuplicateDocumentContent","message":"The content matches another document"}"#;
     let replay = Replay::new(&[(400, duplicate)]);
     let op = json!({"UpdateDocument": {"content": "{}", "format": "JSON", "target_type": null}});
     assert_eq!(run(&replay, "ssm.document", op).await.unwrap()["version"], "$LATEST");
     let replay = Replay::new(&[(200, r#"{"DocumentVersion":"3"}"#), (200, "{}")]);
     run(&replay, "ssm.document", json!("UpdateDocumentDefaultVersion")).await.unwrap();
-    assert!(replay.asked()[1].contains(r#""DocumentVersion":"3""#), "{:?}", replay.asked());
+    assert!(replay.requests()[1].contains(r#""DocumentVersion":"3""#), "{:?}", replay.requests());
 }
 
-/// What the caller may not do is found before the first write, call by call and resource by resource.
+/// The preflight checks the caller's permissions per call and resource, before the first write.
 #[tokio::test]
-async fn a_permission_that_is_missing_fails_the_preflight() {
+async fn a_missing_permission_fails_the_preflight() {
     const CALLER: &str = "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::123456789012:assumed-role/deploy/ci\
         </Arn><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
     const REGIONS: &str = "<DescribeRegionsResponse><regionInfo><item><regionName>eu-central-1</regionName><optInStatus>\
@@ -371,24 +373,24 @@ async fn a_permission_that_is_missing_fails_the_preflight() {
     ]);
     let text = "region: eu-central-1\naccount: '123456789012'\nsns.topic:\n  a:\n";
     let spec =
-        regionctl_core::spec::read("spec.yaml", &|_: &str| Ok(text.to_owned()), REGISTRY, &mut Sources::default());
+        regionctl_core::spec::read("spec.yaml", &|_: &str| Ok(text.to_owned()), REGISTRY, &mut SourceFiles::default());
     let spec = spec.unwrap();
-    let nothing_there = Replay::coded(&[
+    let empty_region = Replay::coded(&[
         (200, "Action=GetCallerIdentity", CALLER),
         (404, "Action=GetTopicAttributes", "<ErrorResponse><Error><Code>NotFound</Code></Error></ErrorResponse>"),
     ]);
-    let snapshot = refresh(&open(&nothing_there).await, REGISTRY, &spec).await;
+    let snapshot = refresh(&open(&empty_region).await, REGISTRY, &spec).await;
     let inventory = fill(REGISTRY, &spec, &snapshot.unwrap_or_else(|error| panic!("{error:?}"))).unwrap();
     let plan = plan(REGISTRY, &spec, &inventory).unwrap();
     let checks = open(&replay).await.preflight(&plan, &location()).await;
     let failed: Vec<&str> =
         checks.iter().filter(|check| check.verdict == Verdict::Failed).map(|check| check.what.as_str()).collect();
-    let denied =
-        "arn:aws:iam::123456789012:role/deploy may not sns:CreateTopic on arn:aws:sns:eu-central-1:123456789012:a";
+    let denied = "arn:aws:iam::123456789012:role/deploy is not authorized to perform sns:CreateTopic on \
+                  arn:aws:sns:eu-central-1:123456789012:a";
     assert_eq!(failed, [denied, "not-opted-in"]);
     assert!(
         replay
-            .asked()
+            .requests()
             .iter()
             .any(|call| call.contains("PolicySourceArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdeploy"))
     );

@@ -1,8 +1,9 @@
-//! Answers of AWS that no emulator gives: what regionctl does not understand is a gap that names it, and never "not
-//! set"; what a spec could not state is kept as it is.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads of AWS answers that no emulator returns. An unknown value makes the resource a gap that names the value, and
+//! never `(not set)`. Settings that a spec cannot state are read completely.
 
 use regionctl_aws::kinds::REGISTRY;
-use regionctl_core::diagnostic::Sources;
+use regionctl_core::diagnostic::SourceFiles;
 use regionctl_core::observe::failure::FailureClass;
 use regionctl_core::observe::provider::Provider;
 use regionctl_core::observe::scope::{Depth, Observation, Scope};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::replay::{Replay, location, open, run};
 
-/// What a kind makes of answers. Law 11 holds for them too: what is written of each is a spec that wants just that.
+/// Observes a resource with replayed answers. Asserts law 11 too: the spec written from a model has that model.
 async fn observe(kind: &str, name: &str, answers: &[(u16, &'static str)]) -> Observation<Value> {
     observe_parts(kind, name, &[], answers).await
 }
@@ -31,51 +32,51 @@ async fn observe_parts(kind: &str, name: &str, parts: &[&str], answers: &[(u16, 
     found
 }
 
-/// Asserts that a resource is a gap whose failure names a text.
+/// Asserts that a resource is a gap whose failure contains a text.
 async fn assert_gap(kind: &str, name: &str, answers: &[(u16, &'static str)], named: &str) {
     let found = observe(kind, name, answers).await;
     assert!(found.seen.is_empty(), "{kind}: {:?}", found.seen);
-    let [(gap, failure)] = found.unread.as_slice() else { panic!("{kind}: {:?}", found.unread) };
+    let [(gap, failure)] = found.gaps.as_slice() else { panic!("{kind}: {:?}", found.gaps) };
     assert_eq!((gap.as_str(), failure.class), (name, FailureClass::Unknown), "{failure}");
     assert!(failure.to_string().contains(named), "{failure}");
 }
 
 fn spec(sections: &str) -> Spec {
     let text = format!("region: eu-central-1\naccount: '123456789012'\n{sections}");
-    spec::read("spec.yaml", &|_: &str| Ok(text.clone()), REGISTRY, &mut Sources::default()).unwrap()
+    spec::read("spec.yaml", &|_: &str| Ok(text.clone()), REGISTRY, &mut SourceFiles::default()).unwrap()
 }
 
-/// AWS answers 200 and says inside that it could not decrypt the variables: a function without variables is another.
+/// Lambda returns status 200 with an error inside if it cannot decrypt the variables.
 #[tokio::test]
-async fn an_environment_that_lambda_could_not_decrypt_makes_the_function_unread() {
+async fn an_environment_that_lambda_cannot_decrypt_makes_the_function_a_gap() {
     let answer = r#"{"Functions":[{"FunctionName":"f","FunctionArn":"arn:f","Environment":{"Error":{"ErrorCode":"AccessDeniedException","Message":"Lambda was unable to decrypt your environment variables"}}},{"FunctionName":"g","FunctionArn":"arn:g"}]}"#;
     let mut scope = Scope::of(location());
     scope.everything = Some(Depth::existence());
     let found = open(&Replay::new(&[(200, answer)])).await.observe("lambda.function", scope).await.unwrap();
     assert_eq!(found.seen.iter().map(|seen| seen.name.as_str()).collect::<Vec<_>>(), ["g"]);
-    let (name, failure) = &found.unread[0];
+    let (name, failure) = &found.gaps[0];
     assert_eq!((name.as_str(), failure.code.as_deref()), ("f", Some("AccessDeniedException")));
     assert_eq!(failure.class, FailureClass::Denied);
 }
 
 #[tokio::test]
-async fn a_policy_that_is_no_json_makes_its_resource_unread() {
+async fn a_policy_with_invalid_json_makes_the_resource_a_gap() {
     let topic = "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry><key>Policy</key><value>not json</value></entry></Attributes></GetTopicAttributesResult></GetTopicAttributesResponse>";
-    assert_gap("sns.topic", "t", &[(200, topic)], "not a JSON document").await;
+    assert_gap("sns.topic", "t", &[(200, topic)], "a policy that is not valid JSON").await;
     let endpoint = "<DescribeVpcEndpointsResponse><vpcEndpointSet><item><vpcEndpointId>vpce-1</vpcEndpointId><vpcEndpointType>Gateway</vpcEndpointType><serviceName>com.amazonaws.eu-central-1.s3</serviceName><state>available</state><policyDocument>{</policyDocument></item></vpcEndpointSet></DescribeVpcEndpointsResponse>";
     let tables = "<DescribeRouteTablesResponse><routeTableSet/></DescribeRouteTablesResponse>";
-    assert_gap("ec2.vpc_endpoint", "s3", &[(200, endpoint), (200, tables)], "not a JSON document").await;
+    assert_gap("ec2.vpc_endpoint", "s3", &[(200, endpoint), (200, tables)], "a policy that is not valid JSON").await;
 }
 
 #[tokio::test]
-async fn a_word_that_nobody_knows_makes_its_resource_unread_and_is_named() {
+async fn an_unknown_value_makes_the_resource_a_gap() {
     let function = r#"{"Functions":[{"FunctionName":"f","FunctionArn":"arn:f","TracingConfig":{"Mode":"Sometimes"}}]}"#;
     assert_gap("lambda.function", "f", &[(200, function)], "'Sometimes'").await;
 }
 
-/// The service model spells states with a capital; the service does not.
+/// EC2's service model capitalizes states, but the service returns them in lower case.
 #[tokio::test]
-async fn an_endpoint_that_is_gone_is_not_there_however_its_state_is_spelt() {
+async fn a_deleted_endpoint_does_not_exist_whatever_the_case_of_its_state() {
     let tables = "<DescribeRouteTablesResponse><routeTableSet/></DescribeRouteTablesResponse>";
     for state in ["deleted", "Deleted", "deleting"] {
         let text = format!(
@@ -86,9 +87,9 @@ async fn an_endpoint_that_is_gone_is_not_there_however_its_state_is_spelt() {
     }
 }
 
-/// AWS holds blocks with host bits set; a spec could not state one, and a plan over it must not fail.
+/// EC2 accepts CIDR blocks with host bits set, and a spec does not. Planning must not fail.
 #[tokio::test]
-async fn a_live_rule_that_a_spec_would_refuse_is_kept_as_it_is() {
+async fn a_live_rule_that_a_spec_cannot_state_is_read() {
     let group = "<DescribeSecurityGroupsResponse><securityGroupInfo><item><groupId>sg-1</groupId><groupName>g</groupName><groupDescription>d</groupDescription><ipPermissions><item><ipProtocol>tcp</ipProtocol><fromPort>22</fromPort><toPort>22</toPort><ipRanges><item><cidrIp>192.168.0.1/31</cidrIp></item></ipRanges></item></ipPermissions></item></securityGroupInfo></DescribeSecurityGroupsResponse>";
     let found = observe("ec2.security_group", "g", &[(200, group)]).await;
     let wanted = spec("ec2.security_group:\n  g:\n    ingress:\n      - {tcp: 22, from: 10.0.0.0/8}\n");
@@ -97,9 +98,9 @@ async fn a_live_rule_that_a_spec_would_refuse_is_kept_as_it_is() {
     assert_eq!(paths, ["ingress[tcp 22 from 10.0.0.0/8]", "ingress[tcp 22 from 192.168.0.1/31]"]);
 }
 
-/// An empty text is how AWS answers a setting that somebody took off.
+/// Lambda returns an empty text for a setting that was removed.
 #[tokio::test]
-async fn a_key_that_was_taken_off_is_not_set() {
+async fn an_empty_key_is_unset() {
     let answer = r#"{"Functions":[{"FunctionName":"f","FunctionArn":"arn:f","KMSKeyArn":"","DeadLetterConfig":{"TargetArn":""}}]}"#;
     let found = observe("lambda.function", "f", &[(200, answer)]).await;
     let wanted = spec("lambda.function:\n  f: {code: external, kms_key: unset, dead_letter: unset}\n");
@@ -107,10 +108,10 @@ async fn a_key_that_was_taken_off_is_not_set() {
     assert!(draft.fields.is_empty() && draft.steps.is_empty(), "{draft:?}");
 }
 
-/// The version in force need not be the newest: somebody may have gone back to an older one. What is newer was there
-/// before, and what is in force is what is merged.
+/// The default version need not be the newest one. Newer versions that existed before are not concurrent changes, and
+/// statements are merged into the default version.
 #[tokio::test]
-async fn statements_are_merged_into_the_version_in_force_also_where_newer_ones_are_there() {
+async fn statements_are_merged_into_the_default_version_even_if_newer_ones_exist() {
     fn versions(newest: &str) -> &'static str {
         let text = format!(
             "<ListPolicyVersionsResponse><ListPolicyVersionsResult><Versions>{newest}<member><VersionId>v3</VersionId><IsDefaultVersion>false</IsDefaultVersion></member><member><VersionId>v2</VersionId><IsDefaultVersion>{}</IsDefaultVersion></member></Versions></ListPolicyVersionsResult></ListPolicyVersionsResponse>",
@@ -119,21 +120,21 @@ async fn statements_are_merged_into_the_version_in_force_also_where_newer_ones_a
         Box::leak(text.into_boxed_str())
     }
     let before = "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><VersionId>v2</VersionId><Document>%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Sid%22%3A%22InForce%22%2C%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22a%3AB%22%2C%22Resource%22%3A%22%2A%22%7D%5D%7D</Document></PolicyVersion></GetPolicyVersionResult></GetPolicyVersionResponse>";
-    let made = "<CreatePolicyVersionResponse><CreatePolicyVersionResult><PolicyVersion><VersionId>v4</VersionId></PolicyVersion></CreatePolicyVersionResult></CreatePolicyVersionResponse>";
+    let created = "<CreatePolicyVersionResponse><CreatePolicyVersionResult><PolicyVersion><VersionId>v4</VersionId></PolicyVersion></CreatePolicyVersionResult></CreatePolicyVersionResponse>";
     let after = versions("<member><VersionId>v4</VersionId><IsDefaultVersion>true</IsDefaultVersion></member>");
-    let replay = Replay::new(&[(200, versions("")), (200, before), (200, made), (200, after)]);
+    let replay = Replay::new(&[(200, versions("")), (200, before), (200, created), (200, after)]);
     let statement = json!({"Version": "2012-10-17", "Statement": [{"Sid": "Ours", "Effect": "Allow", "Action": "c:D", "Resource": "*"}]});
     run(&replay, "iam.policy", json!({"CreatePolicyVersion": {"statements": {"Ours": statement}, "absent": []}}))
         .await
         .unwrap();
-    let asked = replay.asked();
-    assert_eq!(asked.len(), 4, "one version is made and none is deleted: {asked:?}");
-    assert!(asked[2].contains("InForce") && asked[2].contains("Ours"), "{}", asked[2]);
+    let requests = replay.requests();
+    assert_eq!(requests.len(), 4, "expected one new version and no deletion: {requests:?}");
+    assert!(requests[2].contains("InForce") && requests[2].contains("Ours"), "{}", requests[2]);
 }
 
-/// People copy the id of the policy that SNS gives, and write another policy under it.
+/// A custom policy may have the `Id` of SNS's default policy.
 #[tokio::test]
-async fn only_the_policy_that_sns_gives_is_none_of_a_topic() {
+async fn only_the_exact_default_policy_of_sns_is_unset() {
     let everyone = r#"{"Version":"2008-10-17","Id":"__default_policy_ID","Statement":[{"Sid":"__default_statement_ID","Effect":"Allow","Principal":{"AWS":"*"},"Action":"SNS:Publish","Resource":"arn:aws:sns:eu-central-1:123456789012:t"}]}"#;
     let answer = format!(
         "<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry><key>Policy</key><value>{}</value></entry></Attributes></GetTopicAttributesResult></GetTopicAttributesResponse>",
@@ -144,7 +145,7 @@ async fn only_the_policy_that_sns_gives_is_none_of_a_topic() {
 }
 
 #[tokio::test]
-async fn what_is_written_of_odd_answers_wants_just_these() {
+async fn unusual_live_settings_survive_writing_and_reading() {
     let group = r#"{"logGroups":[{"logGroupName":"g","arn":"arn:aws:logs:eu-central-1:123456789012:log-group:g:*","creationTime":1,"retentionInDays":3653,"logGroupClass":"INFREQUENT_ACCESS","kmsKeyId":"arn:aws:kms:eu-central-1:123456789012:key/1","deletionProtectionEnabled":true,"metricFilterCount":2,"storedBytes":9}]}"#;
     let found = observe("logs.log_group", "g", &[(200, group)]).await;
     assert_eq!(found.seen[0].model["retention_days"], 3653);

@@ -1,5 +1,6 @@
-//! Every row of the handbook page, proven on both emulators: one apply, then AWS is asked row by row with the SDK
-//! itself, and not with what regionctl says of it. docs/runbook.md is the table of it.
+// SPDX-License-Identifier: Apache-2.0
+//! Every row of the handbook page, verified on both emulators: after one apply, each row is checked with AWS's own SDK.
+//! docs/runbook.md is generated from the rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -8,14 +9,14 @@ use aws_config::SdkConfig;
 use aws_sdk_ec2::types::Filter;
 use regionctl_sandbox::seed;
 
-use crate::harness::{Aws, Place, Server, assert_fresh, root};
+use crate::harness::{Aws, Place, Server, assert_up_to_date, root, sample};
 
 const SPEC: &str = "regions/eu-central-1.yaml";
 const SAAS: &str = "supertokens-saas-eu-central-1";
 const LOGS: &str = "supertokens-s3-access-logs-eu-central-1";
 const VPC_POLICY: &str = "Stmt1594127148960";
 
-/// A region of an emulator, as AWS's own client sees it.
+/// SDK configurations for the regions of an emulator.
 struct Region {
     here: SdkConfig,
     us_east_1: SdkConfig,
@@ -29,7 +30,7 @@ impl Region {
     }
 
     fn s3(&self) -> aws_sdk_s3::Client {
-        // Emulators serve no host name per bucket.
+        // Emulators do not support virtual-hosted bucket URLs.
         let config = aws_sdk_s3::config::Builder::from(&self.here).force_path_style(true);
         aws_sdk_s3::Client::from_conf(config.build())
     }
@@ -44,7 +45,7 @@ impl Region {
         vpcs.vpcs()[0].vpc_id().unwrap().to_owned()
     }
 
-    /// The rules of a group, as `tcp 22-22 10.0.0.0/8`.
+    /// Returns the ingress rules of a group: `tcp 22-22 10.0.0.0/8`.
     async fn rules(&self, group: &str) -> BTreeSet<String> {
         let vpc = Filter::builder().name("vpc-id").values(self.vpc().await).build();
         let name = Filter::builder().name("group-name").values(group).build();
@@ -85,65 +86,65 @@ impl Region {
     }
 }
 
-/// A row: what the page asks for, where in the spec it is (the first line with this text), and its proof.
+/// A row: its requirement, texts whose first lines in regions/base.yaml state it, and the function that verifies it.
 struct Row {
     number: u8,
-    asks: &'static str,
+    requirement: &'static str,
     spec: &'static [&'static str],
-    proof: &'static str,
+    check: &'static str,
 }
 
-const fn row(number: u8, asks: &'static str, spec: &'static [&'static str], proof: &'static str) -> Row {
-    Row { number, asks, spec, proof }
+const fn row(number: u8, requirement: &'static str, spec: &'static [&'static str], check: &'static str) -> Row {
+    Row { number, requirement, spec, check }
 }
 
 const ROWS: [Row; 27] = [
     row(1, "four topics", &["sns.topic:"], "rows_1_2_topics_and_their_mails"),
     row(
         2,
-        "a mail address on each, confirmed by a person",
+        "an email subscription on each, confirmed by a person",
         &["_EC2: {subscriptions"],
         "rows_1_2_topics_and_their_mails",
     ),
     row(
         3,
-        "the saas bucket, with the older one's settings",
+        "the saas bucket, with the settings of the older one",
         &["/supertokens-saas-${buckets_of}"],
         "rows_3_to_8_buckets",
     ),
     row(
         4,
-        "the log bucket, with the older one's settings",
+        "the log bucket, with the settings of the older one",
         &["/supertokens-s3-access-logs-${buckets_of}"],
         "rows_3_to_8_buckets",
     ),
-    row(5, "the saas bucket's policy", &["Policy1594127151493"], "rows_3_to_8_buckets"),
+    row(5, "the policy of the saas bucket", &["Policy1594127151493"], "rows_3_to_8_buckets"),
     row(6, "all four public-access blocks", &["public_access_block: all"], "rows_3_to_8_buckets"),
     row(7, "the tags for Vanta", &["VantaDescription: access logs", "VantaDescription: files"], "rows_3_to_8_buckets"),
     row(8, "server access logging", &["prefix: saas"], "rows_3_to_8_buckets"),
-    row(9, "the shared policies gain the bucket", &["iam.policy:"], "row_9_shared_policies"),
-    row(10, "the certificates are replicated here too", &["s3.replication:"], "row_10_replication"),
+    row(9, "the shared policies include the bucket", &["iam.policy:"], "row_9_shared_policies"),
+    row(10, "the certificates are replicated to the saas bucket", &["s3.replication:"], "row_10_replication"),
     row(11, "a private zone", &["route53.private_zone:"], "row_11_private_zone"),
-    row(12, "the cores' ports", &["supertokens-nginx-port:"], "rows_12_to_16_security_groups"),
+    row(12, "the ports of the cores", &["supertokens-nginx-port:"], "rows_12_to_16_security_groups"),
     row(13, "PostgreSQL for development", &["dev-postgresql:"], "rows_12_to_16_security_groups"),
     row(14, "ping", &["ping-ssh:"], "rows_12_to_16_security_groups"),
-    row(15, "the VPC's default group gains two ports", &["  default:"], "rows_12_to_16_security_groups"),
+    row(15, "two ports in the VPC's default group", &["  default:"], "rows_12_to_16_security_groups"),
     row(16, "ssh for the team", &["ec2-internal-team-access:"], "rows_12_to_16_security_groups"),
-    row(17, "an Aurora cluster after the older one, with tags", &["rds.cluster:"], "row_17_cluster"),
+    row(17, "an Aurora cluster like the older one, with tags", &["rds.cluster:"], "row_17_cluster"),
     row(18, "four alarms for each cluster", &["db-${each.name} FreeableMemory:"], "rows_18_21_alarms"),
-    row(19, "all own documents, copied", &["ssm.document:"], "row_19_documents"),
-    row(20, "all functions, copied", &["lambda.function:"], "row_20_functions"),
-    row(21, "an alarm for every function", &["  ${each.name} Errors:"], "rows_18_21_alarms"),
+    row(19, "a copy of all own documents", &["ssm.document:"], "row_19_documents"),
+    row(20, "a copy of all functions", &["lambda.function:"], "row_20_functions"),
+    row(21, "one alarm for each function", &["  ${each.name} Errors:"], "rows_18_21_alarms"),
     row(22, "a gateway endpoint for S3", &["ec2.vpc_endpoint:"], "rows_22_23_endpoint_and_flow_log"),
-    row(23, "flow logs into the log bucket", &["ec2.flow_log:"], "rows_22_23_endpoint_and_flow_log"),
-    row(24, "twelve months for every log group", &["\"*\": {retention_days: 365}"], "row_24_log_groups"),
-    row(25, "a dev instance runs", &["ec2.instance:"], "rows_25_26_instance_and_keys"),
-    row(26, "the team's keys; handing them out", &["ec2.key_pair:", "  keys:"], "rows_25_26_instance_and_keys"),
-    row(27, "Vanta, the mails, the keys: people", &["manual:"], "row_27_people"),
+    row(23, "flow logs to the log bucket", &["ec2.flow_log:"], "rows_22_23_endpoint_and_flow_log"),
+    row(24, "twelve months of retention for every log group", &["\"*\": {retention_days: 365}"], "row_24_log_groups"),
+    row(25, "a running dev instance", &["ec2.instance:"], "rows_25_26_instance_and_keys"),
+    row(26, "the team's keys, and their handover", &["ec2.key_pair:", "  keys:"], "rows_25_26_instance_and_keys"),
+    row(27, "manual steps: Vanta, the mails, the keys", &["manual:"], "row_27_people"),
 ];
 
-/// Opens the region and proves every row. Returns what the second look at the plan printed.
-async fn opens(url: &str) {
+/// Applies the spec and verifies every row.
+async fn apply_and_verify(url: &str) {
     let place = Place::new(Aws::Endpoint(url.to_owned()));
     place.run(&["sandbox", "seed"]).exits(0);
     place.run(&["apply", "--yes", SPEC]).exits(0);
@@ -165,17 +166,13 @@ async fn opens(url: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_apply_makes_every_row_true_on_the_sandbox() {
+async fn one_apply_makes_every_row_true() {
     let place = Place::with_spec("");
-    let server = Server::sandbox(&place, 0);
-    // A served sandbox is empty until it is seeded over its port.
-    opens(&server.url).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_apply_makes_every_row_true_on_moto() {
-    let moto = Server::moto();
-    opens(&moto.url).await;
+    for on_moto in sample([false, true], 2) {
+        // A served sandbox is empty until `sandbox seed` is run against its URL.
+        let server = if on_moto { Server::moto() } else { Server::sandbox(&place, 0) };
+        apply_and_verify(&server.url).await;
+    }
 }
 
 async fn rows_1_2_topics_and_their_mails(region: &Region) {
@@ -192,7 +189,7 @@ async fn rows_3_to_8_buckets(region: &Region) {
     let s3 = region.s3();
     for (bucket, lifecycle) in [(SAAS, "old-versions"), (LOGS, "expire")] {
         let rules = s3.get_bucket_lifecycle_configuration().bucket(bucket).send().await.unwrap();
-        assert_eq!(rules.rules()[0].id(), Some(lifecycle), "{bucket} follows the older one");
+        assert_eq!(rules.rules()[0].id(), Some(lifecycle), "{bucket}: not copied from the older bucket");
         let block = s3.get_public_access_block().bucket(bucket).send().await.unwrap();
         let block = block.public_access_block_configuration.unwrap();
         let four = [
@@ -227,7 +224,7 @@ async fn row_9_shared_policies(region: &Region) {
         };
         let (first, now) = (text("v1".to_owned()).await, text(id).await);
         let theirs = &first[first.find("{\"Sid\"").unwrap()..=first.find("]}").unwrap() + 1];
-        assert!(now.contains(theirs), "{name}: what others wrote stays to the byte:\n{first}\n{now}");
+        assert!(now.contains(theirs), "{name}: other statements changed:\n{first}\n{now}");
         let now: serde_json::Value = serde_json::from_str(&now).unwrap();
         let ours =
             now["Statement"].as_array().unwrap().iter().find(|statement| statement["Sid"] == "EUCentral1").unwrap();
@@ -235,7 +232,7 @@ async fn row_9_shared_policies(region: &Region) {
     }
 }
 
-/// As AWS encodes a policy document.
+/// Decodes a policy document; IAM returns it URL-encoded.
 fn percent_decode(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
@@ -261,7 +258,7 @@ async fn row_10_replication(region: &Region) {
     assert_eq!(rules, [("to-us-east-1", "arn:aws:s3:::supertokens-saas-us-east-1"), ("to-eu-central-1", own.as_str())]);
     let priorities: BTreeSet<_> =
         configuration.rules().iter().map(aws_sdk_s3::types::ReplicationRule::priority).collect();
-    assert_eq!(priorities.len(), 2, "priorities are unique");
+    assert_eq!(priorities.len(), 2, "priorities are not unique");
 }
 
 async fn row_11_private_zone(region: &Region) {
@@ -278,7 +275,7 @@ async fn rows_12_to_16_security_groups(region: &Region) {
     assert_eq!(region.rules("supertokens-nginx-port").await, expected(&["tcp 3567-3600 0.0.0.0/0"]));
     assert_eq!(region.rules("dev-postgresql").await, expected(&["tcp 5432-5432 0.0.0.0/0"]));
     let ping = region.rules("ping-ssh").await;
-    assert_eq!(ping, expected(&["icmp 8--1 0.0.0.0/0"]), "ping and nothing else");
+    assert_eq!(ping, expected(&["icmp 8--1 0.0.0.0/0"]), "expected ping only");
     let team = region.rules("ec2-internal-team-access").await;
     assert_eq!(team, expected(&["tcp 22-22 198.51.100.0/24", "tcp 22-22 203.0.113.7/32"]));
     let default = region.rules("default").await;
@@ -397,30 +394,32 @@ async fn rows_25_26_instance_and_keys(region: &Region) {
 
 fn row_27_people(place: &Place) {
     let plan = place.run(&["plan", SPEC, "--detailed-exitcode"]).exits(0);
-    for owed in ["Add eu-central-1 to the SOC 2 software (Vanta)", "Hand out the private half of supertokens-team"] {
-        assert!(plan.stdout.contains(owed), "{owed} is not owed in\n{}", plan.stdout);
+    for step in ["Add eu-central-1 to the SOC 2 software (Vanta)", "Hand out the private half of supertokens-team"] {
+        assert!(plan.stdout.contains(step), "{step} is not in\n{}", plan.stdout);
     }
 }
 
 #[test]
-fn the_table_says_where_each_row_is_and_what_proves_it() {
+fn the_runbook_page_is_up_to_date() {
     let base = std::fs::read_to_string(root().join("regions/base.yaml")).unwrap();
     let own = std::fs::read_to_string(root().join("tests/runbook.rs")).unwrap();
     let mut table = String::from(
-        "# The runbook, row by row\n\nWhat the handbook page \"Add new region\" asks for, the lines of \
-         [`regions/base.yaml`](../regions/base.yaml) that say it, and the check in\n[`tests/runbook.rs`](../tests/runbook.rs) that \
-         proves it with AWS's own client after one `regionctl apply`, on the sandbox\n\
-         (`one_apply_makes_every_row_true_on_the_sandbox`) and on moto (`one_apply_makes_every_row_true_on_moto`). A test keeps\n\
-         this table fresh.\n\n| row | asks for | spec | proven by |\n| ---: | --- | --- | --- |\n",
+        "# The runbook, row by row\n\n\
+         This table lists the rows of the handbook page \"Add new region\", and the lines of\n\
+         [`regions/base.yaml`](../regions/base.yaml) that state them. A function in\n\
+         [`tests/runbook.rs`](../tests/runbook.rs) verifies each row with AWS's own client after one `regionctl apply`:\n\
+         on the sandbox and, with `CI=true`, on moto (`one_apply_makes_every_row_true`). A test keeps this table up to\n\
+         date.\n\n\
+         | row | requirement | spec | verified by |\n| ---: | --- | --- | --- |\n",
     );
-    for Row { number, asks, spec, proof } in ROWS {
+    for Row { number, requirement, spec, check } in ROWS {
         let lines = spec.iter().map(|text| {
             let line = base.lines().position(|line| line.contains(text));
             line.unwrap_or_else(|| panic!("row {number}: '{text}' is not in regions/base.yaml")) + 1
         });
         let lines: Vec<String> = lines.map(|line| format!("[{line}](../regions/base.yaml#L{line})")).collect();
-        assert!(own.contains(&format!("fn {proof}(")), "row {number}: {proof}");
-        let _ = writeln!(table, "| {number} | {asks} | {} | `{proof}` |", lines.join(", "));
+        assert!(own.contains(&format!("fn {check}(")), "row {number}: {check}");
+        let _ = writeln!(table, "| {number} | {requirement} | {} | `{check}` |", lines.join(", "));
     }
-    assert_fresh("docs/runbook.md", &table);
+    assert_up_to_date("docs/runbook.md", &table);
 }

@@ -1,4 +1,5 @@
-//! A saved plan does what was shown, once, and refuses exactly when something it rests on no longer holds.
+// SPDX-License-Identifier: Apache-2.0
+//! Saved plans: one is applied once, and is refused if the spec, AWS or the plan changed since.
 
 use regionctl_core::plan::saved::SavedPlan;
 use serde_json::Value;
@@ -15,11 +16,11 @@ fn planned() -> Place {
 
 fn edit(place: &Place, pointer: &str, value: Value) {
     let mut plan: Value = serde_json::from_str(&place.read("plan.json")).unwrap();
-    *plan.pointer_mut(pointer).expect("the plan has it") = value;
+    *plan.pointer_mut(pointer).expect("the plan has this member") = value;
     place.write("plan.json", plan.to_string());
 }
 
-/// Edits a plan so that the seal's digest is that of the edited one.
+/// Edits a plan and updates the digest in its seal.
 fn edit_and_seal(place: &Place, pointer: &str, value: Value) {
     edit(place, pointer, value);
     let edited: SavedPlan = serde_json::from_str(&place.read("plan.json")).unwrap();
@@ -31,57 +32,57 @@ fn apply(place: &Place) -> Run {
     place.run(&["apply", "--yes", "plan.json"])
 }
 
-/// The one reason that a refusal names.
+/// Returns the first line of a refusal, which has exactly one reason.
 fn reason(run: Run) -> String {
     let run = run.exits(3);
     assert_eq!(run.stderr.matches("error[").count(), 1, "{}", run.stderr);
-    assert!(run.stderr.contains("nothing was changed; plan again"), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing was changed; run plan again"), "{}", run.stderr);
     run.stderr.lines().next().unwrap_or_default().to_owned()
 }
 
 #[test]
-fn a_saved_plan_does_what_was_shown_and_only_once() {
+fn a_saved_plan_is_applied_once() {
     let place = planned();
     let run = apply(&place).exits(0);
     assert!(run.verdict().starts_with("Applied: 2 calls."), "{}", run.stdout);
-    // As it was when the plan was made, so that only the nonce speaks against it.
+    // The region is as it was when the plan was created, so only the nonce is a reason to refuse.
     std::fs::remove_file(place.folder.path().join("sandbox.json")).unwrap();
-    assert_eq!(reason(apply(&place)), "error[stale-plan]: the plan was applied before; a plan is applied once");
+    assert_eq!(reason(apply(&place)), "error[stale-plan]: the plan was already applied; a plan can be applied once");
 }
 
 #[test]
-fn a_spec_that_says_something_else_is_refused_and_a_comment_is_not() {
+fn a_changed_spec_is_refused_and_a_changed_comment_is_not() {
     let place = planned();
     place.write("spec.yaml", format!("# a comment\n{SPEC}"));
     place.write("spec2.yaml", "");
     place.write("spec.yaml", SPEC.replace("{display_name: A}", "{display_name: B}"));
-    assert_eq!(
-        reason(apply(&place)),
-        "error[stale-plan]: spec.yaml no longer says what it said when the plan was made"
-    );
+    assert_eq!(reason(apply(&place)), "error[stale-plan]: spec.yaml was changed after the plan was created");
     place.write("spec.yaml", format!("# a comment\n{SPEC}"));
     apply(&place).exits(0);
 }
 
 #[test]
-fn a_resource_that_moved_is_refused_by_its_name() {
+fn a_resource_that_changed_in_aws_is_refused() {
     let place = planned();
     place.write("other.yaml", "region: eu-central-1\naccount: '123456789012'\nsns.topic:\n  b:\n");
     place.run(&["apply", "--yes", "other.yaml"]).exits(0);
-    assert_eq!(reason(apply(&place)), "error[stale-plan]: sns.topic/b was changed in AWS after the plan was made");
+    assert_eq!(reason(apply(&place)), "error[stale-plan]: sns.topic/b was changed in AWS after the plan was created");
 }
 
 #[test]
-fn another_account_region_tool_or_format_and_an_old_plan_are_refused() {
+fn another_account_region_tool_or_format_and_an_expired_plan_are_refused() {
     let cases = [
         (
             "/plan/account",
             "210987654321".into(),
-            "the plan is for account 210987654321, and the spec for account 123456789012",
+            "the plan is for account 210987654321, but the spec is for account 123456789012",
         ),
-        ("/plan/region", "eu-west-1".into(), "the plan is for eu-west-1, and the spec for eu-central-1"),
-        ("/plan/tool", "regionctl 0.0.1".into(), "the plan was made by regionctl 0.0.1, and this is regionctl "),
-        ("/plan/format", 99.into(), "the plan has format 99, and this regionctl reads format 1"),
+        (
+            "/plan/region",
+            "eu-west-1".into(),
+            "the plan is for region eu-west-1, but the spec is for region eu-central-1",
+        ),
+        ("/plan/tool", "regionctl 0.0.1".into(), "the plan was created by regionctl 0.0.1, but this is regionctl "),
         ("/seal/expires", "2026-01-01T00:00:00Z".into(), "the plan expired at 2026-01-01T00:00:00Z"),
     ];
     for (pointer, value, expected) in cases {
@@ -93,36 +94,32 @@ fn another_account_region_tool_or_format_and_an_old_plan_are_refused() {
 }
 
 #[test]
-fn a_saved_plan_has_the_form_that_its_schema_says() {
+fn a_saved_plan_matches_its_schema() {
     let place = planned();
     let schema = place.run(&["schema", "plan"]).exits(0).stdout;
     assert_valid(&schema, &place.read("plan.json"));
 }
 
 #[test]
-fn a_saved_plan_may_be_narrowed_and_is_used_up_by_it() {
+fn a_saved_plan_applied_with_a_target_cannot_be_applied_again() {
     let place = planned();
     let run = place.run(&["apply", "--yes", "plan.json", "--target", "sns.topic/a"]).exits(0);
-    assert_eq!(run.verdict(), "Applied: 1 call. Left of spec.yaml: 1 other change.");
+    assert_eq!(run.verdict(), "Applied: 1 call. Remaining in spec.yaml: 1 other change.");
     let refused = place.run(&["apply", "--yes", "plan.json"]).exits(3);
-    assert!(refused.stderr.contains("the plan was applied before"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the plan was already applied"), "{}", refused.stderr);
 }
 
 #[test]
-fn something_that_is_no_plan_is_refused_with_what_to_do() {
+fn a_file_that_is_not_a_plan_is_refused() {
     let place = Place::with_spec(SPEC);
     place.write("plan.json", "{}");
     let run = apply(&place).exits(3);
-    assert!(
-        run.stderr.contains("error[unreadable-plan]: plan.json is not a plan that can be applied"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("error[unreadable-plan]: cannot read the saved plan 'plan.json'"), "{}", run.stderr);
 }
 
-/// The groups let each other in, and the second lets in a third: none of its steps can be left out.
+/// Two groups refer to each other, and the second one refers to a third. The target includes all steps of these groups.
 #[test]
-fn a_plan_is_narrowed_to_whole_changes() {
+fn a_target_includes_all_steps_of_its_changes() {
     let spec = "region: eu-central-1\naccount: '123456789012'\nec2.security_group:\n  aa: {ingress: [{tcp: 1, group: bb}]}\n  bb: {ingress: [{tcp: 1, group: aa}, {tcp: 2, group: cc}]}\n  cc:\n  dd:\n";
     let place = Place::with_spec(spec);
     let run = place.run(&["apply", "--yes", "spec.yaml", "--target", "ec2.security_group/aa"]).exits(0);
@@ -139,13 +136,13 @@ fn a_plan_for_one_vpc_is_not_applied_in_another() {
     assert!(reason(apply(&place)).contains("the spec selects another VPC"));
 }
 
-/// What is shown comes from one part of the file and what is sent from another.
+/// Fields are shown and operations are sent, so editing one of them would hide a change.
 #[test]
 fn an_edited_plan_is_refused() {
     let place = planned();
     edit(&place, "/plan/changes/0/steps/0/op", serde_json::json!({"CreateTopic": {"tags": {}}}));
-    assert!(reason(apply(&place)).contains("the plan was edited after it was made"));
+    assert!(reason(apply(&place)).contains("the plan was edited after it was created"));
     let place = planned();
-    edit(&place, "/plan/gates", serde_json::json!([{"gate": "large", "what": "", "pass": ""}]));
-    assert!(reason(apply(&place)).contains("the plan was edited after it was made"));
+    edit(&place, "/plan/gates", serde_json::json!([{"gate": "large", "what": "", "flag": ""}]));
+    assert!(reason(apply(&place)).contains("the plan was edited after it was created"));
 }

@@ -1,4 +1,5 @@
-//! `regionctl snapshot` and what is made of its files, as a user runs them.
+// SPDX-License-Identifier: Apache-2.0
+//! `regionctl snapshot`, and plans and drift reports from its files.
 
 use std::fs;
 
@@ -6,39 +7,37 @@ use crate::harness::{Aws, Place, assert_valid, root};
 
 const SPEC: &str = "regions/eu-central-1.yaml";
 
-/// A place whose AWS is gone: what works here works without AWS and without credentials.
+/// Returns a place whose AWS endpoint is unreachable.
 fn without_aws(place: Place) -> Place {
     Place { aws: Aws::Endpoint("http://127.0.0.1:1".to_owned()), ..place }
 }
 
 #[test]
-fn a_plan_and_a_drift_from_a_snapshot_are_those_of_live_without_any_aws() {
-    let place = Place::seeded();
-    place.run(&["apply", "--yes", SPEC]).exits(0);
+fn plan_and_drift_from_a_snapshot_equal_live_without_aws() {
+    let place = Place::converged();
     place.run(&["sandbox", "tamper"]).exits(0);
     place.run(&["snapshot", SPEC, "-o", "night.json"]).exits(0);
     let plan = place.run(&["plan", SPEC, "--format", "json"]).exits(0).stdout;
     let drift = place.run(&["drift", SPEC, "--who=false", "--format", "states"]).exits(2).stdout;
-    let gone = without_aws(place);
-    assert_eq!(gone.run(&["plan", SPEC, "--format", "json", "--snapshot", "night.json"]).exits(0).stdout, plan);
+    let offline = without_aws(place);
+    assert_eq!(offline.run(&["plan", SPEC, "--format", "json", "--snapshot", "night.json"]).exits(0).stdout, plan);
     let args = ["drift", SPEC, "--format", "states", "--snapshot", "night.json"];
-    assert_eq!(gone.run(&args).exits(2).stdout, drift);
+    assert_eq!(offline.run(&args).exits(2).stdout, drift);
 }
 
 #[test]
-fn the_plan_of_an_empty_region_is_the_same_from_a_snapshot() {
+fn the_plan_of_an_empty_region_from_a_snapshot_equals_live() {
     let place = Place::seeded();
     place.run(&["snapshot", SPEC, "-o", "night.json"]).exits(0);
     let plan = place.run(&["plan", SPEC, "--format", "json"]).exits(0).stdout;
     assert_valid(&fs::read_to_string(root().join("schema/snapshot.schema.json")).unwrap(), &place.read("night.json"));
-    let gone = without_aws(place);
-    assert_eq!(gone.run(&["plan", SPEC, "--format", "json", "--snapshot", "night.json"]).exits(0).stdout, plan);
+    let offline = without_aws(place);
+    assert_eq!(offline.run(&["plan", SPEC, "--format", "json", "--snapshot", "night.json"]).exits(0).stdout, plan);
 }
 
 #[test]
-fn a_whole_region_is_read_and_two_nights_are_compared() {
-    let place = Place::seeded();
-    place.run(&["apply", "--yes", SPEC]).exits(0);
+fn snapshots_of_regions_can_be_compared() {
+    let place = Place::converged();
     let taken = place.run(&["snapshot", "eu-central-1", "us-east-1", "eu-west-1", "-o", "a.json"]);
     assert!(taken.stderr.contains("eu-central-1: s3.bucket: "), "{}", taken.stderr);
     place.run(&["sandbox", "tamper"]).exits(0);
@@ -50,14 +49,14 @@ fn a_whole_region_is_read_and_two_nights_are_compared() {
     }
 }
 
-/// A region's snapshot holds the replication of its buckets, and that a bucket has none.
+/// The snapshot of a region contains which of its buckets are replicated and which are not.
 #[test]
-fn a_whole_region_says_which_of_its_buckets_are_replicated() {
+fn a_region_snapshot_contains_replication() {
     let place = Place::seeded();
-    let wanted = "{region: us-east-1, role: \"arn:aws:iam::123456789012:role/r\", rules: {b: {destination: c}}}";
+    let entry = "{region: us-east-1, role: \"arn:aws:iam::123456789012:role/r\", rules: {b: {destination: c}}}";
     place.write(
         "spec.yaml",
-        format!("region: eu-central-1\naccount: '123456789012'\ns3.replication:\n  supertokens-ssl: {wanted}\n"),
+        format!("region: eu-central-1\naccount: '123456789012'\ns3.replication:\n  supertokens-ssl: {entry}\n"),
     );
     place.run(&["snapshot", "eu-central-1", "us-east-1", "-o", "night.json"]);
     let plan = place.run(&["plan", "spec.yaml", "--format", "json"]).exits(0).stdout;
@@ -66,9 +65,8 @@ fn a_whole_region_says_which_of_its_buckets_are_replicated() {
 }
 
 #[test]
-fn strict_drift_from_a_snapshot_of_spec_and_regions_is_that_of_live() {
-    let place = Place::seeded();
-    place.run(&["apply", "--yes", SPEC]).exits(0);
+fn strict_drift_from_a_snapshot_equals_live() {
+    let place = Place::converged();
     place.run(&["sandbox", "tamper"]).exits(0);
     place.run(&["snapshot", SPEC, "eu-central-1", "us-east-1", "eu-west-1", "-o", "night.json"]);
     let args = ["drift", SPEC, "--strict", "--who=false", "--format", "states"];
@@ -77,27 +75,27 @@ fn strict_drift_from_a_snapshot_of_spec_and_regions_is_that_of_live() {
 }
 
 #[test]
-fn what_is_no_snapshot_of_this_spec_gives_an_error_and_never_a_plan() {
+fn an_unusable_snapshot_is_an_error() {
     let place = Place::seeded();
     place.run(&["snapshot", SPEC, "-o", "night.json"]).exits(0);
     let text = place.read("night.json");
     place.write("truncated.json", &text[..text.len() / 2]);
     place.write("edited.json", text.replace("supertokens-ssl", "supertokens-tls"));
-    place.write("newer.json", text.replacen("\"format\": 1", "\"format\": 99", 1));
+    place.write("newer.json", text.replacen("\"format\": 2", "\"format\": 99", 1));
     place.write("other.json", text.replace("123456789012", "210987654321"));
     place.write("none.json", "{}");
-    let mut said = String::new();
+    let mut messages = String::new();
     for file in ["truncated.json", "edited.json", "newer.json", "other.json", "none.json", "missing.json"] {
         let run = place.run(&["plan", SPEC, "--snapshot", file]).exits(1);
         assert_eq!(run.stdout, "", "{file}");
         assert!(run.stderr.contains("help: "), "{file}: {}", run.stderr);
-        said.push_str(run.stderr.lines().next().unwrap());
-        said.push('\n');
+        messages.push_str(run.stderr.lines().next().unwrap());
+        messages.push('\n');
     }
     for word in ["truncated", "digest", "format 99", "snapshot-edited", "cannot be read"] {
-        assert!(said.contains(word), "{word}: {said}");
+        assert!(messages.contains(word), "{word}: {messages}");
     }
-    // The spec wants more than when the snapshot was taken.
+    // Resources were added to the spec after the snapshot.
     let spec = fs::read_to_string(place.folder.path().join(SPEC)).unwrap();
     place.write(
         SPEC,
@@ -108,12 +106,13 @@ fn what_is_no_snapshot_of_this_spec_gives_an_error_and_never_a_plan() {
     let run = place.run(&["plan", SPEC, "--snapshot", "night.json"]).exits(1);
     assert!(run.stdout.is_empty() && !run.stderr.is_empty());
     let run = place.run(&["plan", SPEC, "--snapshot", "night.json", "--preflight"]);
-    assert_eq!(run.code, 2, "preflight needs AWS: {}", run.stderr);
+    assert_eq!(run.code, 2, "--preflight is accepted with --snapshot: {}", run.stderr);
 }
 
-/// What a region's list cannot show is not read, and never absent: a bucket's name may be taken in another region.
+/// A resource that a region's snapshot cannot contain is an error, and never absent: another region may have a bucket
+/// with its name.
 #[test]
-fn a_whole_region_does_not_say_what_it_was_not_asked() {
+fn a_region_snapshot_does_not_answer_for_other_regions() {
     let place = Place::seeded();
     place.run(&["snapshot", "eu-central-1", "-o", "region.json"]).exits(0);
     let head = "region: eu-central-1\naccount: '123456789012'\n";
@@ -127,9 +126,9 @@ fn a_whole_region_does_not_say_what_it_was_not_asked() {
     place.run(&["plan", "spec.yaml", "--snapshot", "region.json"]).exits(0);
 }
 
-/// A resource that was read less deep than its fellows is not taken for read as deep as they.
+/// A snapshot has only those settings of a resource that its spec needed. A spec that needs more is an error.
 #[test]
-fn a_snapshot_of_a_spec_answers_no_other_spec_than_it_can() {
+fn a_snapshot_does_not_answer_for_a_spec_that_needs_more() {
     let place = Place::seeded();
     let all = "region: eu-central-1\naccount: '123456789012'\nlogs.log_group:\n  \"*\": {tags: {team: a}}\n";
     place.write("all.yaml", all);

@@ -1,5 +1,6 @@
-//! What follows a live resource of another region: its changes show as drift here, its secrets never show, and a plan
-//! that rests on it falls when it moves.
+// SPDX-License-Identifier: Apache-2.0
+//! Copies of resources of other regions: changes at the source are drift, secrets are never shown, and a saved plan is
+//! refused if the source changed. Also rules (`for_each`), and specs that share resources.
 
 use serde_json::{Value, json};
 
@@ -8,21 +9,14 @@ use crate::harness::{Place, Run};
 const SPEC: &str = "regions/eu-central-1.yaml";
 const HEAD: &str = "region: eu-central-1\naccount: '123456789012'\n";
 
-/// The company's region, converged.
-fn converged() -> Place {
-    let place = Place::seeded();
-    place.run(&["apply", "--yes", SPEC]).exits(0);
-    place
-}
-
-/// A place with one spec and the company's older regions.
-fn with(sections: &str) -> Place {
+/// Returns a place with the company's older regions and the spec `spec.yaml`.
+fn seeded_with(sections: &str) -> Place {
     let place = Place::seeded();
     place.write("spec.yaml", format!("{HEAD}{sections}"));
     place
 }
 
-/// Changes what the sandbox keeps, as somebody at the source would.
+/// Changes the state of the sandbox.
 fn edit(place: &Place, change: impl FnOnce(&mut Value)) {
     let mut state: Value = serde_json::from_str(&place.read("sandbox.json")).unwrap();
     change(&mut state["services"]);
@@ -36,8 +30,8 @@ fn changes(run: &Run) -> Vec<(String, String)> {
 }
 
 #[test]
-fn what_is_added_changed_and_removed_at_the_source_is_drift_here_named_as_such() {
-    let place = converged();
+fn changes_at_the_source_are_reported_as_drift_of_the_source() {
+    let place = Place::converged();
     edit(&place, |services| {
         let functions = services["memory"]["eu-west-1"].as_object_mut().unwrap();
         let mut gone = functions.remove("lambda/create-deployment").unwrap();
@@ -75,48 +69,48 @@ fn what_is_added_changed_and_removed_at_the_source_is_drift_here_named_as_such()
     let text = place.run(&["plan", SPEC]).exits(0).stdout;
     for line in [
         "  + lambda.function/brand-new  copies eu-west-1/brand-new\n",
-        "  - lambda.function/create-deployment  copies eu-west-1/create-deployment, which is gone\n",
+        "  - lambda.function/create-deployment  copies eu-west-1/create-deployment, which no longer exists\n",
         "  ~ lambda.function/renew-certificates  copies eu-west-1/renew-certificates\n      ~ timeout: 300 → 100\n",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     let refused = place.run(&["apply", "--yes", SPEC]).exits(3);
-    assert!(refused.stderr.contains("if that is meant, add --allow-destroy"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("review the deletion, then add `--allow-destroy`"), "{}", refused.stderr);
     place.run(&["apply", "--yes", "--allow-destroy", SPEC]).exits(0);
     place.run(&["drift", SPEC]).exits(0);
 }
 
 #[test]
-fn what_was_not_copied_is_never_taken_for_a_copy_whose_source_is_gone() {
-    let place = converged();
+fn a_resource_that_was_not_copied_is_never_deleted() {
+    let place = Place::converged();
     edit(&place, |services| {
         let mut own = services["memory"]["eu-central-1"]["lambda/create-deployment"].clone();
         own["config"]["FunctionName"] = "somebody-elses".into();
         own["tags"] = json!({});
         services["memory"]["eu-central-1"]["lambda/somebody-elses"] = own;
     });
-    // A rule still covers it: it gets its alarm and its log group.
+    // Rules still match it: it gets an alarm and a log group.
     let found = changes(&place.run(&["plan", SPEC, "--format", "json"]).exits(0));
     assert!(found.iter().all(|(action, _)| action == "create"), "{found:?}");
     assert!(found.iter().any(|(_, address)| address == "cloudwatch.alarm/somebody-elses Errors"), "{found:?}");
 }
 
 #[test]
-fn a_saved_plan_falls_when_its_source_moves() {
-    let place = with("lambda.function:\n  create-deployment: {like: eu-west-1/create-deployment}\n");
+fn a_saved_plan_is_refused_if_its_source_changed() {
+    let place = seeded_with("lambda.function:\n  create-deployment: {like: eu-west-1/create-deployment}\n");
     place.run(&["plan", "spec.yaml", "-o", "plan.json"]).exits(0);
     edit(&place, |services| {
         services["memory"]["eu-west-1"]["lambda/create-deployment"]["config"]["MemorySize"] = 512.into();
     });
     let refused = place.run(&["apply", "--yes", "plan.json"]).exits(3);
     let expected =
-        "lambda.function/create-deployment follows eu-west-1/create-deployment, which was changed after the plan";
+        "lambda.function/create-deployment copies eu-west-1/create-deployment, which was changed after the plan";
     assert!(refused.stderr.contains(expected), "{}", refused.stderr);
 }
 
 #[test]
-fn values_of_an_environment_leave_neither_in_plans_nor_in_output() {
-    let place = with("lambda.function:\n  \"*\": {copy: eu-west-1}\n");
+fn environment_values_are_never_shown() {
+    let place = seeded_with("lambda.function:\n  \"*\": {copy: eu-west-1}\n");
     let plan = place.run(&["plan", "spec.yaml", "-o", "plan.json"]).exits(0);
     let json = place.run(&["plan", "spec.yaml", "--format", "json"]).exits(0);
     let apply = place.run(&["apply", "--yes", "plan.json"]).exits(0);
@@ -125,18 +119,22 @@ fn values_of_an_environment_leave_neither_in_plans_nor_in_output() {
         variables["Variables"]["API_KEY"] = "another-secret".into();
     });
     let drift = place.run(&["drift", "spec.yaml"]).exits(2);
-    assert!(drift.stdout.contains("environment.API_KEY is (not shown), the spec says (not shown)"), "{}", drift.stdout);
+    assert!(
+        drift.stdout.contains("environment.API_KEY is (not shown), but the spec says (not shown)"),
+        "{}",
+        drift.stdout
+    );
     for text in [&plan.stdout, &json.stdout, &place.read("plan.json"), &apply.stdout, &apply.stderr, &drift.stdout] {
         assert!(!text.contains("not-to-be-shown") && !text.contains("another-secret"), "{text}");
     }
-    // And yet the copy has them.
+    // The copy has the values.
     place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
     assert!(place.read("sandbox.json").matches("not-to-be-shown").count() >= 4);
 }
 
 #[test]
-fn what_stands_in_the_spec_wins_over_the_source() {
-    let place = with(
+fn the_spec_overrides_the_source() {
+    let place = seeded_with(
         "lambda.function:\n  create-deployment:\n    like: eu-west-1/create-deployment\n    timeout: 7\n    environment: {API_KEY: own}\n",
     );
     place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
@@ -145,19 +143,19 @@ fn what_stands_in_the_spec_wins_over_the_source() {
     assert_eq!((&config["Timeout"], &config["MemorySize"]), (&7.into(), &256.into()));
     let variables = &config["Environment"]["Variables"];
     assert_eq!(variables["API_KEY"], "own");
-    // Nothing says that it is rewritten, so it is not; that it names its region is said.
+    // Without `rewrite:` the value is copied unchanged, and a note says that it contains the source's region.
     assert_eq!(variables["QUEUE_URL"], "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs");
     let plan = place.run(&["plan", "spec.yaml"]).exits(0);
     assert!(
-        plan.stdout.contains("its environment's QUEUE_URL names eu-west-1: add it to `rewrite:`"),
+        plan.stdout.contains("the variable QUEUE_URL contains 'eu-west-1': add it to `rewrite:`"),
         "{}",
         plan.stdout
     );
 }
 
 #[test]
-fn code_is_followed_pinned_or_left_to_others() {
-    let place = with("lambda.function:\n  create-deployment: {like: eu-west-1/create-deployment}\n");
+fn code_can_be_followed_pinned_or_external() {
+    let place = seeded_with("lambda.function:\n  create-deployment: {like: eu-west-1/create-deployment}\n");
     place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
     let digest = |place: &Place| {
         let state: Value = serde_json::from_str(&place.read("sandbox.json")).unwrap();
@@ -183,7 +181,7 @@ fn code_is_followed_pinned_or_left_to_others() {
     });
     let waits = place.run(&["plan", "spec.yaml"]).exits(0);
     assert!(
-        waits.stdout.contains("its code is deployed by something else, which has not made it yet"),
+        waits.stdout.contains("another tool deploys the code, and has not created the function yet"),
         "{}",
         waits.stdout
     );
@@ -196,24 +194,24 @@ fn code_is_followed_pinned_or_left_to_others() {
 }
 
 #[test]
-fn a_source_that_is_missing_or_empty_and_a_rule_without_matches_are_said() {
-    let place = with(
+fn a_missing_or_empty_source_and_a_rule_without_matches_are_reported() {
+    let place = seeded_with(
         "s3.bucket:\n  data-bucket: {like: us-east-1/nowhere-bucket}\nlambda.function:\n  \"*\": {copy: ap-south-1}\nrds.cluster: {}\n\
          logs.log_group:\n  of-${each.name}: {for_each: rds.cluster, retention_days: 1}\n",
     );
     let plan = place.run(&["plan", "spec.yaml"]).exits(1);
     for part in [
-        "✗ s3.bucket/data-bucket  s3.bucket in us-east-1 failed: it is not there (as the source us-east-1/nowhere-bucket)",
-        "lambda.function/*\n      copies nothing: ap-south-1 has none that matches",
-        "logs.log_group/of-${each.name}\n      matches nothing: no rds.cluster is here or wanted",
+        "✗ s3.bucket/data-bucket  s3.bucket in us-east-1 failed: it does not exist (source us-east-1/nowhere-bucket)",
+        "lambda.function/*\n      copies nothing: no resource in ap-south-1 matches",
+        "logs.log_group/of-${each.name}\n      matches nothing: no live or desired rds.cluster matches",
     ] {
         assert!(plan.stdout.contains(part), "{part} is not in\n{}", plan.stdout);
     }
 }
 
 #[test]
-fn two_rules_that_both_produce_a_resource_are_named_with_their_places() {
-    let place = with(
+fn two_rules_that_produce_the_same_resource_are_an_error() {
+    let place = seeded_with(
         "lambda.function:\n  \"*\": {copy: eu-west-1}\nlogs.log_group:\n  /aws/lambda/${each.name}: {for_each: lambda.function}\n  \
          /aws/${each.name}: {for_each: {kind: lambda.function, matching: \"x\"}}\n  ${each.name}: {for_each: lambda.function}\n",
     );
@@ -228,49 +226,44 @@ fn two_rules_that_both_produce_a_resource_are_named_with_their_places() {
     );
     let two = place.run(&["plan", "spec.yaml"]).exits(1);
     for part in [
-        "error[two-rules]: two rules both produce logs.log_group/a-create-deployment",
-        "note: the rule stands at spec.yaml:",
-        "help: narrow one of them with `except`, or name the resource itself: a name beats a rule",
+        "error[two-rules]: two rules produce logs.log_group/a-create-deployment",
+        "note: the rule is at spec.yaml:",
+        "help: exclude it from one rule with `except`, or add an entry with its name, which overrides rules",
     ] {
         assert!(two.stderr.contains(part), "{part} is not in\n{}", two.stderr);
     }
 }
 
 #[test]
-fn without_waiting_the_next_plan_says_how_far_it_is() {
-    let place = with(
+fn without_waiting_the_next_plan_reports_resources_in_progress() {
+    let place = seeded_with(
         "rds.cluster:\n  supertokens-eu-central-1: {like: us-east-1/supertokens-us-east-1, rewrite: {us-east-1: eu-central-1}}\n",
     );
-    // On a slow machine it may be there already.
     let apply = place.run(&["apply", "--yes", "--wait=false", "spec.yaml"]).exits(0);
-    assert!(!apply.stderr.contains("ready"), "nothing was waited for: {}", apply.stderr);
+    assert!(!apply.stderr.contains("ready"), "the apply waited: {}", apply.stderr);
     edit(&place, |services| {
-        // Made this very moment, however long the test takes.
-        for (_, thing) in services["memory"]["eu-central-1"].as_object_mut().unwrap() {
-            thing["At"] = "99999999999".into();
+        // A creation time in the future keeps the cluster in progress, however long the test takes.
+        for (_, resource) in services["memory"]["eu-central-1"].as_object_mut().unwrap() {
+            resource["At"] = "99999999999".into();
         }
     });
     let plan = place.run(&["plan", "spec.yaml"]).exits(0);
-    assert!(
-        plan.verdict().starts_with("Nothing to change, and 1 resource still on the way: creating."),
-        "{}",
-        plan.stdout
-    );
+    assert!(plan.verdict().starts_with("No changes. 1 resource in progress: creating."), "{}", plan.stdout);
     place.run(&["drift", "spec.yaml"]).exits(2);
     edit(&place, |services| {
-        for (_, thing) in services["memory"]["eu-central-1"].as_object_mut().unwrap() {
-            thing["At"] = "0".into();
+        for (_, resource) in services["memory"]["eu-central-1"].as_object_mut().unwrap() {
+            resource["At"] = "0".into();
         }
     });
     place.run(&["drift", "spec.yaml"]).exits(0);
 }
 
 #[test]
-fn people_are_asked_again() {
-    let place = converged();
+fn resend_repeats_the_confirmation_requests() {
+    let place = Place::converged();
     let again = place.run(&["apply", "--yes", "--resend", SPEC, "--stats"]).exits(0);
     assert_eq!(
-        again.stdout.matches("Asked again: sns.topic/CloudWatch_Alarms_EU_Central_1_").count(),
+        again.stdout.matches("Sent the confirmation request again: sns.topic/CloudWatch_Alarms_EU_Central_1_").count(),
         4,
         "{}",
         again.stdout
@@ -280,7 +273,7 @@ fn people_are_asked_again() {
 }
 
 #[test]
-fn two_specs_share_a_policy_and_claim_nothing_together() {
+fn two_specs_can_share_a_policy_but_not_a_statement() {
     let place = Place::seeded();
     let spec = |region: &str, sid: &str| {
         format!(
@@ -295,25 +288,25 @@ fn two_specs_share_a_policy_and_claim_nothing_together() {
     let state = place.read("sandbox.json");
     assert!(state.contains("of-eu-central-1") && state.contains("of-ap-south-1"));
 
-    // What one of them adds by hand or by another spec, the other does not take away; the same Sid is a claim.
+    // Both specs manage the same Sid.
     place.write("b.yaml", spec("ap-south-1", "EUCentral1"));
     let both = place.run(&["plan", "a.yaml", "b.yaml"]).exits(1);
     assert!(
-        both.stderr.contains("error[two-specs]: two specs claim iam.policy/listBucketItems statement EUCentral1"),
+        both.stderr.contains("error[two-specs]: two specs manage iam.policy/listBucketItems statement EUCentral1"),
         "{}",
         both.stderr
     );
     place.write("a.yaml", format!("{HEAD}sns.topic:\n  alarms:\n"));
     place.write("b.yaml", format!("{HEAD}sns.topic:\n  alarms:\n"));
     let both = place.run(&["apply", "--yes", "a.yaml", "b.yaml"]).exits(1);
-    for part in ["two specs claim sns.topic/alarms", "it is claimed at a.yaml:4", "it is claimed at b.yaml:4"] {
+    for part in ["two specs manage sns.topic/alarms", "it is defined at a.yaml:4", "it is defined at b.yaml:4"] {
         assert!(both.stderr.contains(part), "{part} is not in\n{}", both.stderr);
     }
 }
 
 #[test]
-fn taking_a_contribution_out_is_shown_and_leaves_the_others() {
-    let place = with(
+fn removing_a_statement_is_shown_and_keeps_the_others() {
+    let place = seeded_with(
         "iam.policy:\n  listBucketItems:\n    statements:\n      Ours: {Effect: Allow, Action: 's3:ListBucket', Resource: 'arn:aws:s3:::ours'}\n",
     );
     place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
@@ -328,13 +321,12 @@ fn taking_a_contribution_out_is_shown_and_leaves_the_others() {
     place.run(&["drift", "spec.yaml"]).exits(0);
 }
 
-/// The later pages of the handbook: a new rule is lines of a spec.
 #[test]
-fn every_load_balancer_gets_its_alarm_by_lines_of_a_spec() {
+fn a_rule_creates_an_alarm_for_every_load_balancer() {
     let alarm = "cloudwatch.alarm:\n  ${each.name} ELB UnHealthyHostCount:\n    for_each: elbv2.load_balancer\n    namespace: \
                  ${each.namespace}\n    metric: UnHealthyHostCount\n    dimensions: {LoadBalancer: \"${each.dimension}\"}\n    statistic: \
                  Maximum\n    comparison: '>='\n    threshold: 1\n    period: 5m\n";
-    let place = with(alarm);
+    let place = seeded_with(alarm);
     edit(&place, |services| {
         let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/50dc6c495c0c9188";
         services["memory"]["eu-central-1"]["elb/web"] = json!({"Name": "web", "Arn": arn});
@@ -352,8 +344,8 @@ fn every_load_balancer_gets_its_alarm_by_lines_of_a_spec() {
 }
 
 #[test]
-fn what_is_to_go_goes_only_with_a_word_and_databases_buckets_and_zones_never() {
-    let place = with("sns.topic:\n  alarms:\ns3.bucket:\n  data-bucket:\nroute53.private_zone:\n  a.dns:\n");
+fn deletions_need_allow_destroy_and_buckets_and_zones_are_never_deleted() {
+    let place = seeded_with("sns.topic:\n  alarms:\ns3.bucket:\n  data-bucket:\nroute53.private_zone:\n  a.dns:\n");
     place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
     place.write("spec.yaml", format!("{HEAD}sns.topic:\n  alarms: absent\n  never-was: absent\n"));
     let refused = place.run(&["apply", "--yes", "spec.yaml"]).exits(3);

@@ -1,11 +1,14 @@
-//! What a terminal, a pipe and a narrow window get.
+// SPDX-License-Identifier: Apache-2.0
+//! Terminal output: colors, golden files, confirmation and gates.
 
-use crate::harness::Place;
+use std::process::Command;
+
+use crate::harness::{Place, root};
 
 const SPEC: &str = "regions/eu-central-1.yaml";
 
 #[test]
-fn colour_is_for_terminals_only_unless_asked_for() {
+fn colors_are_for_terminals_unless_requested() {
     let place = Place::seeded();
     assert!(!place.run(&["plan", SPEC]).stdout.contains('\u{1b}'));
     assert!(place.run(&["plan", SPEC, "--color", "always"]).stdout.contains('\u{1b}'));
@@ -15,7 +18,43 @@ fn colour_is_for_terminals_only_unless_asked_for() {
 }
 
 #[test]
-fn a_plan_reads_the_same_every_time() {
+fn text_is_ascii_if_requested_or_if_the_locale_is_not_utf_8() {
+    let place = Place::converged();
+    place.run(&["sandbox", "tamper"]).exits(0);
+    let utf8 = place.run(&["plan", SPEC]).exits(0).stdout;
+    assert!(utf8.contains('→'), "{utf8}");
+    let requested = place.run(&["plan", SPEC, "--ascii"]).exits(0).stdout;
+    assert!(requested.is_ascii() && requested.contains("->"));
+    for (locale, is_ascii) in [("C", true), ("de_DE.ISO-8859-1", true), ("C.UTF-8", false), ("en_US.utf8", false)] {
+        let output = place.command(&["plan", SPEC]).env("LC_ALL", locale).output().unwrap();
+        assert_eq!(output.stdout, if is_ascii { requested.as_bytes() } else { utf8.as_bytes() }, "{locale}");
+    }
+    let json = place.command(&["plan", SPEC, "--format", "json"]).env("LC_ALL", "C").output().unwrap();
+    serde_json::from_slice::<serde_json::Value>(&json.stdout).unwrap();
+}
+
+/// A narrow terminal splits changes over lines, and a wide one does not pad them.
+#[test]
+fn plans_fit_narrow_and_wide_terminals() {
+    let place = Place::converged();
+    place.run(&["sandbox", "tamper"]).exits(0);
+    let shown = |columns: &str| {
+        let plan = place.command(&["plan", SPEC]);
+        let mut terminal = Command::new("python3");
+        terminal.arg(root().join("tests/in_terminal.py")).arg(columns).arg(plan.get_program()).args(plan.get_args());
+        terminal.current_dir(place.folder.path()).env("TERM", "xterm").env("REGIONCTL_SANDBOX", "sandbox.json");
+        let output = terminal.env("NO_COLOR", "1").env("LC_ALL", "C.UTF-8").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (narrow, wide) = (shown("40"), shown("300"));
+    assert!(narrow.lines().count() > wide.lines().count(), "{narrow}\n{wide}");
+    let words = |text: &str| text.split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&narrow), words(&wide), "nothing is cut off");
+}
+
+#[test]
+fn plan_output_is_deterministic() {
     let place = Place::seeded();
     let first = place.run(&["plan", SPEC]).exits(0).stdout;
     assert_eq!(place.run(&["plan", SPEC]).exits(0).stdout, first);
@@ -25,9 +64,8 @@ fn a_plan_reads_the_same_every_time() {
 }
 
 #[test]
-fn drift_is_named_and_nothing_else() {
-    let place = Place::seeded();
-    place.run(&["apply", "--yes", SPEC]).exits(0);
+fn drift_output_has_only_the_drift() {
+    let place = Place::converged();
     place.run(&["sandbox", "tamper"]).exits(0);
     insta::with_settings!({snapshot_path => "golden", prepend_module_to_snapshot => false}, {
         insta::assert_snapshot!("drift", place.run(&["drift", SPEC, "--who=false"]).exits(2).stdout);
@@ -35,9 +73,8 @@ fn drift_is_named_and_nothing_else() {
 }
 
 #[test]
-fn a_policy_that_differs_is_shown_as_a_diff_of_documents() {
-    let place = Place::seeded();
-    place.run(&["apply", "--yes", SPEC]).exits(0);
+fn a_changed_policy_is_shown_as_a_document_diff() {
+    let place = Place::converged();
     let base = place
         .read("regions/base.yaml")
         .replace("Action: s3:GetObject\n", "Action: [s3:GetObject, s3:GetObjectVersion]\n");
@@ -48,26 +85,28 @@ fn a_policy_that_differs_is_shown_as_a_diff_of_documents() {
 }
 
 #[test]
-fn nobody_to_ask_is_a_no() {
+fn apply_without_a_terminal_needs_yes() {
     let place = Place::seeded();
     let run = place.run(&["apply", SPEC]).exits(3);
     assert!(run.stderr.contains("error[not-confirmed]: stdin is not a terminal"), "{}", run.stderr);
 }
 
 #[test]
-fn an_exposure_that_the_spec_does_not_explain_stops_apply() {
+fn an_exposure_without_a_waiver_blocks_apply() {
     let place = Place::with_spec(
         "region: eu-central-1\naccount: '123456789012'\nec2.security_group:\n  web:\n    ingress: [{tcp: 22, from: 0.0.0.0/0}]\n",
     );
     let run = place.run(&["apply", "--yes", "spec.yaml"]).exits(3);
-    assert!(run.stderr.contains("opens tcp 22 to the world, and the spec does not say why"), "{}", run.stderr);
+    assert!(run.stderr.contains("opens tcp 22 to the world, and the spec does not waive this risk"), "{}", run.stderr);
 }
 
 #[test]
-fn a_plan_that_changes_much_of_what_exists_needs_a_word() {
-    let topics = |display: &str| {
-        let topics: String =
-            (0..12).map(|number| format!("  t{number}: {{display_name: {display}}}")).collect::<Vec<_>>().join("\n");
+fn a_large_plan_needs_allow_large() {
+    let topics = |display_name: &str| {
+        let topics: String = (0..12)
+            .map(|number| format!("  t{number}: {{display_name: {display_name}}}"))
+            .collect::<Vec<_>>()
+            .join("\n");
         format!("region: eu-central-1\naccount: '123456789012'\nsns.topic:\n{topics}")
     };
     let place = Place::with_spec(&topics("a"));

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# One issue a region: opened when it drifts, rewritten while it does, closed when it is well. Needs `gh`.
+# SPDX-License-Identifier: Apache-2.0
+# Maintains one GitHub issue per region: opens, updates and closes it with the drift. Needs `gh`.
 #
 #   issues.sh REPORT
 set -eu
-report=${1:?the report, as JSON}
+report=${1:?usage: issues.sh REPORT}
 body=$(mktemp)
 trap 'rm -f "$body"' EXIT
 
@@ -15,9 +16,9 @@ regionctl report "$report" --format states | while IFS=$'\t' read -r region stat
     drift | unreadable)
         regionctl report "$report" --only "$region" --format comment >"$body"
         title="Drift in $region ($findings)"
-        [ "$state" = unreadable ] && title="Drift in $region: not all of it could be read"
+        [ "$state" = unreadable ] && title="Drift in $region: the report is incomplete"
         if [ -z "$number" ]; then
-            gh label create "$label" --force --description "regionctl keeps one issue a region" </dev/null
+            gh label create "$label" --force --description "drift of $region, maintained by regionctl" </dev/null
             gh issue create --title "$title" --label "$label" --body-file "$body" </dev/null
         else
             [ "$is" = OPEN ] || gh issue reopen "$number" </dev/null
@@ -26,7 +27,7 @@ regionctl report "$report" --format states | while IFS=$'\t' read -r region stat
         ;;
     *)
         if [ "$is" = OPEN ]; then
-            gh issue close "$number" --comment "$region is what its spec says." </dev/null
+            gh issue close "$number" --comment "$region matches its spec." </dev/null
         fi
         ;;
     esac

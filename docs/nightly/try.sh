@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Four nights of the nightly job on the sandbox: quiet, drift, still drift, fixed. `make nightly` runs it.
+# SPDX-License-Identifier: Apache-2.0
+# Runs the nightly job four times on the sandbox: no drift, drift, the same drift, fixed. `make nightly` runs it.
 #
-#   try.sh REGIONCTL FOLDER
+#   try.sh REGIONCTL DIRECTORY
 set -eu
 regionctl=$(cd "$(dirname "$1")" && pwd)/regionctl
 mkdir -p "$2"
@@ -14,7 +15,7 @@ export REGIONCTL_SANDBOX="$work/sandbox.json" DRIFT_ISSUES=1 GITHUB_STEP_SUMMARY
 unset SLACK_WEBHOOK
 rm -rf "$out"
 
-# Stands in for GitHub's own: prints its arguments, and knows whether the one issue is open.
+# A substitute for `gh`: prints its arguments, and records whether the issue is open.
 mkdir "$work/bin"
 cat >"$work/bin/gh" <<'GH'
 #!/usr/bin/env bash
@@ -34,18 +35,18 @@ night() {
     printf '\n# %s\n' "$2"
     "$here/nightly.sh" "$out" || code=$?
     if [ "$code" -ne "$expected" ]; then
-        echo "try: the night ended with $code instead of $expected" >&2
+        echo "try: nightly.sh exited with $code, expected $expected" >&2
         exit 1
     fi
 }
 regionctl sandbox seed
 regionctl apply --yes regions/eu-central-1.yaml >/dev/null 2>&1
-night 0 "The first night: all is well."
+night 0 "The first night: no drift."
 regionctl sandbox tamper
-night 2 "The second night: three settings were changed by hand. An issue is opened."
-night 2 "The third night: nobody fixed them. Nothing is new, so Slack is quiet, and the issue is updated."
-[ ! -s "$out/slack.json" ] || { echo "try: there was nothing new to say" >&2; exit 1; }
+night 2 "The second night: three settings were changed manually. An issue is opened."
+night 2 "The third night: nothing is new. Nothing is sent to Slack, and the issue is updated."
+[ ! -s "$out/slack.json" ] || { echo "try: slack.json should be empty" >&2; exit 1; }
 regionctl apply --yes regions/eu-central-1.yaml >/dev/null 2>&1
-night 0 "The fourth night: all is fixed. The issue is closed."
-grep -q "is what the spec says again" "$out/slack.json" || { echo "try: Slack was not told" >&2; exit 1; }
-printf '\nThe reports are in %s; open report.html.\n' "$2"
+night 0 "The fourth night: the drift is fixed. The issue is closed."
+grep -q "matches the spec again" "$out/slack.json" || { echo "try: slack.json does not report the fix" >&2; exit 1; }
+printf '\nThe reports are in %s; open report.html in a browser.\n' "$2"

@@ -1,4 +1,5 @@
-//! The cases of the kinds: ways from one spec to another. Each stands for any drift, whose cause does not matter.
+// SPDX-License-Identifier: Apache-2.0
+//! The cases of the kinds: each applies one spec and then another one. Its steps are those that revert the same drift.
 
 use std::fs;
 use std::path::Path;
@@ -8,36 +9,36 @@ use serde_json::Value;
 
 use crate::harness;
 
-/// One case, as `crates/aws/src/kinds/KIND/cases/NAME.yaml` has it.
+/// A case, read from `crates/aws/src/kinds/KIND/cases/NAME.yaml`.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// The folder of its kind.
     pub folder: String,
-    /// What it shows.
+    /// The requirement that it tests, as a sentence.
     pub name: String,
-    /// What is live before regionctl runs for the first time, by the names of [`super::given`].
+    /// What is live before the first apply, by the names in [`super::given`].
     pub given: Vec<String>,
-    /// The sections of the spec that was applied before; empty for a region without any of it.
+    /// The sections of the spec that is applied first. Empty if the resources do not exist.
     pub before: String,
-    /// The sections of the spec that is applied now.
+    /// The sections of the spec that is applied next.
     pub after: String,
-    /// The API operations of the plan's steps, in their order.
+    /// The API operations of the second plan's steps, in order.
     pub steps: Vec<String>,
 }
 
-/// Reads the cases of all kinds, sorted by their files.
+/// Reads the cases of all kinds, sorted by file name.
 pub fn all() -> Vec<Case> {
     let kinds = harness::root().join("crates/aws/src/kinds");
     let mut files: Vec<_> = folders(&kinds)
         .flat_map(|kind| fs::read_dir(kind.join("cases")).into_iter().flatten())
-        .map(|entry| entry.expect("the folder can be read").path())
+        .map(|entry| entry.expect("the folder is readable").path())
         .collect();
     files.sort();
     files.iter().map(|file| read(file)).collect()
 }
 
 fn folders(kinds: &Path) -> impl Iterator<Item = std::path::PathBuf> {
-    fs::read_dir(kinds).expect("the folder is there").map(|entry| entry.expect("it can be read").path())
+    fs::read_dir(kinds).expect("the folder exists").map(|entry| entry.expect("the folder is readable").path())
 }
 
 fn read(file: &Path) -> Case {

@@ -1,6 +1,7 @@
-"""Compares raw answers: which settings differ, and whether exactly those differ that may.
+# SPDX-License-Identifier: Apache-2.0
+"""Compares raw responses: finds the settings that differ, and checks that exactly the expected ones do.
 
-A setting is a path, `service/Operation/resource/member/…`, and what is there.
+A setting is a path, `service/Operation/resource/member/…`, and a value.
 """
 
 import datetime
@@ -8,28 +9,28 @@ import hashlib
 import json
 import re
 
-# Members of answers that change without a change of a setting, each with the reason.
+# Members of responses that change without a change of a setting, each with the reason.
 VOLATILE = {
-    "ResponseMetadata": "request ids, dates and headers of the answer itself",
-    "RevisionId": "Lambda makes a new one with every change of the function",
+    "ResponseMetadata": "request ids, dates and headers of the response",
+    "RevisionId": "Lambda: new with every change of the function",
     "LastModified": "the time of a function's last change",
     "LastUpdateStatus": "Lambda: in progress for a moment after a change",
     "LastUpdateStatusReason": "as LastUpdateStatus",
     "LastUpdateStatusReasonCode": "as LastUpdateStatus",
-    "Location": "the address of a function's package is signed anew for every answer",
+    "Location": "Lambda: the URL of the package is signed for every response",
     "StateUpdatedTimestamp": "CloudWatch: the time of the last evaluation",
     "StateTransitionedTimestamp": "as StateUpdatedTimestamp",
     "AlarmConfigurationUpdatedTimestamp": "the time of the change itself",
     "UpdateDate": "IAM: the time of a policy's last version",
-    "lastUpdatedTime": "the time of the answer on the sandbox",
+    "lastUpdatedTime": "the time of the response on the sandbox",
     "LastModifiedTime": "the time of the change itself",
-    "LatestRestorableTime": "RDS moves it by itself",
+    "LatestRestorableTime": "RDS: advances by itself",
     "EarliestRestorableTime": "as LatestRestorableTime",
-    "UsageOperationUpdateTime": "EC2: the time of the answer on moto",
+    "UsageOperationUpdateTime": "EC2: the time of the response on moto",
 }
 
-# Members by which the items of a list are told apart: the first that every item has. Items that have the same value,
-# and items of lists that have no such member, are compared whole.
+# Members that identify the items of a list: the first one that every item has is used. Items with the same value, and
+# items without such a member, are compared as a whole.
 IDENTITIES = [
     "Sid", "ID", "Id", "Key", "Name", "AlarmName", "TopicArn", "SubscriptionArn", "FunctionName", "GroupId",
     "SecurityGroupRuleId", "VpcEndpointId", "RouteTableId", "FlowLogId", "KeyPairId", "ReservationId", "InstanceId",
@@ -41,22 +42,22 @@ IDENTITIES = [
     "CidrIp", "CidrIpv6", "DeviceName", "UserId", "Cidr", "accountId", "policyName", "PublicIp",
 ]  # fmt: skip
 
-# Lists whose items share the first of those.
+# Lists whose items have the same value of an earlier member of IDENTITIES.
 IDENTITY_OF = {
     "DocumentVersions": "DocumentVersion",
     "SecurityGroupRules": "SecurityGroupRuleId",
     "ListVersionsByFunction/Versions": "Version",
 }
 
-# EC2 puts rules of one protocol and one range of ports together, in any order; each peer is a rule of its own.
+# EC2 groups rules by protocol and ports, in any order. Each peer is a separate rule.
 PEERS = {"IpRanges": "CidrIp", "Ipv6Ranges": "CidrIpv6", "UserIdGroupPairs": "GroupId", "PrefixListIds": "PrefixListId"}
 
-# Lists whose order means something: the first CORS rule that matches counts, later layers lie over earlier ones.
+# Lists whose order is significant: the first CORS rule that matches applies, later layers override earlier ones.
 ORDERED = {"CORSRules", "Layers", "Origin", "Architectures", "RoutingRules"}
 
 
 def flatten(value, path=""):
-    """Yields the settings of answers: a path and what is there."""
+    """Yields the settings of responses: paths and values."""
     if isinstance(value, dict):
         for key in sorted(value):
             if key not in VOLATILE:
@@ -76,7 +77,7 @@ def flatten(value, path=""):
         yield path, value
 
 
-# A document inside an answer is compared member by member; its own text counts where no member differs.
+# A JSON document in a response is compared member by member. Its text counts only if no member differs.
 TEXT = "(text)"
 
 
@@ -98,14 +99,14 @@ def flatten_list(items, path):
                 for one in item.get(peers, []):
                     yield from flatten(one, f"{path}/{ports} {one.get(peer)}")
         return
-    if name == "Reservations":  # of a reservation nothing matters but its instances; the sandbox gives it no id
+    if name == "Reservations":  # only instances are compared; on the sandbox, reservations have no id
         instances = [instance for item in items for instance in item.get("Instances", [])]
         yield from flatten_list(instances, f"{path}/Instances")
         return
     operation = "/".join(path.split("/")[1:2])
     of_list = IDENTITY_OF.get(name) or IDENTITY_OF.get(f"{operation}/{name}")
     names = [of_list] if of_list else IDENTITIES
-    identity = next((name for name in names if all(tells_apart(item.get(name)) for item in items)), None)
+    identity = next((name for name in names if all(is_identity(item.get(name)) for item in items)), None)
     keys = [item.get(identity) for item in items]
     for key, item in zip(keys, items):
         if identity and keys.count(key) == 1:
@@ -114,7 +115,7 @@ def flatten_list(items, path):
             yield f"{path}/{json.dumps(dict(flatten(item)), default=str, sort_keys=True)}", "there"
 
 
-def tells_apart(value):
+def is_identity(value):
     return isinstance(value, (str, int)) and value != ""
 
 
@@ -127,7 +128,7 @@ def is_json(text):
 
 
 def differences(before, after):
-    """Returns the paths that differ, with what was there and what is."""
+    """Returns the paths that differ, with the value before and after."""
     before, after = dict(flatten(before)), dict(flatten(after))
     found = {}
     for path in sorted(before.keys() | after.keys()):
@@ -142,12 +143,12 @@ def differences(before, after):
 
 
 def matches(pattern, path):
-    """`*` stands for anything; everything else for itself."""
+    """Returns whether a path matches a pattern, in which `*` matches any text."""
     return re.fullmatch(".*".join(re.escape(part) for part in str(pattern).split("*")), path, re.DOTALL) is not None
 
 
 def violations(found, changes):
-    """Returns what differs and should not, and what should and does not."""
+    """Returns unexpected differences, and expected differences that are missing."""
     faults = []
     for path, (was, now) in found.items():
         if not any(matches(pattern, path) for pattern in changes):
@@ -159,7 +160,7 @@ def violations(found, changes):
 
 
 def self_check():
-    """A comparison that finds nothing in a loss would prove nothing."""
+    """Checks that the comparison finds losses."""
     policy = {"Statement": [{"Sid": "Ours", "Effect": "Allow"}, {"Sid": "Theirs", "Effect": "Deny"}]}
     text = json.dumps(policy)
     ours = json.dumps({"Statement": [{"Sid": "Ours", "Effect": "Deny"}, {"Sid": "Theirs", "Effect": "Deny"}]})

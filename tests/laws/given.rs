@@ -1,11 +1,12 @@
-//! What is live before regionctl runs for the first time: `given:` of a case.
+// SPDX-License-Identifier: Apache-2.0
+//! What is live before the first apply: the `given` list of a case.
 
 use regionctl_sandbox::{Sandbox, seed};
 
 use super::cases::Case;
 use super::{converge, spec};
 
-/// An account with what a case is given.
+/// Returns a sandbox with the resources of a case's `given` list.
 pub async fn sandbox(case: &Case) -> Sandbox {
     let sandbox = Sandbox::in_memory();
     for given in &case.given {
@@ -19,13 +20,13 @@ pub async fn sandbox(case: &Case) -> Sandbox {
                 converge(&sandbox, &spec("s3.bucket:\n  flow-bucket:\n")).await;
                 unnamed_flow_logs(&here).await;
             }
-            other => panic!("{}: nobody knows how to give '{other}'", case.name),
+            other => panic!("{}: unknown `given` name '{other}'", case.name),
         }
     }
     sandbox
 }
 
-/// A VPC with the Name `second`.
+/// Creates a VPC with the Name `second`.
 pub async fn second_vpc(config: &aws_config::SdkConfig) {
     let ec2 = aws_sdk_ec2::Client::new(config);
     let vpc = ec2.create_vpc().cidr_block("10.1.0.0/16").send().await.unwrap();
@@ -34,33 +35,33 @@ pub async fn second_vpc(config: &aws_config::SdkConfig) {
     ec2.create_tags().resources(id).tags(tag).send().await.unwrap();
 }
 
-/// An instance `stopped` that somebody stopped.
+/// Creates and stops an instance with the Name `stopped`.
 async fn stopped_instance(config: &aws_config::SdkConfig) {
     let ec2 = aws_sdk_ec2::Client::new(config);
     let name = aws_sdk_ec2::types::Tag::builder().key("Name").value("stopped").build();
     let kind = aws_sdk_ec2::types::ResourceType::Instance;
     let tags = aws_sdk_ec2::types::TagSpecification::builder().resource_type(kind).tags(name).build();
     let micro = aws_sdk_ec2::types::InstanceType::T3Micro;
-    let made = ec2.run_instances().image_id("ami-12c6146b").instance_type(micro).min_count(1).max_count(1);
-    let made = made.tag_specifications(tags).send().await.unwrap();
-    let id = made.instances()[0].instance_id().unwrap();
+    let request = ec2.run_instances().image_id("ami-12c6146b").instance_type(micro).min_count(1).max_count(1);
+    let created = request.tag_specifications(tags).send().await.unwrap();
+    let id = created.instances()[0].instance_id().unwrap();
     ec2.stop_instances().instance_ids(id).send().await.unwrap();
 }
 
-/// A policy `five-versions` that has as many versions as IAM keeps.
+/// Creates the policy `five-versions` with five versions, IAM's maximum.
 async fn five_version_policy(config: &aws_config::SdkConfig) {
     let iam = aws_sdk_iam::Client::new(config);
     let document =
         r#"{"Version":"2012-10-17","Statement":[{"Sid":"Theirs","Effect":"Allow","Action":"a:B","Resource":"*"}]}"#;
-    let made = iam.create_policy().policy_name("five-versions").policy_document(document).send().await.unwrap();
-    let arn = made.policy().unwrap().arn().unwrap();
+    let created = iam.create_policy().policy_name("five-versions").policy_document(document).send().await.unwrap();
+    let arn = created.policy().unwrap().arn().unwrap();
     for _ in 0..4 {
-        let made = iam.create_policy_version().policy_arn(arn).policy_document(document).set_as_default(true);
-        made.send().await.unwrap();
+        let version = iam.create_policy_version().policy_arn(arn).policy_document(document).set_as_default(true);
+        version.send().await.unwrap();
     }
 }
 
-/// Two flow logs without a Name into one place: what is rejected first, then what is accepted.
+/// Creates two flow logs without a Name and with the same destination: rejected traffic first, then accepted traffic.
 async fn unnamed_flow_logs(config: &aws_config::SdkConfig) {
     use aws_sdk_ec2::types::{FlowLogsResourceType, LogDestinationType, TrafficType};
     let ec2 = aws_sdk_ec2::Client::new(config);

@@ -1,12 +1,13 @@
-"""Law 5: an apply changes what its spec says and nothing else, of the resource and of its neighbours.
+# SPDX-License-Identifier: Apache-2.0
+"""Law 5: an apply changes only what its spec states, in the resource and in its neighbors.
 
-    neighbours.py EMULATOR REGIONCTL [--only TEXT] [URL...]
+    neighbours.py EMULATOR REGIONCTL [--only TEXT] [--one-in N] [URL...]
 
 EMULATOR is `moto` or `sandbox`. URLs are running moto servers (tests/moto/server.py); each runs one scenario at a time.
-Without URLs the servers are started here. The sandbox is started once per scenario, with a file of its own.
+Without URLs, the servers are started here. The sandbox is started once per scenario, with its own file.
 
-A scenario sets resources up with AWS's own client, reads everything that the services answer about them, runs one
-`regionctl apply`, reads everything again, and compares. The format of the scenario files is in neighbours/README.md.
+A scenario creates resources with boto3, reads everything that the services return, runs one `regionctl apply`, reads
+everything again, and compares. The format of the scenario files is in neighbours/README.md.
 """
 
 import argparse
@@ -37,7 +38,7 @@ SHOWN_OF_KNOWN = 3
 
 
 def repeated(call):
-    """A call with `for: {name: [values]}` is made for every value."""
+    """Returns one call per value of `for: {name: [values]}`."""
     [(name, values)] = call.get("for", {"": [""]}).items()
     calls = [dict(call, **{"with": fill_one(call.get("with", {}), name, value)}) for value in values]
     return [dict(each, wait={}) for each in calls[:-1]] + calls[-1:]
@@ -73,7 +74,7 @@ class Scenario:
         return self.known.get(emulator) if isinstance(self.known, dict) else self.known
 
     def changes_on(self, emulator):
-        """A path, or a path with the emulators that answer with it: `{path: …, only_on: [moto]}`."""
+        """Yields the expected changes: paths, or `{path: …, only_on: [moto]}` for some emulators only."""
         for change in self.changes:
             if not isinstance(change, dict):
                 yield change
@@ -81,14 +82,14 @@ class Scenario:
                 yield change["path"]
 
     def find(self, names, before, after):
-        """Returns names of what only the apply has made or taken away: `find: {name: [answer, where in it]}`."""
+        """Returns values that only the apply created or deleted: `find: {name: [response, JMESPath]}`."""
         found = {}
         for name, (answer, where) in fill(self.finds, names).items():
             found[name] = plain(jmespath.search(where, after[answer]) or jmespath.search(where, before[answer]))
         return found
 
     def prepare(self, aws, emulator):
-        """Sets everything up, and returns the saved values."""
+        """Makes the calls of `setup`, and returns the saved values."""
         names = {}
         for call in self.setup:
             if emulator in call.get("not_on", {}):
@@ -102,7 +103,7 @@ class Scenario:
             for name, where in call.get("save", {}).items():
                 names[name] = plain(jmespath.search(where, answer))
                 if names[name] is None:
-                    raise Failed(f"setup: {call['call']}: {where} is not in the answer")
+                    raise Failed(f"setup: {call['call']}: {where} is not in the response")
             time.sleep(call.get("wait", {}).get(emulator, 0))
         return names
 
@@ -123,17 +124,17 @@ class Scenario:
         faults += violations(found, changes)
         settings = dict(flatten(after))
         for pattern, value in fill(self.after, names).items():
-            there = [settings[path] for path in settings if matches(pattern, path)]
-            if not there or any(text != value for text in there):
-                faults.append(f"after: {pattern} is {there}, expected {value}")
+            values = [settings[path] for path in settings if matches(pattern, path)]
+            if not values or any(text != value for text in values):
+                faults.append(f"after: {pattern} is {values}, expected {value}")
         for text in self.says:
             if text not in ended.stdout + ended.stderr:
-                faults.append(f"the output does not say '{text}':\n{ended.stdout}{ended.stderr}")
-        # A comparison that cannot fail would prove nothing.
+                faults.append(f"the output does not contain '{text}':\n{ended.stdout}{ended.stderr}")
+        # Check that the comparison can fail.
         if found and not violations(found, []):
-            faults.append("self-check: a scenario without `changes` finds no fault")
+            faults.append("self-check: no fault without `changes`")
         if not violations(found, [*changes, "nowhere/*"]):
-            faults.append("self-check: a scenario with a wrong path in `changes` finds no fault")
+            faults.append("self-check: no fault with a wrong path in `changes`")
         if self.known_on(emulator):
             faults = self.as_known(found, changes, fill(self.lost, names), faults)
         if self.is_first:
@@ -142,25 +143,25 @@ class Scenario:
 
     @staticmethod
     def as_known(found, changes, lost, faults):
-        """A known violation does not hide another one: it names what is lost."""
+        """Checks that a known violation loses exactly the paths in `lost`."""
         beyond = [fault for fault in violations(found, [*changes, *lost]) if fault.startswith("changed: ")]
         missing = [pattern for pattern in lost if not any(matches(pattern, path) for path in found)]
         if faults and (beyond or missing):
-            return [UNKNOWN, *beyond, *[f"lost, says the file, and it is not: {pattern}" for pattern in missing]]
+            return [UNKNOWN, *beyond, *[f"listed in `lost`, and not lost: {pattern}" for pattern in missing]]
         return faults
 
     def forgotten(self, emulator, names, answers):
-        """Compares what the emulator takes and does not give back with what the file says of it."""
+        """Compares the parameters that the emulator does not return with `forgets` in the file."""
         given = json.dumps(list(flatten(answers)), default=str)
         lost = set()
         for call in self.setup:
             if emulator not in call.get("not_on", {}) and call["call"].split()[0] in self.services:
                 for path, value in flatten(fill(call.get("with", {}), names)):
                     is_text = isinstance(value, (str, int, float)) and not isinstance(value, bool)
-                    if is_text and not re.search(UNREAD, path):
+                    if is_text and not re.search(NOT_RETURNED, path):
                         for part in str(value).split(", "):
                             text = part if part.startswith('"') else json.dumps(part)
-                            # A number is looked for as a whole: random ids have every short one in them.
+                            # Numbers are matched as a whole, because random ids contain short ones.
                             bare = text.strip('"')
                             found = re.search(rf"(?<!\w){bare}(?!\w)", given) if bare.isdigit() else bare in given
                             if not found:
@@ -168,15 +169,15 @@ class Scenario:
         said = set(self.kind.get("forgets", {}).get(emulator, []))
         if lost == said:
             return []
-        return [f"forgets: {emulator}: {json.dumps(sorted(lost))}, and the file says {json.dumps(sorted(said))}"]
+        return [f"forgets: {emulator}: found {json.dumps(sorted(lost))}, the file has {json.dumps(sorted(said))}"]
 
 
-# Members of requests that are in no answer.
-UNREAD = r"(^|/)(MFA|Body|ZipFile|ClientToken|CallerReference|\(text\)|MinCount|MasterUserPassword|MaxCount)$"
+# Parameters of requests that no response contains.
+NOT_RETURNED = r"(^|/)(MFA|Body|ZipFile|ClientToken|CallerReference|\(text\)|MinCount|MasterUserPassword|MaxCount)$"
 
 
-# The first fault of a scenario that is known to fail and fails in another way.
-UNKNOWN = "this is not the violation that is known"
+# The first fault of a scenario with a known violation that fails in another way.
+UNKNOWN = "this is not the known violation"
 
 
 class Failed(Exception):
@@ -200,7 +201,7 @@ def apply(regionctl, url, spec, flags, folder):
 
 @contextlib.contextmanager
 def server(command, **options):
-    """A server that prints its URL first."""
+    """Starts a server that prints its URL first, and stops it at the end."""
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
     try:
         url = process.stdout.readline().strip()
@@ -220,7 +221,7 @@ def sandbox(regionctl, folder):
 
 
 class Motos:
-    """moto servers, each with one scenario at a time."""
+    """A pool of moto servers. Each runs one scenario at a time."""
 
     def __init__(self, urls):
         self.free = queue.Queue()
@@ -251,10 +252,11 @@ def main():
     parser.add_argument("emulator", choices=["moto", "sandbox"])
     parser.add_argument("regionctl")
     parser.add_argument("urls", nargs="*")
-    parser.add_argument("--only", default="", help="scenarios whose names contain this text")
+    parser.add_argument("--only", default="", help="run only scenarios whose names contain this text")
+    parser.add_argument("--one-in", type=int, default=1, help="run only every Nth scenario")
     options = parser.parse_args()
     self_check()
-    wanted = [it for it in scenarios() if options.emulator in it.emulators and options.only in it.name]
+    wanted = [it for it in scenarios() if options.emulator in it.emulators and options.only in it.name][:: options.one_in]
     with contextlib.ExitStack() as stack:
         urls = options.urls
         if options.emulator == "moto" and not urls:
@@ -270,7 +272,7 @@ def main():
                 try:
                     with emulator as url:
                         faults = scenario.run(url, options.emulator, options.regionctl, folder)
-                except Exception as error:  # the other scenarios are told of too
+                except Exception as error:  # the other scenarios are still reported
                     return scenario, [f"{type(error).__name__}: {error}"], True, time.monotonic() - started
             return scenario, faults, False, time.monotonic() - started
 
@@ -279,7 +281,7 @@ def main():
             for scenario, faults, broken, took in pool.map(judge, wanted):
                 known = scenario.known_on(options.emulator)
                 if known and not broken and UNKNOWN not in faults:
-                    is_fault, word = not faults, "known violation" if faults else "FIXED: take its `known` out"
+                    is_fault, word = not faults, "known violation" if faults else "FIXED: remove its `known`"
                 else:
                     is_fault, word = bool(faults), "VIOLATION" if faults else "holds"
                 failed += is_fault

@@ -1,4 +1,5 @@
-"""Reads everything that AWS answers about its resources, with AWS's own client."""
+# SPDX-License-Identifier: Apache-2.0
+"""Reads everything that AWS returns about resources, with boto3."""
 
 import functools
 import io
@@ -16,9 +17,9 @@ REGION = "eu-central-1"
 
 
 def reads_of_s3():
-    """Every Get and List operation of S3 that needs a bucket and nothing else."""
+    """Returns every Get and List operation of S3 whose only required parameter is a bucket."""
     model = botocore.session.get_session().get_service_model("s3")
-    # Deprecated forms of operations that are read; objects are read by ListObjectVersions; the rest are not settings.
+    # Deprecated operations that have a successor, objects (ListObjectVersions reads them), and what is not a setting.
     left_out = {
         "GetBucketLifecycle", "GetBucketNotification", "ListObjects", "ListObjectsV2", "ListMultipartUploads",
         "GetBucketMetadataTableConfiguration",
@@ -32,12 +33,12 @@ def reads_of_s3():
 
 
 def each(source, found, *operations):
-    """Reads that are made for every value that an answer of `source` holds; `$` stands for the value."""
+    """Returns reads for each value found in the response of `source`; `$` is replaced by the value."""
     return [(name, parameters, source, found) for name, parameters in operations]
 
 
 def reads():
-    """What is read of each service: operation, parameters, and where the values for `$` come from."""
+    """Returns the reads per service: operation, parameters, and the source of the values of `$`."""
     s3 = [(name, {"Bucket": "$"}) for name in reads_of_s3()]
     attributes = [
         "instanceType", "userData", "disableApiTermination", "instanceInitiatedShutdownBehavior", "rootDeviceName",
@@ -209,12 +210,12 @@ def reads():
 
 READS = reads()
 
-# The bucket into which access logs are written, whose objects are not compared: a read may write one.
+# The bucket of access logs. Its objects are not compared, because reads may create some.
 LOGS = "logs-bucket"
 
 
 class Models(botocore.loaders.Loader):
-    """AWS's service models. CloudWatch is spoken to in the protocol that both emulators know."""
+    """Loads AWS's service models. CloudWatch uses the protocol that both emulators support."""
 
     def load_service_model(self, service_name, type_name, api_version=None):
         model = super().load_service_model(service_name, type_name, api_version)
@@ -227,7 +228,7 @@ LOADER = Models(include_default_search_paths=True)
 
 
 class Aws:
-    """AWS's own client of an emulator."""
+    """boto3 clients of an emulator."""
 
     def __init__(self, url):
         self.url = url
@@ -241,7 +242,7 @@ class Aws:
     @classmethod
     @functools.cache
     def at(cls, url):
-        """Making a client takes longer than most calls."""
+        """Returns the clients of a URL, cached because creating a client takes longer than most calls."""
         return cls(url)
 
     def client(self, service, region=REGION):
@@ -257,7 +258,7 @@ class Aws:
         return self.clients[service, region]
 
     def call(self, service, operation, parameters, region=REGION):
-        """Calls an operation by AWS's name; of a paged one, all pages."""
+        """Calls an operation by AWS's name, and reads all pages."""
         client = self.client(service, region)
         method = next(name for name, api in client.meta.method_to_api_mapping.items() if api == operation)
         if operation.startswith(("List", "Describe", "Get")) and client.can_paginate(method):
@@ -266,7 +267,7 @@ class Aws:
 
 
 def dump(aws, services):
-    """Returns all raw answers of the read operations of the services, by `service/Operation/resource`."""
+    """Returns the raw responses of all reads of the services, by `service/Operation/resource`."""
     answers = {}
     for service in services:
         found = {}
@@ -285,7 +286,7 @@ def dump(aws, services):
                     answer = aws.call(service, operation, given)
                 except botocore.exceptions.ClientError as error:
                     answer = {"(error)": error.response["Error"]["Code"]}
-                except Exception as error:  # an emulator's stack trace is not an answer of AWS's form
+                except Exception as error:  # an emulator's stack trace does not have AWS's format
                     answer = {"(error)": type(error).__name__}
                 found[operation] = answer
                 answers[path] = answer
@@ -293,7 +294,7 @@ def dump(aws, services):
 
 
 def fill(value, names, dollar=None):
-    """Puts saved values in place of `<<name>>`, and the value of an `each` in place of `$`."""
+    """Replaces `<<name>>` by saved values, and `$` by the value of an `each`."""
     if isinstance(value, dict):
         return {fill(key, names): fill(item, names, dollar) for key, item in value.items()}
     if isinstance(value, list):
@@ -308,7 +309,7 @@ def fill(value, names, dollar=None):
 
 
 def package():
-    """A function's package; the same bytes every time."""
+    """Returns a package of a function; the bytes are the same every time."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr(zipfile.ZipInfo("index.py"), "def handler(event, context):\n    return event\n")
@@ -316,5 +317,5 @@ def package():
 
 
 def plain(text):
-    """Route 53 gives an id in one form and takes it in two."""
+    """Removes the prefix that Route 53 adds to ids in responses."""
     return text.removeprefix("/hostedzone/") if isinstance(text, str) else text

@@ -1,7 +1,8 @@
-"""Holds every request against AWS's own service model: required members, enums, lengths, ranges, patterns.
+# SPDX-License-Identifier: Apache-2.0
+"""Validates every request with AWS's service model: required members, enums, lengths, ranges, patterns.
 
-The emulators take what AWS refuses. botocore ships the models that AWS's SDKs are generated from; moto parses requests
-by them. A request that the model does not allow is answered with 400 ModelViolation and never reaches the emulator.
+The emulators accept requests that AWS refuses. botocore ships the models from which AWS's SDKs are generated; moto
+parses requests with them. An invalid request is answered with 400 ModelViolation and does not reach the emulator.
 """
 
 import functools
@@ -17,14 +18,14 @@ from moto.core.responses import get_service_model
 from moto.core.routing import get_service_router
 
 
-# The model of a service, by the name that requests are signed for.
+# botocore's name of a service by its signing name, if they differ.
 MODELS = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2"}
 SIGNED_FOR = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/(?P<service>[^/]+)/aws4_request")
 CBOR_PATH = re.compile(r"^/service/[^/]+/operation/(?P<operation>[^/]+)$")
 
 
-class HeldAgainstTheModel:
-    """WSGI middleware."""
+class ValidateRequests:
+    """WSGI middleware: answers invalid requests with 400 ModelViolation."""
 
     def __init__(self, app):
         self.app = app
@@ -46,17 +47,17 @@ class HeldAgainstTheModel:
 
 @functools.cache
 def service_model(name):
-    """Reading a model takes longer than answering a request."""
+    """Returns a service model, cached because reading one takes longer than answering a request."""
     return botocore.session.get_session().get_service_model(name)
 
 
 def check(environ, body):
-    """Returns what the model does not allow in a request."""
+    """Returns the violations of the model in a request."""
     signed = SIGNED_FOR.search(environ.get("HTTP_AUTHORIZATION", ""))
     if not signed:
         return ["the request is not signed"]
     name = MODELS.get(signed["service"], signed["service"])
-    # moto's copies of the models lack nothing of what is checked here; botocore's are AWS's own.
+    # botocore's models are AWS's own; moto's copies are only used to parse.
     model = service_model(name)
     cbor = CBOR_PATH.match(environ.get("PATH_INFO", ""))
     if cbor:
@@ -68,11 +69,11 @@ def check(environ, body):
         return []
     report = botocore.validate.ParamValidator().validate(parameters, shape)
     faults = [report.generate_report()] if report.has_errors() else []
-    return [f"{operation}: {fault}" for fault in faults + list(beyond(parameters, shape, ""))]
+    return [f"{operation}: {fault}" for fault in faults + list(violations(parameters, shape, ""))]
 
 
 def parse(name, environ, body):
-    """Returns the operation and its parameters, by AWS's own names."""
+    """Returns the operation and its parameters, with AWS's names."""
     request = Request(environ)
     request.get_data(cache=True)
     model = get_service_model(name)
@@ -100,46 +101,46 @@ def parse(name, environ, body):
     return operation, parameters
 
 
-def beyond(value, shape, path):
-    """Yields what botocore itself leaves to the service: enums, patterns, and the largest lengths."""
+def violations(value, shape, path):
+    """Yields violations that botocore does not check: enums, patterns and maximum lengths."""
     if value is None:
         return
     if shape.type_name == "structure":
         for member, inner in shape.members.items():
             if member in value:
-                yield from beyond(value[member], inner, f"{path}.{member}")
+                yield from violations(value[member], inner, f"{path}.{member}")
     elif shape.type_name == "list":
-        yield from longest(len(value), shape, path)
+        yield from too_long(len(value), shape, path)
         for item in value:
-            yield from beyond(item, shape.member, f"{path}[]")
+            yield from violations(item, shape.member, f"{path}[]")
     elif shape.type_name == "map":
         for key, item in value.items():
-            yield from beyond(key, shape.key, f"{path} key")
-            yield from beyond(item, shape.value, f"{path}.{key}")
+            yield from violations(key, shape.key, f"{path} key")
+            yield from violations(item, shape.value, f"{path}.{key}")
     elif shape.type_name == "string":
         if shape.enum and value not in shape.enum:
-            yield f"{path}: {value} is none of {', '.join(shape.enum)}"
-        yield from longest(len(value), shape, path)
+            yield f"{path}: {value} is not one of {', '.join(shape.enum)}"
+        yield from too_long(len(value), shape, path)
         pattern = shape.metadata.get("pattern")
         if pattern and not matches(pattern, value):
             yield f"{path}: {value} does not match {pattern}"
 
 
-def longest(length, shape, path):
+def too_long(length, shape, path):
     largest = shape.metadata.get("max")
     if largest is not None and length > largest:
-        yield f"{path}: {length} are more than {largest}"
+        yield f"{path}: length {length} exceeds {largest}"
 
 
 def matches(pattern, value):
     try:
         return re.fullmatch(pattern, value, re.DOTALL) is not None
-    except re.error:  # a pattern of another dialect says nothing here
+    except re.error:  # a pattern that is not valid in Python cannot be checked
         return True
 
 
 def self_check():
-    """A check that finds nothing in a wrong request would prove nothing."""
+    """Checks that valid requests pass and invalid requests fail."""
     authorization = "AWS4-HMAC-SHA256 Credential=k/20260101/eu-central-1/logs/aws4_request, SignedHeaders=h, Signature=s"
     environ = {
         "REQUEST_METHOD": "POST",

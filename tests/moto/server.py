@@ -1,26 +1,26 @@
-"""moto's server with what regionctl's tests need around it; or, with --forward URL, another emulator.
+# SPDX-License-Identifier: Apache-2.0
+"""A moto server with corrections for regionctl's tests; with --forward URL, a proxy to another emulator.
 
-Every request is first held against AWS's own service model (model.py).
+Every request is first validated with AWS's service model (model.py).
 
-Prints its URL as the first line, and ends when its standard input is closed, so that no server outlives the
-tests that started it.
+Prints its URL as the first line, and exits when its standard input is closed, so that no server outlives the tests
+that started it.
 
-Where moto is wrong, it is mended here and never in the product:
-- CloudWatch's current clients speak rpc-v2-cbor and moto 5.2.5 answers 404. The same operation is translated to
-  the JSON protocol that moto does speak.
+Bugs of moto are corrected here and never in regionctl:
+- CloudWatch's current clients use rpc-v2-cbor, which moto 5.2.5 answers with 404. Requests are translated to the JSON
+  protocol, which moto supports.
 - GetBucketVersioning answers with a root element named after the operation; S3's is VersioningConfiguration.
-- The URL of GetFunction leads nowhere. It is given one that leads here, where the package is.
-- What moto does not know is answered with a stack trace and 500, which clients try again; it is 501.
-- Functions lose how they log, their dead letters, file systems and snapshots, and keep their first key.
+- The URL that GetFunction returns does not work. It is replaced by a URL of this server.
+- Unsupported operations are answered with a stack trace and 500, which clients retry. They are answered with 501.
+- Functions lose LoggingConfig, DeadLetterConfig, FileSystemConfigs and SnapStart, and cannot change KMSKeyArn.
 - ModifyDBSubnetGroup deletes the group.
 - ModifyVpcEndpoint does not reset the policy.
-- CreateFlowLogs takes the folder behind a bucket's ARN for a part of the bucket's name.
+- CreateFlowLogs treats the prefix after a bucket's ARN as part of the bucket's name.
 - A log group's key cannot be changed (AssociateKmsKey, DisassociateKmsKey).
-- S3's access logs lose the format of their keys, replication rules their filters, lifecycle rules their size filters,
-  the versions that they keep and the smallest size that is moved, and who pays for requests is not known. S3 answers
-  with what was put.
+- S3 loses the key format of access logs, the filters of replication rules, and the size filters, kept versions and
+  minimum transition size of lifecycle rules, and does not support requestPayment. S3 returns what was put.
 
-POST /moto-api/reset empties all accounts (moto's own; it is not a request to AWS, so no model holds for it).
+POST /moto-api/reset empties all accounts. It is moto's own API, so it is not validated.
 """
 
 import datetime
@@ -36,7 +36,7 @@ import urllib.request
 
 import cbor2
 from moto.server import DomainDispatcherApplication, create_backend_app
-from model import HeldAgainstTheModel, self_check
+from model import ValidateRequests, self_check
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.responses import BaseResponse, get_service_model
@@ -53,7 +53,7 @@ TIMESTAMP = re.compile(r"(Timestamp|Time)$")
 
 
 class CborToJson:
-    """WSGI middleware: an rpc-v2-cbor request becomes the JSON request of the same operation."""
+    """WSGI middleware: translates rpc-v2-cbor requests to JSON requests, and the responses back."""
 
     def __init__(self, app):
         self.app = app
@@ -76,11 +76,11 @@ class CborToJson:
         )
         answered = {}
 
-        def remember(status, headers, exc_info=None):
+        def capture(status, headers, exc_info=None):
             answered.update(status=status, headers=headers)
             return lambda data: None
 
-        text = b"".join(self.app(environ, remember)) or b"{}"
+        text = b"".join(self.app(environ, capture)) or b"{}"
         answer = timestamps(json.loads(text))
         if not answered["status"].startswith("2"):
             answer.setdefault("__type", "InternalFailure")
@@ -95,7 +95,7 @@ class CborToJson:
 
 
 class S3Roots:
-    """WSGI middleware: gives an answer of S3 the root element that S3 gives it."""
+    """WSGI middleware: corrects the root element of GetBucketVersioning."""
 
     def __init__(self, app):
         self.app = app
@@ -105,17 +105,17 @@ class S3Roots:
             return self.app(environ, start_response)
         answered = {}
 
-        def remember(status, headers, exc_info=None):
+        def capture(status, headers, exc_info=None):
             answered.update(status=status, headers=[header for header in headers if header[0] != "Content-Length"])
             return lambda data: None
 
-        body = b"".join(self.app(environ, remember)).replace(b"GetBucketVersioningResponse", b"VersioningConfiguration")
+        body = b"".join(self.app(environ, capture)).replace(b"GetBucketVersioningResponse", b"VersioningConfiguration")
         start_response(answered["status"], [*answered["headers"], ("Content-Length", str(len(body)))])
         return [body]
 
 
 class S3Keeps:
-    """WSGI middleware: answers with what was put, where moto forgets a part of it."""
+    """WSGI middleware: returns S3 settings as they were put, if moto loses a part of them."""
 
     BODIES = ("logging", "replication", "requestPayment")
     SIZE = "x-amz-transition-default-minimum-object-size"
@@ -145,17 +145,17 @@ class S3Keeps:
             start_response("200 OK", [])
             return [b""]
 
-        def remember(status, headers, exc_info=None):
+        def capture(status, headers, exc_info=None):
             if environ["REQUEST_METHOD"] == "PUT" and status.startswith("2"):
                 self.kept[bucket, query] = body
             elif environ["REQUEST_METHOD"] == "DELETE":
                 self.kept.pop((bucket, query), None)
             return start_response(status, headers)
 
-        return self.app(environ, remember)
+        return self.app(environ, capture)
 
     def delete(self, bucket, environ, start_response):
-        """A bucket that is made again has nothing of the one before."""
+        """Deletes the stored settings of a deleted bucket."""
 
         def forget(status, headers, exc_info=None):
             if status.startswith("2"):
@@ -165,7 +165,7 @@ class S3Keeps:
         return self.app(environ, forget)
 
     def lifecycle(self, bucket, environ, start_response):
-        """The size is a header of the request and of the answer; one that is not said is AWS's default."""
+        """Stores the minimum transition size, a header of the request and the response, with AWS's default."""
         rules = (bucket, "lifecycle")
         if environ["REQUEST_METHOD"] == "GET" and rules in self.kept:
             start_response("200 OK", [("Content-Type", "application/xml"), (self.SIZE, self.kept[bucket, self.SIZE])])
@@ -179,7 +179,7 @@ class S3Keeps:
         def with_size(status, headers, exc_info=None):
             if environ["REQUEST_METHOD"] == "PUT" and status.startswith("2"):
                 self.kept.pop(rules, None)
-                # S3 makes an id for a rule that has none, so that the answer is not what was put: it is left to moto.
+                # S3 generates an id for a rule without one; moto does the same, so it answers.
                 if body.count(b"<Rule>") == body.count(b"<ID>"):
                     self.kept[rules] = body
             elif environ["REQUEST_METHOD"] == "DELETE":
@@ -192,7 +192,7 @@ class S3Keeps:
 
 
 class NotImplemented:
-    """WSGI middleware: says 501 of what moto answers with a stack trace and 500, which clients try again."""
+    """WSGI middleware: answers 501 to actions that moto answers with 500, which clients retry."""
 
     ACTIONS = (b"Action=DescribeAccountAttributes&",)
 
@@ -206,11 +206,11 @@ class NotImplemented:
         if "/rds/" not in environ.get("HTTP_AUTHORIZATION", "") or not body.startswith(self.ACTIONS):
             return self.app(environ, start_response)
         start_response("501 Not Implemented", [("Content-Type", "text/xml")])
-        return [b"<ErrorResponse><Error><Code>NotImplemented</Code><Message>not by moto</Message></Error></ErrorResponse>"]
+        return [b"<ErrorResponse><Error><Code>NotImplemented</Code><Message>moto lacks it</Message></Error></ErrorResponse>"]
 
 
 class Reset:
-    """WSGI middleware: lets moto's own reset through, which is not signed."""
+    """WSGI middleware: passes moto's reset request on without validation, because it is not signed."""
 
     def __init__(self, moto, app):
         self.moto = moto
@@ -222,7 +222,7 @@ class Reset:
 
 
 class Packages:
-    """WSGI middleware: serves the packages of functions, which moto's URLs do not lead to."""
+    """WSGI middleware: serves the packages of functions, and points the URLs of GetFunction to them."""
 
     PATH = re.compile(r"^/packages/(?P<region>[^/]+)/(?P<name>[^/]+)$")
     NOWHERE = re.compile(rb"https://awslambda-(?P<region>[a-z0-9-]+)-tasks\.s3\.[a-z0-9-]+\.amazonaws\.com/(?P<key>[^\"]+)")
@@ -240,20 +240,20 @@ class Packages:
             return self.app(environ, start_response)
         answered = {}
 
-        def remember(status, headers, exc_info=None):
+        def capture(status, headers, exc_info=None):
             answered.update(status=status, headers=[header for header in headers if header[0] != "Content-Length"])
             return lambda data: None
 
         name = environ["PATH_INFO"].split("/functions/")[1].split("/")[0]
         here = f"http://127.0.0.1:{environ['SERVER_PORT']}/packages/".encode()
-        body = b"".join(self.app(environ, remember))
+        body = b"".join(self.app(environ, capture))
         body = self.NOWHERE.sub(lambda found: here + found["region"] + b"/" + name.encode(), body)
         start_response(answered["status"], [*answered["headers"], ("Content-Length", str(len(body)))])
         return [body]
 
 
 def not_implemented():
-    """Says 501 of what moto knows the name of and nothing else."""
+    """Makes moto answer 501 to operations that it declares but does not implement."""
     call_action = BaseResponse.call_action
 
     def call(self):
@@ -271,10 +271,10 @@ def not_implemented():
 
 
 def settings_of_functions():
-    """Lets moto keep what it forgets of a function.
+    """Makes moto store the settings of functions that it loses.
 
-    A setting that is put again is put whole. AWS's reference does not say what becomes of members that are left out of
-    one, so the default is the careful answer.
+    A setting is replaced as a whole. AWS's reference does not say what happens to omitted members, so they get their
+    defaults.
     """
     settings = {
         "DeadLetterConfig": None,
@@ -292,7 +292,7 @@ def settings_of_functions():
             value = spec.get(name)
             if value is not None:
                 kept[name] = {**(default or {}), **value} if isinstance(value, dict) else value
-        if kept.get("DeadLetterConfig") == {"TargetArn": ""}:  # that is how it is taken off
+        if kept.get("DeadLetterConfig") == {"TargetArn": ""}:  # this is how a client removes it
             del kept["DeadLetterConfig"]
 
     def create(self, account_id, spec, *others, **options):
@@ -315,7 +315,7 @@ def settings_of_functions():
 
 
 def changed_subnet_groups():
-    """Lets moto put a group back that it takes out to change it."""
+    """Makes moto keep a subnet group that is changed."""
     modify = RDSBackend.modify_db_subnet_group
 
     def change(self, subnet_name, *others, **options):
@@ -327,7 +327,7 @@ def changed_subnet_groups():
 
 
 def policies_of_endpoints():
-    """Lets moto give an endpoint AWS's policy back."""
+    """Makes moto support ResetPolicy of ModifyVpcEndpoint."""
     modify = VPCs.modify_vpc_endpoint
 
     def change(self):
@@ -340,26 +340,26 @@ def policies_of_endpoints():
 
 
 def keys_of_log_groups():
-    """Lets moto put a key on a log group that is there, and take it off."""
+    """Makes moto support AssociateKmsKey and DisassociateKmsKey."""
 
     def put_key(self):
         group = self.logs_backend.groups.get(self._get_param("logGroupName"))
         if not group:
             raise ResourceNotFoundException
-        group.kms_key_id = self._get_param("kmsKeyId")  # DisassociateKmsKey has none
+        group.kms_key_id = self._get_param("kmsKeyId")  # absent in DisassociateKmsKey
         return ""
 
     LogsResponse.associate_kms_key = LogsResponse.disassociate_kms_key = put_key
 
 
-def folder_behind_a_bucket():
-    """Lets moto look for the bucket alone."""
+def bucket_prefixes():
+    """Makes moto ignore the prefix after a bucket's name."""
     get_bucket = S3Backend.get_bucket
     S3Backend.get_bucket = lambda self, name: get_bucket(self, name.split("/")[0])
 
 
 class Forward:
-    """WSGI application: passes requests on to another server."""
+    """WSGI application: forwards requests to another server."""
 
     def __init__(self, url):
         self.url = url
@@ -384,7 +384,7 @@ class Forward:
 
 
 def timestamps(value, name=""):
-    """Turns what the JSON protocol writes as times into CBOR's tag 1."""
+    """Converts the timestamps of the JSON protocol to CBOR tag 1."""
     if isinstance(value, dict):
         return {key: timestamps(item, key) for key, item in value.items()}
     if isinstance(value, list):
@@ -403,7 +403,7 @@ def main():
     if sys.argv[1:2] == ["--forward"]:
         moto = app = Forward(sys.argv[2])
     else:
-        folder_behind_a_bucket()
+        bucket_prefixes()
         not_implemented()
         settings_of_functions()
         changed_subnet_groups()
@@ -411,7 +411,7 @@ def main():
         policies_of_endpoints()
         moto = S3Keeps(DomainDispatcherApplication(create_backend_app))
         app = NotImplemented(CborToJson(S3Roots(moto)))
-    server = make_server("127.0.0.1", 0, Reset(moto, Packages(HeldAgainstTheModel(app))), threaded=True)
+    server = make_server("127.0.0.1", 0, Reset(moto, Packages(ValidateRequests(app))), threaded=True)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdin.read()

@@ -1,4 +1,5 @@
-//! What kinds make of AWS's answers: a value that is not understood is an error, and never "not set".
+// SPDX-License-Identifier: Apache-2.0
+//! Conversion of values in AWS responses. A value that regionctl does not understand is an error, never "not set".
 
 use regionctl_core::model::policy::Policy;
 use regionctl_core::observe::failure::{Failure, FailureClass};
@@ -6,10 +7,10 @@ use regionctl_core::resource::setting::Setting;
 
 use crate::error::CallError;
 
-/// Takes a policy document of an answer. One that AWS gives by itself counts as not set.
+/// Parses a policy document of a response. A missing or empty document, and the service's default policy, is `Unset`.
 ///
 /// # Errors
-/// It is not JSON.
+/// The document is not valid JSON.
 pub(crate) fn live_policy(
     call: &str,
     text: Option<&str>,
@@ -17,7 +18,7 @@ pub(crate) fn live_policy(
 ) -> Result<Setting<Policy>, CallError> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(Setting::Unset) };
     let unreadable = |error: serde_json::Error| {
-        let message = format!("AWS answers with a policy that is not a JSON document: {error}");
+        let message = format!("AWS returned a policy that is not valid JSON: {error}");
         CallError(Failure::new(FailureClass::Unknown, call, message))
     };
     let policy = Policy::from_aws(text).map_err(unreadable)?;

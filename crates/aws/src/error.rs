@@ -1,4 +1,6 @@
-//! A failed call, classified by service and code and never by its words. The codes are in [`crate::services`].
+// SPDX-License-Identifier: Apache-2.0
+//! Failed AWS calls, classified by service, error code and HTTP status, never by message text. The codes are in
+//! [`crate::services`].
 
 use std::error::Error;
 
@@ -11,20 +13,20 @@ use regionctl_core::observe::failure::{Failure, FailureClass};
 use crate::services::{self, Service};
 use crate::session::WriteWhileReading;
 
-/// The header in which S3 says where a bucket is, also where it answers nothing else (HeadBucket).
+/// The response header with a bucket's region. S3 sends it also with errors that have no body (HeadBucket).
 const BUCKET_REGION: &str = "x-amz-bucket-region";
 
-/// A [`Failure`] that `?` makes of any of the SDK's errors.
+/// A [`Failure`], with conversions from the SDK's error types for `?`.
 #[derive(Debug, Clone)]
 pub struct CallError(pub Failure);
 
 impl CallError {
-    /// Says whether the service answered with this code.
+    /// Whether the service returned this error code.
     pub fn is(&self, code: &str) -> bool {
         self.0.code.as_deref() == Some(code)
     }
 
-    /// Makes a failure of an item that an answer names as failed.
+    /// Creates the failure of one item of a batch call. `call` has the form `EC2 DeleteVpcEndpoints`.
     pub(crate) fn of_item(call: String, code: &str, message: &str) -> Self {
         let service = call.rsplit_once(' ').and_then(|(service, _)| services::by_name(service));
         let class = services::class_of(service, code).unwrap_or(FailureClass::Invalid);
@@ -32,19 +34,20 @@ impl CallError {
         Self(Failure { class, call, code, message, request_id: None })
     }
 
-    /// Makes a failure of an answer with a value that this version does not know: it is never taken for "not set".
+    /// Creates the failure of a response with a value that this version does not support. Such a value is never treated
+    /// as "not set".
     pub(crate) fn unknown(call: &str, what: &str, value: &str) -> Self {
-        let message = format!("AWS answers with {what} '{value}', which this regionctl does not know");
+        let message = format!("AWS returned {what} '{value}', which this version of regionctl does not support");
         Self(Failure::new(FailureClass::Unknown, call, message))
     }
 
-    /// Says whether the thing is not there.
+    /// Whether the resource does not exist.
     pub fn is_not_found(&self) -> bool {
         self.0.class == FailureClass::NotFound
     }
 }
 
-/// Turns "it is not there" into `None`.
+/// Returns `None` if the resource does not exist.
 ///
 /// # Errors
 /// Every other failure.
@@ -56,10 +59,10 @@ pub fn if_found<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError>
     }
 }
 
-/// Turns "the bucket has no such setting" into `None`. A bucket that is gone has no settings that could be known.
+/// Returns `None` if the resource exists and the setting is not set ([`services::is_unset`]).
 ///
 /// # Errors
-/// Every other failure.
+/// Every other failure, also "the resource does not exist": then its settings are unknown.
 pub fn if_set<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -68,7 +71,7 @@ pub fn if_set<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
     }
 }
 
-/// Makes the code `ok` count as done: the state is what the call was to bring about.
+/// Treats the error code `ok` as success: the resource already has the state that the call sets.
 ///
 /// # Errors
 /// Every other failure.
@@ -79,10 +82,10 @@ pub fn done_if<T: Default>(result: Result<T, CallError>, ok: &str) -> Result<T, 
     }
 }
 
-/// A request that lacks a member that AWS needs: a fault in regionctl.
-#[allow(clippy::needless_pass_by_value)] // the form that `map_err` wants
+/// Creates the failure of a request that lacks a required member. This is a bug in regionctl.
+#[allow(clippy::needless_pass_by_value)] // `map_err` passes the error by value
 pub(crate) fn unbuilt(error: aws_smithy_types::error::operation::BuildError) -> CallError {
-    CallError(Failure::new(FailureClass::Other, "regionctl", format!("the request could not be built: {error}")))
+    CallError(Failure::new(FailureClass::Other, "regionctl", format!("could not build the request: {error}")))
 }
 
 impl<E> From<SdkError<E, HttpResponse>> for CallError
@@ -102,22 +105,22 @@ where
         };
         let bucket_region = error.raw_response().and_then(|response| response.headers().get(BUCKET_REGION));
         let message = own_message.unwrap_or_else(|| match status {
-            Some(status @ 300..) if code.is_none() => unexplained(status, bucket_region),
+            Some(status @ 300..) if code.is_none() => no_body(status, bucket_region),
             _ => innermost(&error),
         });
-        // The query protocol has it in the body, the others in a header.
+        // The query protocol returns the request id in the body, the other protocols in a header.
         let in_body = error.as_service_error().and_then(|service| service.meta().request_id());
         let request_id = error.request_id().or(in_body).map(ToOwned::to_owned);
         Self(Failure { class, call: call_of::<E>(), code, message, request_id })
     }
 }
 
-/// The crate of an operation's error type, `aws_sdk_sns`.
+/// Returns the crate of an operation's error type, such as `aws_sdk_sns`.
 fn crate_of<E>() -> &'static str {
     std::any::type_name::<E>().split("::").next().unwrap_or_default()
 }
 
-/// `aws_sdk_sns::operation::create_topic::CreateTopicError` → `SNS CreateTopic`. For display only.
+/// Turns `aws_sdk_sns::operation::create_topic::CreateTopicError` into `SNS CreateTopic`, for display only.
 fn call_of<E>() -> String {
     let of = crate_of::<E>();
     let service = services::by_crate(of).map_or(of, |service| service.name);
@@ -125,11 +128,12 @@ fn call_of<E>() -> String {
     format!("{service} {}", operation.strip_suffix("Error").unwrap_or(operation))
 }
 
-/// An answer without a body. S3 answers HEAD so; one with status 301 or 400 is for a bucket of another region.
-fn unexplained(status: u16, bucket_region: Option<&str>) -> String {
+/// Returns the message for an error response without a body, as S3 sends to HEAD requests. Status 301 or 400 with a
+/// bucket region means that the bucket is in that region.
+fn no_body(status: u16, bucket_region: Option<&str>) -> String {
     match bucket_region.filter(|_| matches!(status, 301 | 400)) {
-        Some(region) => format!("the bucket is in {region} (HTTP status {status}, without an explanation)"),
-        None => format!("HTTP status {status}, without an explanation"),
+        Some(region) => format!("the bucket is in {region} (HTTP status {status} without an error message)"),
+        None => format!("HTTP status {status} without an error message"),
     }
 }
 
@@ -164,7 +168,7 @@ where
     }
 }
 
-/// The last cause says what happened; those above it only that something did.
+/// Returns the last two messages of the error chain: the outer ones only say that the call failed.
 fn innermost(error: &dyn Error) -> String {
     let mut chain = vec![error.to_string()];
     let mut cause = error.source();
@@ -188,8 +192,8 @@ mod tests {
 
     use super::*;
 
-    /// What AWS's service models and recorded answers say: service, operation, code, HTTP status, and what that means.
-    const ANSWERS: &[(&str, &str, &str, u16, FailureClass)] = &[
+    /// Errors from AWS's service models and recorded responses: service, operation, code, HTTP status, expected class.
+    const ERRORS: &[(&str, &str, &str, u16, FailureClass)] = &[
         ("CloudTrail", "LookupEvents", "AccessDeniedException", 400, Denied),
         ("CloudTrail", "LookupEvents", "OperationNotPermittedException", 400, Denied),
         ("CloudTrail", "LookupEvents", "ThrottlingException", 400, Throttled),
@@ -296,8 +300,8 @@ mod tests {
     ];
 
     #[test]
-    fn a_code_means_what_the_service_says_by_it() {
-        for (service, operation, code, status, class) in ANSWERS {
+    fn a_code_is_classified_by_service() {
+        for (service, operation, code, status, class) in ERRORS {
             let row = services::by_name(service);
             assert!(row.is_some(), "{service} has no row");
             assert_eq!(classify(row, Some(*code), Some(*status)), *class, "{service} {operation} {code}");
@@ -305,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_decides_where_no_code_does() {
+    fn the_http_status_classifies_unknown_and_missing_codes() {
         let status = |code: Option<&str>, status: u16| classify(services::by_name("S3"), code, Some(status));
         assert_eq!(status(Some("SomethingNew"), 400), Invalid);
         assert_eq!(status(Some("SomethingNew"), 403), Invalid);
@@ -318,19 +322,20 @@ mod tests {
     }
 
     #[test]
-    fn the_call_is_read_off_the_errors_type() {
+    fn the_call_name_is_derived_from_the_error_type() {
         let call = call_of::<aws_sdk_cloudwatchlogs::operation::describe_log_groups::DescribeLogGroupsError>();
         assert_eq!(call, "CloudWatch Logs DescribeLogGroups");
     }
 
     #[test]
-    fn an_answer_to_head_bucket_without_a_body_names_the_buckets_region() {
+    fn a_head_bucket_error_without_a_body_names_the_buckets_region() {
         let error = HeadBucketError::generic(ErrorMetadata::builder().build());
-        let status = aws_smithy_runtime_api::http::StatusCode::try_from(400_u16).expect("invariant: it is a status");
+        let status =
+            aws_smithy_runtime_api::http::StatusCode::try_from(400_u16).expect("invariant: 400 is a valid status");
         let mut response = HttpResponse::new(status, SdkBody::empty());
         response.headers_mut().insert(BUCKET_REGION, "eu-west-1");
         let failure = CallError::from(SdkError::service_error(error, response)).0;
         assert_eq!((failure.class, failure.call.as_str(), failure.code), (Invalid, "S3 HeadBucket", None));
-        assert_eq!(failure.message, "the bucket is in eu-west-1 (HTTP status 400, without an explanation)");
+        assert_eq!(failure.message, "the bucket is in eu-west-1 (HTTP status 400 without an error message)");
     }
 }

@@ -1,12 +1,14 @@
-//! Where AWS keeps what was applied last: parameters of Systems Manager, `/regionctl/applied/SPEC/1`, `/2`, …
-//! (4 KiB each in the standard tier, which costs nothing).
+// SPDX-License-Identifier: Apache-2.0
+//! The last-applied record in SSM parameters: `/regionctl/applied/SPEC/1`, `/2`, … (standard tier: up to 4 KiB each, no
+//! charge).
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::ParameterType;
 
 use crate::error::CallError;
 
-/// The path below which the parameters of a spec stand. Parameter names take letters, digits and `.-_` (PutParameter).
+/// Returns the path of a spec's parameters. Characters that PutParameter does not allow (all but letters, digits and
+/// `.-_`) become `_`.
 pub(crate) fn path(spec: &str) -> String {
     let file = spec.rsplit(['/', '\\']).next().unwrap_or(spec);
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
@@ -15,7 +17,7 @@ pub(crate) fn path(spec: &str) -> String {
     format!("/regionctl/applied/{stem}")
 }
 
-/// Reads the parts, in their order.
+/// Reads the parts of the record in order; empty if there is no record.
 pub(crate) async fn read(api: &Client, spec: &str) -> Result<Vec<String>, CallError> {
     let mut pages = api.get_parameters_by_path().path(path(spec)).max_results(10).into_paginator().send();
     let mut parts: Vec<(u32, String)> = Vec::new();
@@ -29,12 +31,12 @@ pub(crate) async fn read(api: &Client, spec: &str) -> Result<Vec<String>, CallEr
     Ok(parts.into_iter().map(|(_, text)| text).collect())
 }
 
-/// Writes the parts over what was there.
+/// Writes the parts, overwriting parameters of the same number.
 pub(crate) async fn save(api: &Client, spec: &str, parts: &[String]) -> Result<(), CallError> {
     for (index, part) in parts.iter().enumerate() {
         api.put_parameter()
             .name(format!("{}/{}", path(spec), index + 1))
-            .description("what regionctl applied last, as digests")
+            .description("regionctl: last-applied record (digests only)")
             .r#type(ParameterType::String)
             .value(part)
             .overwrite(true)
@@ -49,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spec_has_a_path_of_its_own() {
+    fn the_path_contains_the_spec_files_stem() {
         assert_eq!(path("regions/eu-central-1.yaml"), "/regionctl/applied/eu-central-1");
         assert_eq!(path("my region.yml"), "/regionctl/applied/my_region");
     }

@@ -1,5 +1,6 @@
-//! What AWS is: [`session`] is the one door that every call passes, [`services`] has one row per service, [`kinds`] are
-//! the types of resources, one folder each, and [`provider`] puts them behind the engine's seam.
+// SPDX-License-Identifier: Apache-2.0
+//! The AWS side of regionctl: [`session`] sends every call, [`services`] has one row per service, [`kinds`] one folder
+//! per resource type, and [`provider`] implements the engine's `Provider` trait.
 
 mod answer;
 mod ec2;

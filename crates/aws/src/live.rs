@@ -1,6 +1,7 @@
-//! The live half of a kind: how it is read in bulk, and how one step is run.
+// SPDX-License-Identifier: Apache-2.0
+//! The AWS half of a kind: reading its resources in bulk and running single steps.
 //!
-//! [`Live`] is what a kind's file implements, typed; [`LiveKind`] is the same with the types erased.
+//! A kind implements the typed trait [`Live`]. [`LiveKind`] is the same interface with the types erased.
 
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use futures::future::{BoxFuture, join_all};
@@ -9,62 +10,64 @@ use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, Status, StepTarget};
 use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use serde_json::Value;
 
 use crate::error::CallError;
 use crate::session::{FromSession, Session};
 
-/// The live half of a [`Kind`].
+/// The AWS half of a [`Kind`].
 pub trait Live: Kind {
-    /// The clients it uses.
+    /// The SDK clients that the kind uses.
     type Api: FromSession;
 
-    /// Reads the wanted resources, or all of them where the scope says so. In bulk, all pages.
+    /// Reads the resources that the scope names, or all of them if the scope asks for everything. Reads in bulk, all
+    /// pages.
     ///
     /// # Guarantees
-    /// A resource is missing from the answer only if AWS says that it is not there; what could not
-    /// be read is in `unread`.
+    /// A resource is missing from the result only if AWS reports that it does not exist. Resources that could not be
+    /// read are in `gaps`.
     fn observe(
         api: &Self::Api,
         scope: &Scope,
     ) -> impl Future<Output = Result<Observation<Self::Model>, CallError>> + Send;
 
-    /// Runs one step. Running it twice has the same result as once.
+    /// Runs one step and returns the new attributes. It is idempotent: a second run has no further effect.
     fn run(
         api: &Self::Api,
         target: &StepTarget,
         op: Self::Op,
-    ) -> impl Future<Output = Result<Outputs, CallError>> + Send;
+    ) -> impl Future<Output = Result<Attributes, CallError>> + Send;
 
-    /// Lists the names of all live ones, managed or not, by the calls in `FACTS.inventory`. One without a name is
-    /// listed by its id. What AWS itself makes and keeps is left out.
+    /// Lists the names of all live resources, managed or not, with the calls in `FACTS.inventory`. A resource without a
+    /// name is listed by its id. Resources that AWS creates and manages are left out.
     fn list(api: &Self::Api, location: &Location) -> impl Future<Output = Result<Vec<String>, CallError>> + Send {
         async {
             let scope = Scope { everything: Some(Depth::existence()), ..Scope::of(location.clone()) };
             let found = Self::observe(api, &scope).await?;
-            let unread = found.unread.into_iter().map(|(name, _)| name);
-            Ok(found.seen.into_iter().map(|seen| seen.name).chain(unread).collect())
+            let gaps = found.gaps.into_iter().map(|(name, _)| name);
+            Ok(found.seen.into_iter().map(|seen| seen.name).chain(gaps).collect())
         }
     }
 
-    /// Looks at what a plan cannot see of these steps, each with its resource's name. References to what
-    /// does not exist yet stand in them as text. Changes nothing.
+    /// Checks steps, each with its resource's name, for problems that a plan does not show, such as quotas. References
+    /// to resources that do not exist yet are unresolved text. Changes nothing.
     fn preflight(
         _api: &Self::Api,
-        _place: &Location,
+        _location: &Location,
         _steps: Vec<(String, Self::Op)>,
     ) -> impl Future<Output = Vec<Check>> + Send {
         std::future::ready(Vec::new())
     }
 
-    /// Asks how far a resource is that takes its time. Most are there at once, and nothing is asked.
+    /// Returns the status of a resource after its step, for kinds whose calls return before the resource is ready. The
+    /// default sends no call and returns [`Status::Ready`].
     fn status(_api: &Self::Api, _target: &StepTarget) -> impl Future<Output = Result<Status, CallError>> + Send {
         std::future::ready(Ok(Status::Ready))
     }
 }
 
-/// Takes all items of all pages, each turned into a name or left out.
+/// Reads all pages and returns the names of the items; items for which `name` returns `None` are left out.
 pub(crate) async fn names_of<T, E>(
     mut items: PaginationStream<Result<T, E>>,
     name: impl Fn(T) -> Option<String>,
@@ -79,7 +82,7 @@ where
     Ok(names)
 }
 
-/// Reads resources one by one, all at once: what is there is seen, what cannot be read is named.
+/// Runs one read per resource concurrently. A failed read becomes a gap of that resource.
 pub(crate) async fn all_at_once<M, F>(reads: impl IntoIterator<Item = (String, F)>) -> Observation<M>
 where
     F: Future<Output = Result<Option<LiveResource<M>>, CallError>>,
@@ -90,13 +93,13 @@ where
         match result {
             Ok(Some(resource)) => found.seen.push(resource),
             Ok(None) => {}
-            Err(error) => found.unread.push((name, error.0)),
+            Err(error) => found.gaps.push((name, error.0)),
         }
     }
     found
 }
 
-/// Collects what one call answered of several resources: what is not understood of one makes that one unread.
+/// Collects the resources of one response. A resource that could not be converted becomes a gap.
 pub(crate) fn observation_of<M>(
     read: impl IntoIterator<Item = (String, Result<LiveResource<M>, CallError>)>,
 ) -> Observation<M> {
@@ -104,7 +107,7 @@ pub(crate) fn observation_of<M>(
     for (name, result) in read {
         match result {
             Ok(resource) => found.seen.push(resource),
-            Err(error) => found.unread.push((name, error.0)),
+            Err(error) => found.gaps.push((name, error.0)),
         }
     }
     found
@@ -124,7 +127,7 @@ pub trait LiveKind: AnyKind {
         session: &'a Session,
         target: &'a StepTarget,
         op: Value,
-    ) -> BoxFuture<'a, Result<Outputs, Failure>>;
+    ) -> BoxFuture<'a, Result<Attributes, Failure>>;
 
     /// See [`Live::preflight`].
     fn preflight<'a>(
@@ -164,7 +167,7 @@ impl<K: Live> LiveKind for Erased<K> {
             let found = K::observe(&K::Api::from_session(session), &scope).await.map_err(|error| error.0)?;
             let json = |model| serde_json::to_value(model).expect("invariant: models are plain data");
             let seen = found.seen.into_iter().map(|seen| seen.map(json)).collect();
-            Ok(Observation { seen, unread: found.unread })
+            Ok(Observation { seen, gaps: found.gaps })
         })
     }
 
@@ -173,7 +176,7 @@ impl<K: Live> LiveKind for Erased<K> {
         session: &'a Session,
         target: &'a StepTarget,
         op: Value,
-    ) -> BoxFuture<'a, Result<Outputs, Failure>> {
+    ) -> BoxFuture<'a, Result<Attributes, Failure>> {
         Box::pin(async move {
             let op = typed::<K, K::Op>(op)?;
             K::run(&K::Api::from_session(session), target, op).await.map_err(|error| error.0)
@@ -182,6 +185,7 @@ impl<K: Live> LiveKind for Erased<K> {
 }
 
 fn typed<K: Kind, T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Failure> {
-    serde_json::from_value(value)
-        .map_err(|error| Failure::new(FailureClass::Other, K::FACTS.name, format!("not in this kind's form: {error}")))
+    serde_json::from_value(value).map_err(|error| {
+        Failure::new(FailureClass::Other, K::FACTS.name, format!("the step does not match the kind: {error}"))
+    })
 }

@@ -1,8 +1,7 @@
-//! The least that a caller must be allowed for some specs, as IAM policies: what the kinds say that they call, on the
-//! resources that the specs name. Nothing is asked of AWS.
-//!
-//! Which resource an action takes is in [`crate::services`], what calls need beside their own action in the kinds' facts.
-//! Where AWS alone gives an id (security groups, zones), everything of that type in the region and account is meant.
+// SPDX-License-Identifier: Apache-2.0
+//! Least-privilege IAM policies for specs: the actions of the kinds' calls, on the resources that the specs name. Sends
+//! no calls. Resources per action are in [`crate::services`], additional actions in the kinds' facts. If AWS assigns
+//! the id (security groups, hosted zones), a policy names all resources of the type in the region and account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,26 +17,26 @@ use crate::kinds::REGISTRY;
 use crate::last_applied;
 use crate::services::{fill, resources};
 
-/// What the caller is to do.
+/// The commands that a policy permits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Read: `plan`, `drift`, `accept`.
+    /// The commands that only read: `plan`, `drift`, `accept`.
     Plan,
-    /// Converge.
+    /// `apply` and the commands that only read.
     Apply,
 }
 
-/// A managed policy has at most so many characters, white space not counted (IAM quotas).
+/// The maximum size of a managed policy in characters without white space (IAM quotas).
 pub const LARGEST: usize = 6144;
 
-/// IAM actions with the resources that they are for.
+/// IAM actions with the resource ARNs that each needs.
 type Needs = BTreeMap<String, BTreeSet<String>>;
 
-/// Returns the policies for some specs, each small enough for IAM; several where one would be too large.
+/// Returns the policy documents for the specs, split so that each is at most [`LARGEST`] characters if possible.
 pub fn policies(specs: &[Spec], purpose: Purpose) -> Vec<Value> {
     let mut needs = Needs::new();
     for spec in specs {
-        of_spec(spec, purpose, &mut needs);
+        add_spec(spec, purpose, &mut needs);
     }
     split(&statements(needs))
 }
@@ -47,7 +46,7 @@ fn location(spec: &Spec, region: &str) -> Location {
     Location { partition: partition(&region).to_owned(), region, account, vpc: None }
 }
 
-fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
+fn add_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
     let here = location(spec, &spec.region);
     let mut need = |service: &str, operations: &[&str], names: &BTreeSet<String>, location: &Location| {
         for called in operations {
@@ -68,9 +67,9 @@ fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
         for (region, names) in sources_of(spec, facts) {
             need(facts.service, facts.reads, &names, &location(spec, &region));
         }
-        if purpose == Purpose::Apply && names_some(spec, facts) {
-            let goes = |want: &Want| want.address.kind == facts.name && (want.absent || want.source.is_some());
-            let deletes = spec.wants.iter().any(goes);
+        if purpose == Purpose::Apply && has_entries(spec, facts) {
+            let can_delete = |want: &Want| want.address.kind == facts.name && (want.absent || want.source.is_some());
+            let deletes = spec.wants.iter().any(can_delete);
             let writes: Vec<&str> =
                 facts.writes.iter().copied().filter(|called| deletes || !facts.removes.contains(called)).collect();
             need(facts.service, &writes, &names, &here);
@@ -78,9 +77,9 @@ fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
         }
     }
     for facts in kinds_of(spec) {
-        beside(spec, facts, purpose, &here, needs);
+        add_additional(spec, facts, purpose, &here, needs);
     }
-    if spec.remember {
+    if spec.record_applied {
         let path = format!("parameter{}", last_applied::path(&spec.path));
         let parameters = [here.arn("ssm", &path), here.arn("ssm", &format!("{path}/*"))];
         needs.entry("ssm:GetParametersByPath".to_owned()).or_default().extend(parameters.clone());
@@ -89,119 +88,119 @@ fn of_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
         }
     }
     if purpose == Purpose::Apply {
-        of_apply(&here, needs);
+        add_preflight(&here, needs);
     }
 }
 
-/// What the preflight of an apply needs.
-fn of_apply(here: &Location, needs: &mut Needs) {
+/// Adds the actions of the general preflight checks.
+fn add_preflight(here: &Location, needs: &mut Needs) {
     let principals = ["role", "user"].map(|kind| format!("arn:{}:iam::{}:{kind}/*", here.partition, here.account));
     needs.entry("iam:SimulatePrincipalPolicy".to_owned()).or_default().extend(principals);
     needs.entry("ec2:DescribeRegions".to_owned()).or_default().insert("*".to_owned());
 }
 
-/// What a kind's calls need beside their own actions.
-fn beside(spec: &Spec, facts: &Facts, purpose: Purpose, here: &Location, needs: &mut Needs) {
+/// Adds the actions that a kind's calls need in addition to their own (`Facts::also`).
+fn add_additional(spec: &Spec, facts: &Facts, purpose: Purpose, here: &Location, needs: &mut Needs) {
     let names = names_of(spec, facts);
-    let writes = purpose == Purpose::Apply && names_some(spec, facts);
+    let writes = purpose == Purpose::Apply && has_entries(spec, facts);
     for need in facts.also.iter().filter(|need| need.reads || writes) {
-        let at_most = names.iter().flat_map(|name| need.resources.iter().map(move |form| fill(form, name, here)));
+        let general = names.iter().flat_map(|name| need.resources.iter().map(move |form| fill(form, name, here)));
         let resources: BTreeSet<String> = match stated(spec, facts, need) {
             Stated::Nothing => continue,
-            Stated::Something => at_most.collect(),
+            Stated::Unknown => general.collect(),
             Stated::Arns(arns) => arns,
         };
         needs.entry(need.action.to_owned()).or_default().extend(resources);
     }
 }
 
-/// What a spec says of an action that calls need beside their own.
+/// The resources that a spec states for an additional action.
 #[derive(Debug, PartialEq, Eq)]
 enum Stated {
-    /// That it is not needed.
+    /// The action is not needed.
     Nothing,
-    /// That it is needed, and not wholly for what.
-    Something,
-    /// That it is needed for these ARNs and no others.
+    /// The action is needed, and not all of its resources are known.
+    Unknown,
+    /// The action is needed for exactly these ARNs.
     Arns(BTreeSet<String>),
 }
 
 fn stated(spec: &Spec, facts: &Facts, need: &Need) -> Stated {
     let (attribute, always) = match need.when {
-        NeededWhen::Always => return Stated::Something,
+        NeededWhen::Always => return Stated::Unknown,
         NeededWhen::For(attribute) => (attribute, true),
         NeededWhen::Stated(attribute) => (attribute, false),
     };
     let wants = spec.wants.iter().filter(|want| want.address.kind == facts.name && !want.absent);
-    let said: Vec<(bool, &Value)> =
-        wants.map(|want| (want.source.is_some(), said_of(&want.model, attribute))).collect();
-    arns(&said, always)
+    let values: Vec<(bool, &Value)> =
+        wants.map(|want| (want.source.is_some(), value_at(&want.model, attribute))).collect();
+    arns(&values, always)
 }
 
-/// Returns the value of an attribute in a model; null where it has none.
-fn said_of<'a>(model: &'a Value, attribute: &str) -> &'a Value {
+/// Returns the value at a dotted path in a model, or null.
+fn value_at<'a>(model: &'a Value, attribute: &str) -> &'a Value {
     attribute.split('.').fold(model, |value, field| &value[field])
 }
 
-/// Says whether a value states something; an empty list does not.
-fn is_said(value: &Value) -> bool {
+/// Whether a value is neither null nor an empty list.
+fn is_stated(value: &Value) -> bool {
     !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty())
 }
 
-/// Takes the ARNs together that some resources state, each with whether it follows another one.
-fn arns(said: &[(bool, &Value)], always: bool) -> Stated {
-    if !always && !said.iter().any(|(_, value)| is_said(value)) {
+/// Combines the ARNs in the values of several resources, each with whether the resource is a follower.
+fn arns(values: &[(bool, &Value)], always: bool) -> Stated {
+    if !always && !values.iter().any(|(_, value)| is_stated(value)) {
         return Stated::Nothing;
     }
     let mut found = BTreeSet::new();
-    for (follows, value) in said {
-        // What the spec leaves out comes from the resource that this one follows.
-        if *follows && always && !is_said(value) {
-            return Stated::Something;
+    for (follows, value) in values {
+        // A follower copies the values that its spec omits from its source.
+        if *follows && always && !is_stated(value) {
+            return Stated::Unknown;
         }
         let texts: Vec<&str> = match value {
             Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
             other => other.as_str().into_iter().collect(),
         };
         if !texts.iter().all(|text| is_known_arn(text)) {
-            return Stated::Something;
+            return Stated::Unknown;
         }
         found.extend(texts.into_iter().map(ToOwned::to_owned));
     }
-    if found.is_empty() { Stated::Something } else { Stated::Arns(found) }
+    if found.is_empty() { Stated::Unknown } else { Stated::Arns(found) }
 }
 
-/// Says whether a text is an ARN that a policy may name: not one that is known only later, and no alias of a key, which
-/// stands for a key that IAM does not see.
+/// Whether a text is an ARN that a policy can name. References have no value yet, and IAM evaluates the key's ARN, not
+/// an alias ARN.
 fn is_known_arn(text: &str) -> bool {
     text.starts_with("arn:") && !text.contains("${") && !text.contains(":alias/")
 }
 
-/// The kinds that a spec speaks of, or goes over.
+/// Returns the kinds of the spec's entries and of its `for_each` rules.
 fn kinds_of(spec: &Spec) -> Vec<&'static Facts> {
     use regionctl_core::spec::selector::Selector;
     let named = |want: &Want, facts: &Facts| {
-        let over = matches!(&want.stands, Selector::ForEach(each) if each.kind == facts.name);
+        let over = matches!(&want.selector, Selector::ForEach(each) if each.kind == facts.name);
         want.address.kind == facts.name || over
     };
     let kinds = REGISTRY.0.iter().map(|kind| kind.facts());
     kinds.filter(|facts| spec.wants.iter().any(|want| named(want, facts))).collect()
 }
 
-/// Says whether a spec has resources of a kind. One that a rule only goes over is only read.
-fn names_some(spec: &Spec, facts: &Facts) -> bool {
+/// Whether a spec has entries of a kind. A kind that occurs only in `for_each` is only read.
+fn has_entries(spec: &Spec, facts: &Facts) -> bool {
     spec.wants.iter().any(|want| want.address.kind == facts.name)
 }
 
-/// The names that a spec gives a kind; what a rule fills in is `*`.
+/// Returns the names of a kind's entries in a spec, with `*` for the parts that a rule fills in.
 fn names_of(spec: &Spec, facts: &Facts) -> BTreeSet<String> {
     let own = spec.wants.iter().filter(|want| want.address.kind == facts.name);
     let mut names: BTreeSet<String> = own.map(Want::name_pattern).collect();
-    // What a rule goes over is read, whatever it is called.
+    // The kind occurs only in `for_each`, which reads all of its resources.
     if names.is_empty() {
         names.insert("*".to_owned());
     }
-    // One that covers another is enough.
+    // Drop names that another pattern matches.
     let all = names.clone();
     names.retain(|name| !all.iter().any(|wider| wider != name && pattern::matches(wider, name)));
     names
@@ -217,7 +216,7 @@ fn sources_of(spec: &Spec, facts: &Facts) -> BTreeMap<String, BTreeSet<String>> 
     sources
 }
 
-/// Actions with the same resources stand together.
+/// Returns the statements: one per set of resources, with all its actions.
 fn statements(needs: Needs) -> Vec<Value> {
     let mut by_resources: BTreeMap<BTreeSet<String>, BTreeSet<String>> = BTreeMap::new();
     for (action, mut resources) in needs {
@@ -226,11 +225,14 @@ fn statements(needs: Needs) -> Vec<Value> {
         }
         by_resources.entry(resources).or_default().insert(action);
     }
-    let statement = |(resources, actions): (BTreeSet<String>, BTreeSet<String>)| json!({ "Effect": "Allow", "Action": actions, "Resource": resources });
-    by_resources.into_iter().map(statement).collect()
+    by_resources
+        .into_iter()
+        .map(|(resources, actions)| json!({ "Effect": "Allow", "Action": actions, "Resource": resources }))
+        .collect()
 }
 
-/// Fills policies with statements as long as they fit; a statement that is too large alone is split by its resources.
+/// Distributes statements over policies of at most [`LARGEST`] characters. A statement that alone is too large is split
+/// by its resources.
 fn split(statements: &[Value]) -> Vec<Value> {
     let mut policies: Vec<Vec<Value>> = vec![Vec::new()];
     let mut queue: Vec<Value> = statements.iter().rev().cloned().collect();
@@ -241,7 +243,7 @@ fn split(statements: &[Value]) -> Vec<Value> {
             queue.extend(halves);
             continue;
         }
-        let last = policies.last_mut().expect("invariant: there is at least one");
+        let last = policies.last_mut().expect("invariant: the list is never empty");
         last.push(statement.clone());
         if last.len() > 1 && size(&policy(last)) > LARGEST {
             last.pop();
@@ -264,7 +266,7 @@ fn policy(statements: &[Value]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// The characters that count: IAM leaves white space out.
+/// Returns the size of a policy as IAM counts it: characters without white space.
 pub fn size(policy: &Value) -> usize {
     policy.to_string().chars().filter(|letter| !letter.is_whitespace()).count()
 }
@@ -274,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_that_is_too_large_becomes_several_that_say_the_same() {
+    fn a_policy_that_is_too_large_is_split() {
         let resources: Vec<String> = (0..400).map(|number| format!("arn:aws:s3:::bucket-number-{number:04}")).collect();
         let needs = Needs::from([
             ("s3:GetBucketPolicy".to_owned(), resources.iter().cloned().collect()),
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_a_resource_away_is_among_the_writes() {
+    fn every_remove_operation_is_a_write_operation() {
         for facts in REGISTRY.0.iter().map(|kind| kind.facts()) {
             for operation in facts.removes {
                 assert!(facts.writes.contains(operation), "{}: {operation} is not in `writes`", facts.name);
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_is_for_what_the_spec_states_where_it_states_all_of_it() {
+    fn an_action_is_limited_to_the_stated_arns_only_if_all_are_known() {
         let (null, key) = (Value::Null, json!("arn:aws:kms:eu-central-1:123456789012:key/k"));
         let (alias, none) = (json!("arn:aws:kms:eu-central-1:123456789012:alias/a"), json!([]));
         let set = |text: &Value| BTreeSet::from([text.as_str().unwrap().to_owned()]);
@@ -307,16 +309,16 @@ mod tests {
         assert_eq!(arns(&[(false, &none)], false), Stated::Nothing);
         assert_eq!(arns(&[(false, &null), (false, &key)], false), Stated::Arns(set(&key)));
         assert_eq!(arns(&[(false, &json!([key])), (false, &null)], true), Stated::Arns(set(&key)));
-        assert_eq!(arns(&[(false, &alias)], false), Stated::Something);
-        assert_eq!(arns(&[(false, &json!("${iam.role/x.arn}"))], true), Stated::Something);
-        assert_eq!(arns(&[(true, &null), (false, &key)], true), Stated::Something);
-        assert_eq!(arns(&[(false, &json!({"subnets": []}))], false), Stated::Something);
+        assert_eq!(arns(&[(false, &alias)], false), Stated::Unknown);
+        assert_eq!(arns(&[(false, &json!("${iam.role/x.arn}"))], true), Stated::Unknown);
+        assert_eq!(arns(&[(true, &null), (false, &key)], true), Stated::Unknown);
+        assert_eq!(arns(&[(false, &json!({"subnets": []}))], false), Stated::Unknown);
     }
 
     #[test]
-    fn an_attribute_is_found_by_its_path() {
-        let model = json!({"birth": {"image": {"ssm": "/aws/x"}, "profile": null}});
-        assert_eq!(said_of(&model, "birth.image.ssm"), "/aws/x");
-        assert!(said_of(&model, "birth.profile").is_null() && said_of(&Value::Null, "a.b").is_null());
+    fn a_value_is_found_by_its_dotted_path() {
+        let model = json!({"creation": {"image": {"ssm": "/aws/x"}, "profile": null}});
+        assert_eq!(value_at(&model, "creation.image.ssm"), "/aws/x");
+        assert!(value_at(&model, "creation.profile").is_null() && value_at(&Value::Null, "a.b").is_null());
     }
 }

@@ -1,6 +1,7 @@
-//! What a plan cannot see and what would stop it in the middle: looked at before the first write.
+// SPDX-License-Identifier: Apache-2.0
+//! Checks before the first write, for problems that a plan does not show and that would stop an apply halfway.
 //!
-//! Each check says passed, failed, or could not check; nothing that cannot be looked at is taken for good.
+//! A check passes, fails, or could not be done; one that could not be done never counts as passed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +20,10 @@ use crate::iam;
 use crate::kinds;
 use crate::session::{FromSession, Session};
 
-/// SimulatePrincipalPolicy takes so many resources at once.
-const RESOURCES_A_CALL: usize = 50;
+/// The number of resource ARNs in one call of SimulatePrincipalPolicy.
+const RESOURCES_PER_CALL: usize = 50;
 
-/// Looks at everything at once; sorted, what failed first.
+/// Runs all checks concurrently. Returns them sorted, failed ones first.
 pub(crate) async fn preflight(session: &Session, plan: &Plan, location: &Location) -> Vec<Check> {
     let of_kinds = join_all(
         steps(plan)
@@ -38,7 +39,7 @@ pub(crate) async fn preflight(session: &Session, plan: &Plan, location: &Locatio
     checks
 }
 
-/// The steps of a plan by their kind, each with its resource's name.
+/// Returns the steps of a plan by kind, each with its resource's name.
 fn steps(plan: &Plan) -> BTreeMap<String, Vec<(String, Value)>> {
     let mut by_kind: BTreeMap<String, Vec<(String, Value)>> = BTreeMap::new();
     for (change, step) in plan.steps() {
@@ -48,7 +49,7 @@ fn steps(plan: &Plan) -> BTreeMap<String, Vec<(String, Value)>> {
     by_kind
 }
 
-/// Makes a check of a call: what it found, or why it found nothing.
+/// Creates a check from the result of a call; a failed call means that the check could not be done.
 pub(crate) fn check_of(name: &str, result: Result<(Verdict, String), CallError>) -> Check {
     match result {
         Ok((verdict, what)) => Check::new(name, verdict, what),
@@ -56,14 +57,15 @@ pub(crate) fn check_of(name: &str, result: Result<(Verdict, String), CallError>)
     }
 }
 
-/// Whether so much more has room under a quota.
+/// Checks that `more` additional resources fit into a quota of `most`, with `used` in use.
 pub(crate) fn room(name: &str, used: i64, most: i64, more: usize) -> Check {
     let more = i64::try_from(more).unwrap_or(i64::MAX);
     let verdict = if used.saturating_add(more) <= most { Verdict::Passed } else { Verdict::Failed };
-    Check::new(format!("quota of {name}"), verdict, format!("{used} of {most} are used, and {more} more are wanted"))
+    Check::new(format!("quota of {name}"), verdict, format!("{used} of {most} in use, {more} more needed"))
 }
 
-/// A region that is not enabled answers as if the credentials were wrong.
+/// Checks that the region is enabled for the account: calls to a disabled region fail like calls with invalid
+/// credentials.
 async fn region(session: &Session, location: &Location) -> Check {
     let name = format!("region {} is enabled", location.region);
     let api = aws_sdk_ec2::Client::from_session(session);
@@ -76,25 +78,26 @@ async fn region(session: &Session, location: &Location) -> Check {
     check_of(&name, result)
 }
 
-/// Reading the plan asked for each bucket by its name: one that another account has could not be read.
+/// Reports the new buckets' names as available: the refresh reads each bucket by name, and a bucket of another account
+/// would have been a gap.
 fn bucket_names(plan: &Plan) -> Option<Check> {
-    let creates = |operation_of: &Value| operation(operation_of) == "CreateBucket";
+    let creates = |op: &Value| operation(op) == "CreateBucket";
     let new = plan
         .changes
         .iter()
         .filter(|change| change.action == Action::Create && change.steps.iter().any(|step| creates(&step.op)));
     let names: Vec<&str> = new.map(|change| change.address.name.as_str()).collect();
     (!names.is_empty())
-        .then(|| Check::new("bucket names are free", Verdict::Passed, format!("nobody has {}", names.join(", "))))
+        .then(|| Check::new("bucket names are available", Verdict::Passed, format!("not in use: {}", names.join(", "))))
 }
 
-/// The permissions that the plan's calls need, with the resources that they are for.
+/// Returns the IAM actions that the plan's calls need, each with its resource ARN.
 fn needed(plan: &Plan) -> BTreeSet<(String, String)> {
     let mut needed = BTreeSet::new();
     for (change, step) in plan.steps() {
         let kind: &dyn AnyKind = kinds::live(&change.address.kind);
         let service = kind.facts().service;
-        let arn = change.outputs.get("arn").cloned().flatten().unwrap_or_else(|| "*".to_owned());
+        let arn = change.attributes.get("arn").cloned().flatten().unwrap_or_else(|| "*".to_owned());
         needed.insert((iam::action(service, operation(&step.op)), arn));
         let also = kind.also_needs(&step.op).into_iter();
         needed.extend(also.map(|(action, resource)| (action.to_owned(), resource)));
@@ -102,8 +105,8 @@ fn needed(plan: &Plan) -> BTreeSet<(String, String)> {
     needed.into_iter().filter(|(_, resource)| !resource.contains("${")).collect()
 }
 
-/// Asks IAM what it would say. It knows the caller's own policies and boundaries, not those of
-/// resources and organisations (SimulatePrincipalPolicy).
+/// Simulates the caller's permissions with SimulatePrincipalPolicy, on identity policies and permissions boundaries. A
+/// resource policy can still deny a call.
 async fn permissions(session: &Session, plan: &Plan) -> Vec<Check> {
     const NAME: &str = "permissions";
     let caller = aws_sdk_sts::Client::from_session(session).get_caller_identity().send().await;
@@ -113,7 +116,7 @@ async fn permissions(session: &Session, plan: &Plan) -> Vec<Check> {
     };
     let Some(principal) = principal(&arn) else {
         let verdict = if arn.ends_with(":root") { Verdict::Passed } else { Verdict::CouldNotCheck };
-        return vec![Check::new(NAME, verdict, format!("the caller is {arn}, whom IAM does not simulate"))];
+        return vec![Check::new(NAME, verdict, format!("IAM cannot simulate the caller {arn}"))];
     };
     let needed = needed(plan);
     let mut by_service: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
@@ -126,7 +129,7 @@ async fn permissions(session: &Session, plan: &Plan) -> Vec<Check> {
     let api = aws_sdk_iam::Client::from_session(session);
     let calls = by_service.into_values().flat_map(|(actions, resources)| {
         let resources: Vec<&str> = resources.into_iter().collect();
-        let chunks: Vec<Vec<&str>> = resources.chunks(RESOURCES_A_CALL).map(<[&str]>::to_vec).collect();
+        let chunks: Vec<Vec<&str>> = resources.chunks(RESOURCES_PER_CALL).map(<[&str]>::to_vec).collect();
         let (api, principal) = (&api, &principal);
         chunks.into_iter().map(move |resources| denied(api, principal, actions.clone(), resources))
     });
@@ -138,25 +141,23 @@ async fn permissions(session: &Session, plan: &Plan) -> Vec<Check> {
         }
     }
     if refused.is_empty() {
-        return vec![Check::new(
-            NAME,
-            Verdict::Passed,
-            format!("{principal} may make all {} kinds of calls", needed.len()),
-        )];
+        return vec![Check::new(NAME, Verdict::Passed, format!("{principal} has all {} permissions", needed.len()))];
     }
     let refused = refused.into_iter();
     refused
-        .map(|(action, on)| Check::new(NAME, Verdict::Failed, format!("{principal} may not {action} on {on}")))
+        .map(|(action, on)| {
+            Check::new(NAME, Verdict::Failed, format!("{principal} is not authorized to perform {action} on {on}"))
+        })
         .collect()
 }
 
-/// What can be simulated: a user, or the role behind a session.
+/// Returns the ARN to simulate for a caller: a user's own, or that of a session's role. `None` for other callers.
 fn principal(arn: &str) -> Option<String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", partition, service, _, account, resource] = parts.as_slice() else { return None };
     match (*service, resource.split('/').collect::<Vec<_>>().as_slice()) {
         ("iam", ["user", ..]) => Some(arn.to_owned()),
-        // A session's ARN does not say the role's path.
+        // The ARN of a session does not contain the role's path, so this is wrong for a role with a path.
         ("sts", ["assumed-role", role, ..]) => Some(format!("arn:{partition}:iam::{account}:role/{role}")),
         _ => None,
     }
@@ -187,14 +188,17 @@ async fn denied(
     Ok(found)
 }
 
-/// Whether a call that only tries says that it would be done (EC2's DryRun).
+/// Creates a check from the result of a dry run: EC2 returns `DryRunOperation` if the call would succeed.
 pub(crate) fn rehearsed<T>(name: &str, result: Result<T, CallError>) -> Check {
     match result {
-        Ok(_) => Check::new(name, Verdict::CouldNotCheck, "it was done instead of tried"),
-        Err(error) if error.is("DryRunOperation") => Check::new(name, Verdict::Passed, "EC2 would do it"),
+        Ok(_) => {
+            let what = "EC2 ignored DryRun and ran the call: check for resources that it created";
+            Check::new(name, Verdict::CouldNotCheck, what)
+        }
+        Err(error) if error.is("DryRunOperation") => Check::new(name, Verdict::Passed, "the call would succeed"),
         Err(error) => {
-            let stands = matches!(error.0.class, FailureClass::Denied | FailureClass::Invalid | FailureClass::NotFound);
-            let verdict = if stands { Verdict::Failed } else { Verdict::CouldNotCheck };
+            let failed = matches!(error.0.class, FailureClass::Denied | FailureClass::Invalid | FailureClass::NotFound);
+            let verdict = if failed { Verdict::Failed } else { Verdict::CouldNotCheck };
             Check::new(name, verdict, error.0.to_string())
         }
     }
@@ -205,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_role_behind_a_session_is_simulated() {
+    fn a_role_session_is_simulated_as_its_role() {
         let role = principal("arn:aws:sts::123456789012:assumed-role/deploy/ci");
         assert_eq!(role.as_deref(), Some("arn:aws:iam::123456789012:role/deploy"));
         assert_eq!(
@@ -217,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_not_fit_fails() {
+    fn a_quota_check_fails_if_the_resources_do_not_fit() {
         assert_eq!(room("clusters", 39, 40, 1).verdict, Verdict::Passed);
         assert_eq!(room("clusters", 40, 40, 1).verdict, Verdict::Failed);
     }

@@ -1,7 +1,8 @@
-//! AWS behind the engine's seam.
+// SPDX-License-Identifier: Apache-2.0
+//! [`Aws`]: the engine's `Provider` trait, implemented with AWS calls.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, try_join};
 use regionctl_core::diff::operation;
@@ -11,8 +12,9 @@ use regionctl_core::observe::provider::{AuditEvent, Check, Provider, Status, Ste
 use regionctl_core::observe::scope::{Observation, Scope};
 use regionctl_core::plan::Plan;
 use regionctl_core::resource::address::Address;
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::error::CallError;
 use crate::kinds;
@@ -22,28 +24,27 @@ use crate::session::{FromSession, Session};
 use crate::tags::collect;
 use crate::trail;
 
-/// After something was made, AWS may not know it everywhere for a while; so long a "not found" is
-/// taken for "not yet".
-const SETTLING: Duration = Duration::from_secs(30);
+/// How long after the last creation a "not found" error is retried: AWS is eventually consistent.
+const PROPAGATION: Duration = Duration::from_secs(30);
 
-/// How long a change by somebody else is waited out.
+/// How long a conflict with another change is retried.
 const CONFLICT: Duration = Duration::from_secs(30);
 
-/// How long something is waited for that takes no change while it is being made or changed.
+/// How long a call is retried while the resource is still being created or changed.
 const NOT_READY: Duration = Duration::from_hours(1);
 
-/// The first pause between two tries; each further one is twice as long, up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// The delay before the first retry. It doubles with each further retry, up to [`MAX_DELAY`].
+const FIRST_DELAY: Duration = Duration::from_millis(200);
+const MAX_DELAY: Duration = Duration::from_secs(15);
 
-/// An account and region of AWS, as a session reaches it.
+/// AWS as the engine's provider: one account, and by default the session's region.
 pub struct Aws {
     session: Session,
     last_creation: Mutex<Option<Instant>>,
 }
 
 impl Aws {
-    /// Puts a session behind the seam.
+    /// Creates a provider that sends its calls through `session`.
     pub fn new(session: Session) -> Self {
         Self { session, last_creation: Mutex::new(None) }
     }
@@ -53,13 +54,13 @@ impl Aws {
         &self.session
     }
 
-    /// Says whether a failure is one that passes by itself, given how long it has been tried.
-    fn may_pass(&self, failure: &Failure, tried: Duration) -> bool {
+    /// Whether a failed call is retried after `elapsed` time since the first try.
+    fn is_retryable(&self, failure: &Failure, elapsed: Duration) -> bool {
         let created = *self.last_creation.lock().unwrap_or_else(PoisonError::into_inner);
         match failure.class {
-            FailureClass::NotFound => created.is_some_and(|at| at.elapsed() < SETTLING),
-            FailureClass::Conflict => tried < CONFLICT,
-            FailureClass::NotReady => tried < NOT_READY,
+            FailureClass::NotFound => created.is_some_and(|at| at.elapsed() < PROPAGATION),
+            FailureClass::Conflict => elapsed < CONFLICT,
+            FailureClass::NotReady => elapsed < NOT_READY,
             _ => false,
         }
     }
@@ -111,13 +112,13 @@ impl Provider for Aws {
         &'a self,
         address: &'a Address,
         location: &'a Location,
-        outputs: &'a Outputs,
+        attributes: &'a Attributes,
     ) -> BoxFuture<'a, Result<Vec<AuditEvent>, Failure>> {
         Box::pin(async move {
             let service = kinds::live(&address.kind).facts().service;
             let session = self.session.in_region(trail::home(service, &location.partition, &location.region));
             let api = aws_sdk_cloudtrail::Client::from_session(&session);
-            trail::events(&api, &address.name, outputs).await.map_err(|error| error.0)
+            trail::events(&api, &address.name, attributes).await.map_err(|error| error.0)
         })
     }
 
@@ -143,23 +144,24 @@ impl Provider for Aws {
         Box::pin(async move { kinds::live(kind).status(&self.session, &target).await })
     }
 
-    /// Tries again what passes by itself: something new that is not known everywhere yet, and a
-    /// change by somebody else. Throttling and lost connections are the SDK's business.
-    fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>> {
+    /// Retries "not found" soon after a creation, conflicts, and calls on a resource that is not ready. The SDK retries
+    /// throttled calls and lost connections.
+    fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Attributes, Failure>> {
         Box::pin(async move {
-            let (started, mut pause) = (Instant::now(), FIRST_PAUSE);
+            let (started, mut delay) = (Instant::now(), FIRST_DELAY);
             loop {
                 match kinds::live(kind).run(&self.session, &target, op.clone()).await {
-                    Err(failure) if self.may_pass(&failure, started.elapsed()) => {
-                        tokio::time::sleep(pause).await;
-                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    Err(failure) if self.is_retryable(&failure, started.elapsed()) => {
+                        #[expect(clippy::disallowed_methods, reason = "the delay between two attempts")]
+                        tokio::time::sleep(delay).await;
+                        delay = (delay * 2).min(MAX_DELAY);
                     }
-                    Ok(outputs) => {
+                    Ok(attributes) => {
                         if ["Create", "Import", "Run"].iter().any(|verb| operation(&op).starts_with(verb)) {
                             let now = Some(Instant::now());
                             *self.last_creation.lock().unwrap_or_else(PoisonError::into_inner) = now;
                         }
-                        return Ok(outputs);
+                        return Ok(attributes);
                     }
                     Err(failure) => return Err(failure),
                 }

@@ -1,4 +1,5 @@
-//! Tags as each service's SDK has them, to and from the one canonical form, and as settings of a model.
+// SPDX-License-Identifier: Apache-2.0
+//! Conversion of tags between the services' SDK types and the canonical form, and tags as settings of a model.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +11,17 @@ use regionctl_core::spec::write::unset;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Tags of a model: a spec sets some keys and unsets others; keys that it does not name stay. Live tags are all set.
+/// Tags of a model by key. A spec sets or unsets keys; keys that it does not list are kept. Live tags are all set.
 pub(crate) type TagSettings = BTreeMap<String, Setting<String>>;
 
-/// Collects tags that a service answered with, AWS's own left out.
+/// Collects the tags of a response, without AWS's own (`aws:…`).
 pub fn collect<'a>(tags: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>) -> Tags {
     tags.filter_map(|(key, value)| Some((key?.to_owned(), value.unwrap_or_default().to_owned())))
         .filter(|(key, _)| !is_aws(key))
         .collect()
 }
 
-/// Turns live tags into the setting of a model.
+/// Converts live tags into the setting of a model.
 pub(crate) fn live(tags: Tags) -> Setting<TagSettings> {
     Setting::Set(tags.into_iter().map(|(key, value)| (key, Setting::Set(value))).collect())
 }
@@ -30,29 +31,33 @@ pub(crate) fn set(tags: &TagSettings) -> Tags {
     tags.iter().filter_map(|(key, value)| Some((key.clone(), value.value()?.clone()))).collect()
 }
 
-/// Notes what is wrong with the tags that a spec states under `tags`.
+/// Records the faults of the tags that a spec states under `tags`.
 pub(crate) fn check(tags: &Setting<TagSettings>, notes: &mut Notes<'_>) {
     let Some(stated) = tags.value() else { return };
     for (key, _) in stated.iter().filter(|(_, value)| value.is_unstated()) {
         let message = format!("the tag '{key}' has no value");
-        notes.fault(&format!("tags.{key}"), message, "write its value, \"\" for an empty one, or `unset` to remove it");
+        notes.fault(
+            &format!("tags.{key}"),
+            message,
+            "set a value, \"\" for an empty value, or `unset` to remove the tag",
+        );
     }
     tags::check(Some(&set(stated)), notes);
 }
 
-/// How a resource's tags differ from the spec's.
+/// The differences between a resource's tags and the spec's.
 pub(crate) struct TagChanges {
-    /// What setting [`Self::tags`] covers.
+    /// The differences that setting [`Self::tags`] removes.
     pub set: Covers,
     /// The tags that the spec sets.
     pub tags: Tags,
-    /// What removing [`Self::keys`] covers.
+    /// The differences that removing [`Self::keys`] removes.
     pub removed: Covers,
-    /// The keys that are there and that the spec unsets.
+    /// The live keys that the spec unsets.
     pub keys: Vec<String>,
 }
 
-/// Compares tags. `unset` in the place of the tags removes all of them.
+/// Compares tags. `tags: unset` removes all of them.
 pub(crate) fn compare<Op: Serialize>(
     want: &Setting<TagSettings>,
     live: Option<&Setting<TagSettings>>,
@@ -65,12 +70,12 @@ pub(crate) fn compare<Op: Serialize>(
         Setting::Set(want) => want.clone(),
     };
     let (covers, removed) = out.entries("tags", &want, &live);
-    let goes = |(key, value): &(&String, &Setting<String>)| **value == Setting::Unset && live.contains_key(*key);
-    let keys = want.iter().filter(goes).map(|(key, _)| key.clone()).collect();
+    let is_removed = |(key, value): &(&String, &Setting<String>)| **value == Setting::Unset && live.contains_key(*key);
+    let keys = want.iter().filter(is_removed).map(|(key, _)| key.clone()).collect();
     TagChanges { set: covers, tags: set(&want), removed, keys }
 }
 
-/// Writes tags as a person would, into the fields of a resource.
+/// Writes the tags in spec form into the fields of a resource.
 pub(crate) fn write(tags: &Setting<TagSettings>, fields: &mut Map<String, Value>) {
     let written = match tags {
         Setting::Unstated => return,
@@ -92,13 +97,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_spec_does_not_name_stays_and_what_it_unsets_goes() {
+    fn unset_tags_are_removed_and_unlisted_tags_are_kept() {
         let want =
             Setting::Set(tags(&[("Team", Setting::Set("sre")), ("Old", Setting::Unset), ("No", Setting::Unset)]));
         let live = Setting::Set(tags(&[
             ("Team", Setting::Set("core")),
             ("Old", Setting::Set("x")),
-            ("Theirs", Setting::Set("y")),
+            ("Other", Setting::Set("y")),
         ]));
         let mut diff: Diff<'_, String> = Diff::new(true, &[]);
         let changes = compare(&want, Some(&live), &mut diff);
@@ -108,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn unset_removes_all_and_unstated_none() {
+    fn unset_removes_all_tags_and_unstated_removes_none() {
         let live = Setting::Set(tags(&[("a", Setting::Set("1")), ("b", Setting::Set("2"))]));
         let mut diff: Diff<'_, String> = Diff::new(true, &[]);
         assert_eq!(compare(&Setting::Unset, Some(&live), &mut diff).keys, ["a", "b"]);

@@ -1,20 +1,24 @@
-//! The arguments.
+// SPDX-License-Identifier: Apache-2.0
+//! The command-line arguments. Their doc comments are the texts of `--help` and of the manual page.
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
 use regionctl_core::resource::address::Address;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    nothing to do, or done
-  1    an error, or something could not be read (the answer is not complete, and says so)
-  2    changes or drift (plan only with --detailed-exitcode, drift always)
-  3    refused before anything was changed
-  4    applied in part
-  130  interrupted, with what was done and what was not";
+  0    success: nothing to do, or everything was applied
+  1    error, or the result is incomplete because a read failed
+  2    changes or drift found (`plan` only with --detailed-exitcode), or invalid arguments
+  3    refused; nothing was changed
+  4    partially applied
+  130  interrupted";
 
-/// Says what an AWS region should hold, shows what it does hold, and converges.
+/// The heading of the options that every command takes.
+const GLOBAL: &str = "Global options";
+
+/// Manage AWS regions declaratively: plan changes, apply them and detect drift
 #[derive(Debug, Parser)]
 #[command(name = "regionctl", version, after_help = EXIT_CODES, propagate_version = true)]
 pub struct Args {
@@ -24,14 +28,15 @@ pub struct Args {
     pub command: Command,
 }
 
-/// What every command takes.
+/// The options that every command takes.
 #[derive(Debug, ClapArgs)]
 pub struct Global {
-    /// Use the AWS in the box instead of AWS; its state is in FILE
+    /// Use the embedded AWS emulator, with its state in FILE [if omitted: .regionctl/sandbox.json]
     #[cfg(feature = "sandbox")]
     #[arg(
         long,
         global = true,
+        help_heading = GLOBAL,
         value_name = "FILE",
         env = "REGIONCTL_SANDBOX",
         num_args = 0..=1,
@@ -39,20 +44,30 @@ pub struct Global {
         default_missing_value = ".regionctl/sandbox.json"
     )]
     pub sandbox: Option<PathBuf>,
-    /// The AWS profile to use
-    #[arg(long, global = true)]
+    /// AWS profile to use; overrides the profile in the spec
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME")]
     pub profile: Option<String>,
-    /// Another endpoint than AWS's own
-    #[arg(long, global = true, value_name = "URL")]
+    /// Send all requests to this URL instead of AWS's endpoints
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "URL", value_hint = ValueHint::Url)]
     pub endpoint_url: Option<String>,
-    /// How many steps run at once
-    #[arg(long, global = true, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Maximum number of steps that run concurrently
+    #[arg(
+        long,
+        global = true,
+        help_heading = GLOBAL,
+        value_name = "N",
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
     pub parallelism: u16,
-    /// When to use colour; NO_COLOR is honoured
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    /// When to color the output; `auto` colors on a terminal unless NO_COLOR is set
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
     pub color: Color,
-    /// Show the calls that were made
-    #[arg(long, global = true)]
+    /// Print text in ASCII only; the default in a locale that is not UTF-8
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub ascii: bool,
+    /// Print the number of AWS API calls on standard error
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub stats: bool,
 }
 
@@ -71,51 +86,53 @@ pub enum Format {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what would be done. Changes nothing
-    Plan(Plan),
-    /// Do it, and prove that it is done
+    /// Show the changes required by the spec; changes nothing
+    Plan(PlanArgs),
+    /// Apply the changes and verify the result
     Apply(Apply),
-    /// Show what is no longer what the spec says. Changes nothing
-    Drift(Drift),
-    /// Save what AWS holds to a file, or compare two such files. Changes nothing
-    Snapshot(Snapshot),
-    /// Show an earlier report in another format
-    Report(Report),
-    /// Write into the spec that a resource's drift is known, and until when
+    /// Report drift between the specs and AWS; changes nothing
+    Drift(DriftArgs),
+    /// Save the live state to a file, or compare two snapshots; changes nothing
+    Snapshot(SnapshotArgs),
+    /// Convert a saved drift report to another format
+    Report(ReportArgs),
+    /// Record in the spec that a resource's drift is accepted until a given day
     Accept(Accept),
-    /// Print the IAM policy that the specs need
+    /// Print the IAM policy that the specs require
     Permissions(Permissions),
-    /// Print a JSON Schema, or the reference of the kinds
+    /// Print a JSON Schema or a reference document
     Schema(Schema),
-    /// Print completions for a shell
+    /// Print the completion script for a shell
     Completions {
-        /// Which
+        /// Shell to generate the script for
         shell: clap_complete::Shell,
     },
     /// Print the manual page
     Man,
-    /// Look after the AWS in the box
+    /// Manage the embedded AWS emulator
     #[cfg(feature = "sandbox")]
     #[command(subcommand)]
-    Sandbox(Sandbox),
+    Sandbox(SandboxCommand),
 }
 
 #[derive(Debug, ClapArgs)]
-pub struct Plan {
-    /// Spec files; every region in regions/ where none is named
+pub struct PlanArgs {
+    /// Spec files [default: every region in regions/]
+    #[arg(value_name = "SPEC")]
     pub specs: Vec<PathBuf>,
-    /// Save the plan for `apply FILE`; it holds for an hour, once
+    /// Save the plan to FILE for `apply FILE`; it can be applied once, within an hour
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// Exit with 2 when there are changes
+    /// Exit with code 2 if there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
-    /// Look also at what a plan cannot see: permissions, quotas, what is on offer
+    /// Also check permissions, quotas and availability in AWS
     #[arg(long, conflicts_with = "snapshot")]
     pub preflight: bool,
-    /// Read this snapshot instead of AWS; needs no credentials
+    /// Read the live state from this snapshot instead of AWS; needs no credentials
     #[arg(long, value_name = "FILE")]
     pub snapshot: Option<PathBuf>,
 }
@@ -123,87 +140,104 @@ pub struct Plan {
 #[derive(Debug, ClapArgs)]
 #[allow(clippy::struct_excessive_bools)] // each is a switch of its own
 pub struct Apply {
-    /// Spec files or a saved plan; every region in regions/ where none is named
+    /// Spec files or one saved plan (*.json) [default: every region in regions/]
+    #[arg(value_name = "SPEC|PLAN")]
     pub specs: Vec<PathBuf>,
-    /// Do not ask
+    /// Apply without asking for confirmation
     #[arg(long)]
     pub yes: bool,
-    /// Only these resources, and what they need
+    /// Apply only this resource and its dependencies; can be repeated
     #[arg(long, value_name = "KIND/NAME")]
     pub target: Vec<Address>,
-    /// Let through a plan that changes more than a third of what exists
+    /// Allow a plan that changes more than a third of the existing resources
     #[arg(long)]
     pub allow_large: bool,
-    /// Let through a plan that deletes something
+    /// Allow a plan that deletes resources
     #[arg(long)]
     pub allow_destroy: bool,
-    /// Whether to wait for what takes minutes; with `--wait=false` the next plan says how far it is
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Wait until resources that take minutes are ready; with `--wait=false`, the next plan shows their state
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
     pub wait: bool,
-    /// Do not look first at what a plan cannot see
+    /// Skip the checks of `plan --preflight`
     #[arg(long)]
     pub skip_preflight: bool,
-    /// Ask the people again that something waits for, where AWS can
+    /// Send pending confirmation requests again, if AWS supports it
     #[arg(long)]
     pub resend: bool,
 }
 
 #[derive(Debug, ClapArgs)]
-pub struct Drift {
-    /// Spec files; every region in regions/ where none is named
+pub struct DriftArgs {
+    /// Spec files [default: every region in regions/]
+    #[arg(value_name = "SPEC")]
     pub specs: Vec<PathBuf>,
     #[command(flatten)]
     pub rendering: Rendering,
-    /// What makes the job fail (exit code 2): new findings, or those of at least a severity; both together narrow it
+    /// Exit with code 2 only for these findings; `new` with a severity requires both [default: any finding]
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     pub fail_on: Vec<FailOnWord>,
-    /// An earlier report (JSON), against which findings are new or known; one that is not there yet is empty
+    /// Earlier report in JSON, to tell new findings from known ones; the file need not exist yet
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
-    /// List also what is there and in no spec
+    /// Also list resources that are in no spec
     #[arg(long, conflicts_with = "snapshot")]
     pub unmanaged: bool,
-    /// Read this snapshot instead of AWS; needs no credentials
+    /// Read the live state from this snapshot instead of AWS; needs no credentials
     #[arg(long, value_name = "FILE")]
     pub snapshot: Option<PathBuf>,
-    /// Hold what a spec does not state against AWS's defaults
+    /// Compare settings that the spec does not state with AWS's defaults
     #[arg(long)]
     pub strict: bool,
-    /// Whether to ask CloudTrail who made the changes
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Look up in CloudTrail who made the changes
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
     pub who: bool,
 }
 
-/// What `snapshot` takes.
+/// The arguments of `snapshot`.
 #[derive(Debug, ClapArgs)]
-pub struct Snapshot {
-    /// Spec files, of which all that they rest on is read; region codes, of which everything is read; every region in
-    /// regions/ if none is named
+pub struct SnapshotArgs {
+    /// Spec files (read what they need) or region codes (read all) [default: every region in regions/]
     #[arg(value_name = "SPEC|REGION")]
     pub of: Vec<String>,
-    /// Write the snapshot to this file. It holds no secrets
+    /// Write the snapshot to FILE; it contains no secrets
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Show what changed between two snapshots, the earlier one first; exit with 2 if anything did
-    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["of", "out"])]
+    /// Compare two snapshots, the earlier one first; exit with code 2 if they differ
+    #[arg(long, num_args = 2, value_names = ["EARLIER", "LATER"], conflicts_with_all = ["of", "out"])]
     pub diff: Vec<PathBuf>,
-    /// How differences are printed
+    /// Output format of `--diff`
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
 
-/// Where a report goes.
+/// The formats and files of a report.
 #[derive(Debug, ClapArgs)]
 pub struct Rendering {
-    /// What is printed on standard output
+    /// Format of the report on standard output
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub format: ReportFormat,
-    /// Write the report also to a file; may be given several times
+    /// Also write the report to a file; can be repeated
     #[arg(long, value_name = "FORMAT=PATH")]
     pub output: Vec<OutputTo>,
 }
 
-/// A format and a file.
+/// One `--output FORMAT=PATH`.
 #[derive(Debug, Clone)]
 pub struct OutputTo {
     pub format: ReportFormat,
@@ -221,59 +255,59 @@ impl std::str::FromStr for OutputTo {
         match text.split_once('=') {
             Some((format, path)) if !path.is_empty() => {
                 let format = ReportFormat::from_str(format, false)
-                    .map_err(|_| format!("'{format}' is no format; there are {}", formats()))?;
+                    .map_err(|_| format!("unknown format '{format}'; expected one of: {}", formats()))?;
                 Ok(Self { format, path: path.into() })
             }
-            _ => Err(format!("write FORMAT=PATH; the formats are {}", formats())),
+            _ => Err(format!("expected FORMAT=PATH, with one of the formats: {}", formats())),
         }
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// For a terminal or a log
+    /// Text for a terminal or a log
     Text,
-    /// The report itself; schema/report.schema.json
+    /// The complete report, as in schema/report.schema.json; input of `report` and `--baseline`
     Json,
-    /// For a job's summary, 1,024 KiB at most
+    /// Markdown for a job summary, at most 1,024 KiB
     Markdown,
-    /// For a comment or an issue, 65,535 characters at most
+    /// Markdown for a comment or an issue, at most 65,535 characters
     Comment,
-    /// One suite a region, one case a resource
+    /// JUnit XML: one suite per region, one case per resource
     Junit,
-    /// SARIF 2.1.0, for code scanning
+    /// SARIF 2.1.0 for code scanning
     Sarif,
-    /// One page with everything in it
+    /// One self-contained HTML page
     Html,
-    /// GitHub's workflow commands, ten at most
+    /// GitHub workflow commands, at most ten
     Annotations,
-    /// The payload of a Slack webhook; empty when there is nothing new
+    /// Payload of a Slack webhook; empty if nothing is new
     Slack,
-    /// For scripts: a line a region with its code, its state and the number of findings, with tabs between
+    /// For scripts: one line per region with its code, state and number of findings, separated by tabs
     States,
 }
 
 fn day(text: &str) -> Result<jiff::civil::Date, String> {
-    text.parse().map_err(|_| "a day is written as 2026-12-31".to_owned())
+    text.parse().map_err(|_| "expected a date such as 2026-12-31".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FailOnWord {
-    /// Only what the baseline did not have
+    /// Findings that are not in the baseline
     New,
-    /// Only what exposes something, or what nobody would notice
+    /// High severity: exposures, and failures that would go unnoticed
     High,
-    /// All but cosmetics
+    /// Medium or high severity: everything except cosmetic differences
     Medium,
-    /// Everything
+    /// Any severity
     Low,
 }
 
 #[derive(Debug, ClapArgs)]
-pub struct Report {
-    /// The report, as `drift --output json=FILE` wrote it
+pub struct ReportArgs {
+    /// Report written by `drift --output json=FILE`
     pub file: PathBuf,
-    /// Only these regions, by code or spec file
+    /// Include only this region, given by its code or spec file; can be repeated
     #[arg(long, value_name = "REGION")]
     pub only: Vec<String>,
     #[command(flatten)]
@@ -282,89 +316,91 @@ pub struct Report {
 
 #[derive(Debug, ClapArgs)]
 pub struct Accept {
-    /// The resource, KIND/NAME
+    /// Resource whose drift to accept
+    #[arg(value_name = "KIND/NAME")]
     pub address: Address,
-    /// The spec file; the one in regions/ that has the resource where none is named
+    /// Spec file [default: the file in regions/ that has the resource]
     pub spec: Option<PathBuf>,
-    /// Why
-    #[arg(long)]
+    /// Why the drift is accepted
+    #[arg(long, value_name = "TEXT")]
     pub reason: String,
-    /// The last day on which it is accepted, YYYY-MM-DD
-    #[arg(long, value_name = "DAY", value_parser = day)]
+    /// Last day on which the drift is accepted, as YYYY-MM-DD in UTC
+    #[arg(long, value_name = "DATE", value_parser = day)]
     pub until: jiff::civil::Date,
-    /// Who says so
-    #[arg(long, env = "USER")]
+    /// Who accepts the drift
+    #[arg(long, value_name = "NAME", env = "USER")]
     pub by: String,
 }
 
 #[derive(Debug, ClapArgs)]
 pub struct Permissions {
-    /// Spec files; every region in regions/ where none is named
+    /// Spec files [default: every region in regions/]
+    #[arg(value_name = "SPEC")]
     pub specs: Vec<PathBuf>,
-    /// What the caller is to do: plan and drift, or apply too
+    /// Command that the policy must allow
     #[arg(long = "for", value_enum, value_name = "COMMAND")]
-    pub purpose: Purpose,
+    pub purpose: PurposeArg,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Purpose {
-    /// plan, drift and accept: nothing in it writes
+pub enum PurposeArg {
+    /// `plan`, `drift` and `accept`: read-only
     Plan,
-    /// apply, and all that plan needs
+    /// `apply` and everything that `plan` needs
     Apply,
 }
 
 #[derive(Debug, ClapArgs)]
 pub struct Schema {
-    /// Which
-    #[arg(value_enum, default_value_t = Which::Region)]
+    /// Document to print
+    #[arg(value_name = "DOCUMENT", value_enum, default_value_t = Which::Region)]
     pub which: Which,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum Which {
-    /// The schema of a spec file
+    /// JSON Schema of a spec file
     Region,
-    /// The schema of a saved plan
+    /// JSON Schema of a saved plan
     Plan,
-    /// The schema of a report
+    /// JSON Schema of a report
     Report,
-    /// The schema of a snapshot
+    /// JSON Schema of a snapshot
     Snapshot,
-    /// The table of severities, in Markdown
+    /// Severities of drift, in Markdown
     Severities,
-    /// AWS's defaults that `drift --strict` knows, in Markdown
+    /// AWS's defaults that `drift --strict` compares with, in Markdown
     Defaults,
-    /// The reference of the kinds, in Markdown
+    /// Reference of the kinds, in Markdown
     Reference,
 }
 
 #[cfg(feature = "sandbox")]
 #[derive(Debug, Subcommand)]
-pub enum Sandbox {
-    /// Start anew, with what the company has in its older regions
+pub enum SandboxCommand {
+    /// Reset the sandbox and create the older regions of the example company
     Seed {
-        /// Only so many alarms in eu-central-1, for measuring
+        /// For benchmarks: create only N alarms in eu-central-1
         #[arg(long, value_name = "N")]
         alarms: Option<u32>,
-        /// Only so many log groups in eu-central-1, with a year of retention, for measuring
+        /// For benchmarks: create only N log groups in eu-central-1
         #[arg(long, value_name = "N")]
         log_groups: Option<u32>,
-        /// Only so many functions in eu-west-1 and a third as many documents in us-east-1, for measuring
+        /// For benchmarks: create only N functions in eu-west-1 and N/3 documents in us-east-1
         #[arg(long, value_name = "N")]
         functions: Option<u32>,
     },
-    /// Serve it on a loopback port, for the AWS CLI and others
+    /// Serve the sandbox on a loopback port, for the AWS CLI and other tools
     Serve {
-        /// The port; 0 takes a free one
+        /// Port on 127.0.0.1; 0 selects a free port
         #[arg(long, default_value_t = 4577)]
         port: u16,
-        /// Milliseconds that are added to every answer
+        /// Milliseconds to add to every response
         #[arg(long, default_value_t = 0, value_name = "MS")]
         delay: u64,
     },
-    /// Throw it away
+    /// Delete the state of the sandbox
     Reset,
-    /// Change three things behind regionctl's back, as somebody in a hurry would
+    /// Change three settings in eu-central-1 outside regionctl, to try `drift`
     Tamper,
 }

@@ -1,14 +1,15 @@
-//! From the global arguments to an open session.
+// SPDX-License-Identifier: Apache-2.0
+//! Opens AWS sessions with the global options.
 
 use regionctl_aws::provider::Aws;
-use regionctl_aws::session::{Access, PauseListener, Session, Settings};
+use regionctl_aws::session::{Access, PauseListener, Session, SessionSettings};
 use regionctl_core::spec::Spec;
-use regionctl_core::spec::read::Access as Credentials;
+use regionctl_core::spec::read::CredentialSource;
 
 use crate::args::Global;
-use crate::exit::Failed;
+use crate::exit::CommandError;
 
-/// Opens sessions for one run; a sandbox is opened once.
+/// Opens the sessions of one run. The sandbox is opened once, because its file is locked.
 pub struct Connector<'a> {
     global: &'a Global,
     #[cfg(feature = "sandbox")]
@@ -16,7 +17,8 @@ pub struct Connector<'a> {
 }
 
 impl<'a> Connector<'a> {
-    pub async fn new(global: &'a Global) -> Result<Self, Failed> {
+    /// Opens the sandbox if there is one; connects to nothing else.
+    pub async fn new(global: &'a Global) -> Result<Self, CommandError> {
         #[cfg(feature = "sandbox")]
         let sandbox = match &global.sandbox {
             Some(path) => Some(crate::cmd::sandbox::open(path).await?),
@@ -31,24 +33,24 @@ impl<'a> Connector<'a> {
         })
     }
 
-    /// Opens a session in the spec's region.
+    /// Opens a session in the spec's region, with the spec's profile and role.
     pub async fn open(&self, spec: &Spec, access: Access, on_pause: Option<PauseListener>) -> Aws {
         self.connect(&spec.region, spec.access.clone(), access, on_pause).await
     }
 
-    /// Opens a session in a region, with the caller's own credentials.
+    /// Opens a session in a region, with the caller's credentials.
     pub async fn open_region(&self, region: &str, access: Access) -> Aws {
-        self.connect(region, Credentials::default(), access, None).await
+        self.connect(region, CredentialSource::default(), access, None).await
     }
 
     async fn connect(
         &self,
         region: &str,
-        credentials: Credentials,
+        credentials: CredentialSource,
         access: Access,
         on_pause: Option<PauseListener>,
     ) -> Aws {
-        let settings = Settings {
+        let settings = SessionSettings {
             region: region.to_owned(),
             profile: self.global.profile.clone().or(credentials.profile),
             role: credentials.role,

@@ -1,23 +1,24 @@
-//! How a run ends: the exit code, and what went wrong.
+// SPDX-License-Identifier: Apache-2.0
+//! Exit codes, and the error that ends a run.
 
 use std::process::ExitCode;
 
-use regionctl_core::diagnostic::{Diagnostic, Diagnostics, Sources};
+use regionctl_core::diagnostic::{Diagnostic, Diagnostics, SourceFiles};
 
-/// The published exit codes.
+/// The documented exit codes, from the best to the worst: a run over several specs ends with the worst one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// Nothing to do, or done.
+    /// 0: nothing to do, or everything was applied.
     Done,
-    /// Changes or drift.
+    /// 2: changes or drift.
     Differs,
-    /// An error, or reads that failed.
+    /// 1: an error, or an incomplete result.
     Error,
-    /// Refused before anything was changed.
+    /// 3: refused; nothing was changed.
     Refused,
-    /// Applied in part.
+    /// 4: partially applied.
     Partly,
-    /// Interrupted.
+    /// 130: interrupted by a signal.
     Interrupted,
 }
 
@@ -34,28 +35,28 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A run that ended early. Printed once, in `main`.
+/// An error that ends a run. `main` prints it.
 #[derive(Debug)]
-pub struct Failed {
+pub struct CommandError {
     pub exit: Exit,
     pub diagnostics: Diagnostics,
-    /// The spec files, for showing positions.
-    pub sources: Sources,
+    /// The texts of the spec files, to show positions in them.
+    pub sources: SourceFiles,
 }
 
-impl Failed {
-    /// An error that has nothing to do with a place in a spec.
+impl CommandError {
+    /// Makes an error (exit code 1) without a position in a spec.
     pub fn error(diagnostic: Diagnostic) -> Self {
         Self::errors(diagnostic.into())
     }
 
-    /// Several of them.
+    /// Makes an error (exit code 1) of several diagnostics.
     pub fn errors(diagnostics: Diagnostics) -> Self {
-        Self { exit: Exit::Error, diagnostics, sources: Sources::default() }
+        Self { exit: Exit::Error, diagnostics, sources: SourceFiles::default() }
     }
 
-    /// A refusal before anything was changed.
+    /// Makes a refusal (exit code 3): nothing was changed.
     pub fn refused(diagnostics: impl Into<Diagnostics>) -> Self {
-        Self { exit: Exit::Refused, diagnostics: diagnostics.into(), sources: Sources::default() }
+        Self { exit: Exit::Refused, diagnostics: diagnostics.into(), sources: SourceFiles::default() }
     }
 }

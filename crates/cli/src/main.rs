@@ -1,44 +1,49 @@
-//! The command line of regionctl: arguments in, text or JSON out, and an exit code.
+// SPDX-License-Identifier: Apache-2.0
+//! The `regionctl` command: arguments, files, terminal output and exit codes.
 //!
-//! Everything that regionctl knows is in the libraries; here is only what a terminal needs.
+//! The logic is in the crates `regionctl-core` and `regionctl-aws`.
+
+#![allow(clippy::disallowed_methods, reason = "the command is where the clock, the environment and the process are")]
 
 mod args;
 mod cmd;
 mod connect;
+mod error_output;
 mod exit;
 mod files;
 mod output;
 mod outputs;
 mod progress;
-mod report;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use args::{Args, Command};
-use exit::{Exit, Failed};
+use exit::{CommandError, Exit};
+use output::errln;
 
 fn main() -> ExitCode {
     let args = Args::parse();
     output::choose_color(args.global.color);
+    output::choose_charset(args.global.ascii);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            anstream::eprintln!("error: the runtime did not start: {error}");
+            errln!("error: the async runtime could not be started: {error}");
             return Exit::Error.into();
         }
     };
     match runtime.block_on(run(args)) {
         Ok(exit) => exit.into(),
         Err(failed) => {
-            report::print(&failed);
+            error_output::print(&failed);
             failed.exit.into()
         }
     }
 }
 
-async fn run(args: Args) -> Result<Exit, Failed> {
+async fn run(args: Args) -> Result<Exit, CommandError> {
     let global = &args.global;
     match args.command {
         Command::Plan(plan) => cmd::plan::run(global, &plan).await,

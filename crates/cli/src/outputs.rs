@@ -1,34 +1,39 @@
-//! Where a report goes: standard output in one format, and files in others. Each file is written whole or not at all,
-//! and whether it can be written is known before anything is read.
+// SPDX-License-Identifier: Apache-2.0
+//! Writes a report to standard output in one format, and to files in others. Files are written atomically, and checked
+//! before AWS is read.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use regionctl_core::diagnostic::{Diagnostic, Diagnostics};
+use regionctl_core::format::{self, Document};
 use regionctl_core::render::report::{annotations, html, junit, markdown, sarif, slack, text};
 use regionctl_core::report::{FORMAT, Report};
 
 use crate::args::{OutputTo, Rendering, ReportFormat};
-use crate::exit::Failed;
+use crate::exit::CommandError;
 use crate::files;
 use crate::output;
 
-/// The places of a report.
-pub struct Outputs {
+/// The destinations of a report.
+pub struct ReportOutputs {
     stdout: ReportFormat,
     files: Vec<(ReportFormat, File)>,
 }
 
 enum File {
-    /// A regular file, which is replaced when all is written.
+    /// A regular file, replaced atomically.
     Whole(PathBuf),
-    /// A pipe or a device, into which is written.
+    /// A pipe or a device, written to directly.
     Stream(PathBuf),
 }
 
-impl Outputs {
-    /// Tries every place; nothing is left there if the run ends before it has anything to write.
-    pub fn open(rendering: &Rendering) -> Result<Self, Failed> {
+impl ReportOutputs {
+    /// Checks every destination without creating a file.
+    ///
+    /// # Errors
+    /// One diagnostic per file that cannot be written.
+    pub fn open(rendering: &Rendering) -> Result<Self, CommandError> {
         let mut faults = Diagnostics::default();
         let mut files = Vec::new();
         for OutputTo { format, path } in &rendering.output {
@@ -37,18 +42,20 @@ impl Outputs {
                 Err(error) => faults.push(unwritable(path, &error)),
             }
         }
-        faults.or(Self { stdout: rendering.format, files }).map_err(Failed::errors)
+        faults.or(Self { stdout: rendering.format, files }).map_err(CommandError::errors)
     }
 
-    /// Writes the report everywhere; one place that fails does not keep it from the others.
-    pub fn write(self, report: &Report) -> Result<(), Failed> {
+    /// Writes the report to every destination, also if one of them fails.
+    ///
+    /// # Errors
+    /// One diagnostic per file that could not be written.
+    pub fn write(self, report: &Report) -> Result<(), CommandError> {
         let style = output::style();
-        let shown = match self.stdout {
-            ReportFormat::Text => text::text(report, style),
-            other => render(report, other),
-        };
-        anstream::print!("{shown}");
-        // All of it is out before the files are, also where standard output is a pipe.
+        match self.stdout {
+            ReportFormat::Text => output::out(format_args!("{}", text::text(report, style))),
+            other => output::document(render(report, other)),
+        }
+        // Standard output may be a pipe whose reader waits for the report before it opens the files.
         let _ = std::io::stdout().flush();
         let mut faults = Diagnostics::default();
         for (format, file) in self.files {
@@ -57,21 +64,17 @@ impl Outputs {
                 faults.push(unwritable(&path, &error));
             }
         }
-        faults.or(()).map_err(Failed::errors)
+        faults.or(()).map_err(CommandError::errors)
     }
 }
 
 impl File {
     fn open(path: &Path) -> std::io::Result<Self> {
         if path.is_dir() {
-            return Err(std::io::Error::other("it is a directory"));
+            return Err(std::io::ErrorKind::IsADirectory.into());
         }
         if path.exists() && !path.is_file() {
             return Ok(Self::Stream(path.to_owned()));
-        }
-        let folder = files::folder_of(path);
-        if !folder.is_dir() {
-            return Err(std::io::Error::other(format!("there is no folder {}", folder.display())));
         }
         files::try_writing(path)?;
         Ok(Self::Whole(path.to_owned()))
@@ -93,11 +96,11 @@ impl File {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Diagnostic {
-    let message = format!("the report {} cannot be written: {error}", path.display());
-    Diagnostic::new("unwritable", message).help("name another file with --output FORMAT=PATH")
+    let message = format!("cannot write the report to '{}': {error}", path.display());
+    Diagnostic::new("unwritable", message).help("choose another file with --output FORMAT=PATH")
 }
 
-/// Renders a report for a file; text is without colour there.
+/// Renders a report for a file. Text has no color.
 fn render(report: &Report, format: ReportFormat) -> String {
     let pretty = |value| serde_json::to_string_pretty(&value).expect("invariant: reports are plain data") + "\n";
     match format {
@@ -114,17 +117,14 @@ fn render(report: &Report, format: ReportFormat) -> String {
     }
 }
 
-/// Reads a report that was written as JSON.
-pub fn read_report(path: &Path) -> Result<Report, Failed> {
+/// Reads a report in JSON.
+pub fn read_report(path: &Path) -> Result<Report, CommandError> {
     let unreadable = |why: String| {
-        let message = format!("{} is not a report: {why}", path.display());
-        let help = "make one with: regionctl drift --output json=report.json";
-        Failed::error(Diagnostic::new("unreadable-report", message).help(help))
+        let message = format!("cannot read the report '{}': {why}", path.display());
+        let help = "create one with: regionctl drift --output json=report.json";
+        CommandError::error(Diagnostic::new("unreadable-report", message).help(help))
     };
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-    let report: Report = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
-    if report.format != FORMAT {
-        return Err(unreadable(format!("it has format {}, and this regionctl reads format {FORMAT}", report.format)));
-    }
-    Ok(report)
+    format::expect(&text, Document::Report, FORMAT).map_err(|wrong| unreadable(wrong.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
 }

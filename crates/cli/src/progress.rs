@@ -1,4 +1,5 @@
-//! The progress of an apply: a live line on a terminal, plain lines elsewhere. Always on standard error.
+// SPDX-License-Identifier: Apache-2.0
+//! Progress on standard error: a progress bar on a terminal, one line per event otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,9 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use regionctl_aws::session::{Pause, PauseListener};
 use regionctl_core::apply::Event;
 
-use crate::output;
+use crate::output::{self, errln};
 
-/// Shows on a terminal that regions are being read, until it is cleared.
+/// Shows a spinner on a terminal while regions are read. The caller clears it.
 pub fn reading(regions: usize) -> ProgressBar {
     if !output::stderr_is_terminal() {
         return ProgressBar::hidden();
@@ -22,12 +23,12 @@ pub fn reading(regions: usize) -> ProgressBar {
     bar
 }
 
-/// Listens to an apply.
+/// The progress of an apply. Clones share their state.
 #[derive(Clone)]
 pub struct Progress(Arc<Mutex<Shown>>);
 
 struct Shown {
-    /// None where nobody looks: then each event is a line.
+    /// None if standard error is not a terminal.
     bar: Option<ProgressBar>,
     total: usize,
     done: usize,
@@ -37,7 +38,7 @@ struct Shown {
 }
 
 impl Progress {
-    /// Makes one that is not shown yet.
+    /// Makes a progress that shows nothing until [`Self::start`].
     pub fn new() -> Self {
         let shown = Shown {
             bar: None,
@@ -50,7 +51,7 @@ impl Progress {
         Self(Arc::new(Mutex::new(shown)))
     }
 
-    /// Starts to show so many steps; what it showed before is forgotten.
+    /// Starts again with a number of steps.
     pub fn start(&self, total: usize) {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (shown.total, shown.done) = (total, 0);
@@ -104,12 +105,12 @@ impl Progress {
         }
     }
 
-    /// Says something between the steps.
+    /// Prints a line above the progress bar.
     pub fn say(&self, text: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).say(text);
     }
 
-    /// Takes the live line away.
+    /// Removes the progress bar.
     pub fn finish(&self) {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bar) = shown.bar.take() {
@@ -117,12 +118,12 @@ impl Progress {
         }
     }
 
-    /// Returns a listener for waits on AWS's rates: always in the live line, and a line once a call elsewhere.
+    /// Returns a listener for waits due to request rates. Without a progress bar, each operation is reported once.
     pub fn on_pause(&self) -> PauseListener {
         let progress = self.clone();
         Arc::new(move |Pause { call, wait }| {
             let mut shown = progress.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let text = format!("waiting {:.1} s for AWS's rate of {call}", wait.as_secs_f64());
+            let text = format!("waiting {:.1} s for the request rate limit of {call}", wait.as_secs_f64());
             if let Some(bar) = &shown.bar {
                 bar.set_message(text);
             } else if shown.paused.insert(call) {
@@ -141,11 +142,11 @@ impl Shown {
     fn say(&mut self, text: &str) {
         match &self.bar {
             Some(bar) => {
-                bar.println(text);
+                bar.println(output::in_charset(text));
                 bar.set_position(self.done as u64);
                 self.message();
             }
-            None => anstream::eprintln!("{text}"),
+            None => errln!("{text}"),
         }
     }
 

@@ -1,29 +1,30 @@
-//! What went wrong, as a value: a stable code, a sentence, where, and what to do.
+// SPDX-License-Identifier: Apache-2.0
+//! Diagnostics: a stable code, a message, positions in the spec, notes and help.
 //!
-//! Diagnostics are made where the fault is found and printed once, by the command line.
-//! [`Sources`] keeps the texts of the spec files, so that a position can be shown with its line.
+//! A diagnostic is created where the fault is found and printed once, by the command line.
+//! [`SourceFiles`] keeps the texts of the spec files, so that a position can be printed with its line.
 
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One spec file as it was read.
+/// A spec file that was read.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
-    /// The path as the user would write it.
+    /// The path, as given on the command line or derived from an `include`.
     pub path: String,
-    /// The whole text.
+    /// The full text of the file.
     pub text: Arc<str>,
 }
 
-/// The spec files of one run, by number.
+/// The spec files of one run. A file's number is its index in the order of reading.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
+pub struct SourceFiles {
     files: Vec<SourceFile>,
 }
 
-impl Sources {
+impl SourceFiles {
     /// Adds a file and returns its number.
     pub fn add(&mut self, path: String, text: Arc<str>) -> usize {
         self.files.push(SourceFile { path, text });
@@ -31,6 +32,9 @@ impl Sources {
     }
 
     /// Returns the file with this number.
+    ///
+    /// # Panics
+    /// If [`Self::add`] did not return this number.
     pub fn get(&self, file: usize) -> &SourceFile {
         &self.files[file]
     }
@@ -40,10 +44,9 @@ impl Sources {
         &self.files
     }
 
-    /// Returns the first place at or after `span` where `needle` stands in its file; else `span`.
+    /// Returns the span of the first occurrence of `needle` at or after `span`, or `span` if there is no occurrence.
     ///
-    /// Values lose their inner positions when YAML is parsed (block scalars are unindented), so a
-    /// fault inside a long text is found again in the file itself.
+    /// A parsed YAML text has no positions of its own (block scalars are unindented), so the file is searched instead.
     pub fn narrow(&self, span: Span, needle: &str) -> Span {
         let text = &self.get(span.file).text;
         let Some(found) = text.get(span.start..).and_then(|rest| rest.find(needle)) else { return span };
@@ -59,16 +62,16 @@ impl Sources {
         }
     }
 
-    /// Turns a span into the position that plans and reports carry.
+    /// Converts a span to the position that plans and reports contain.
     pub fn position(&self, span: Span) -> Position {
         Position { file: self.get(span.file).path.clone(), line: span.line, column: span.column }
     }
 }
 
-/// A stretch of a spec file.
+/// A range of characters in a spec file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// The file's number in [`Sources`].
+    /// The file's number in [`SourceFiles`].
     pub file: usize,
     /// Line, from 1.
     pub line: u32,
@@ -76,11 +79,11 @@ pub struct Span {
     pub column: u32,
     /// Byte offset of the first character.
     pub start: usize,
-    /// Length in bytes; 0 where only the start is known.
+    /// Length in bytes; 0 if only the start is known.
     pub len: usize,
 }
 
-/// `file:line:column`, as it stands in plans and reports.
+/// A file, line and column of a spec, as plans and reports contain it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Position {
     /// The spec file's path.
@@ -97,47 +100,47 @@ impl std::fmt::Display for Position {
     }
 }
 
-/// One fault, with all that a user needs to mend it.
+/// One error, with what a user needs to fix it.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
-    /// A stable, searchable word such as `unknown-field`.
+    /// A stable error code such as `unknown-field`.
     pub code: &'static str,
-    /// What is wrong, one sentence without a full stop.
+    /// What is wrong: one sentence, lower case at the start, no full stop.
     pub message: String,
-    /// Where in the spec; the first label is where the fault is, the others explain it.
+    /// Positions in the spec. The first label is the position of the fault; the others explain it.
     pub labels: Vec<(Span, String)>,
-    /// Facts about the fault: the AWS call, the request id.
+    /// Facts about the fault, such as the AWS call and the request id.
     pub notes: Vec<String>,
-    /// What to do, as exactly as can be said.
+    /// The next steps: an imperative, a command or a correct value.
     pub help: Vec<String>,
 }
 
 impl Diagnostic {
-    /// Starts a diagnostic without a position.
+    /// Creates a diagnostic without a position.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), labels: Vec::new(), notes: Vec::new(), help: Vec::new() }
     }
 
-    /// Starts a diagnostic at a place in the spec.
+    /// Creates a diagnostic at a position in the spec.
     pub fn at(code: &'static str, span: Span, message: impl Into<String>) -> Self {
         Self::new(code, message).label(span, "")
     }
 
-    /// Adds a place in the spec with what it has to do with the fault.
+    /// Adds a position in the spec, with a text that relates it to the fault.
     #[must_use]
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push((span, text.into()));
         self
     }
 
-    /// Adds a fact.
+    /// Adds a note.
     #[must_use]
     pub fn note(mut self, text: impl Into<String>) -> Self {
         self.notes.push(text.into());
         self
     }
 
-    /// Adds what to do.
+    /// Adds a help text.
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(text.into());
@@ -145,17 +148,20 @@ impl Diagnostic {
     }
 }
 
-/// Several faults found at once. Never empty when returned as an error.
+/// A list of diagnostics. It is not empty when it is returned as an error.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// Adds a fault.
+    /// Adds a diagnostic.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.0.push(diagnostic);
     }
 
-    /// Returns the value, or the faults if there are any.
+    /// Returns the value, or the diagnostics if there are any.
+    ///
+    /// # Errors
+    /// The list is not empty.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }

@@ -1,9 +1,10 @@
-//! Digests as text: SHA-256 in lower-case hexadecimal digits.
+// SPDX-License-Identifier: Apache-2.0
+//! SHA-256 digests in lower-case hexadecimal.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// Writes bytes as lower-case hexadecimal digits.
+/// Encodes bytes in lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -12,12 +13,12 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Returns the SHA-256 digest of bytes.
+/// Returns the SHA-256 digest of bytes in lower-case hexadecimal (64 characters).
 pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Returns the digest of a JSON value, as it is written without white space.
+/// Returns the SHA-256 digest of the compact serialization of a JSON value.
 pub fn of_json(value: &Value) -> String {
     sha256(value.to_string())
 }

@@ -1,16 +1,18 @@
-//! What a reconciler is, for any cloud: a spec with positions, kinds that compare desired with live,
-//! a plan that is a value, and an apply that runs it.
+// SPDX-License-Identifier: Apache-2.0
+//! The reconciler, independent of the cloud provider: specs with positions, kinds that compare desired with live,
+//! plans as values, and apply.
 //!
-//! Nothing here talks to AWS, prints, reads a clock or an environment variable: the outside world is
-//! the [`observe::provider::Provider`] trait. The flow is one way, and each module is one word of it:
-//! [`spec`] → [`observe`] → [`desire`] → [`diff`] → [`plan`] → [`apply`] or [`report`] → [`render`]. [`look`] is the way
-//! from the first to a plan.
+//! Nothing in this crate calls AWS, prints, or reads a clock or an environment variable; all input and output goes
+//! through the [`observe::provider::Provider`] trait. Data flows in one direction through the modules:
+//! [`spec`] → [`observe`] → [`desire`] → [`diff`] → [`plan`] → [`apply`] or [`report`] → [`render`].
+//! [`look`] runs the steps from a spec to a plan.
 
 pub mod apply;
 pub mod desire;
 pub mod diagnostic;
 pub mod diff;
 pub mod digest;
+pub mod format;
 pub mod kind;
 pub mod look;
 pub mod model;

@@ -1,4 +1,5 @@
-//! From AWS, or from a snapshot, to a plan: what every command does first.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads the live resources from AWS or from a snapshot and computes a plan: the first step of every command.
 
 use crate::desire::fill::{FillError, Inventory, fill};
 use crate::diagnostic::Diagnostics;
@@ -10,12 +11,12 @@ use crate::plan::Plan;
 use crate::plan::build::{PlanError, plan};
 use crate::spec::Spec;
 
-/// Why there is no plan.
+/// The reason why no plan could be computed.
 #[derive(Debug)]
 pub enum LookError {
-    /// The spec's state could not be read.
+    /// The live state could not be read.
     Refresh(RefreshError),
-    /// The spec and what is live cannot be compared.
+    /// Desired and live could not be compared.
     Plan(PlanError),
 }
 
@@ -38,7 +39,7 @@ impl From<PlanError> for LookError {
 }
 
 impl LookError {
-    /// Says what happened, for the user.
+    /// Returns the error as diagnostics for the user.
     pub fn diagnostics(&self) -> Diagnostics {
         match self {
             Self::Refresh(error) => error.diagnostics(),
@@ -46,28 +47,28 @@ impl LookError {
         }
     }
 
-    /// Says whether regionctl refuses to go on, where everything could be read: the account is another one.
+    /// Whether regionctl refuses to continue because the credentials belong to another account than the spec's.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refresh(RefreshError::WrongAccount { .. }))
     }
 }
 
-/// Reads what a spec rests on, and plans.
+/// Reads the live resources that a spec depends on and computes the plan.
 ///
 /// # Guarantees
-/// Sends no write.
+/// Sends no write requests.
 ///
 /// # Errors
-/// See [`RefreshError`] and [`PlanError`]. A resource that could not be read is no error; the plan names it.
+/// See [`RefreshError`] and [`PlanError`]. A resource that could not be read is no error; the plan lists it as a gap.
 pub async fn look(provider: &dyn Provider, registry: Registry, spec: &Spec) -> Result<(Inventory, Plan), LookError> {
     let snapshot = refresh(provider, registry, spec).await?;
     look_at(registry, spec, &snapshot)
 }
 
-/// Plans from a snapshot alone. Pure.
+/// Computes the plan from a snapshot. Sends no requests.
 ///
 /// # Errors
-/// The snapshot does not hold all that the spec rests on; see also [`look`].
+/// The snapshot does not contain everything that the spec depends on; see also [`look`].
 pub fn look_at(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<(Inventory, Plan), LookError> {
     let inventory = fill(registry, spec, snapshot)?;
     let plan = plan(registry, spec, &inventory)?;

@@ -1,5 +1,6 @@
-//! The JSON Schemas of what users and machines write and read, and the reference of the kinds, all
-//! generated from the types themselves. Checked in under `schema/` and `docs/`; a test keeps them fresh.
+// SPDX-License-Identifier: Apache-2.0
+//! The JSON Schemas of specs, plans, reports and snapshots, and the reference of the kinds, generated from the types.
+//! The results are checked in under `schema/` and `docs/`; a test fails if they are outdated.
 
 use std::fmt::Write;
 
@@ -12,7 +13,7 @@ use crate::observe::stored::Stored;
 use crate::plan::saved::SavedPlan;
 use crate::report::Report;
 
-/// Returns the schema of a spec file.
+/// Returns the JSON Schema of a spec file.
 pub fn region(registry: Registry) -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let mut properties = root_properties();
@@ -33,7 +34,7 @@ pub fn region(registry: Registry) -> Value {
         let schema = kind.schema(&mut generator).to_value();
         let name = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
         if let Some(definition) = definitions.get_mut(name) {
-            add_words(definition, kind.facts());
+            add_common_fields(definition, kind.facts());
         }
     }
     definitions.values_mut().for_each(allow_variables);
@@ -41,7 +42,7 @@ pub fn region(registry: Registry) -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "regionctl region spec",
-        "description": "What one AWS region should hold.",
+        "description": "The desired state of one AWS region.",
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
@@ -49,12 +50,12 @@ pub fn region(registry: Registry) -> Value {
     })
 }
 
-/// The words that every kind takes beside its own.
-fn add_words(schema: &mut Value, facts: &Facts) {
+/// Adds the fields that every kind accepts to a kind's own.
+fn add_common_fields(schema: &mut Value, facts: &Facts) {
     let texts = json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] });
-    let mut words = json!({
+    let mut common = json!({
         "for_each": {
-            "description": "One of these for each resource of a kind, wanted or live; ${each.name} is its name.",
+            "description": "One resource for each resource of a kind, desired or live; ${each.name} is its name.",
             "anyOf": [
                 { "type": "string" },
                 {
@@ -65,35 +66,35 @@ fn add_words(schema: &mut Value, facts: &Facts) {
                 },
             ],
         },
-        "except": { "description": "Names, or patterns of names, that for_each or copy leaves out.", "anyOf": texts["anyOf"] },
+        "except": { "description": "Names or patterns that for_each or copy excludes.", "anyOf": texts["anyOf"] },
     });
     if facts.follows {
-        words["like"] = json!({
-            "description": "A live one that this one follows, as REGION/NAME; what stands here wins.",
+        common["like"] = json!({
+            "description": "Copies a live resource, REGION/NAME; settings in this entry take precedence.",
             "type": "string",
         });
-        words["copy"] = json!({
-            "description": "The region from which every one that the name matches is copied.",
+        common["copy"] = json!({
+            "description": "Copies every live resource of this region whose name matches the entry's name.",
             "type": "string",
         });
-        words["rewrite"] = json!({
-            "description": "Texts that are written anew in all that is taken over.",
+        common["rewrite"] = json!({
+            "description": "Replacements in every copied text: old text to new text.",
             "type": "object",
             "additionalProperties": { "type": "string" },
         });
-        // What is left out comes from the source.
+        // The source supplies the fields that the entry leaves out.
         if let Some(fields) = schema.as_object_mut() {
             fields.remove("required");
         }
     }
     let Some(fields) = schema.as_object_mut() else { return };
     let properties = fields.entry("properties").or_insert_with(|| json!({}));
-    if let (Value::Object(words), Value::Object(properties)) = (words, properties) {
-        properties.extend(words);
+    if let (Value::Object(common), Value::Object(properties)) = (common, properties) {
+        properties.extend(common);
     }
 }
 
-/// A value of any type may be written as one variable, `${name}`, which has that type.
+/// Allows a variable, `${name}`, in the place of a value of any type.
 fn allow_variables(schema: &mut Value) {
     let Value::Object(fields) = schema else { return };
     for (name, value) in fields.iter_mut() {
@@ -124,80 +125,86 @@ fn or_variable(schema: &mut Value) {
 fn root_properties() -> Map<String, Value> {
     let path = json!({ "type": "string" });
     let properties = json!({
-        "region": { "type": "string", "description": "The region's code.", "examples": ["eu-central-1"] },
+        "region": { "type": "string", "description": "The region code.", "examples": ["eu-central-1"] },
         "account": {
             "type": ["string", "integer"],
-            "description": "The twelve digits of the only account that plan and apply accept.",
+            "description": "The 12-digit id of the only account that plan and apply accept.",
         },
         "include": {
-            "description": "Spec files that this one builds on, relative to it. What stands here wins; `~` takes out.",
+            "description": "Spec files to merge, by paths relative to this one. This file takes precedence; \
+                `~` removes an entry.",
             "anyOf": [path, { "type": "array", "items": path }],
         },
         "vars": {
             "type": "object",
-            "description": "Variables, used as ${name} in values and keys. Built in: region, Region, RegionId, account, partition.",
+            "description": "Variables, used as ${name} in values and keys. \
+                Built in: region, Region, RegionId, account, partition.",
         },
         "manual": {
-            "description": "What only people can do; every plan shows it until there is evidence.",
+            "description": "Manual steps. Every plan shows a step until it has evidence.",
             "type": "object",
             "additionalProperties": {
                 "type": "object",
                 "properties": {
-                    "what": { "type": "string", "description": "What is to be done." },
-                    "who": { "type": "string", "description": "Who does it." },
-                    "when": { "type": "string", "description": "Until when, in words or a date." },
-                    "evidence": { "type": ["string", "null"], "description": "What shows that it was done." },
+                    "what": { "type": "string", "description": "What to do." },
+                    "who": { "type": "string", "description": "Who does it: a person or a team." },
+                    "when": { "type": "string", "description": "The deadline, as a date or in words." },
+                    "evidence": { "type": ["string", "null"], "description": "The proof: a link, a date, a name." },
                 },
                 "required": ["what", "who"],
                 "additionalProperties": false,
             },
         },
-        "profile": { "type": "string", "description": "The profile of the AWS configuration by which the region is reached." },
-        "role": { "type": "string", "description": "The ARN of the role that is taken on in the region's account." },
+        "profile": { "type": "string", "description": "The AWS configuration profile for this region." },
+        "role": { "type": "string", "description": "The ARN of the role to assume in the region's account." },
     });
     let mut all = map(properties);
     all.extend(report_properties());
     all
 }
 
-/// What a spec says of reports, and the VPC.
+/// The root sections for reports, and `vpc`.
 fn report_properties() -> Map<String, Value> {
     map(json!({
-        "remember": {
+        "record_applied": {
             "type": "boolean",
-            "description": "Keep a digest of what was applied as SSM parameters below /regionctl, so that drift can be told from what nobody applied.",
+            "description": "Store a digest of each applied change as SSM parameters under /regionctl, to \
+                distinguish drift from spec changes that were not applied.",
         },
         "accept": {
-            "description": "Drift that is known, by resource (`*` stands for anything); it is listed and fails nothing until its day is over.",
+            "description": "Accepted drift by resource; `*` matches any characters. It is listed, and does not \
+                fail `drift` until the date has passed.",
             "type": ["object", "null"],
             "additionalProperties": {
                 "type": "object",
                 "properties": {
-                    "reason": { "type": "string", "description": "Why." },
-                    "by": { "type": "string", "description": "Who says so." },
-                    "until": { "type": "string", "description": "The last day on which it holds.", "examples": ["2026-12-31"] },
+                    "reason": { "type": "string", "description": "Why the drift is accepted." },
+                    "by": { "type": "string", "description": "Who accepts it." },
+                    "until": { "type": "string", "description": "The last day it holds.", "examples": ["2026-12-31"] },
                     "fields": {
                         "type": "object",
-                        "description": "Only these attributes, and only while they have these live values.",
+                        "description": "Accepts only these attributes, and only while they have these live values.",
                     },
-                    "missing": { "type": "boolean", "description": "Only that it is not there." },
+                    "missing": { "type": "boolean", "description": "Accepts only that the resource does not exist." },
                 },
                 "required": ["reason", "by", "until"],
                 "additionalProperties": false,
             },
         },
         "ignore": {
-            "description": "What may be there without being in a spec, by resource (`*` stands for anything), with the reason.",
+            "description": "Resources that `drift --unmanaged` does not report, each with the reason; `*` matches any \
+                characters.",
             "type": ["object", "null"],
             "additionalProperties": { "type": "string" },
         },
         "runbook": {
-            "description": "The rows of the handbook, in their order: a title, and the resources (or fields, as kind/name#field) that stand for it.",
+            "description": "The rows of the runbook, in order: a title, and its resources (or fields, as \
+                kind/name#field).",
             "type": "object",
             "additionalProperties": { "type": "array", "items": { "type": "string" } },
         },
         "vpc": {
-            "description": "The region's VPC: `default`, its id, or a tag. ${vpc.id} and ${vpc.cidr} give its values.",
+            "description": "The region's VPC: `default`, an id or a tag. ${vpc.id} and ${vpc.cidr} refer to it.",
             "anyOf": [
                 { "const": "default" },
                 { "type": "string", "pattern": "^vpc-[0-9a-f]+$" },
@@ -222,37 +229,37 @@ fn map(value: Value) -> Map<String, Value> {
     }
 }
 
-/// Returns the schema of a saved plan; the plan that `--format json` prints is its `plan` part.
+/// Returns the JSON Schema of a saved plan; `plan --format json` prints its `plan` member.
 pub fn plan() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<SavedPlan>().to_value()
 }
 
-/// Returns the schema of a report.
+/// Returns the JSON Schema of a report.
 pub fn report() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Report>().to_value()
 }
 
-/// Returns the schema of a snapshot.
+/// Returns the JSON Schema of a snapshot.
 pub fn snapshot() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Stored>().to_value()
 }
 
-/// Returns the table of severities, in Markdown.
+/// Returns docs/severities.md: the severity of each kind of difference.
 pub fn severities(registry: Registry) -> String {
     let mut text = String::from(
-        "# How bad a finding is\n\nGenerated from the kinds themselves. A finding is as bad as the worst of its attributes; of a kind's lines the\n\
-         first that fits counts, then the general ones. `drift --fail-on high` fails the job only on the first kind.\n\n\
-         - **high**: something is exposed, or nobody would notice: a group opened, a block lifted, an alarm gone, logging off.\n\
-         - **medium**: it works otherwise than the spec says.\n\
-         - **low**: cosmetics.\n",
+        "# Severities\n\nGenerated from the kinds. A finding has the highest severity of its attributes. For each\n\
+         attribute the first matching row of the kind applies, then the rows of \"Every kind\".\n\
+         `drift --fail-on high` fails only on high findings.\n\n\
+         - **high**: exposure or loss of monitoring: an opened security group, a removed public access block,\n\
+         a missing alarm, disabled logging.\n\
+         - **medium**: the resource behaves differently from the spec.\n\
+         - **low**: cosmetic: a description, a tag.\n",
     );
     let mut table = |title: &str, weights: &[Weight]| {
-        let _ = write!(
-            text,
-            "\n## {title}\n\n| attribute | when it | severity | what it means |\n| --- | --- | --- | --- |\n"
-        );
+        let _ =
+            write!(text, "\n## {title}\n\n| attribute | condition | severity | effect |\n| --- | --- | --- | --- |\n");
         for Weight { path, when, severity, why } in weights {
-            let (path, when) = if *path == MISSING { ("the whole", "is not there") } else { (*path, when.words()) };
+            let (path, when) = if *path == MISSING { ("the resource", "missing") } else { (*path, when.words()) };
             let _ = writeln!(text, "| `{path}` | {when} | {} | {why} |", severity.word());
         }
     };
@@ -263,15 +270,16 @@ pub fn severities(registry: Registry) -> String {
     text
 }
 
-/// The day on which AWS's defaults were last looked through.
-const DEFAULTS_OF: &str = "2026-11-23";
+/// The date of the last review of AWS's defaults.
+const DEFAULTS_REVIEWED: &str = "2026-11-23";
 
-/// Returns AWS's defaults that reports know, in Markdown.
+/// Returns docs/defaults.md: the AWS defaults that `drift --strict` compares with.
 pub fn defaults(registry: Registry) -> String {
     let mut text = format!(
-        "# AWS's defaults\n\nGenerated from the kinds themselves; looked through on {DEFAULTS_OF}. With `drift --strict` what a spec does not\n\
-         state is held against these, and what is another is shown as \"Not AWS's default\". What is not in this table is not\n\
-         looked at, and what follows another region (`like`, `copy`) has that one's settings instead.\n\n\
+        "# AWS's defaults\n\nGenerated from the kinds; last reviewed on {DEFAULTS_REVIEWED}.\n\
+         `drift --strict` compares the settings that a spec does not state with these defaults and reports a\n\
+         difference as \"Not stated in the spec\". Settings that are not in this table are not compared. A follower\n\
+         (`like`, `copy`) is compared with its source instead.\n\n\
          | kind | attribute | AWS's default |\n| --- | --- | --- |\n",
     );
     for facts in registry.0.iter().map(|kind| kind.facts()) {
@@ -283,13 +291,13 @@ pub fn defaults(registry: Registry) -> String {
     text
 }
 
-/// Returns the reference of all kinds, in Markdown.
+/// Returns docs/kinds.md: the reference of all kinds.
 ///
-/// `iam` names the IAM action of a service's API operation.
+/// `iam` returns the IAM action of an API operation: its arguments are the service and the operation.
 pub fn reference(registry: Registry, iam: &dyn Fn(&str, &str) -> String) -> String {
     let mut text = String::from(
-        "# Kinds\n\nGenerated from the kinds themselves by `make schema`. Every field, with its type and values, is in\n\
-         [`schema/region.schema.json`](../schema/region.schema.json), which editors complete from.\n",
+        "# Kinds\n\nGenerated from the kinds by `make schema`. Every field, with its type and values, is in\n\
+         [`schema/region.schema.json`](../schema/region.schema.json), which editors use for completion.\n",
     );
     for kind in registry.0 {
         let facts = kind.facts();
@@ -300,27 +308,29 @@ pub fn reference(registry: Registry, iam: &dyn Fn(&str, &str) -> String) -> Stri
             actions.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ")
         };
         let _ = write!(text, "\n## {}\n\n{}\n\n```yaml\n{}\n```\n\n", facts.name, facts.summary, facts.example.trim());
-        let outputs: Vec<String> =
-            facts.outputs.iter().map(|name| format!("`${{{}/NAME.{name}}}`", facts.name)).collect();
-        if !outputs.is_empty() {
-            let _ = writeln!(text, "- Gives: {}", outputs.join(", "));
+        let attributes: Vec<String> =
+            facts.attributes.iter().map(|name| format!("`${{{}/NAME.{name}}}`", facts.name)).collect();
+        if !attributes.is_empty() {
+            let _ = writeln!(text, "- Attributes: {}", attributes.join(", "));
         }
         if facts.follows {
-            text.push_str("- Can follow a live one of another region: `like: REGION/NAME`, or `copy: REGION` for all that the name matches.\n");
+            text.push_str(
+                "- Can copy live resources: `like: REGION/NAME` copies one, `copy: REGION` all whose names match.\n",
+            );
         }
         if facts.lists {
-            let _ = writeln!(text, "- A rule can go over all of them: `for_each: {}`.", facts.name);
+            let _ = writeln!(text, "- A rule can iterate over all of them: `for_each: {}`.", facts.name);
         }
         if facts.patterns {
-            text.push_str("- A name with `*` stands for every live resource that it matches.\n");
+            text.push_str("- A name with `*` matches live resources.\n");
         }
-        let _ = writeln!(text, "- Reads with: {}", actions(facts.reads));
+        let _ = writeln!(text, "- Read permissions: {}", actions(facts.reads));
         if !facts.inventory.is_empty() {
-            let _ = writeln!(text, "- Listed (`drift --unmanaged`) with: {}", actions(facts.inventory));
+            let _ = writeln!(text, "- Permissions for `drift --unmanaged`: {}", actions(facts.inventory));
         }
-        let _ = writeln!(text, "- Writes with: {}", actions(facts.writes));
+        let _ = writeln!(text, "- Write permissions: {}", actions(facts.writes));
         if !facts.checks.is_empty() {
-            let _ = writeln!(text, "- Looks first with: {}", actions(facts.checks));
+            let _ = writeln!(text, "- Permissions for checks before the first write: {}", actions(facts.checks));
         }
     }
     text

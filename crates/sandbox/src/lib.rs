@@ -1,8 +1,8 @@
-//! An AWS in the process: emulated services behind the SDK's own HTTP layer, their state in a file,
-//! and AWS's truth laid over them where they are kinder than AWS ([`patches`]).
+// SPDX-License-Identifier: Apache-2.0
+//! An embedded AWS emulator: emulated services behind the SDK's HTTP client, with their state in a file. [`patches`]
+//! corrects them where they differ from AWS, and [`fakes`] replaces some of them.
 //!
-//! The product knows nothing of it but the switch that turns it on. [`Sandbox::http_client`] answers
-//! calls in the process, [`serve`] the same state on a loopback port.
+//! [`Sandbox::http_client`] answers calls in the process; [`serve`] answers them on a loopback port.
 
 mod fakes;
 mod patches;
@@ -34,16 +34,16 @@ use route::Route;
 use services::Services;
 use state::{State, StateError};
 
-/// The account that the sandbox is.
+/// The id of the emulated account.
 pub const ACCOUNT: &str = "123456789012";
 
-/// The embedded AWS.
+/// The embedded AWS emulator. Clones share their state.
 #[derive(Clone)]
 pub struct Sandbox(Arc<Inner>);
 
 struct Inner {
     services: Services,
-    /// Held over every request that may write, so that each is whole; and what is on disk.
+    /// Locked during each request that may write, so that such requests run one at a time.
     state: Mutex<State>,
 }
 
@@ -53,30 +53,33 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// Why a sandbox cannot be opened or kept.
+/// An error of the sandbox.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// Another process has it open.
-    #[error("the sandbox {0} is in use by another regionctl; with `sandbox serve` use --endpoint-url instead")]
+    /// Another process uses the file.
+    #[error("the sandbox '{0}' is in use by another regionctl process")]
     InUse(PathBuf),
     /// The file cannot be read or written.
-    #[error("the sandbox {path} cannot be opened: {why}")]
+    #[error("cannot open the sandbox '{path}': {why}")]
     File {
-        /// The file.
+        /// The sandbox's file.
         path: PathBuf,
-        /// Why.
+        /// The cause, as a clause.
         why: String,
     },
-    /// Seeding failed.
-    #[error("the sandbox could not be seeded: {0}")]
+    /// A call to the emulator, or saving its state, failed.
+    #[error("the sandbox could not be changed: {0}")]
     Seed(String),
+    /// A resource that [`seed::tamper`] changes does not exist.
+    #[error("{0} does not exist in eu-central-1")]
+    Missing(String),
 }
 
 impl Sandbox {
-    /// Opens a sandbox; a file that is not there is an empty account.
+    /// Opens a sandbox. A file that does not exist is an empty account.
     ///
     /// # Errors
-    /// The file is in use, unreadable or not a sandbox's.
+    /// The file is in use, cannot be read, or is not a sandbox's.
     pub async fn open(path: &Path) -> Result<Self, SandboxError> {
         let services = Services::default();
         let state = State::open(path, &services).await.map_err(|error| match error {
@@ -86,43 +89,42 @@ impl Sandbox {
         Ok(Self(Arc::new(Inner { services, state: Mutex::new(state) })))
     }
 
-    /// Opens a sandbox that is kept nowhere.
+    /// Opens a sandbox that is not saved.
     pub fn in_memory() -> Self {
         let services = Services::default();
         Self(Arc::new(Inner { services, state: Mutex::new(State::in_memory()) }))
     }
 
-    /// Returns the HTTP client that answers every call of the SDK in the process.
+    /// Returns an HTTP client that answers every call of the SDK in the process.
     pub fn http_client(&self) -> SharedHttpClient {
         SharedHttpClient::new(self.clone())
     }
 
-    /// Returns the credentials that regionctl uses; any would do.
+    /// Returns the credentials of the user `regionctl`. The sandbox accepts any.
     pub fn credentials(&self) -> SharedCredentialsProvider {
         self.credentials_of("regionctl")
     }
 
-    /// Returns the credentials of a user, as whom CloudTrail knows what is done with them.
+    /// Returns the credentials of a user. CloudTrail records calls under this name.
     pub fn credentials_of(&self, user: &str) -> SharedCredentialsProvider {
         let key = format!("AKIA{}", user.to_ascii_uppercase());
         SharedCredentialsProvider::new(Credentials::new(key, "sandbox", None, None, "sandbox"))
     }
 
-    /// Keeps nothing on disk until [`Self::keep_now`]: writing the file anew for each of ten thousand
-    /// requests would take minutes.
-    pub(crate) async fn keep_later(&self) {
+    /// Saves nothing until [`Self::save_now`]: to write the file after each of ten thousand requests takes minutes.
+    pub(crate) async fn defer_saves(&self) {
         self.0.state.lock().await.defer();
     }
 
-    /// Keeps on disk what was put off.
-    pub(crate) async fn keep_now(&self) -> Result<(), SandboxError> {
+    /// Saves what was deferred.
+    pub(crate) async fn save_now(&self) -> Result<(), SandboxError> {
         self.0.state.lock().await.save_deferred(&self.0.services).await.map_err(SandboxError::Seed)
     }
 
     /// Answers one request.
     ///
-    /// Requests that may write run one at a time and are on disk before they are answered, so that a
-    /// process that is killed has done what it was told it did.
+    /// Requests that may write run one at a time and are saved before they are answered, so that a killed process
+    /// loses no write that was confirmed to it.
     async fn answer(&self, request: MockRequest) -> MockResponse {
         let Some(route) = Route::of(&request) else {
             return MockResponse::error(400, "MissingAuthenticationToken", "the request is not signed");
@@ -134,14 +136,14 @@ impl Sandbox {
             drop(state);
             return self.emulate(&route, request).await;
         }
-        let asked = MockRequest {
+        let original = MockRequest {
             method: request.method.clone(),
             uri: request.uri.clone(),
             headers: request.headers.clone(),
             body: request.body.clone(),
         };
         let response = self.emulate(&route, request).await;
-        fakes::trail::record(&self.0.services.memory, &route, &asked, &response);
+        fakes::trail::record(&self.0.services.memory, &route, &original, &response);
         if let Err(why) = state.save(&self.0.services, &route).await {
             return MockResponse::error(500, "InternalFailure", &format!("the sandbox could not be saved: {why}"));
         }
@@ -158,7 +160,7 @@ impl Sandbox {
         }
         let (method, uri, body) = (request.method.clone(), request.uri.clone(), request.body.clone());
         let response = services.handle(route, request).await;
-        patches::after(services, route, &patches::Asked { method, uri, body }, response).await
+        patches::after(services, route, &patches::Sent { method, uri, body }, response).await
     }
 }
 
@@ -181,7 +183,7 @@ impl HttpConnector for Sandbox {
         HttpConnectorFuture::new(async move {
             let body = match request.body().bytes() {
                 Some(bytes) => Bytes::copy_from_slice(bytes),
-                // One that is sent in pieces.
+                // A streamed body.
                 None => ByteStream::new(request.into_body())
                     .collect()
                     .await

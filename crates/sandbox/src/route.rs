@@ -1,8 +1,9 @@
-//! Which service and region a request is for: from its signature, as AWS does it.
+// SPDX-License-Identifier: Apache-2.0
+//! The service and region of a request, from its signature.
 
 use winterbaume_core::MockRequest;
 
-/// A service and a region.
+/// The service and region of a request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Route {
     /// The signing name: `s3`, `monitoring`, `logs`.
@@ -12,8 +13,7 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Reads `Credential=AKID/date/region/service/aws4_request` of the Authorization header, or of a
-    /// presigned URL.
+    /// Reads `Credential=AKID/date/region/service/aws4_request` from the Authorization header or a presigned URL.
     pub fn of(request: &MockRequest) -> Option<Self> {
         let header = request.headers.get("authorization").and_then(|header| header.to_str().ok());
         let signed = header.map_or_else(|| request.uri.replace("%2F", "/"), ToOwned::to_owned);
@@ -23,7 +23,7 @@ impl Route {
         Some(Self { service, region })
     }
 
-    /// The region in which the service keeps its state; global services keep it in one.
+    /// Returns the region that holds the service's state: us-east-1 for global services.
     pub fn home(&self) -> &str {
         match self.service.as_str() {
             "route53" | "iam" => "us-east-1",
@@ -31,8 +31,8 @@ impl Route {
         }
     }
 
-    /// Gives a request the host name by which the emulated services tell regions apart. Requests that
-    /// came over a loopback port have another.
+    /// Sets the host name to AWS's, from which the emulated services read the region. Requests to a loopback port have
+    /// another one.
     pub fn canonical(&self, mut request: MockRequest) -> MockRequest {
         let rest = request.uri.split_once("://").map_or(request.uri.as_str(), |(_, rest)| rest);
         let (host, path) = match rest.find('/') {
@@ -50,7 +50,7 @@ impl Route {
     }
 }
 
-/// Says whether a request may change something; what is not known to read counts as writing.
+/// Returns whether a request may write: true unless it is known to read.
 pub(crate) fn may_write(request: &MockRequest) -> bool {
     if matches!(request.method.as_str(), "GET" | "HEAD") {
         return false;
@@ -59,7 +59,7 @@ pub(crate) fn may_write(request: &MockRequest) -> bool {
         .is_some_and(|name| ["Get", "List", "Describe", "Lookup"].iter().any(|verb| name.starts_with(verb)))
 }
 
-/// The operation's name, where the protocol has it outside the path.
+/// Returns the name of the operation, if the protocol does not encode it in method and path.
 pub(crate) fn operation(request: &MockRequest) -> Option<String> {
     if let Some(target) = request.headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         return target.rsplit('.').next().map(ToOwned::to_owned);

@@ -1,5 +1,8 @@
-//! What the company has before the new region is opened: older regions, shared policies, and things
-//! in the new region that belong to somebody else and must stay as they are.
+// SPDX-License-Identifier: Apache-2.0
+//! The example company before it opens eu-central-1: its older regions, shared policies, and resources in eu-central-1
+//! that regionctl does not manage.
+
+#![expect(clippy::disallowed_methods, reason = "these clients are the example company's, not regionctl's")]
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Statistic};
@@ -17,38 +20,38 @@ use aws_sdk_s3::types::{
 
 use crate::{Sandbox, SandboxError};
 
-/// A bucket name that another account has.
+/// A bucket name that belongs to another account.
 pub const FOREIGN_BUCKET: &str = "supertokens-someone-else";
 
-/// The regions in which the company has or opens something.
+/// The regions in which the example company has buckets.
 pub(crate) const REGIONS: [&str; 4] = ["eu-central-1", "us-east-1", "eu-west-1", "ap-south-1"];
 
-/// Puts the company's account into an empty one: the sandbox's, or another emulator's.
+/// Creates the resources of the example company in an empty account of the sandbox or another emulator.
 ///
-/// `config` gives the SDK configuration of a region.
+/// `config` returns the SDK configuration of a region.
 ///
 /// # Errors
-/// The emulator refused something.
+/// The emulator returned an error.
 pub async fn company(config: impl Fn(&str) -> SdkConfig) -> Result<(), SandboxError> {
     older_regions(&config).await?;
-    somebody_elses(&config("eu-central-1")).await
+    resources_of_others(&config("eu-central-1")).await
 }
 
-/// Puts only what the company has in its older regions into an empty account.
+/// Creates only the resources in the older regions of the example company, in an empty account.
 ///
 /// # Errors
-/// The emulator refused something.
+/// The emulator returned an error.
 pub async fn older_regions(config: impl Fn(&str) -> SdkConfig) -> Result<(), SandboxError> {
     let (us_east_1, eu_west_1) = (config("us-east-1"), config("eu-west-1"));
     roles(&us_east_1).await?;
-    older_buckets(&us_east_1).await?;
-    shared_policies(&us_east_1).await?;
+    buckets(&us_east_1).await?;
+    policies(&us_east_1).await?;
     documents(&us_east_1).await?;
-    older_cluster(&us_east_1).await?;
+    cluster(&us_east_1).await?;
     functions(&eu_west_1).await
 }
 
-/// An SDK configuration for one region of the sandbox.
+/// Returns the SDK configuration of one region of the sandbox.
 pub fn config(sandbox: &Sandbox, region: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
@@ -58,7 +61,7 @@ pub fn config(sandbox: &Sandbox, region: &str) -> SdkConfig {
         .build()
 }
 
-/// An SDK configuration for one region of another emulator.
+/// Returns the SDK configuration of one region of another emulator, at `url`.
 pub fn config_of(url: &str, region: &str) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
@@ -81,7 +84,7 @@ fn failed(error: impl std::error::Error) -> SandboxError {
     SandboxError::Seed(text)
 }
 
-/// The roles that functions and replication have.
+/// Creates the roles of the functions and of the replication.
 async fn roles(config: &SdkConfig) -> Result<(), SandboxError> {
     let iam = aws_sdk_iam::Client::new(config);
     for (name, service) in [("lambda", "lambda"), (REPLICATION_ROLE, "s3")] {
@@ -98,7 +101,7 @@ const SAAS: &str = "supertokens-saas-us-east-1";
 const LOGS: &str = "supertokens-s3-access-logs-us-east-1";
 const CERTIFICATES: &str = "supertokens-ssl";
 
-async fn older_buckets(config: &SdkConfig) -> Result<(), SandboxError> {
+async fn buckets(config: &SdkConfig) -> Result<(), SandboxError> {
     let s3 = aws_sdk_s3::Client::new(config);
     for bucket in [SAAS, LOGS, CERTIFICATES] {
         s3.create_bucket().bucket(bucket).send().await.map_err(failed)?;
@@ -126,13 +129,13 @@ async fn older_buckets(config: &SdkConfig) -> Result<(), SandboxError> {
             .map_err(failed)?;
     }
     for bucket in [SAAS, LOGS] {
-        closed(&s3, bucket).await?;
+        lock_down(&s3, bucket).await?;
     }
-    replicated(&s3).await
+    replicate(&s3).await
 }
 
-/// What the company set on its buckets by hand.
-async fn closed(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<(), SandboxError> {
+/// Sets public-access block, ownership, encryption and tags of a bucket.
+async fn lock_down(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<(), SandboxError> {
     let blocks = PublicAccessBlockConfiguration::builder()
         .block_public_acls(true)
         .ignore_public_acls(true)
@@ -163,8 +166,8 @@ async fn closed(s3: &aws_sdk_s3::Client, bucket: &str) -> Result<(), SandboxErro
     Ok(())
 }
 
-/// The certificates are replicated to the older region already.
-async fn replicated(s3: &aws_sdk_s3::Client) -> Result<(), SandboxError> {
+/// Replicates the bucket of certificates to us-east-1.
+async fn replicate(s3: &aws_sdk_s3::Client) -> Result<(), SandboxError> {
     let rule = ReplicationRule::builder()
         .id("to-us-east-1")
         .priority(1)
@@ -190,14 +193,14 @@ async fn replicated(s3: &aws_sdk_s3::Client) -> Result<(), SandboxError> {
     Ok(())
 }
 
-async fn shared_policies(config: &SdkConfig) -> Result<(), SandboxError> {
+async fn policies(config: &SdkConfig) -> Result<(), SandboxError> {
     let iam = aws_sdk_iam::Client::new(config);
     for (name, action) in [
         ("S3SSLUpdater", "s3:PutObject"),
         ("listBucketItems", "s3:ListBucket"),
         ("s3crr_for_supertokens-ssl_to_supertokens-saas-us-east-1", "s3:ReplicateObject"),
     ] {
-        // With white space, as somebody typed it.
+        // White space, to test that documents are compared by content.
         let document = format!(
             "{{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n    {{\"Sid\": \"UsEast1\", \"Effect\": \"Allow\", \
              \"Action\": [\"{action}\"], \"Resource\": [\"arn:aws:s3:::{SAAS}\", \"arn:aws:s3:::{SAAS}/*\"]}}\n  ]\n}}"
@@ -228,7 +231,7 @@ async fn documents(config: &SdkConfig) -> Result<(), SandboxError> {
     Ok(())
 }
 
-async fn older_cluster(config: &SdkConfig) -> Result<(), SandboxError> {
+async fn cluster(config: &SdkConfig) -> Result<(), SandboxError> {
     let rds = aws_sdk_rds::Client::new(config);
     let owner = aws_sdk_rds::types::Tag::builder().key("VantaOwner").value("platform@example.com").build();
     rds.create_db_cluster()
@@ -280,15 +283,15 @@ async fn functions(config: &SdkConfig) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// Two archives without files: the end-of-directory record, one with a comment of a byte.
+/// Two empty zip archives with different digests: the second has a comment of one byte.
 const PACKAGES: [&[u8]; 2] = [
     &[0x50, 0x4b, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     &[0x50, 0x4b, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, b'2'],
 ];
 
-/// Log groups without retention, a topic, a bucket, and a rule in the default group: only the log
-/// groups' retention is the spec's business.
-async fn somebody_elses(config: &SdkConfig) -> Result<(), SandboxError> {
+/// Creates resources that belong to other teams: log groups, a topic, a bucket and a rule in the default group. The
+/// spec manages only the retention of the log groups.
+async fn resources_of_others(config: &SdkConfig) -> Result<(), SandboxError> {
     let logs = aws_sdk_cloudwatchlogs::Client::new(config);
     for name in ["/aws/lambda/billing-export", "/ecs/legacy-worker"] {
         logs.create_log_group().log_group_name(name).send().await.map_err(failed)?;
@@ -312,13 +315,13 @@ async fn somebody_elses(config: &SdkConfig) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// Puts many alarms and log groups into eu-central-1, for measuring how a plan's cost grows.
+/// Creates many alarms and log groups in eu-central-1, to measure how the cost of a plan grows.
 ///
 /// # Errors
-/// The sandbox refused something.
+/// The sandbox returned an error.
 pub async fn bulk(sandbox: &Sandbox, alarms: u32, log_groups: u32) -> Result<(), SandboxError> {
     let config = config(sandbox, "eu-central-1");
-    sandbox.keep_later().await;
+    sandbox.defer_saves().await;
     let cloudwatch = aws_sdk_cloudwatch::Client::new(&config);
     for number in 0..alarms {
         cloudwatch
@@ -341,15 +344,15 @@ pub async fn bulk(sandbox: &Sandbox, alarms: u32, log_groups: u32) -> Result<(),
         logs.create_log_group().log_group_name(&name).send().await.map_err(failed)?;
         logs.put_retention_policy().log_group_name(&name).retention_in_days(365).send().await.map_err(failed)?;
     }
-    sandbox.keep_now().await
+    sandbox.save_now().await
 }
 
-/// Puts many functions into eu-west-1 and documents into us-east-1, for measuring what copying them takes.
+/// Creates many functions in eu-west-1 and documents in us-east-1, to measure the cost of copying them.
 ///
 /// # Errors
-/// The sandbox refused something.
+/// The sandbox returned an error.
 pub async fn copies(sandbox: &Sandbox, functions: u32, documents: u32) -> Result<(), SandboxError> {
-    sandbox.keep_later().await;
+    sandbox.defer_saves().await;
     let lambda = aws_sdk_lambda::Client::new(&config(sandbox, "eu-west-1"));
     for number in 0..functions {
         lambda
@@ -377,41 +380,43 @@ pub async fn copies(sandbox: &Sandbox, functions: u32, documents: u32) -> Result
             .await
             .map_err(failed)?;
     }
-    sandbox.keep_now().await
+    sandbox.save_now().await
 }
 
-/// Does in eu-central-1 what somebody in a hurry does: opens ssh to the world, raises an alarm's threshold, and lifts a
-/// bucket's public-access block. Returns what was done, in words.
+/// Changes three settings in eu-central-1: opens ssh to the internet, raises the threshold of an alarm, and turns off a
+/// public-access block of a bucket. Returns one sentence per change.
 ///
 /// # Errors
-/// The region of the company's demo is not there yet.
+/// regions/eu-central-1.yaml has not been applied, or the emulator returned an error.
 pub async fn tamper(config: &SdkConfig) -> Result<Vec<String>, SandboxError> {
     let ec2 = aws_sdk_ec2::Client::new(config);
     let by_name = Filter::builder().name("group-name").values("ec2-internal-team-access").build();
     let groups = ec2.describe_security_groups().filters(by_name).send().await.map_err(failed)?;
-    let id = groups.security_groups().first().and_then(|group| group.group_id()).unwrap_or_default();
-    let provider = IpRange::builder().cidr_ip("0.0.0.0/0").description("just for today").build();
-    let ssh = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22).ip_ranges(provider).build();
+    let group = groups.security_groups().first().and_then(|group| group.group_id());
+    let id = group.ok_or_else(|| SandboxError::Missing("security group 'ec2-internal-team-access'".to_owned()))?;
+    let anyone = IpRange::builder().cidr_ip("0.0.0.0/0").description("just for today").build();
+    let ssh = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22).ip_ranges(anyone).build();
     ec2.authorize_security_group_ingress().group_id(id).ip_permissions(ssh).send().await.map_err(failed)?;
 
     let cloudwatch = aws_sdk_cloudwatch::Client::new(config);
     let alarm = "db-supertokens-eu-central-1 CPUUtilization";
     let alarms = cloudwatch.describe_alarms().alarm_names(alarm).send().await.map_err(failed)?;
-    let there = alarms.metric_alarms().first().ok_or_else(|| SandboxError::Seed(format!("no alarm '{alarm}'")))?;
+    let found = alarms.metric_alarms().first();
+    let current = found.ok_or_else(|| SandboxError::Missing(format!("alarm '{alarm}'")))?;
     cloudwatch
         .put_metric_alarm()
         .alarm_name(alarm)
-        .set_namespace(there.namespace.clone())
-        .set_metric_name(there.metric_name.clone())
-        .set_dimensions(there.dimensions.clone())
-        .set_statistic(there.statistic.clone())
-        .set_comparison_operator(there.comparison_operator.clone())
-        .set_period(there.period)
-        .set_evaluation_periods(there.evaluation_periods)
-        .set_datapoints_to_alarm(there.datapoints_to_alarm)
-        .set_treat_missing_data(there.treat_missing_data.clone())
-        .set_alarm_actions(there.alarm_actions.clone())
-        .set_alarm_description(there.alarm_description.clone())
+        .set_namespace(current.namespace.clone())
+        .set_metric_name(current.metric_name.clone())
+        .set_dimensions(current.dimensions.clone())
+        .set_statistic(current.statistic.clone())
+        .set_comparison_operator(current.comparison_operator.clone())
+        .set_period(current.period)
+        .set_evaluation_periods(current.evaluation_periods)
+        .set_datapoints_to_alarm(current.datapoints_to_alarm)
+        .set_treat_missing_data(current.treat_missing_data.clone())
+        .set_alarm_actions(current.alarm_actions.clone())
+        .set_alarm_description(current.alarm_description.clone())
         .threshold(99.0)
         .send()
         .await
@@ -435,6 +440,6 @@ pub async fn tamper(config: &SdkConfig) -> Result<Vec<String>, SandboxError> {
     Ok(vec![
         "opened tcp 22 of ec2-internal-team-access to 0.0.0.0/0".to_owned(),
         format!("raised the threshold of '{alarm}' to 99"),
-        format!("lifted block_public_policy of {bucket}"),
+        format!("turned off block_public_policy of {bucket}"),
     ])
 }

@@ -1,4 +1,5 @@
-//! The sandbox on a loopback port, so that the AWS CLI and other tools can look at it.
+// SPDX-License-Identifier: Apache-2.0
+//! Serves the sandbox over HTTP on a loopback port, for the AWS CLI and other tools.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use winterbaume_core::{MockRequest, MockResponse};
 use crate::Sandbox;
 use crate::fakes::BASE;
 
-/// A server that is bound and not running yet.
+/// A server that is bound to its port; [`Self::run`] serves requests.
 pub struct Server {
     sandbox: Sandbox,
     listener: TcpListener,
@@ -35,27 +36,27 @@ impl Server {
         Ok(Self { sandbox, listener, delay })
     }
 
-    /// Returns where it listens.
+    /// Returns the address that the server listens on.
     ///
     /// # Errors
-    /// The operating system does not say.
+    /// The operating system does not return the address.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Answers until the task is dropped.
+    /// Serves requests until the task is dropped.
     pub async fn run(self) -> Infallible {
         let delay = self.delay;
         let base = self.address().map(|address| format!("http://{address}")).unwrap_or_default();
         loop {
             let Ok((stream, _)) = self.listener.accept().await else { continue };
-            // Small answers must not wait for the acknowledgement of the last packet.
+            // Nagle's algorithm would delay small responses.
             let _ = stream.set_nodelay(true);
             let sandbox = self.sandbox.clone();
             let base = base.clone();
             tokio::spawn(async move {
                 let service = service_fn(move |request| answer(sandbox.clone(), request, base.clone(), delay));
-                // A client that goes away in the middle is its own business.
+                // An error means that the client closed the connection.
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             });
         }
@@ -79,6 +80,7 @@ async fn answer(
         headers: parts.headers,
         body: body.collect().await?.to_bytes(),
     };
+    #[expect(clippy::disallowed_methods, reason = "`--delay` imitates the network's latency")]
     let ((), answered) = tokio::join!(tokio::time::sleep(delay), sandbox.answer(request));
     let MockResponse { status, headers, body } = answered;
     let mut response = Response::new(Full::new(body));

@@ -1,17 +1,18 @@
-//! The emulated services, with one face: answer a request, give and take the state of a region.
+// SPDX-License-Identifier: Apache-2.0
+//! The emulated services behind one trait: handle a request, save and restore the state of a region.
 
 use futures::future::BoxFuture;
 use serde_json::Value;
 use winterbaume_core::{MockRequest, MockResponse, MockService, StatefulService};
 
 use crate::ACCOUNT;
-use crate::fakes::Memory;
+use crate::fakes::FakeState;
 use crate::route::Route;
 
-/// The name under which the sandbox's own is kept.
+/// The key of the state of [`FakeState`] in the sandbox's file.
 pub(crate) const MEMORY: &str = "memory";
 
-/// A service whose state can be kept.
+/// An emulated service whose state can be saved and restored as JSON.
 trait Emulated: Send + Sync {
     fn handle(&self, request: MockRequest) -> BoxFuture<'_, MockResponse>;
     fn snapshot<'a>(&'a self, region: &'a str) -> BoxFuture<'a, Value>;
@@ -20,16 +21,16 @@ trait Emulated: Send + Sync {
 
 macro_rules! services {
     ($($field:ident: $type:ty, $signing:literal;)*) => {
-        /// All of them.
+        /// All emulated services.
         pub(crate) struct Services {
             $(pub $field: $type,)*
-            /// What the sandbox answers by itself.
-            pub memory: Memory,
+            /// The state of the services that the sandbox implements itself, see [`crate::fakes`].
+            pub memory: FakeState,
         }
 
         impl Default for Services {
             fn default() -> Self {
-                Self { $($field: <$type>::new(),)* memory: Memory::default() }
+                Self { $($field: <$type>::new(),)* memory: FakeState::default() }
             }
         }
 
@@ -64,7 +65,7 @@ macro_rules! services {
     };
 }
 
-// By the names that requests are signed for.
+// Field, type and signing name.
 services! {
     cloudwatch: winterbaume_cloudwatch::CloudWatchService, "monitoring";
     ec2: winterbaume_ec2::Ec2Service, "ec2";
@@ -83,7 +84,9 @@ impl Services {
     pub async fn handle(&self, route: &Route, request: MockRequest) -> MockResponse {
         match self.get(&route.service) {
             Some(service) => service.handle(request).await,
-            None => MockResponse::error(501, "NotImplemented", &format!("the sandbox has no {}", route.service)),
+            None => {
+                MockResponse::error(501, "NotImplemented", &format!("the sandbox does not emulate {}", route.service))
+            }
         }
     }
 
@@ -103,7 +106,7 @@ impl Services {
         }
         match self.get(service) {
             Some(service) => service.restore(region, state).await,
-            None => Err(format!("the sandbox has no {service}")),
+            None => Err(format!("the sandbox does not emulate {service}")),
         }
     }
 }

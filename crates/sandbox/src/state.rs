@@ -1,4 +1,5 @@
-//! What the sandbox keeps on disk: each service's state by region, replaced whole, never half.
+// SPDX-License-Identifier: Apache-2.0
+//! The sandbox's file: the state of each service by region, written atomically.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -11,23 +12,23 @@ use serde_json::Value;
 use crate::route::Route;
 use crate::services::{MEMORY, Services};
 
-/// The file's form.
+/// The contents of the file.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Kept {
-    /// 1.
+struct Stored {
+    /// The version of the format: 1.
     version: u32,
-    /// By service, then region.
+    /// The state by service, then by region.
     services: BTreeMap<String, BTreeMap<String, Value>>,
-    /// The regions that have what a new account has there.
+    /// The regions that have the resources of a new account, such as the default VPC.
     regions: BTreeSet<String>,
 }
 
-/// The state and the file it is in.
+/// The state and its file. Without a path nothing is saved.
 pub(crate) struct State {
     path: Option<PathBuf>,
     _lock: Option<File>,
-    kept: Kept,
-    /// The services and regions that are to be kept later; none while each write is kept at once.
+    stored: Stored,
+    /// The services and regions to save later, or None to save after each write.
     deferred: Option<BTreeSet<Route>>,
 }
 
@@ -38,10 +39,10 @@ pub(crate) enum StateError {
 
 impl State {
     pub fn in_memory() -> Self {
-        Self { path: None, _lock: None, kept: Kept { version: 1, ..Kept::default() }, deferred: None }
+        Self { path: None, _lock: None, stored: Stored { version: 1, ..Stored::default() }, deferred: None }
     }
 
-    /// Locks and reads the file. The lock goes with the process, so there is none to clear after a crash.
+    /// Locks and reads the file. The operating system releases the lock when the process ends.
     pub async fn open(path: &Path, services: &Services) -> Result<Self, StateError> {
         let other = |error: std::io::Error| StateError::Other(error.to_string());
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -49,13 +50,13 @@ impl State {
         }
         let lock = File::create(path.with_extension("lock")).map_err(other)?;
         lock.try_lock().map_err(|_| StateError::InUse)?;
-        let kept = match fs::read(path) {
+        let stored = match fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| StateError::Other(error.to_string()))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Kept { version: 1, ..Kept::default() },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Stored { version: 1, ..Stored::default() },
             Err(error) => return Err(other(error)),
         };
-        let state = Self { path: Some(path.to_owned()), _lock: Some(lock), kept, deferred: None };
-        for (service, regions) in &state.kept.services {
+        let state = Self { path: Some(path.to_owned()), _lock: Some(lock), stored, deferred: None };
+        for (service, regions) in &state.stored.services {
             for (region, view) in regions {
                 services.restore(service, region, view.clone()).await.map_err(StateError::Other)?;
             }
@@ -63,17 +64,17 @@ impl State {
         Ok(state)
     }
 
-    /// Says whether a region is new, and remembers it.
+    /// Records a region, and returns whether it is new.
     pub fn is_new_region(&mut self, region: &str) -> bool {
-        self.kept.regions.insert(region.to_owned())
+        self.stored.regions.insert(region.to_owned())
     }
 
-    /// Puts off keeping until [`Self::save_deferred`].
+    /// Defers saving until [`Self::save_deferred`].
     pub fn defer(&mut self) {
         self.deferred = Some(BTreeSet::new());
     }
 
-    /// Keeps what was put off.
+    /// Saves what was deferred.
     pub async fn save_deferred(&mut self, services: &Services) -> Result<(), String> {
         for route in self.deferred.take().unwrap_or_default() {
             self.save(services, &route).await?;
@@ -81,7 +82,7 @@ impl State {
         Ok(())
     }
 
-    /// Keeps the state of one service in one region.
+    /// Saves the state of one service in one region, or defers it.
     pub async fn save(&mut self, services: &Services, route: &Route) -> Result<(), String> {
         let Some(path) = &self.path else { return Ok(()) };
         if let Some(deferred) = &mut self.deferred {
@@ -89,21 +90,21 @@ impl State {
             return Ok(());
         }
         let view = services.snapshot(&route.service, route.home()).await;
-        // What only the sandbox itself knows has no state of its own.
+        // A service that only the sandbox implements has no state here: it is in MEMORY.
         if !view.is_null() {
-            self.kept.services.entry(route.service.clone()).or_default().insert(route.home().to_owned(), view);
+            self.stored.services.entry(route.service.clone()).or_default().insert(route.home().to_owned(), view);
         }
         let own = services.snapshot(MEMORY, &route.region).await;
-        self.kept.services.entry(MEMORY.to_owned()).or_default().insert(route.region.clone(), own);
-        write_whole(path, &self.kept).map_err(|error| error.to_string())
+        self.stored.services.entry(MEMORY.to_owned()).or_default().insert(route.region.clone(), own);
+        write_whole(path, &self.stored).map_err(|error| error.to_string())
     }
 }
 
-fn write_whole(path: &Path, kept: &Kept) -> std::io::Result<()> {
+fn write_whole(path: &Path, stored: &Stored) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     let mut writer = std::io::BufWriter::new(&mut file);
-    serde_json::to_writer(&mut writer, kept)?;
+    serde_json::to_writer(&mut writer, stored)?;
     writer.flush()?;
     drop(writer);
     file.persist(path).map_err(|error| error.error)?;

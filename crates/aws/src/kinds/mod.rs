@@ -1,6 +1,6 @@
-//! The kinds, one line each. A kind's folder holds everything about it: what a person writes, what AWS says, how the
-//! two are compared and which calls fix what differs; beside that its cases for the laws and, where it is complete, the
-//! table of AWS's answers.
+// SPDX-License-Identifier: Apache-2.0
+//! The registry of kinds, one line each. A kind's folder holds its spec, its model, its AWS calls and its diff, the
+//! cases for the laws and, if the kind is complete, the table of AWS's answers.
 
 use regionctl_core::kind::{AnyKind, Erased, Registry};
 
@@ -14,7 +14,7 @@ macro_rules! kinds {
     };
 }
 
-// A new kind is a folder beside this file, and its line here.
+// A new kind is a folder next to this file and a line in this list.
 kinds! {
     alarm::Alarm,
     bucket::Bucket,
@@ -34,10 +34,10 @@ kinds! {
     vpc_endpoint::VpcEndpoint,
 }
 
-/// The kinds there are.
+/// All kinds, without their AWS calls.
 pub const REGISTRY: Registry = Registry(PURE);
 
-/// Returns the live half of a kind that the engine already checked.
+/// Returns the kind with this name, including its AWS calls. Panics if the name is not registered.
 pub(crate) fn live(name: &str) -> &'static dyn LiveKind {
     LIVE.iter()
         .copied()

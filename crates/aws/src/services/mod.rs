@@ -1,7 +1,8 @@
-//! What regionctl knows of each AWS service as a whole: its names, error codes, rates and IAM actions.
+// SPDX-License-Identifier: Apache-2.0
+//! Facts about each AWS service: names, error codes, rates and IAM actions, with one row per service in `table.rs`.
 //!
-//! One row a service, in `table.rs`. Errors, the pace, permissions and the audit trail read it.
-//! What regionctl knows of a type of resource is in the kind's own file, not here.
+//! Error classification, the rate limiter, permissions and the audit trail use them. Facts about a resource type are in
+//! its kind.
 
 mod table;
 
@@ -10,19 +11,19 @@ use regionctl_core::observe::location::Location;
 
 pub use table::{COMMON, SERVICES};
 
-/// The resources of an action that IAM cannot limit to some.
+/// The resources of an action without resource-level permissions.
 const ALL: &[&str] = &["*"];
 
-/// The roles of the account, for `iam:PassRole` where the spec does not state which.
+/// All roles of the account: for `iam:PassRole` if the spec does not state the role.
 pub(crate) const ROLES: &[&str] = &["arn:{partition}:iam::{account}:role/*"];
 
-/// The KMS keys of the region, where the spec states no ARN of one.
+/// All KMS keys of the region: for KMS actions if the spec does not state a key ARN.
 pub(crate) const KEYS: &[&str] = &["arn:{partition}:kms:{region}:{account}:key/*"];
 
-/// What EC2 has in the region. AWS gives the ids, so a policy cannot name them before.
+/// All EC2 resources of the region. EC2 assigns the ids, so a policy cannot name them in advance.
 pub(crate) const EC2_RESOURCES: &[&str] = &["arn:{partition}:ec2:{region}:{account}:*"];
 
-/// Error codes by class. A code with `*` before it stands for all that end so, with `*` after it for all that start so.
+/// Error codes by class. A leading `*` matches all codes with that suffix, a trailing `*` all codes with that prefix.
 pub type Codes = &'static [(FailureClass, &'static [&'static str])];
 
 /// An AWS service.
@@ -36,62 +37,62 @@ pub struct Service {
     pub iam_prefix: &'static str,
     /// The `eventSource` of its events in CloudTrail, `logs.amazonaws.com`.
     pub event_source: &'static str,
-    /// Whether it has one endpoint for a whole partition.
-    pub scope: Scope,
-    /// The rates of its operations; the first line that includes an operation counts.
+    /// Whether the service is regional or global.
+    pub scope: ServiceScope,
+    /// The rates of its operations; the first entry that includes an operation applies.
     pub rates: &'static [Rate],
-    /// Its own error codes; those that every service uses are in [`COMMON`].
+    /// The service's own error codes; those that all services share are in [`COMMON`].
     pub codes: Codes,
-    /// The codes by which it says that a resource exists and one of its settings does not.
+    /// Error codes that mean that the resource exists and the setting is not set.
     pub unset: &'static [&'static str],
     /// The operations whose IAM action has another name, with that name.
     pub actions: &'static [(&'static str, &'static str)],
-    /// The ARNs that a policy names for an operation, in the form of [`fill`]; the first line that includes the operation
-    /// counts. An operation without a line is for `*`.
+    /// The resource ARNs of an operation in a policy, as templates for [`fill`]; the first entry that includes the
+    /// operation applies. The resource of other operations is `*`.
     pub resources: &'static [(Operations, &'static [&'static str])],
 }
 
-/// What is the same for every service.
+/// Facts that all services share.
 #[derive(Debug)]
 pub struct Common {
-    /// The error codes of AWS's shared front end (Common Errors in each API reference).
+    /// The error codes that all services return ("Common Errors" in each API reference).
     pub codes: Codes,
-    /// The HTTP statuses that mean "too many requests". Services with JSON and query protocols answer 400 instead, so that
-    /// only the code says it there.
+    /// The HTTP statuses of throttled requests. Services with JSON and query protocols return 400 instead and tell
+    /// throttling only by the error code.
     pub throttle_statuses: &'static [u16],
 }
 
-/// Where a service is.
+/// Whether a service is regional or global.
 #[derive(Debug, Clone, Copy)]
-pub enum Scope {
-    /// In every region, with an endpoint and resources of its own.
+pub enum ServiceScope {
+    /// The service has an endpoint and its own resources in every region.
     Regional,
-    /// Once for a partition. Its events in CloudTrail are kept in one region.
+    /// The service has one endpoint per partition. CloudTrail records its events in one region.
     Global {
         /// That region, by partition.
         homes: &'static [(&'static str, &'static str)],
     },
 }
 
-/// A rate that some operations share.
+/// A rate that a set of operations shares.
 #[derive(Debug, Clone, Copy)]
 pub struct Rate {
-    /// The operations that share it.
+    /// The operations that share the rate.
     pub operations: Operations,
-    /// Calls a second.
+    /// Sustained calls per second.
     pub per_second: f64,
-    /// How many calls may come at once: what a full token bucket lets through.
+    /// The burst: the number of calls that a full token bucket allows at the same time.
     pub burst: f64,
 }
 
-/// Some operations of a service.
+/// A set of operations of a service.
 #[derive(Debug, Clone, Copy)]
 pub enum Operations {
-    /// These and no others.
+    /// Exactly these operations.
     Only(&'static [&'static str]),
-    /// Those whose names start with one of these verbs.
+    /// Operations whose names start with one of these verbs.
     Verbs(&'static [&'static str]),
-    /// All that no earlier line includes.
+    /// All operations that no earlier entry includes.
     Rest,
 }
 
@@ -106,16 +107,18 @@ impl Operations {
 }
 
 impl Service {
-    /// Returns the rate of an operation and its line in the table: all operations of a line share one token bucket.
+    /// Returns the rate of an operation and the index of the rate: all operations of one rate share a token bucket.
     pub fn rate(&self, operation: &str) -> Option<(usize, &'static Rate)> {
         self.rates.iter().enumerate().find(|(_, rate)| rate.operations.include(operation))
     }
 
-    /// Returns the region whose CloudTrail keeps this service's events about something of a region.
+    /// Returns the region in which CloudTrail records the service's events about resources of `region`.
     pub fn home<'a>(&self, partition: &str, region: &'a str) -> &'a str {
         match self.scope {
-            Scope::Regional => region,
-            Scope::Global { homes } => homes.iter().find(|(of, _)| *of == partition).map_or(region, |(_, home)| *home),
+            ServiceScope::Regional => region,
+            ServiceScope::Global { homes } => {
+                homes.iter().find(|(of, _)| *of == partition).map_or(region, |(_, home)| *home)
+            }
         }
     }
 
@@ -125,43 +128,43 @@ impl Service {
     }
 
     fn resources(&self, operation: &str) -> &'static [&'static str] {
-        let line = self.resources.iter().find(|(operations, _)| operations.include(operation));
-        line.map_or(ALL, |(_, forms)| *forms)
+        let entry = self.resources.iter().find(|(operations, _)| operations.include(operation));
+        entry.map_or(ALL, |(_, templates)| *templates)
     }
 }
 
-/// Returns the service that the SDK calls so.
+/// Returns the service with this SDK name, such as `CloudWatch Logs`.
 pub fn by_name(name: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.name == name)
 }
 
-/// Returns the service whose client is in this crate.
+/// Returns the service whose client is in this crate, such as `aws_sdk_sns`.
 pub fn by_crate(name: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.crate_name == name)
 }
 
-/// Returns what a service means by an error code; none where the code is in no row.
+/// Returns the class of a service's error code; `None` for an unknown code.
 pub fn class_of(service: Option<&Service>, code: &str) -> Option<FailureClass> {
     let own: Codes = service.map(|service| service.codes).unwrap_or_default();
     let mut rows = own.iter().chain(COMMON.codes);
     rows.find(|(_, codes)| codes.iter().any(|pattern| fits(pattern, code))).map(|(class, _)| *class)
 }
 
-/// Says whether a code means that a resource exists and one of its settings does not.
+/// Whether an error code means that the resource exists and the setting is not set.
 pub fn is_unset(code: &str) -> bool {
     SERVICES.iter().any(|service| service.unset.contains(&code))
 }
 
-/// Returns the ARNs that a policy names for an operation on something of this name; `*` where there is none.
-pub fn resources(service: &str, operation: &str, name: &str, place: &Location) -> Vec<String> {
-    let forms = by_name(service).map_or(ALL, |service| service.resources(operation));
-    forms.iter().map(|form| fill(form, name, place)).collect()
+/// Returns the resource ARNs of an operation on the resource `name` for a policy; `*` if the operation has none.
+pub fn resources(service: &str, operation: &str, name: &str, location: &Location) -> Vec<String> {
+    let templates = by_name(service).map_or(ALL, |service| service.resources(operation));
+    templates.iter().map(|template| fill(template, name, location)).collect()
 }
 
-/// Fills a form of an ARN: `{partition}`, `{region}`, `{account}` and `{name}` stand for the place's and the resource's.
-pub fn fill(form: &str, name: &str, place: &Location) -> String {
-    let Location { partition, region, account, vpc: _ } = place;
-    let arn = form.replace("{partition}", partition).replace("{region}", region).replace("{account}", account);
+/// Replaces `{partition}`, `{region}`, `{account}` and `{name}` in an ARN template.
+pub fn fill(template: &str, name: &str, location: &Location) -> String {
+    let Location { partition, region, account, vpc: _ } = location;
+    let arn = template.replace("{partition}", partition).replace("{region}", region).replace("{account}", account);
     arn.replace("{name}", name)
 }
 
@@ -186,20 +189,20 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_belongs_to_a_service_of_the_table_and_every_service_has_a_rate() {
+    fn every_kind_has_a_service_and_every_service_has_a_rate() {
         for facts in REGISTRY.0.iter().map(|kind| kind.facts()) {
-            assert!(by_name(facts.service).is_some(), "{} is of {}", facts.name, facts.service);
+            assert!(by_name(facts.service).is_some(), "{}: unknown service {}", facts.name, facts.service);
         }
         let names: BTreeSet<&str> = SERVICES.iter().map(|service| service.name).collect();
-        assert_eq!(names.len(), SERVICES.len(), "no service has two rows");
+        assert_eq!(names.len(), SERVICES.len(), "a service has two rows");
         for service in SERVICES {
-            assert!(service.rate("SomeNewOperation").is_some(), "{} has a rate for the rest", service.name);
+            assert!(service.rate("SomeNewOperation").is_some(), "{} has no rate for `Rest`", service.name);
             assert!(service.event_source.ends_with(".amazonaws.com"), "{}", service.event_source);
         }
     }
 
     #[test]
-    fn a_rate_is_for_exact_names_or_for_a_verb_that_the_table_states() {
+    fn a_rate_applies_to_exact_names_or_to_a_verb() {
         let of_lambda = ["GetFunction", "GetFunctionConfiguration", "ListTags"].map(|call| rate("Lambda", call));
         assert_eq!(of_lambda, ["100", "15", "15"]);
         let of_ec2 = ["DescribeInstances", "RunInstances"].map(|call| rate("EC2", call));
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_means_what_its_own_service_says() {
+    fn a_code_is_classified_by_its_service_first() {
         let class = |service: &str, code: &str| class_of(by_name(service), code);
         assert_eq!(class("SSM", "InvalidDocument"), Some(FailureClass::NotFound));
         assert_eq!(class("Lambda", "InvalidDocument"), None);
@@ -228,15 +231,15 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_arn_of_its_own_is_for_everything() {
+    fn an_operation_without_resource_arns_has_the_resource_star() {
         let text = |text: &str| text.to_owned();
-        let place =
+        let location =
             Location { partition: text("aws"), region: text("eu-central-1"), account: text("123456789012"), vpc: None };
-        assert_eq!(resources("EC2", "DescribeInstances", "x", &place), ["*"]);
-        assert_eq!(resources("STS", "GetCallerIdentity", "x", &place), ["*"]);
-        assert_eq!(resources("S3", "PutBucketPolicy", "x", &place), ["arn:aws:s3:::x"]);
-        assert_eq!(resources("SNS", "Subscribe", "t", &place), ["arn:aws:sns:eu-central-1:123456789012:t"]);
-        let created = resources("RDS", "CreateDBCluster", "c", &place);
+        assert_eq!(resources("EC2", "DescribeInstances", "x", &location), ["*"]);
+        assert_eq!(resources("STS", "GetCallerIdentity", "x", &location), ["*"]);
+        assert_eq!(resources("S3", "PutBucketPolicy", "x", &location), ["arn:aws:s3:::x"]);
+        assert_eq!(resources("SNS", "Subscribe", "t", &location), ["arn:aws:sns:eu-central-1:123456789012:t"]);
+        let created = resources("RDS", "CreateDBCluster", "c", &location);
         for part in ["cluster:c", "cluster-pg:*", "og:*", "subgrp:*"] {
             let arn = format!("arn:aws:rds:eu-central-1:123456789012:{part}");
             assert!(created.contains(&arn), "{arn} is not in {created:?}");

@@ -1,18 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The services that regionctl calls, one row each.
 //!
-//! Codes are those of AWS's service models (shapes with `exception`) and, for EC2 and S3, of the lists "Error codes for the
-//! Amazon EC2 API" and "Error responses" (Amazon S3 API reference). A code that no row has is refused or a fault by its
-//! HTTP status. Limits (`LimitExceeded`, `QuotaExceeded`) are such codes on purpose: no retry helps.
-//! Rates are from each service's quota page, action names and resources from the Service Authorization Reference.
+//! Error codes: AWS's service models and, for EC2 and S3, "Error codes for the Amazon EC2 API" and "Error responses"
+//! (Amazon S3 API Reference). Other codes are classified by HTTP status. This includes quotas (`LimitExceeded`): a retry
+//! does not help. Rates: each service's quota page. Actions and resources: Service Authorization Reference.
 
 use regionctl_core::observe::failure::FailureClass::{
     Conflict, Credentials, Denied, NotFound, NotReady, Other, Taken, Throttled, Transport,
 };
 
 use super::Operations::{Only, Rest, Verbs};
-use super::{Common, Rate, Scope, Service};
+use super::{Common, Rate, Service, ServiceScope};
 
-/// What is the same for every service.
+/// The error codes and HTTP statuses that all services share.
 pub static COMMON: Common = Common {
     codes: &[
         (
@@ -65,7 +65,7 @@ pub static COMMON: Common = Common {
     throttle_statuses: &[429, 503],
 };
 
-/// The regions in which partitions sign requests to IAM; CloudTrail keeps its events there.
+/// The regions of IAM's endpoint by partition, in which CloudTrail records its events.
 const IAM: &[(&str, &str)] = &[
     ("aws", "us-east-1"),
     ("aws-cn", "cn-north-1"),
@@ -75,7 +75,7 @@ const IAM: &[(&str, &str)] = &[
     ("aws-iso-f", "us-isof-south-1"),
 ];
 
-/// The same for Route 53.
+/// The regions of Route 53's endpoint by partition, in which CloudTrail records its events.
 const ROUTE53: &[(&str, &str)] = &[
     ("aws", "us-east-1"),
     ("aws-cn", "cn-northwest-1"),
@@ -86,13 +86,13 @@ const ROUTE53: &[(&str, &str)] = &[
     ("aws-iso-f", "us-isof-south-1"),
 ];
 
-/// A row without facts: each row below states only what it has.
+/// An empty row: each row below states only the fields that differ from it.
 const ROW: Service = Service {
     name: "",
     crate_name: "",
     iam_prefix: "",
     event_source: "",
-    scope: Scope::Regional,
+    scope: ServiceScope::Regional,
     rates: &[],
     codes: &[],
     unset: &[],
@@ -131,7 +131,7 @@ pub static SERVICES: &[Service] = &[
         ],
         codes: &[
             (NotFound, &["ResourceNotFound", "ResourceNotFoundException"]),
-            // It comes with HTTP 429, and is not about the rate of calls.
+            // ConcurrentModificationException has HTTP status 429 but is not throttling.
             (Conflict, &["ConcurrentModificationException", "ResourceConflict"]),
             (Other, &["InternalServiceError", "InternalServiceFault"]),
         ],
@@ -179,13 +179,13 @@ pub static SERVICES: &[Service] = &[
             (Denied, &["Blocked", "PendingVerification", "UnauthorizedOperation"]),
             (Throttled, &["EC2ThrottledException"]),
             (NotReady, &["IncorrectInstanceState"]),
-            // What depends on it is often going itself: an instance that is shutting down still has its groups.
+            // A DependencyViolation often resolves itself: an instance that is shutting down still uses its groups.
             (Conflict, &["ConcurrentTagAccess", "DependencyViolation"]),
             (Other, &["Unavailable"]),
         ],
         resources: &[
             (Verbs(&["Describe", "Get"]), &["*"]),
-            // Images and snapshots of others have no account in their ARN.
+            // The ARNs of images and snapshots have no account id.
             (
                 Only(&["RunInstances"]),
                 &[
@@ -212,7 +212,7 @@ pub static SERVICES: &[Service] = &[
         crate_name: "aws_sdk_iam",
         iam_prefix: "iam",
         event_source: "iam.amazonaws.com",
-        scope: Scope::Global { homes: IAM },
+        scope: ServiceScope::Global { homes: IAM },
         rates: &[Rate { operations: Rest, per_second: 15.0, burst: 15.0 }],
         codes: &[
             (NotFound, &["NoSuchEntity", "ReportNotPresent"]),
@@ -281,7 +281,7 @@ pub static SERVICES: &[Service] = &[
                 Only(&["CreateDBSubnetGroup", "ModifyDBSubnetGroup"]),
                 &["arn:{partition}:rds:{region}:{account}:subgrp:*"],
             ),
-            // A call names its groups too, AWS's default ones where the request says none.
+            // IAM also checks the parameter, option and subnet groups, even defaults that the request does not name.
             (
                 Only(&["CreateDBCluster", "ModifyDBCluster"]),
                 &[
@@ -319,7 +319,7 @@ pub static SERVICES: &[Service] = &[
         crate_name: "aws_sdk_route53",
         iam_prefix: "route53",
         event_source: "route53.amazonaws.com",
-        scope: Scope::Global { homes: ROUTE53 },
+        scope: ServiceScope::Global { homes: ROUTE53 },
         rates: &[Rate { operations: Rest, per_second: 5.0, burst: 5.0 }],
         codes: &[
             (NotFound, &["NoSuch*"]),
@@ -339,7 +339,7 @@ pub static SERVICES: &[Service] = &[
         event_source: "s3.amazonaws.com",
         rates: &[Rate { operations: Rest, per_second: 100.0, burst: 100.0 }],
         codes: &[
-            // The SDK gives an answer without a body `NotFound` (HEAD).
+            // The SDK reports `NotFound` for a HEAD response with status 404, which has no body.
             (NotFound, &["NoSuch*", "NotFound", "*NotFoundError"]),
             (Credentials, &["InvalidSecurity", "InvalidToken"]),
             (Denied, &["AccountProblem", "AllAccessDisabled", "NotSignedUp"]),
@@ -392,7 +392,7 @@ pub static SERVICES: &[Service] = &[
             (Credentials, &["InvalidSecurity", "InvalidSecurityException"]),
             (Denied, &["AuthorizationError", "AuthorizationErrorException", "KMSAccessDenied", "KMSOptInRequired"]),
             (Throttled, &["KMSThrottling", "Throttled"]),
-            // A tag of a deleted topic of the same name is not gone yet.
+            // StaleTag: a tag of a deleted topic with the same name still exists.
             (Conflict, &["ConcurrentAccess", "ConcurrentAccessException", "StaleTag", "StaleTagException"]),
         ],
         resources: &[(Only(&["ListTopics"]), &["*"]), (Rest, &["arn:{partition}:sns:{region}:{account}:{name}"])],
@@ -408,7 +408,7 @@ pub static SERVICES: &[Service] = &[
             Rate { operations: Rest, per_second: 10.0, burst: 10.0 },
         ],
         codes: &[
-            // The tagging calls say InvalidResourceId of a document that does not exist.
+            // The tagging calls return InvalidResourceId if the document does not exist.
             (NotFound, &["InvalidDocument", "InvalidResourceId", "ParameterNotFound", "ParameterVersionNotFound"]),
             (NotFound, &["*NotFoundException"]),
             (Conflict, &["TooManyUpdates"]),

@@ -1,5 +1,6 @@
-//! The interceptor in every client: refuses writes while reading, counts calls, and marks each
-//! request for the pace.
+// SPDX-License-Identifier: Apache-2.0
+//! The interceptor of every client: rejects writes in a read-only session, counts calls, and labels each request with
+//! its operation for the rate limiter (`pace`).
 
 use aws_sdk_ec2::operation::run_instances::RunInstancesInput;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -14,23 +15,23 @@ use aws_smithy_types::config_bag::ConfigBag;
 use super::Access;
 use super::record::Recorder;
 
-/// The header in which the operation travels to the pace, which takes it out again. It is set after
-/// signing, and never sent.
+/// The header that tells the rate limiter the operation. It is added after signing and removed before sending.
 pub(super) const CALL: &str = "x-regionctl-call";
 
-/// A mutating call in a read-only session. A fault in regionctl, and nothing was sent.
+/// The error of a write call in a read-only session, which is a bug in regionctl. The call was not sent. Holds the
+/// service and operation.
 #[derive(Debug)]
 pub struct WriteWhileReading(pub String);
 
 impl std::fmt::Display for WriteWhileReading {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} would change something, and this command only reads", self.0)
+        write!(f, "{} is a write call, and this command is read-only", self.0)
     }
 }
 
 impl std::error::Error for WriteWhileReading {}
 
-/// The interceptor.
+/// The interceptor of every client.
 #[derive(Debug, Clone)]
 pub(super) struct Gateway {
     access: Access,
@@ -47,13 +48,13 @@ impl Gateway {
     }
 }
 
-/// Says whether a call only tries whether it would be done (EC2's DryRun), and changes nothing.
-fn only_tries(context: &BeforeSerializationInterceptorContextRef<'_>) -> bool {
+/// Whether a call is a dry run, which changes nothing (RunInstances with `DryRun`).
+fn is_dry_run(context: &BeforeSerializationInterceptorContextRef<'_>) -> bool {
     let run = context.input().downcast_ref::<RunInstancesInput>();
     run.is_some_and(|input| input.dry_run() == Some(true))
 }
 
-/// Says whether an operation only reads. What is not known to read counts as writing.
+/// Whether an operation only reads. An operation with an unknown verb counts as a write.
 pub fn reads(operation: &str) -> bool {
     ["Get", "List", "Describe", "Head", "Simulate", "Lookup"].iter().any(|verb| operation.starts_with(verb))
 }
@@ -63,15 +64,15 @@ impl Intercept for Gateway {
         "regionctl gateway"
     }
 
-    /// The first hook in which the operation is known; nothing has been sent.
+    /// Rejects writes and counts the call: this is the first hook in which the operation is known.
     fn read_before_serialization(
         &self,
         context: &BeforeSerializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let Some(metadata) = cfg.load::<Metadata>() else { return Err("a call without an operation".into()) };
-        if self.access == Access::ReadOnly && !reads(metadata.name()) && !only_tries(context) {
+        let Some(metadata) = cfg.load::<Metadata>() else { return Err("the call has no operation metadata".into()) };
+        if self.access == Access::ReadOnly && !reads(metadata.name()) && !is_dry_run(context) {
             return Err(WriteWhileReading(format!("{} {}", metadata.service(), metadata.name())).into());
         }
         self.recorder.count(metadata.service(), metadata.name(), |count| count.calls += 1);
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_known_to_read_counts_as_writing() {
+    fn an_operation_with_an_unknown_verb_is_a_write() {
         assert!(reads("GetBucketPolicy") && reads("DescribeAlarms") && reads("HeadBucket"));
         assert!(!reads("CreateTopic") && !reads("Subscribe") && !reads("RevokeSecurityGroupIngress"));
     }

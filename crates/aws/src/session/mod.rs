@@ -1,5 +1,6 @@
-//! The one door to AWS: credentials, region, one connection pool, and the gateway that every call
-//! passes (guard, recorder, pace). No kind makes a client, retries, sleeps or limits by itself.
+// SPDX-License-Identifier: Apache-2.0
+//! The AWS session: credentials, region, one connection pool, and the layers of every call (read-only guard, counters,
+//! rate limiter). Kinds never create clients, retry, sleep or limit rates themselves.
 
 mod gateway;
 mod pace;
@@ -27,44 +28,44 @@ pub use gateway::WriteWhileReading;
 pub use pace::Pause;
 pub use record::{Call, Calls, Recorder};
 
-/// Whether a session may change anything.
+/// Whether a session may send write calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Every mutating call is refused before it is sent.
+    /// Write calls are rejected before they are sent.
     ReadOnly,
-    /// Mutating calls pass.
+    /// Write calls are sent.
     Write,
 }
 
-/// The name under which CloudTrail shows what is done with a role that was taken on.
+/// The session name of an assumed role, as CloudTrail shows it.
 const SESSION_NAME: &str = "regionctl";
 
-/// Is told when a call waits for AWS's published rate.
+/// A callback for calls that the rate limiter delays.
 pub type PauseListener = Arc<dyn Fn(Pause) + Send + Sync>;
 
-/// Another HTTP client than the network's, with its own credentials.
+/// An HTTP client to use instead of the network, with its credentials.
 pub type OwnHttp = (SharedHttpClient, SharedCredentialsProvider);
 
-/// What a session is opened with.
+/// The settings of a session.
 #[derive(Clone)]
-pub struct Settings {
+pub struct SessionSettings {
     /// The region, from the spec.
     pub region: String,
-    /// The profile, where the user names one.
+    /// The profile of the AWS configuration; `None` for the SDK's default.
     pub profile: Option<String>,
-    /// The ARN of a role that is taken on with those credentials.
+    /// The ARN of a role to assume; `None` to use the credentials directly.
     pub role: Option<String>,
-    /// The endpoint, where the user names one.
+    /// The endpoint URL for all services; `None` for the SDK's default.
     pub endpoint_url: Option<String>,
-    /// Whether it may write.
+    /// Whether the session may send write calls.
     pub access: Access,
-    /// Where the calls go instead of the network.
+    /// The HTTP client to use instead of the network.
     pub http: Option<OwnHttp>,
-    /// Is told when a call waits.
+    /// The callback for calls that the rate limiter delays.
     pub on_pause: Option<PauseListener>,
 }
 
-/// An open session: clients are made when first asked for, all on one connection pool.
+/// An open session. Clients are created on first use and share one connection pool.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
 
@@ -74,17 +75,17 @@ struct Inner {
     path_style: bool,
     network: SharedHttpClient,
     on_pause: Option<PauseListener>,
-    line: pace::Line,
+    connector: pace::SharedConnector,
     clients: Clients,
-    /// The sessions of other regions. Rates are per region, so each has a pace of its own.
+    /// The sessions of other regions. AWS's rates apply per region, so each session has its own rate limiter.
     others: Mutex<BTreeMap<String, Session>>,
 }
 
 impl Session {
-    /// Opens a session by the SDK's own rules: profiles, SSO, roles, `AWS_ENDPOINT_URL`.
+    /// Opens a session with the SDK's default configuration chain: profiles, SSO, roles, `AWS_ENDPOINT_URL`.
     ///
-    /// Nothing is sent. Credentials are resolved with the first call.
-    pub async fn open(settings: Settings) -> Self {
+    /// Sends no call. The first call resolves the credentials.
+    pub async fn open(settings: SessionSettings) -> Self {
         let recorder = Recorder::default();
         let network = settings.http.as_ref().map_or_else(network, |(client, _)| client.clone());
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
@@ -116,16 +117,16 @@ impl Session {
         network: SharedHttpClient,
         on_pause: Option<PauseListener>,
     ) -> Self {
-        let line = pace::Line::default();
-        let paced = pace::client(network.clone(), gateway.recorder().clone(), on_pause.clone(), line.clone());
-        // Endpoints other than AWS's own rarely serve a host name per bucket.
+        let connector = pace::SharedConnector::default();
+        let paced = pace::client(network.clone(), gateway.recorder().clone(), on_pause.clone(), connector.clone());
+        // Custom endpoints rarely support virtual-hosted-style requests (one host name per bucket).
         let path_style = config.endpoint_url().is_some();
         let config = config.into_builder().http_client(paced).build();
         let (clients, others) = (Clients::default(), Mutex::default());
-        Self(Arc::new(Inner { config, gateway, path_style, network, on_pause, line, clients, others }))
+        Self(Arc::new(Inner { config, gateway, path_style, network, on_pause, connector, clients, others }))
     }
 
-    /// Returns the session of another region: the same credentials, connections, guard and counts.
+    /// Returns the session of a region, with the same credentials, connections, read-only guard and call counts.
     #[must_use]
     pub fn in_region(&self, region: &str) -> Self {
         if self.region() == region {
@@ -139,24 +140,24 @@ impl Session {
         others.entry(region.to_owned()).or_insert_with(open).clone()
     }
 
-    /// The region in which its clients call.
+    /// Returns the region of the session's clients.
     pub fn region(&self) -> &str {
         self.0.config.region().map_or("", Region::as_ref)
     }
 
-    /// Returns the calls made so far, those of other regions too.
+    /// Returns the counts of all calls so far, in all regions.
     pub fn calls(&self) -> Calls {
         self.0.gateway.recorder().calls()
     }
 
-    /// Fetches a presigned URL, unsigned, over the connection of an earlier call.
+    /// Fetches a presigned URL with an unsigned GET request, over the connector of an earlier call.
     pub(crate) async fn fetch(&self, url: &str) -> Result<SdkBody, CallError> {
-        self.0.line.fetch(url).await
+        self.0.connector.fetch(url).await
     }
 }
 
-/// One HTTPS client for all services, so one connection pool, through the proxy of the environment
-/// (`HTTPS_PROXY`, `NO_PROXY`) if there is one.
+/// Returns one HTTPS client for all services, and so one connection pool. It uses the proxy in `HTTPS_PROXY` and
+/// `NO_PROXY`.
 fn network() -> SharedHttpClient {
     let proxy = ProxyConfig::from_env();
     aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
@@ -167,8 +168,8 @@ fn network() -> SharedHttpClient {
     })
 }
 
-/// The SDK leaves all but the connect timeout unset. The wait for a rate counts against the attempt,
-/// so that is generous: sixteen calls at once wait 16 s at one a second.
+/// Returns the timeouts. The SDK sets only the connect timeout by default. The attempt timeout includes the wait of the
+/// rate limiter: the last of 16 concurrent calls waits 16 s at one call per second.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(3100))
@@ -178,9 +179,9 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// Something that a kind can be given: its own clients, and no others.
+/// The clients of a kind: the kind gets these and no others.
 pub trait FromSession: Send + Sync {
-    /// Takes it from the session.
+    /// Creates the value from a session.
     fn from_session(session: &Session) -> Self;
 }
 
@@ -190,7 +191,7 @@ impl<A: FromSession, B: FromSession> FromSession for (A, B) {
     }
 }
 
-/// A client in whichever region it is needed.
+/// A client for calls to any region.
 pub struct Anywhere<C> {
     session: Session,
     client: PhantomData<C>,
@@ -236,6 +237,7 @@ macro_rules! clients {
                         let config = $sdk::config::Builder::from(&session.config)
                             .interceptor(session.gateway.clone())
                             $(.$style(session.path_style))?;
+                        #[expect(clippy::disallowed_methods, reason = "the one place where clients are created")]
                         $sdk::Client::from_conf(config.build())
                     })
                     .clone()
@@ -244,7 +246,7 @@ macro_rules! clients {
     };
 }
 
-// The only place where clients are made: each has the gateway in it.
+// The only place that creates clients: each gets the gateway interceptor.
 clients! {
     cloudtrail: aws_sdk_cloudtrail;
     cloudwatch: aws_sdk_cloudwatch;

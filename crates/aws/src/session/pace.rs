@@ -1,9 +1,10 @@
-//! Keeps each operation within AWS's published rate, so that throttling is the exception.
+// SPDX-License-Identifier: Apache-2.0
+//! The rate limiter: keeps each operation within AWS's published rate, so that throttling is rare.
 //!
-//! Interceptors cannot wait, so the pace is an HTTP connector around the real one: it reads the
-//! operation that the gateway marked the request with, and waits for that operation's turn.
+//! It wraps the HTTP connector because SDK interceptors are synchronous and cannot wait. The gateway labels each
+//! request with its operation.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,43 +24,43 @@ use super::record::Recorder;
 use crate::error::CallError;
 use crate::services;
 
-/// A call that waits for its turn.
+/// A call that the rate limiter delays.
 #[derive(Debug, Clone)]
 pub struct Pause {
-    /// The service and operation.
+    /// The service and operation, `SNS CreateTopic`.
     pub call: String,
-    /// How long.
+    /// The delay.
     pub wait: Duration,
 }
 
-/// Waits shorter than this are not worth a word.
-const WORTH_SAYING: Duration = Duration::from_millis(300);
+/// Shorter delays are not reported.
+const MIN_REPORTED_WAIT: Duration = Duration::from_millis(300);
 
-/// Puts the pace around an HTTP client.
+/// Wraps an HTTP client in the rate limiter.
 pub(super) fn client(
     inner: SharedHttpClient,
     recorder: Recorder,
     listen: Option<PauseListener>,
-    line: Line,
+    connector: SharedConnector,
 ) -> SharedHttpClient {
-    SharedHttpClient::new(Paced { inner, pace: Arc::new(Pace { buckets: Mutex::default(), recorder, listen }), line })
+    let pace = Arc::new(Pace { buckets: Mutex::default(), recorder, listen });
+    SharedHttpClient::new(Paced { inner, pace, connector })
 }
 
-/// The way out that the last call took. The SDK makes connectors only for its own operations, and a
-/// presigned URL is fetched by none.
+/// The HTTP connector of the last call, for presigned URLs: the SDK creates connectors only for its own operations.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Line(Arc<Mutex<Option<SharedHttpConnector>>>);
+pub(super) struct SharedConnector(Arc<Mutex<Option<SharedHttpConnector>>>);
 
-impl Line {
+impl SharedConnector {
     pub(super) async fn fetch(&self, url: &str) -> Result<SdkBody, CallError> {
-        // The URL is a secret while it is valid, so no error says it.
+        // A presigned URL grants access while it is valid, so no error message may contain it.
         let failed = |class, message: String| CallError(Failure::new(class, "fetching a presigned URL", message));
         let connector = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(connector) = connector else {
-            return Err(failed(FailureClass::Other, "no call went before".to_owned()));
+            return Err(failed(FailureClass::Other, "there is no connection: no AWS call was sent before".to_owned()));
         };
         let mut request = HttpRequest::new(SdkBody::empty());
-        request.set_uri(url).map_err(|_| failed(FailureClass::Other, "it is no URL".to_owned()))?;
+        request.set_uri(url).map_err(|_| failed(FailureClass::Other, "the URL is not valid".to_owned()))?;
         let response = connector.call(request).await;
         let response = response.map_err(|error| failed(FailureClass::Transport, error.to_string()))?;
         if !response.status().is_success() {
@@ -74,13 +75,13 @@ impl Line {
 struct Paced {
     inner: SharedHttpClient,
     pace: Arc<Pace>,
-    line: Line,
+    connector: SharedConnector,
 }
 
 impl HttpClient for Paced {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
-        *self.line.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(inner.clone());
+        *self.connector.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(inner.clone());
         SharedHttpConnector::new(PacedConnector { inner, pace: Arc::clone(&self.pace) })
     }
 }
@@ -99,7 +100,7 @@ impl HttpConnector for PacedConnector {
             let Some(call) = call else { return inner.call(request).await };
             pace.wait(&call).await;
             let response = inner.call(request).await;
-            // The body, which has the code, is read only above this connector.
+            // The error code is in the body, which only the layers above read; the status must suffice here.
             let too_many = |status: u16| services::COMMON.throttle_statuses.contains(&status);
             let throttled = response.as_ref().is_ok_and(|response| too_many(response.status().as_u16()));
             if let Some((service, operation)) = call.split_once('/') {
@@ -114,8 +115,8 @@ impl HttpConnector for PacedConnector {
 }
 
 struct Pace {
-    /// By service and line of its rates.
-    buckets: Mutex<HashMap<(&'static str, usize), Bucket>>,
+    /// Token buckets by service and index of the rate in the service's row.
+    buckets: Mutex<BTreeMap<(&'static str, usize), TokenBucket>>,
     recorder: Recorder,
     listen: Option<PauseListener>,
 }
@@ -130,33 +131,37 @@ impl Pace {
     async fn wait(&self, call: &str) {
         let Some((service, operation)) = call.split_once('/') else { return };
         let Some(service) = services::by_name(service) else { return };
-        let Some((line, rate)) = service.rate(operation) else { return };
+        let Some((index, rate)) = service.rate(operation) else { return };
         let wait = {
             let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
-            let bucket = buckets.entry((service.name, line)).or_insert_with(|| Bucket::full(rate.burst, now));
+            let bucket = buckets.entry((service.name, index)).or_insert_with(|| TokenBucket::full(rate.burst, now));
             bucket.take(rate.per_second, rate.burst, now)
         };
         if wait.is_zero() {
             return;
         }
-        if wait >= WORTH_SAYING
+        if wait >= MIN_REPORTED_WAIT
             && let Some(listen) = &self.listen
         {
             listen(Pause { call: call.replace('/', " "), wait });
         }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "AWS's published rate: the call is sent when it would not be throttled"
+        )]
         tokio::time::sleep(wait).await;
     }
 }
 
-/// A token bucket that may go into debt: who takes a token that is not there yet waits until it is.
+/// A token bucket that can go negative: a caller that takes a missing token waits until it is refilled.
 #[derive(Debug)]
-struct Bucket {
+struct TokenBucket {
     tokens: f64,
     at: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     fn full(burst: f64, now: Instant) -> Self {
         Self { tokens: burst, at: now }
     }
@@ -174,9 +179,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_passes_and_the_rest_waits_its_turn() {
+    fn calls_beyond_the_burst_wait_for_the_rate() {
         let now = Instant::now();
-        let mut bucket = Bucket::full(3.0, now);
+        let mut bucket = TokenBucket::full(3.0, now);
         let waits: Vec<u128> = (0..6).map(|_| bucket.take(3.0, 3.0, now).as_millis()).collect();
         assert_eq!(waits, [0, 0, 0, 333, 666, 1000]);
         assert_eq!(bucket.take(3.0, 3.0, now + Duration::from_secs(2)).as_millis(), 0);

@@ -1,4 +1,5 @@
-//! Counts every call by service and operation: for `--stats`, the benchmark and the laws' tests.
+// SPDX-License-Identifier: Apache-2.0
+//! Counts of every call by service and operation, for `--stats`, the benchmark and the tests in `tests/laws`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,26 +13,26 @@ pub struct Call {
     pub operation: String,
 }
 
-/// How often an operation was called.
+/// The counts of one operation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Calls, retries not counted.
+    /// Calls, without retries.
     pub calls: u64,
-    /// Requests sent, retries counted.
+    /// Requests, with retries.
     pub attempts: u64,
-    /// Requests that AWS answered with "too many".
+    /// Requests that AWS throttled (HTTP status 429 or 503).
     pub throttled: u64,
 }
 
-/// All calls of a session.
+/// The counts of all calls of a session.
 pub type Calls = BTreeMap<Call, Count>;
 
-/// A shared counter.
+/// The shared counter of a session's calls.
 #[derive(Debug, Clone, Default)]
 pub struct Recorder(Arc<Mutex<Calls>>);
 
 impl Recorder {
-    /// Returns what was counted so far.
+    /// Returns a copy of the counts so far.
     pub fn calls(&self) -> Calls {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

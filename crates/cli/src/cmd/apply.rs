@@ -1,5 +1,5 @@
-//! `regionctl apply`: arguments, what a person sees and answers, signals, and the exit code. The order of an apply is
-//! core's ([`ApplySession`]).
+// SPDX-License-Identifier: Apache-2.0
+//! `regionctl apply`: arguments, terminal, signals and exit code. The apply itself is in core ([`ApplySession`]).
 
 use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -11,9 +11,10 @@ use regionctl_core::apply::{
     Answer, ApplyError, ApplyErrorKind, ApplySession, Completion, Event, Front, Options, PlanSource, Stopped,
 };
 use regionctl_core::diagnostic::Diagnostic;
+use regionctl_core::format::{self, Document};
 use regionctl_core::observe::provider::Check;
-use regionctl_core::plan::Plan;
 use regionctl_core::plan::saved::SavedPlan;
+use regionctl_core::plan::{FORMAT, Plan};
 use regionctl_core::render::{self, counted, waiting_for_people};
 use regionctl_core::resource::address::Address;
 use regionctl_core::spec::Spec;
@@ -22,13 +23,13 @@ use tokio::sync::watch;
 use super::stats;
 use crate::args::{self, Global};
 use crate::connect::Connector;
-use crate::exit::{Exit, Failed};
+use crate::exit::{CommandError, Exit};
 use crate::files;
-use crate::output;
+use crate::output::{self, errln, outln};
 use crate::progress::Progress;
 
-/// Converges, spec by spec, or runs a saved plan.
-pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
+/// Applies the specs one after another, or a saved plan.
+pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, CommandError> {
     if let [path] = args.specs.as_slice()
         && path.extension().is_some_and(|extension| extension == "json")
     {
@@ -47,8 +48,8 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, Failed> {
     Ok(worst)
 }
 
-/// Runs a saved plan.
-async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit, Failed> {
+/// Applies a saved plan.
+async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit, CommandError> {
     let saved = read_plan(path)?;
     let spec = files::load(Path::new(&saved.plan.spec))?;
     let mark = used_mark(&saved);
@@ -58,7 +59,7 @@ async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit,
     one(global, args, &connector, &spec, source, &mut Terminal::new(mark)).await
 }
 
-/// Applies one spec, and says what came of it.
+/// Applies one spec and prints the result.
 async fn one(
     global: &Global,
     args: &args::Apply,
@@ -66,7 +67,7 @@ async fn one(
     spec: &Spec,
     source: PlanSource<'_>,
     terminal: &mut Terminal,
-) -> Result<Exit, Failed> {
+) -> Result<Exit, CommandError> {
     let provider = connector.open(spec, Access::Write, Some(terminal.progress.on_pause())).await;
     let options = Options {
         targets: args.target.clone(),
@@ -83,7 +84,7 @@ async fn one(
     let ended = session.run(terminal).await;
     let result = match ended {
         Ok(completion) => {
-            say_completion(completion, spec);
+            print_completion(completion, spec);
             Ok(Exit::Done)
         }
         Err(error) => failed(error, spec),
@@ -94,18 +95,20 @@ async fn one(
     result
 }
 
-fn read_plan(path: &Path) -> Result<SavedPlan, Failed> {
+/// Reads a saved plan.
+fn read_plan(path: &Path) -> Result<SavedPlan, CommandError> {
     let unreadable = |why: String| {
-        let message = format!("{} is not a plan that can be applied: {why}", path.display());
-        Failed::refused(
-            Diagnostic::new("unreadable-plan", message).help("make one with: regionctl plan SPEC -o plan.json"),
+        let message = format!("cannot read the saved plan '{}': {why}", path.display());
+        CommandError::refused(
+            Diagnostic::new("unreadable-plan", message).help("create one with: regionctl plan SPEC -o plan.json"),
         )
     };
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    format::expect(&text, Document::SavedPlan, FORMAT).map_err(|wrong| unreadable(wrong.to_string()))?;
     serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
 }
 
-/// Where it is kept that a plan was applied: beside nothing of the user's, by its nonce.
+/// Returns the file whose existence records that the plan was applied. It is in the user's state directory.
 fn used_mark(saved: &SavedPlan) -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let state = state.or_else(|| std::env::home_dir().map(|home| home.join(".local/state")))?;
@@ -113,13 +116,13 @@ fn used_mark(saved: &SavedPlan) -> Option<PathBuf> {
     Some(state.join("regionctl/applied-plans").join(nonce))
 }
 
-/// The terminal before which an apply runs.
+/// The terminal in which an apply runs.
 struct Terminal {
     progress: Progress,
     stop: watch::Sender<bool>,
-    /// Whether signals are listened to; before the first step they end the process.
+    /// Whether signals are handled. Before the first step they end the process.
     listens: bool,
-    /// The file by whose existence a saved plan is known as used.
+    /// The file that records that the saved plan was applied, see [`used_mark`].
     mark: Option<PathBuf>,
 }
 
@@ -131,15 +134,15 @@ impl Terminal {
 
 impl Front for Terminal {
     fn show_plan(&mut self, plan: &Plan) {
-        anstream::print!("{}", render::text(plan, output::style()));
+        output::out(format_args!("{}", render::text(plan, output::style())));
     }
 
     fn show_checks(&mut self, checks: &[Check]) {
-        anstream::print!("{}", render::checks(checks, output::style()));
+        output::out(format_args!("{}", render::checks(checks, output::style())));
     }
 
     fn asked_again(&mut self, address: &Address) {
-        anstream::println!("Asked again: {address}");
+        outln!("Sent the confirmation request again: {address}");
     }
 
     fn confirm(&mut self, plan: &Plan) -> Answer {
@@ -147,15 +150,15 @@ impl Front for Terminal {
         if !stdin.is_terminal() {
             return Answer::NotATerminal;
         }
-        anstream::eprint!("Apply this to {} in account {}? [y/N] ", plan.region, plan.account);
-        // A prompt that cannot be shown is answered with no.
+        output::err(format_args!("Apply these changes to {} in account {}? [y/N] ", plan.region, plan.account));
+        // If the prompt cannot be shown, the answer is no.
         let _ = std::io::stderr().flush();
         let mut answer = String::new();
         let read = stdin.lock().read_line(&mut answer);
         if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") { Answer::Yes } else { Answer::No }
     }
 
-    /// Makes the mark's file; of two that do it at once, one wins.
+    /// Creates the mark file. If two processes try at the same time, one of them gets `false`.
     fn mark_used(&mut self) -> Result<bool, String> {
         let Some(mark) = &self.mark else { return Ok(true) };
         std::fs::create_dir_all(files::folder_of(mark)).map_err(|error| error.to_string())?;
@@ -170,8 +173,8 @@ impl Front for Terminal {
         self.progress.start(steps);
         if !self.listens {
             self.listens = true;
-            // It listens to the end of the run: once a signal has a listener, it no longer ends the process by itself.
-            tokio::spawn(stop_at_a_signal(self.stop.clone(), self.progress.clone()));
+            // The task runs until the process ends: tokio's signal handler replaces the default action for good.
+            tokio::spawn(stop_on_signal(self.stop.clone(), self.progress.clone()));
         }
     }
 
@@ -184,18 +187,20 @@ impl Front for Terminal {
     }
 }
 
-/// The first Ctrl-C lets running calls finish, the second leaves at once.
-async fn stop_at_a_signal(stop: watch::Sender<bool>, progress: Progress) {
-    asked_to_stop().await;
+/// On the first signal, lets running calls finish and starts no others. On the second, ends the process.
+async fn stop_on_signal(stop: watch::Sender<bool>, progress: Progress) {
+    signal_received().await;
     progress
-        .say("Stopping: the calls that are running are finished, no other is started. Ctrl-C again leaves at once.");
+        .say("Stopping: waiting for the calls in progress, starting no others. Press Ctrl-C again to exit at once.");
     stop.send_replace(true);
-    asked_to_stop().await;
+    signal_received().await;
     progress.finish();
+    errln!("Interrupted: calls in progress may still take effect. Check with: regionctl plan");
     std::process::exit(130);
 }
 
-async fn asked_to_stop() {
+/// Waits for SIGINT or SIGTERM.
+async fn signal_received() {
     let interrupt = tokio::signal::ctrl_c();
     let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
         let _ = interrupt.await;
@@ -207,29 +212,29 @@ async fn asked_to_stop() {
     }
 }
 
-/// Says what was done; of nothing to do the plan's own summary says it.
-fn say_completion(completion: Completion, spec: &Spec) {
+/// Prints the result of a complete apply. If there was nothing to do, the plan has said so.
+fn print_completion(completion: Completion, spec: &Spec) {
     let Completion::Applied(totals) = completion else { return };
     let (calls, people) = (counted(totals.calls, "call"), waiting_for_people(totals.waiting));
     if totals.left > 0 {
         let others = counted(totals.left, "other change");
-        anstream::println!("Applied: {calls}. Left of {}: {others}.{people}", spec.path);
+        outln!("Applied: {calls}. Remaining in {}: {others}.{people}", spec.path);
     } else if totals.in_progress > 0 {
         let in_progress = counted(totals.in_progress, "resource");
-        anstream::println!("Applied: {calls}. Nothing is left to do, and {in_progress} still in progress.{people}");
+        outln!("Applied: {calls}. Still in progress: {in_progress}.{people}");
     } else {
-        anstream::println!("Applied: {calls}. {} is what {} says.{people}", spec.region, spec.path);
+        outln!("Applied: {calls}. {} matches {}.{people}", spec.region, spec.path);
     }
 }
 
-/// Says how far it came, and returns how the run ends.
-fn failed(error: ApplyError, spec: &Spec) -> Result<Exit, Failed> {
+/// Prints how far the apply got, and converts its error to the result of the command.
+fn failed(error: ApplyError, spec: &Spec) -> Result<Exit, CommandError> {
     if let Some(completion) = error.completion {
-        say_completion(completion, spec);
+        print_completion(completion, spec);
     }
     if let Some(stopped) = &error.stopped {
-        let word = if error.kind == ApplyErrorKind::Interrupted { "Interrupted" } else { "Applied in part" };
-        say_what_was_done(word, stopped, spec);
+        let word = if error.kind == ApplyErrorKind::Interrupted { "Interrupted" } else { "Partially applied" };
+        print_stopped(word, stopped, spec);
     }
     let exit = match error.kind {
         ApplyErrorKind::Interrupted => return Ok(Exit::Interrupted),
@@ -237,16 +242,17 @@ fn failed(error: ApplyError, spec: &Spec) -> Result<Exit, Failed> {
         ApplyErrorKind::Error => Exit::Error,
         ApplyErrorKind::Partly => Exit::Partly,
     };
-    Err(Failed { exit, ..Failed::errors(error.diagnostics) })
+    Err(CommandError { exit, ..CommandError::errors(error.diagnostics) })
 }
 
-fn say_what_was_done(word: &str, stopped: &Stopped, spec: &Spec) {
+/// Prints what an apply that stopped early has done.
+fn print_stopped(word: &str, stopped: &Stopped, spec: &Spec) {
     let done = counted(stopped.done, "call");
     for (address, state) in &stopped.in_progress {
-        anstream::println!("Still in progress: {address} is {state}.");
+        outln!("Still in progress: {address} is {state}.");
     }
-    anstream::println!(
-        "{word}: {done} done, {} failed, {} not tried. Run it again to go on: regionctl apply {}",
+    outln!(
+        "{word}: {done} done, {} failed, {} not tried. To continue, run: regionctl apply {}",
         stopped.failed,
         stopped.not_tried,
         spec.path

@@ -1,4 +1,5 @@
-//! One module a command.
+// SPDX-License-Identifier: Apache-2.0
+//! The commands, one module each.
 
 pub mod accept;
 pub mod apply;
@@ -23,26 +24,26 @@ use regionctl_core::spec::Spec;
 
 use crate::args::{Format, Global};
 use crate::connect::Connector;
-use crate::exit::{Exit, Failed};
+use crate::exit::{CommandError, Exit};
 use crate::output;
 
-/// Plans every spec without writing, and prints the plans: each as text, or all as JSON.
-async fn look_at_all(global: &Global, specs: &[Spec], format: Format, preflight: bool) -> Result<Vec<Plan>, Failed> {
+/// Plans every spec without writing, and prints the plans.
+async fn plan_all(global: &Global, specs: &[Spec], format: Format, preflight: bool) -> Result<Vec<Plan>, CommandError> {
     let connector = Connector::new(global).await?;
     let mut plans = Vec::new();
     for spec in specs {
         let provider = connector.open(spec, Access::ReadOnly, None).await;
-        let (inventory, plan) = look(&provider, REGISTRY, spec).await.map_err(|error| look_failed(&error))?;
+        let (inventory, plan) = look(&provider, REGISTRY, spec).await.map_err(|error| command_error(&error))?;
         if format == Format::Text {
-            anstream::print!("{}", render::text(&plan, output::style()));
+            output::out(format_args!("{}", render::text(&plan, output::style())));
         }
         if preflight && !plan.is_empty() {
             let checks = provider.preflight(&plan, &inventory.location).await;
             let text = render::checks(&checks, output::style());
-            // What is printed on standard output as JSON is the plan and nothing else.
+            // With JSON, standard output contains only the plans.
             match format {
-                Format::Text => anstream::print!("{text}"),
-                Format::Json => anstream::eprint!("{text}"),
+                Format::Text => output::out(format_args!("{text}")),
+                Format::Json => output::err(format_args!("{text}")),
             }
         }
         if global.stats {
@@ -56,13 +57,13 @@ async fn look_at_all(global: &Global, specs: &[Spec], format: Format, preflight:
     Ok(plans)
 }
 
-/// Plans every spec from a snapshot, without AWS and without credentials.
-fn look_at_snapshot(snapshot: &Snapshot, specs: &[Spec], format: Format) -> Result<Vec<Plan>, Failed> {
+/// Plans every spec from a snapshot, without AWS, and prints the plans.
+fn plan_all_from(snapshot: &Snapshot, specs: &[Spec], format: Format) -> Result<Vec<Plan>, CommandError> {
     let mut plans = Vec::new();
     for spec in specs {
-        let (_, plan) = look_at(REGISTRY, spec, snapshot).map_err(|error| look_failed(&error))?;
+        let (_, plan) = look_at(REGISTRY, spec, snapshot).map_err(|error| command_error(&error))?;
         if format == Format::Text {
-            anstream::print!("{}", render::text(&plan, output::style()));
+            output::out(format_args!("{}", render::text(&plan, output::style())));
         }
         plans.push(plan);
     }
@@ -72,25 +73,26 @@ fn look_at_snapshot(snapshot: &Snapshot, specs: &[Spec], format: Format) -> Resu
     Ok(plans)
 }
 
-fn look_failed(error: &LookError) -> Failed {
+/// Converts an error of a read or a plan to an error or a refusal.
+fn command_error(error: &LookError) -> CommandError {
     let exit = if error.is_refusal() { Exit::Refused } else { Exit::Error };
-    Failed { exit, ..Failed::errors(error.diagnostics()) }
+    CommandError { exit, ..CommandError::errors(error.diagnostics()) }
 }
 
-/// The exit code of a command that only reads.
+/// Returns the exit code of a plan: `differs` if it has changes.
 fn exit_of(plan: &Plan, differs: Exit) -> Exit {
-    match (plan.is_complete(), plan.is_settled()) {
+    match (plan.is_complete(), plan.has_nothing_to_do()) {
         (false, _) => Exit::Error,
         (true, true) => Exit::Done,
         (true, false) => differs,
     }
 }
 
-/// Prints plans as JSON: the plan itself for one spec, a list for several.
+/// Prints plans as JSON: an object for one spec, an array for several.
 fn print_json(plans: &[Plan]) {
     let text = match plans {
         [only] => serde_json::to_string_pretty(only),
         several => serde_json::to_string_pretty(several),
     };
-    anstream::println!("{}", text.expect("invariant: plans are plain data"));
+    output::document(format_args!("{}\n", text.expect("invariant: plans are plain data")));
 }

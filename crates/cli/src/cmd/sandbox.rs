@@ -1,4 +1,5 @@
-//! `regionctl sandbox`
+// SPDX-License-Identifier: Apache-2.0
+//! `regionctl sandbox`: seeds, serves, changes and resets the embedded AWS emulator.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,75 +9,83 @@ use regionctl_sandbox::serve::Server;
 use regionctl_sandbox::{Sandbox, SandboxError, seed};
 
 use crate::args::{self, Global};
-use crate::exit::{Exit, Failed};
+use crate::exit::{CommandError, Exit};
+use crate::output::{errln, outln};
 
 /// Opens a sandbox.
-pub async fn open(path: &Path) -> Result<Sandbox, Failed> {
+pub async fn open(path: &Path) -> Result<Sandbox, CommandError> {
     Sandbox::open(path).await.map_err(|error| failed(&error))
 }
 
-fn failed(error: &SandboxError) -> Failed {
-    Failed::error(Diagnostic::new("sandbox", error.to_string()))
+fn failed(error: &SandboxError) -> CommandError {
+    let fault = Diagnostic::new("sandbox", error.to_string());
+    CommandError::error(match error {
+        SandboxError::Missing(_) => {
+            fault.help("create it with: regionctl sandbox seed && regionctl apply --yes regions/eu-central-1.yaml")
+        }
+        SandboxError::InUse(_) => fault.help("while `regionctl sandbox serve` runs, use --endpoint-url instead"),
+        _ => fault,
+    })
 }
 
-/// Looks after the sandbox.
-pub async fn run(global: &Global, command: args::Sandbox) -> Result<Exit, Failed> {
+/// Runs a subcommand of `sandbox`.
+pub async fn run(global: &Global, command: args::SandboxCommand) -> Result<Exit, CommandError> {
     let path = global.sandbox.clone().unwrap_or_else(|| PathBuf::from(".regionctl/sandbox.json"));
     if let Some(url) = &global.endpoint_url {
-        return elsewhere(url, &command).await;
+        return other_emulator(url, &command).await;
     }
     match command {
-        args::Sandbox::Seed { alarms, log_groups, functions } => {
+        args::SandboxCommand::Seed { alarms, log_groups, functions } => {
             reset(&path)?;
             let sandbox = open(&path).await?;
             if let Some(functions) = functions {
                 seed::copies(&sandbox, functions, functions / 3).await.map_err(|error| failed(&error))?;
-                anstream::eprintln!("Seeded {} with {functions} functions to copy.", path.display());
+                errln!("Seeded {} with {functions} functions.", path.display());
             } else if alarms.is_none() && log_groups.is_none() {
                 seed::company(|region| seed::config(&sandbox, region)).await.map_err(|error| failed(&error))?;
-                anstream::eprintln!("Seeded {} with the company's older regions.", path.display());
+                errln!("Seeded {} with the older regions of the example company.", path.display());
             } else {
                 let (alarms, log_groups) = (alarms.unwrap_or(0), log_groups.unwrap_or(0));
                 seed::bulk(&sandbox, alarms, log_groups).await.map_err(|error| failed(&error))?;
-                anstream::eprintln!("Seeded {} with {alarms} alarms and {log_groups} log groups.", path.display());
+                errln!("Seeded {} with {alarms} alarms and {log_groups} log groups.", path.display());
             }
         }
-        args::Sandbox::Reset => {
+        args::SandboxCommand::Reset => {
             reset(&path)?;
-            anstream::eprintln!("{} is gone.", path.display());
+            errln!("Deleted {}.", path.display());
         }
-        args::Sandbox::Tamper => {
+        args::SandboxCommand::Tamper => {
             let config = seed::config(&open(&path).await?, "eu-central-1");
             for done in seed::tamper(&config).await.map_err(|error| failed(&error))? {
-                anstream::println!("{done}");
+                outln!("{done}");
             }
         }
-        args::Sandbox::Serve { port, delay } => serve(&path, port, Duration::from_millis(delay)).await?,
+        args::SandboxCommand::Serve { port, delay } => serve(&path, port, Duration::from_millis(delay)).await?,
     }
     Ok(Exit::Done)
 }
 
-fn reset(path: &Path) -> Result<(), Failed> {
+fn reset(path: &Path) -> Result<(), CommandError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            let message = format!("{} cannot be removed: {error}", path.display());
-            Err(Failed::error(Diagnostic::new("sandbox", message)))
+            let message = format!("cannot delete '{}': {error}", path.display());
+            Err(CommandError::error(Diagnostic::new("sandbox", message)))
         }
         _ => Ok(()),
     }
 }
 
-async fn serve(path: &Path, port: u16, delay: Duration) -> Result<(), Failed> {
+async fn serve(path: &Path, port: u16, delay: Duration) -> Result<(), CommandError> {
     let unbound = |error: std::io::Error| {
-        let message = format!("port {port} of the loopback address cannot be used: {error}");
-        Failed::error(Diagnostic::new("sandbox", message).help("name another with --port, or 0 for a free one"))
+        let message = format!("cannot listen on 127.0.0.1:{port}: {error}");
+        CommandError::error(
+            Diagnostic::new("sandbox", message).help("choose another port with --port, or a free one with --port 0"),
+        )
     };
     let server = Server::bind(open(path).await?, port, delay).await.map_err(unbound)?;
     let address = server.address().map_err(unbound)?;
-    anstream::println!("http://{address}");
-    anstream::eprintln!(
-        "Try it with any credentials: aws --endpoint-url http://{address} sns list-topics. Ctrl-C ends it."
-    );
+    outln!("http://{address}");
+    errln!("Try it with any credentials: aws --endpoint-url http://{address} sns list-topics. Press Ctrl-C to stop.");
     tokio::select! {
         _ = server.run() => {}
         _ = tokio::signal::ctrl_c() => {}
@@ -84,25 +93,26 @@ async fn serve(path: &Path, port: u16, delay: Duration) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Another emulator can be seeded and tampered with in the same way. Never AWS: only what listens on
-/// this machine is written to.
-async fn elsewhere(url: &str, command: &args::Sandbox) -> Result<Exit, Failed> {
+/// Seeds or tampers with another emulator. Only loopback addresses are accepted, so that AWS is never written to.
+async fn other_emulator(url: &str, command: &args::SandboxCommand) -> Result<Exit, CommandError> {
     let local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"].iter().any(|start| url.starts_with(start));
     let config = |region: &str| seed::config_of(url, region);
     match command {
-        args::Sandbox::Seed { alarms: None, log_groups: None, functions: None } if local => {
+        args::SandboxCommand::Seed { alarms: None, log_groups: None, functions: None } if local => {
             seed::company(config).await.map_err(|error| failed(&error))?;
-            anstream::eprintln!("Seeded {url} with the company's older regions.");
+            errln!("Seeded {url} with the older regions of the example company.");
         }
-        args::Sandbox::Tamper if local => {
+        args::SandboxCommand::Tamper if local => {
             for done in seed::tamper(&config("eu-central-1")).await.map_err(|error| failed(&error))? {
-                anstream::println!("{done}");
+                outln!("{done}");
             }
         }
         _ => {
-            let message = "with --endpoint-url only `seed` and `tamper` work, and only on this machine";
-            return Err(Failed::refused(
-                Diagnostic::new("sandbox", message).help("such as --endpoint-url http://127.0.0.1:5000"),
+            let message =
+                "with --endpoint-url, only `seed` and `tamper` are supported, without options and on this machine";
+            return Err(CommandError::refused(
+                Diagnostic::new("sandbox", message)
+                    .help("use a loopback address, such as --endpoint-url http://127.0.0.1:5000"),
             ));
         }
     }

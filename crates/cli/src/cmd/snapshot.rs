@@ -1,4 +1,5 @@
-//! `regionctl snapshot`: what AWS holds, as a file that plans and reports can be made of without AWS.
+// SPDX-License-Identifier: Apache-2.0
+//! `regionctl snapshot`: saves the live state to a file, from which plans and reports are made without AWS.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,32 +12,84 @@ use regionctl_core::diagnostic::{Diagnostic, Diagnostics};
 use regionctl_core::observe::compare::differences;
 use regionctl_core::observe::explain::explain;
 use regionctl_core::observe::refresh::refresh;
-use regionctl_core::observe::region::{Progress, read_region};
+use regionctl_core::observe::region::{KindRead, read_region};
 use regionctl_core::observe::snapshot::Snapshot;
 use regionctl_core::observe::stored;
 use regionctl_core::plan::build::TOOL;
 use regionctl_core::render::{self, counted};
-use regionctl_core::spec::Spec;
 use regionctl_core::spec::names::is_region;
+use regionctl_core::spec::{Spec, did_you_mean};
 
-use super::{look_failed, stats};
+use super::{command_error, stats};
 use crate::args::{self, Format, Global};
 use crate::connect::Connector;
-use crate::exit::{Exit, Failed};
+use crate::exit::{CommandError, Exit};
 use crate::files;
-use crate::output;
+use crate::output::{self, errln};
+
+/// Region codes, for suggestions only: AWS may have more
+/// (https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html).
+const REGIONS: [&str; 38] = [
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
+];
 
 /// Takes a snapshot, or compares two.
-pub async fn run(global: &Global, args: &args::Snapshot) -> Result<Exit, Failed> {
+pub async fn run(global: &Global, args: &args::SnapshotArgs) -> Result<Exit, CommandError> {
     if let [before, after] = args.diff.as_slice() {
         return compare(before, after, args.format);
     }
     let Some(out) = &args.out else {
-        let fault = Diagnostic::new("no-output", "a snapshot is written to a file, and none is named");
-        return Err(Failed::error(fault.help("add -o FILE, or compare two with --diff A B")));
+        let command: String = args.of.iter().flat_map(|word| [" ", word.as_str()]).collect();
+        let fault = Diagnostic::new("no-output", "no output file was given")
+            .help(format!("save the snapshot with: regionctl snapshot{command} -o snapshot.json"))
+            .help("compare two snapshots with: regionctl snapshot --diff EARLIER LATER");
+        return Err(CommandError::error(fault));
     };
     let (regions, specs): (Vec<&String>, Vec<&String>) =
         args.of.iter().partition(|word| is_region(word) && !Path::new(word).exists());
+    if let Some(wrong) = specs.iter().find(|path| !Path::new(path).exists()) {
+        return Err(unknown_argument(wrong));
+    }
+    for region in &regions {
+        warn_if_unknown(region);
+    }
     let specs: Vec<PathBuf> = specs.into_iter().map(PathBuf::from).collect();
     let specs = if specs.is_empty() && !regions.is_empty() { Vec::new() } else { files::load_all(&specs)? };
     let connector = Connector::new(global).await?;
@@ -47,8 +100,8 @@ pub async fn run(global: &Global, args: &args::Snapshot) -> Result<Exit, Failed>
     let mut taken: Vec<(&Spec, Inventory)> = Vec::new();
     for spec in &specs {
         let provider = connector.open(spec, Access::ReadOnly, None).await;
-        let read = refresh(&provider, REGISTRY, spec).await.map_err(|error| look_failed(&error.into()))?;
-        let inventory = fill(REGISTRY, spec, &read).map_err(|error| Failed::errors(error.diagnostics()))?;
+        let read = refresh(&provider, REGISTRY, spec).await.map_err(|error| command_error(&error.into()))?;
+        let inventory = fill(REGISTRY, spec, &read).map_err(|error| CommandError::errors(error.diagnostics()))?;
         taken.push((spec, inventory));
         merge(&mut snapshot, read);
         if global.stats {
@@ -58,27 +111,45 @@ pub async fn run(global: &Global, args: &args::Snapshot) -> Result<Exit, Failed>
     let taken: Vec<(&Spec, &Inventory)> = taken.iter().map(|(spec, inventory)| (*spec, inventory)).collect();
     let text = stored::write(TOOL, &snapshot, &taken);
     files::write_private(out, &text).map_err(|error| {
-        let message = format!("the snapshot was not saved: {} cannot be written: {error}", out.display());
-        Failed::error(Diagnostic::new("unwritable", message).help("name another file with -o"))
+        let message = format!("cannot write the snapshot to '{}': {error}", out.display());
+        CommandError::error(Diagnostic::new("unwritable", message).help("choose another file with -o"))
     })?;
-    anstream::eprintln!("Saved {} to {}.", counted(snapshot.len(), "resource"), out.display());
+    errln!("Saved {} to {}.", counted(snapshot.len(), "resource"), out.display());
     gaps(&snapshot)
 }
 
-/// Reads everything in a region, with a line a kind on standard error.
-async fn whole(global: &Global, connector: &Connector<'_>, region: &str) -> Result<Snapshot, Failed> {
+/// Explains an argument that is neither an existing file nor shaped like a region code.
+fn unknown_argument(word: &str) -> CommandError {
+    let fault = Diagnostic::new("unreadable-spec", format!("'{word}' is neither a file nor a region code"));
+    CommandError::error(match did_you_mean(word, REGIONS) {
+        Some(region) => fault.help(format!("did you mean '{region}'?")),
+        None => fault.help("pass a spec file, or a region code such as eu-central-1"),
+    })
+}
+
+/// Warns about a region code that looks misspelled. It is still tried, because AWS adds regions.
+fn warn_if_unknown(region: &str) {
+    if !REGIONS.contains(&region)
+        && let Some(known) = did_you_mean(region, REGIONS)
+    {
+        errln!("warning: '{region}' is not a known region code; did you mean '{known}'?");
+    }
+}
+
+/// Reads everything in a region, and prints one line per kind on standard error.
+async fn whole(global: &Global, connector: &Connector<'_>, region: &str) -> Result<Snapshot, CommandError> {
     let provider = connector.open_region(region, Access::ReadOnly).await;
-    let listen = |progress: Progress<'_>| {
-        anstream::eprintln!("{region}: {}: {}", progress.kind, counted(progress.found, "resource"));
+    let listen = |progress: KindRead<'_>| {
+        errln!("{region}: {}: {}", progress.kind, counted(progress.found, "resource"));
     };
     let read = read_region(&provider, REGISTRY, region, &listen).await;
     if global.stats {
         stats::print(&provider.session().calls());
     }
-    read.map_err(|failure| Failed::error(explain(&failure)))
+    read.map_err(|failure| CommandError::error(explain(&failure)))
 }
 
-/// Puts what was read of one spec or region beside what was read of others.
+/// Adds what was read for one spec or region to a snapshot.
 fn merge(snapshot: &mut Snapshot, other: Snapshot) {
     for ((account, region), part) in other.regions {
         let into = snapshot.region_mut(&account, &region);
@@ -89,46 +160,47 @@ fn merge(snapshot: &mut Snapshot, other: Snapshot) {
     }
 }
 
-/// Names what could not be read; the snapshot is incomplete then.
-fn gaps(snapshot: &Snapshot) -> Result<Exit, Failed> {
+/// Returns the gaps of a snapshot as errors: the snapshot is incomplete.
+fn gaps(snapshot: &Snapshot) -> Result<Exit, CommandError> {
     let gap = |(address, failure): (String, &regionctl_core::observe::failure::Failure)| {
         let mut fault = explain(failure);
         fault.message = format!("{address} could not be read: {}", fault.message);
         fault
     };
     let faults: Vec<Diagnostic> = snapshot.gaps().into_iter().map(gap).collect();
-    Diagnostics(faults).or(Exit::Done).map_err(Failed::errors)
+    Diagnostics(faults).or(Exit::Done).map_err(CommandError::errors)
 }
 
 /// Reads a snapshot from a file.
-pub fn load(path: &Path) -> Result<Snapshot, Failed> {
+pub fn load(path: &Path) -> Result<Snapshot, CommandError> {
     let name = path.display().to_string();
     let unreadable = |why: String| {
         let fault = Diagnostic::new("unreadable-snapshot", format!("{name} cannot be read: {why}"));
-        Failed::error(fault.help("take a new one: regionctl snapshot SPEC -o FILE"))
+        CommandError::error(fault.help("take a new snapshot: regionctl snapshot SPEC -o FILE"))
     };
     let too_large = || unreadable(format!("it is larger than {} MiB", stored::MAX_BYTES >> 20));
     let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
     if file.metadata().is_ok_and(|about| about.len() > stored::MAX_BYTES) {
         return Err(too_large());
     }
-    // What is no plain file has no length in advance.
+    // A pipe has no length in advance.
     let mut text = String::new();
     let read = file.take(stored::MAX_BYTES + 1).read_to_string(&mut text);
     read.map_err(|error| unreadable(error.to_string()))?;
     if text.len() as u64 > stored::MAX_BYTES {
         return Err(too_large());
     }
-    stored::read(&text).map_err(|error| Failed::error(error.diagnostic(&name)))
+    stored::read(&text).map_err(|error| CommandError::error(error.diagnostic(&name)))
 }
 
-fn compare(before: &Path, after: &Path, format: Format) -> Result<Exit, Failed> {
+/// Prints the differences between two snapshots.
+fn compare(before: &Path, after: &Path, format: Format) -> Result<Exit, CommandError> {
     let found = differences(REGISTRY, &load(before)?, &load(after)?);
     match format {
-        Format::Text => anstream::print!("{}", render::differences(&found, output::style())),
+        Format::Text => output::out(format_args!("{}", render::differences(&found, output::style()))),
         Format::Json => {
             let text = serde_json::to_string_pretty(&found).expect("invariant: differences are plain data");
-            anstream::println!("{text}");
+            output::document(format_args!("{text}\n"));
         }
     }
     Ok(if found.is_empty() { Exit::Done } else { Exit::Differs })

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The table of calls that `--stats` prints.
 
+use crate::output::errln;
 use comfy_table::{CellAlignment, Table, presets};
 use regionctl_aws::session::Calls;
 
-/// Prints the calls of a session to standard error.
+/// Prints the API calls of a session to standard error, by service and operation.
 pub fn print(calls: &Calls) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["service", "operation", "calls", "attempts", "throttled"]);
@@ -18,5 +20,5 @@ pub fn print(calls: &Calls) {
         }
     }
     let total: u64 = calls.values().map(|count| count.calls).sum();
-    anstream::eprintln!("{table}\n{total} calls in all");
+    errln!("{table}\n{total} calls in all");
 }

@@ -1,8 +1,8 @@
-//! Applies: one session from the first read to the last-applied record, for fresh and saved plans alike.
+// SPDX-License-Identifier: Apache-2.0
+//! Applies a plan, fresh or saved, from the first read to the last-applied record. Nothing here prints.
 //!
-//! `session` has the order, `refuse` what stops it before the first step, `run` the steps along their graph, `wait` and
-//! `verify` what follows, `outcome` what it comes to. The run is a stream of [`Event`]s; progress displays and logs are
-//! listeners of it.
+//! `session` holds the order of the phases, `refuse` the refusals before the first step, `run` the executor, `wait` and
+//! `verify` the phases after the last step, and `outcome` the result. Progress is reported as [`Event`]s.
 
 mod outcome;
 mod refuse;
@@ -22,41 +22,41 @@ pub use wait::{Waited, wait};
 use crate::observe::failure::Failure;
 use crate::resource::address::Address;
 
-/// Something that happened while a plan was applied.
+/// A progress event of an apply.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
-    /// A step's call was sent.
+    /// The call of a step starts.
     Started {
-        /// The step's number.
+        /// The id of the step in the plan.
         id: u32,
-        /// Its resource.
+        /// The resource that the step changes.
         address: &'a Address,
-        /// Its call.
+        /// The service and API operation, `SNS CreateTopic`.
         call: &'a str,
     },
-    /// A step is done.
+    /// The call of a step succeeded.
     Done {
-        /// The step's number.
+        /// The id of the step in the plan.
         id: u32,
-        /// Its resource.
+        /// The resource that the step changes.
         address: &'a Address,
-        /// Its call.
+        /// The service and API operation, `SNS CreateTopic`.
         call: &'a str,
     },
-    /// A step's call failed, after all retries.
+    /// The call of a step failed after all retries.
     Failed {
-        /// The step's number.
+        /// The id of the step in the plan.
         id: u32,
-        /// Its resource.
+        /// The resource that the step changes.
         address: &'a Address,
-        /// Why.
+        /// The error.
         failure: &'a Failure,
     },
-    /// All calls are done, and this resource is still in progress.
+    /// All calls are done, and a resource is still in progress.
     InProgress {
         /// The resource.
         address: &'a Address,
-        /// How far it is, in the service's own word.
+        /// The status that the service returns, `creating`.
         word: &'a str,
     },
     /// A resource that was in progress is ready.
@@ -64,13 +64,13 @@ pub enum Event<'a> {
         /// The resource.
         address: &'a Address,
     },
-    /// A step was not tried, because one before it failed or the run was stopped.
+    /// A step was not started because a step that it depends on failed or the run was stopped.
     Skipped {
-        /// The step's number.
+        /// The id of the step in the plan.
         id: u32,
-        /// Its resource.
+        /// The resource that the step changes.
         address: &'a Address,
-        /// Its call.
+        /// The service and API operation, `SNS CreateTopic`.
         call: &'a str,
     },
 }

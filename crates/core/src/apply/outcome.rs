@@ -1,4 +1,5 @@
-//! What an apply session came to, as values: the front end makes text and an exit code of them.
+// SPDX-License-Identifier: Apache-2.0
+//! The result of an apply session. The front end turns it into text and an exit code.
 
 use super::run::Outcome;
 use super::wait::Waited;
@@ -8,79 +9,76 @@ use crate::observe::explain::explain;
 use crate::plan::{Action, Change, Plan};
 use crate::resource::address::Address;
 
-/// How an apply session ended well.
+/// The result of a successful apply session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completion {
-    /// There was nothing to do, and no call was sent.
+    /// There was nothing to change, and no write was sent.
     NothingToDo,
-    /// Everything of the plan is done, and a read afterwards confirmed it.
+    /// All steps are done, and a read afterwards confirmed the result.
     Applied(Totals),
 }
 
-/// What was done, and what a read afterwards found.
+/// The number of calls, and what the read afterwards found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
-    /// The calls that were made.
+    /// The number of calls that succeeded.
     pub calls: usize,
-    /// The changes that the spec still wants: of resources that the plan did not touch.
+    /// The number of remaining changes, all of them to resources that the plan did not include.
     pub left: usize,
-    /// The resources that are still in progress.
+    /// The number of resources that are still in progress.
     pub in_progress: usize,
-    /// The things that wait for a person.
+    /// The number of manual steps.
     pub waiting: usize,
 }
 
-/// How an apply session that ended early is to be taken.
+/// How an apply session failed. It determines the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApplyErrorKind {
-    /// It was refused before anything was changed.
+    /// It was refused. Nothing was changed.
     Refused,
-    /// Something went wrong, and nothing was changed; or all is applied and only the record of it is missing.
+    /// An error occurred and nothing was changed, or all changes were applied and the record could not be saved.
     Error,
-    /// It was applied in part.
+    /// Some of the changes were applied.
     Partly,
-    /// It was stopped from outside.
+    /// It was stopped by a signal.
     Interrupted,
 }
 
-/// Why an apply session ended early.
+/// The reason why an apply session failed.
 #[derive(Debug)]
 pub struct ApplyError {
-    /// How it is to be taken.
+    /// How the session failed.
     pub kind: ApplyErrorKind,
-    /// What happened, for the user; nothing where it was only stopped.
+    /// The errors. Empty if the session was only stopped.
     pub diagnostics: Diagnostics,
-    /// How far the steps came, where any was to be run.
+    /// The number of finished steps. `None` if the session failed before the first step.
     pub stopped: Option<Stopped>,
-    /// What was done, where only the last-applied record could not be saved.
+    /// The result, if only the last-applied record could not be saved.
     pub completion: Option<Completion>,
 }
 
-/// How far a session came that ended between its first step and its last.
+/// The progress of a session that ended between its first and its last step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
-    /// The calls that are done.
+    /// The number of calls that succeeded.
     pub done: usize,
-    /// The calls that failed.
+    /// The number of calls that failed.
     pub failed: usize,
-    /// The calls that were not tried.
+    /// The number of calls that were not started.
     pub not_tried: usize,
-    /// The resources that were still in progress, each with the service's own word.
+    /// The resources that are still in progress, each with the status that the service returns.
     pub in_progress: Vec<(Address, String)>,
 }
 
 impl ApplyError {
-    /// A refusal before anything was changed.
     pub(super) fn refused(diagnostics: impl Into<Diagnostics>) -> Self {
         Self::new(ApplyErrorKind::Refused, diagnostics.into())
     }
 
-    /// An error before anything was changed.
     pub(super) fn error(diagnostics: impl Into<Diagnostics>) -> Self {
         Self::new(ApplyErrorKind::Error, diagnostics.into())
     }
 
-    /// A stop from outside before the first step.
     pub(super) fn interrupted_before_the_first_step(plan: &Plan) -> Self {
         let stopped = Stopped { done: 0, failed: 0, not_tried: plan.summary.steps, in_progress: Vec::new() };
         Self { stopped: Some(stopped), ..Self::new(ApplyErrorKind::Interrupted, Diagnostics::default()) }
@@ -98,13 +96,13 @@ impl From<LookError> for ApplyError {
     }
 }
 
-/// Says why the steps did not all come to their end; nothing where they did.
+/// Returns an error unless all steps succeeded and all resources became ready.
 pub(super) fn cut(plan: &Plan, outcome: &Outcome, waited: &Waited) -> Result<(), ApplyError> {
     let stopped = Stopped {
         done: outcome.done.len(),
         failed: outcome.failed.len(),
         not_tried: outcome.skipped.len(),
-        in_progress: waited.coming.clone().into_iter().collect(),
+        in_progress: waited.in_progress.clone().into_iter().collect(),
     };
     if outcome.interrupted || waited.interrupted {
         let error = ApplyError::new(ApplyErrorKind::Interrupted, Diagnostics::default());
@@ -116,12 +114,12 @@ pub(super) fn cut(plan: &Plan, outcome: &Outcome, waited: &Waited) -> Result<(),
     let mut faults = failed_calls(plan, outcome);
     faults.0.extend(waited.failed.iter().map(|(address, why)| {
         Diagnostic::new("not-ready", format!("{address} accepted the change but never became ready: {why}"))
-            .help("look at it in the console; the next plan says what is left to do")
+            .help("check the resource in the AWS console, then run plan again")
     }));
     Err(ApplyError { stopped: Some(stopped), ..ApplyError::new(in_part(outcome), faults) })
 }
 
-/// Says whether what was to be changed is now what the spec says.
+/// Returns an error unless the read after the last step found no difference in the changed resources.
 pub(super) fn verified(plan: &Plan, outcome: &Outcome, after: Option<&Plan>) -> Result<Totals, ApplyError> {
     let is_ours = |change: &&Change| plan.changes.iter().any(|ours| ours.address == change.address);
     let left: Vec<&Change> = after.iter().flat_map(|after| &after.changes).filter(is_ours).collect();
@@ -131,17 +129,17 @@ pub(super) fn verified(plan: &Plan, outcome: &Outcome, after: Option<&Plan>) -> 
     Ok(Totals {
         calls: outcome.done.len(),
         left: after.changes.len(),
-        in_progress: after.coming.len(),
+        in_progress: after.in_progress.len(),
         waiting: after.summary.waiting,
     })
 }
 
-/// Says that the read after the steps failed as a whole.
+/// Returns the error for a read after the last step that failed.
 pub(super) fn unverified(outcome: &Outcome, error: &LookError) -> ApplyError {
     ApplyError::new(in_part(outcome), error.diagnostics())
 }
 
-/// Nothing was changed where no call was done.
+/// If no call succeeded, nothing was changed.
 fn in_part(outcome: &Outcome) -> ApplyErrorKind {
     if outcome.done.is_empty() { ApplyErrorKind::Error } else { ApplyErrorKind::Partly }
 }
@@ -152,7 +150,7 @@ fn failed_calls(plan: &Plan, outcome: &Outcome) -> Diagnostics {
         let (change, step) = steps.iter().find(|(_, step)| step.id == *id)?;
         let mut diagnostic = explain(failure);
         diagnostic.message = format!("{}: {} failed: {}", change.address, step.call, diagnostic.message);
-        Some(diagnostic.note(format!("it is wanted at {}:{}", change.at.file, change.at.line)))
+        Some(diagnostic.note(format!("specified at {}:{}", change.at.file, change.at.line)))
     });
     Diagnostics(failed.collect())
 }
@@ -160,11 +158,11 @@ fn failed_calls(plan: &Plan, outcome: &Outcome) -> Diagnostics {
 fn still_differing(left: &[&Change]) -> Diagnostics {
     if left.is_empty() {
         let message = "all calls succeeded, but the result could not be read";
-        return Diagnostic::new("not-verified", message).help("plan again").into();
+        return Diagnostic::new("not-verified", message).help("run plan again").into();
     }
     let each = left.iter().map(|change| {
         let message = format!("{}: all calls succeeded, but {}", change.address, what_differs(change));
-        Diagnostic::new("not-converged", message).help("plan again: somebody else may be changing it at the same time")
+        Diagnostic::new("not-converged", message).help("run plan again: another process may be changing it")
     });
     Diagnostics(each.collect())
 }

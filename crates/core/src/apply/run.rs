@@ -1,4 +1,5 @@
-//! The executor: every step whose predecessors are done runs, up to a number at once.
+// SPDX-License-Identifier: Apache-2.0
+//! The executor: runs each step after the steps that it depends on, up to a limit concurrently.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,40 +15,39 @@ use crate::observe::failure::{Failure, FailureClass};
 use crate::observe::provider::{Provider, StepTarget};
 use crate::plan::{Change, Plan, Step};
 use crate::resource::address::Address;
-use crate::resource::reference::{self, Known, Outputs, Target};
+use crate::resource::reference::{self, Attributes, Known, Target};
 use crate::resource::secret;
 
-/// Tells a run to start no further step; `true` once somebody asked.
+/// The stop signal of a run. Once it is `true`, no further step starts.
 pub type Stop = watch::Receiver<bool>;
 
-/// So long running calls are waited for after a stop; one may be waiting for a database that takes an hour.
+/// How long to wait for running calls after a stop. A call may wait up to an hour for a database.
 const GRACE: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(30) };
 
-/// What came of a run.
+/// The result of a run. Each step of the plan is in exactly one list.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// The steps that are done.
+    /// The ids of the steps that succeeded.
     pub done: Vec<u32>,
-    /// The steps that failed, and why.
+    /// The ids of the steps that failed, each with its error.
     pub failed: Vec<(u32, Failure)>,
-    /// The steps that were not tried.
+    /// The ids of the steps that were not started, or whose call was abandoned after a stop. Sorted.
     pub skipped: Vec<u32>,
-    /// Whether the run was stopped from outside.
+    /// Whether the run was stopped.
     pub interrupted: bool,
-    /// The values that are known afterwards.
+    /// The attributes of resources, including those that the run created.
     pub known: Known,
 }
 
-/// Runs the steps of a plan.
+/// Runs the steps of a plan, at most `parallelism` of them concurrently.
 ///
 /// # Guarantees
-/// A step starts only when all it comes after are done. After a failure everything that does not
-/// depend on it still runs. After a stop the running calls are finished, unless one waits for something that
-/// is not ready for longer than half a minute, and no other starts. Each
-/// step of the plan is in exactly one list of the outcome.
+/// A step starts only after all steps that it depends on succeeded. After a failure, every step that does not depend on
+/// the failed step still runs. After a stop, no further step starts, and running calls have 30 seconds to finish.
 ///
 /// # Caveats
-/// Dropping the future abandons running calls; AWS may or may not have done them. The next plan says.
+/// Dropping the future abandons running calls. AWS may or may not have executed them; the next plan shows it.
+#[expect(clippy::disallowed_methods, reason = "the grace period of an interrupted apply is a deadline")]
 pub async fn run(
     provider: &dyn Provider,
     plan: &Plan,
@@ -65,7 +65,7 @@ pub async fn run(
         waiting,
         running: BTreeSet::new(),
         finished: BTreeSet::new(),
-        begun: BTreeSet::new(),
+        started: BTreeSet::new(),
         outcome,
     };
     let mut running = FuturesUnordered::new();
@@ -105,16 +105,19 @@ pub async fn run(
     run.outcome
 }
 
-/// A resource as a call finds it.
+/// Returns the target of a call for a resource: its name, its location and its known attributes.
 pub(super) fn target(address: &Address, inventory: &Inventory, known: &Known) -> StepTarget {
     StepTarget {
         name: address.name.clone(),
         location: inventory.location.clone(),
-        outputs: known.of(&Target::Resource(address.clone())),
+        attributes: known.of(&Target::Resource(address.clone())),
     }
 }
 
-/// Runs the operation by which a person is asked again.
+/// Runs the operation that asks a person again, for example one that sends a confirmation mail.
+///
+/// # Errors
+/// The call failed.
 pub async fn ask_again(
     provider: &dyn Provider,
     inventory: &Inventory,
@@ -130,36 +133,36 @@ struct Run<'a> {
     waiting: BTreeSet<u32>,
     running: BTreeSet<u32>,
     finished: BTreeSet<u32>,
-    begun: BTreeSet<&'a Address>,
+    started: BTreeSet<&'a Address>,
     outcome: Outcome,
 }
 
 impl<'a> Run<'a> {
-    /// A resource that was begun is finished before another one is begun, so that a cut leaves few halves.
+    /// Prefers steps of resources that have a finished step, so that an interruption leaves few incomplete resources.
     fn next_ready(&mut self) -> Option<u32> {
         let ready = |id: &&u32| self.steps[id].1.after.iter().all(|before| self.finished.contains(before));
-        let begun = |id: &&u32| self.begun.contains(&self.steps[id].0.address);
-        let of_begun = self.waiting.iter().filter(ready).find(begun);
-        let id = of_begun.or_else(|| self.waiting.iter().find(ready)).copied()?;
+        let started = |id: &&u32| self.started.contains(&self.steps[id].0.address);
+        let of_started = self.waiting.iter().filter(ready).find(started);
+        let id = of_started.or_else(|| self.waiting.iter().find(ready)).copied()?;
         self.waiting.remove(&id);
         Some(id)
     }
 
-    /// Prepares the call: every reference must have its value by now.
+    /// Prepares the call of a step. Fails without sending it if a reference has no value.
     fn call(
         &self,
         provider: &'a dyn Provider,
         inventory: &Inventory,
         change: &'a Change,
         step: &Step,
-    ) -> impl Future<Output = Result<Outputs, Failure>> + use<'a> {
+    ) -> impl Future<Output = Result<Attributes, Failure>> + use<'a> {
         let mut op = step.op.clone();
         self.outcome.known.fill(&mut op);
         let target = target(&change.address, inventory, &self.outcome.known);
         let missing = reference::find(&op).into_iter().next().map(|reference| {
             Failure::new(FailureClass::Other, step.call.clone(), format!("{} has no value", reference.text()))
         });
-        // After the search for open references: a secret may look like one.
+        // Secrets are inserted after the search for references because a secret may contain `${…}`.
         if let Some(secrets) = inventory.secrets.get(&change.address) {
             secret::unseal(&mut op, secrets);
         }
@@ -171,14 +174,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn finish(&mut self, id: u32, result: Result<Outputs, Failure>, listen: &mut (dyn FnMut(Event<'_>) + Send)) {
+    fn finish(&mut self, id: u32, result: Result<Attributes, Failure>, listen: &mut (dyn FnMut(Event<'_>) + Send)) {
         let (change, step) = self.steps[&id];
         match result {
-            Ok(outputs) => {
-                self.outcome.known.add(Target::Resource(change.address.clone()), outputs);
+            Ok(attributes) => {
+                self.outcome.known.add(Target::Resource(change.address.clone()), attributes);
                 self.outcome.done.push(id);
                 self.finished.insert(id);
-                self.begun.insert(&change.address);
+                self.started.insert(&change.address);
                 listen(Event::Done { id, address: &change.address, call: &step.call });
             }
             Err(failure) => {
@@ -222,14 +225,14 @@ mod tests {
             })).collect();
                 json!({
                     "address": format!("t.t/{name}"), "service": "T", "action": "create", "fields": [], "steps": steps,
-                    "at": {"file": "a", "line": 1, "column": 1}, "fingerprint": "absent", "outputs": {},
+                    "at": {"file": "a", "line": 1, "column": 1}, "fingerprint": "absent", "attributes": {},
                 })
             };
         let changes: Vec<Value> =
             changes.as_object().unwrap().iter().map(|(name, steps)| change(name, steps)).collect();
         serde_json::from_value(json!({
             "format": 1, "tool": "", "region": "", "account": "", "spec": "", "spec_digest": "", "changes": changes,
-            "waiting": [], "unread": [], "gates": [],
+            "waiting": [], "gaps": [], "gates": [],
             "summary": {"create": 0, "update": 0, "blocked": 0, "unchanged": 0, "waiting": 0, "steps": 0},
         }))
         .unwrap()
@@ -241,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_value_that_only_aws_gives_reaches_the_step_that_needs_it() {
+    async fn an_attribute_of_a_created_resource_reaches_the_step_that_references_it() {
         let provider = Fake::default();
         let plan = plan(&json!({"a": [[1, [], "Create"]], "b": [[2, [1], {"Use": "${t.t/a.id}"}]]}));
         let outcome = run_all(&provider, &plan).await;
@@ -250,10 +253,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_a_failure_only_what_depends_on_it_is_left() {
+    async fn a_failure_skips_only_dependent_steps() {
         let provider = Fake::default();
         let plan = plan(&json!({
-            "a": [[1, [], "Fail"], [3, [1], "Next"]], "b": [[4, [3], "Needs"]], "c": [[2, [], "Create"], [5, [2], "More"]],
+            "a": [[1, [], "Fail"], [3, [1], "Next"]],
+            "b": [[4, [3], "Needs"]],
+            "c": [[2, [], "Create"], [5, [2], "More"]],
         }));
         let outcome = run_all(&provider, &plan).await;
         assert_eq!((outcome.done, outcome.skipped), (vec![2, 5], vec![3, 4]));
@@ -262,7 +267,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reference_without_a_value_is_never_sent() {
+    async fn a_step_with_an_unresolved_reference_is_not_sent() {
         let provider = Fake::default();
         let outcome = run_all(&provider, &plan(&json!({"a": [[1, [], {"Use": "${t.t/b.id}"}]]}))).await;
         assert_eq!(outcome.failed[0].1.message, "${t.t/b.id} has no value");
@@ -270,7 +275,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_a_stop_nothing_else_starts_and_every_step_is_accounted_for() {
+    async fn after_a_stop_no_step_starts_and_every_step_is_reported() {
         let provider = Fake::default();
         let plan = plan(&json!({"a": [[1, [], "One"], [2, [1], "Two"]], "b": [[3, [], "Three"]]}));
         let (stop, stopped) = watch::channel(false);
@@ -284,7 +289,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_waits_for_ever_does_not_hold_a_stop_up_for_ever() {
+    async fn a_call_that_never_ends_is_abandoned_after_a_stop() {
         let provider = Fake::default();
         let plan = plan(&json!({"a": [[1, [], "Hang"], [2, [1], "Two"]]}));
         let (stop, stopped) = watch::channel(false);

@@ -1,7 +1,7 @@
-//! One apply, from the first read to the last-applied record. A fresh plan and a saved one take the same way.
+// SPDX-License-Identifier: Apache-2.0
+//! One apply, from the first read to the last-applied record. Fresh and saved plans run through the same phases.
 //!
-//! What a person sees and says is the [`Front`]'s business; nothing here prints. `outcome` has what a session comes to,
-//! `refuse` what stops it before its first step.
+//! Nothing here prints: the [`Front`] shows the plan and asks the user.
 
 use jiff::Timestamp;
 
@@ -18,118 +18,118 @@ use crate::observe::explain::explain;
 use crate::observe::provider::{Check, Provider};
 use crate::plan::saved::{Refusal, SavedPlan, moved};
 use crate::plan::{Action, Plan};
-use crate::report::memory::save_last_applied;
+use crate::report::last_applied::save_last_applied;
 use crate::resource::address::Address;
 use crate::spec::Spec;
 
-/// Where the plan comes from.
+/// The plan to apply.
 #[derive(Debug, Clone, Copy)]
 pub enum PlanSource<'a> {
-    /// It is made now.
+    /// A plan that the session computes.
     Fresh,
-    /// It was made before and saved.
+    /// A saved plan.
     Saved {
-        /// The plan with its seal.
+        /// The plan with its digest and its expiry.
         saved: &'a SavedPlan,
-        /// The time, by which it may have expired.
+        /// The current time, compared with the plan's expiry.
         now: Timestamp,
-        /// Whether it is marked as used already.
+        /// Whether the plan is already marked as used.
         used: bool,
     },
 }
 
-/// What the caller allows and wants.
+/// The options of an apply.
 #[derive(Debug, Clone, Default)]
-#[allow(clippy::struct_excessive_bools)] // each is a switch of its own
+#[allow(clippy::struct_excessive_bools)] // each is an independent flag
 pub struct Options {
-    /// Only these resources and what they need; everything where there are none.
+    /// The resources to apply, with their dependencies. Empty means all.
     pub targets: Vec<Address>,
-    /// Apply without asking.
+    /// Whether to apply without confirmation.
     pub yes: bool,
-    /// Let a large plan through.
+    /// Whether a large plan may be applied.
     pub allow_large: bool,
-    /// Let a plan through that deletes something.
+    /// Whether a plan that deletes data may be applied.
     pub allow_destroy: bool,
-    /// Do not check what a plan cannot see.
+    /// Whether to skip the preflight checks.
     pub skip_preflight: bool,
-    /// Wait for what takes minutes.
+    /// Whether to wait until changed resources are ready.
     pub wait: bool,
-    /// Ask people again that something waits for.
+    /// Whether to send confirmation requests again, for example for SNS subscriptions by email.
     pub resend: bool,
-    /// How many steps run at once.
+    /// The maximum number of concurrent steps. 0 means 1.
     pub parallelism: usize,
 }
 
-/// What a person answers.
+/// The answer to the confirmation prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Apply it.
+    /// Apply the plan.
     Yes,
-    /// Do not.
+    /// Do not apply the plan.
     No,
-    /// Nobody can be asked: the input is not a terminal.
+    /// No answer, because stdin is not a terminal.
     NotATerminal,
 }
 
-/// Who watches a session and answers its questions: a terminal, or a test.
+/// The user interface of a session: a terminal, or a test.
 pub trait Front: Send {
     /// Shows the plan.
     fn show_plan(&mut self, plan: &Plan);
-    /// Shows what the preflight found.
+    /// Shows the results of the preflight checks.
     fn show_checks(&mut self, checks: &[Check]);
-    /// Shows that the person was asked again whom a resource waits for.
+    /// Shows that a confirmation request of a resource was sent again.
     fn asked_again(&mut self, address: &Address);
-    /// Asks whether the plan is to be applied.
+    /// Asks the user to confirm the plan.
     fn confirm(&mut self, plan: &Plan) -> Answer;
-    /// Marks a saved plan as used; `false` where somebody else did in the meantime.
+    /// Marks a saved plan as used. Returns `false` if it is already marked.
     ///
     /// # Errors
-    /// Why it cannot be marked.
+    /// The reason why it cannot be marked.
     fn mark_used(&mut self) -> Result<bool, String>;
-    /// Says that so many steps are run now.
+    /// Called before the first step, with the number of steps.
     fn started(&mut self, steps: usize);
-    /// Shows what happens.
+    /// Shows a progress event.
     fn event(&mut self, event: &Event<'_>);
-    /// Says that nothing more happens, well or not. Follows each [`started`](Self::started).
+    /// Called after the last event of each [`started`](Self::started), also after a failure.
     fn finished(&mut self);
 }
 
 /// One apply of one spec.
 pub struct ApplySession<'a> {
-    /// The cloud.
+    /// The provider to read from and write to.
     pub provider: &'a dyn Provider,
-    /// The kinds.
+    /// The known kinds.
     pub registry: Registry,
-    /// The spec.
+    /// The spec to apply.
     pub spec: &'a Spec,
-    /// Where the plan comes from.
+    /// The plan to apply.
     pub source: PlanSource<'a>,
-    /// What the caller allows and wants.
+    /// The options.
     pub options: &'a Options,
-    /// Tells the session to start no further step.
+    /// The stop signal. Once it is `true`, no further step starts.
     pub stop: Stop,
 }
 
-/// What was read, and what is to be done.
+/// The result of the first read.
 struct Ready {
     inventory: Inventory,
-    /// What is applied: narrowed to the targets.
+    /// The plan to apply, limited to the targets.
     plan: Plan,
-    /// What the whole spec would change now.
+    /// The plan of the entire spec, computed from this read.
     now: Plan,
 }
 
 impl ApplySession<'_> {
-    /// Converges: reads, shows, asks, applies and verifies.
+    /// Reads, shows the plan, asks for confirmation, applies and verifies.
     ///
     /// # Guarantees
-    /// What was shown is what is done: after a question everything is read again, and a plan that no longer holds is
-    /// refused. No step is run before all gates, the answer and the preflight let it through; `resend` alone asks people
-    /// again before that. A saved plan is marked as used before its first step. The last-applied record is saved only
-    /// when nothing of the spec is left to do and no target narrowed it.
+    /// Only the plan that was shown is applied: after the confirmation everything is read again, and a plan that no
+    /// longer holds is refused. No step runs before all gates, the confirmation and the preflight have passed; only
+    /// `resend` sends its requests earlier. A saved plan is marked as used before its first step. The last-applied
+    /// record is saved only if the spec has no remaining changes and no targets were given.
     ///
     /// # Errors
-    /// See [`ApplyError`]; its kind says whether anything was changed.
+    /// See [`ApplyError`]. Its kind tells whether anything was changed.
     pub async fn run(&self, front: &mut dyn Front) -> Result<Completion, ApplyError> {
         let Ready { inventory, plan, now } = self.read().await?;
         front.show_plan(&plan);
@@ -142,7 +142,7 @@ impl ApplySession<'_> {
             }
             return Ok(Completion::NothingToDo);
         }
-        refuse::incomplete(&plan, &now.unread)?;
+        refuse::incomplete(&plan, &now.gaps)?;
         refuse::gates(&plan, self.options)?;
         let inventory = self.confirmed(front, &plan, inventory).await?;
         self.preflight(front, &plan, &inventory).await?;
@@ -158,7 +158,7 @@ impl ApplySession<'_> {
         Ok(completion)
     }
 
-    /// Reads and compares; what of a saved plan no longer holds refuses it.
+    /// Reads the live resources and computes the plan. Refuses a saved plan that no longer holds.
     async fn read(&self) -> Result<Ready, ApplyError> {
         if let PlanSource::Saved { saved, now, used } = self.source {
             refuse::stale(saved.refusals_before_reading(self.spec, now, used), &self.spec.path)?;
@@ -181,7 +181,7 @@ impl ApplySession<'_> {
         refuse::stale(moved(self.registry, plan, inventory), &plan.spec)
     }
 
-    /// What waits is what waits now, also where the plan is older.
+    /// Uses the resources that wait now, even if a saved plan lists others.
     async fn resend(
         &self,
         front: &mut dyn Front,
@@ -189,13 +189,13 @@ impl ApplySession<'_> {
         plan: &Plan,
         now: &Plan,
     ) -> Result<(), ApplyError> {
-        let is_meant = |address: &Address| plan.targets.is_empty() || plan.targets.contains(address);
-        for waiting in now.waiting.iter().filter(|waiting| is_meant(&waiting.address)) {
-            let Some(op) = &waiting.again else { continue };
+        let is_target = |address: &Address| plan.targets.is_empty() || plan.targets.contains(address);
+        for waiting in now.waiting.iter().filter(|waiting| is_target(&waiting.address)) {
+            let Some(op) = &waiting.ask_again else { continue };
             let asked = ask_again(self.provider, inventory, &waiting.address, op).await;
             asked.map_err(|failure| {
                 let mut fault = explain(&failure);
-                fault.message = format!("{}: not asked again: {}", waiting.address, fault.message);
+                fault.message = format!("{}: could not ask again: {}", waiting.address, fault.message);
                 ApplyError::error(fault)
             })?;
             front.asked_again(&waiting.address);
@@ -205,11 +205,11 @@ impl ApplySession<'_> {
 
     fn is_nothing_to_do(&self, plan: &Plan, now: &Plan) -> bool {
         let is_complete = plan.is_complete() && now.is_complete();
-        is_complete && (plan.is_settled() || (plan.is_empty() && !self.options.wait))
+        is_complete && (plan.has_nothing_to_do() || (plan.is_empty() && !self.options.wait))
     }
 
-    /// Asks, and reads again after it: somebody read the plan for a while, and what was shown must still be what is
-    /// there. Returns what the steps rest on.
+    /// Asks for confirmation, then reads again, because live resources may have changed while the user read the plan.
+    /// Returns the inventory for the steps.
     async fn confirmed(
         &self,
         front: &mut dyn Front,
@@ -286,7 +286,7 @@ impl ApplySession<'_> {
         }
     }
 
-    /// Saves the last-applied record, where everything of the spec was meant.
+    /// Saves the last-applied record unless targets were given.
     async fn save(&self, inventory: &Inventory, completion: Completion) -> Result<(), ApplyError> {
         if !self.options.targets.is_empty() {
             return Ok(());
@@ -294,17 +294,17 @@ impl ApplySession<'_> {
         save_last_applied(self.provider, self.spec, inventory).await.map_err(|failure| {
             let mut fault = explain(&failure);
             fault.message = format!("applied, but the last-applied record could not be saved: {}", fault.message);
-            let fault = fault.help("give the caller the permission, or take `remember: true` out of the spec");
+            let fault = fault.help("allow the call, or remove `record_applied: true` from the spec");
             ApplyError { completion: Some(completion), ..ApplyError::error(fault) }
         })
     }
 }
 
-/// The resources to wait for: those that were changed, and those that were in progress already.
+/// Returns the resources that were changed and those that were already in progress.
 fn to_wait_for(plan: &Plan, outcome: &Outcome) -> Vec<Address> {
     let changed = plan.changes.iter().filter(|change| {
         change.action != Action::Delete && change.steps.iter().any(|step| outcome.done.contains(&step.id))
     });
-    let in_progress = plan.coming.iter().map(|coming| &coming.address);
+    let in_progress = plan.in_progress.iter().map(|in_progress| &in_progress.address);
     changed.map(|change| &change.address).chain(in_progress).cloned().collect()
 }

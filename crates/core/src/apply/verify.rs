@@ -1,4 +1,5 @@
-//! The check after an apply: read and compare again.
+// SPDX-License-Identifier: Apache-2.0
+//! The verification after an apply: reads and compares again.
 
 use std::time::Duration;
 
@@ -11,18 +12,19 @@ use crate::plan::build::plan;
 use crate::resource::address::Address;
 use crate::spec::Spec;
 
-/// AWS answers reads from before a write for a while ("eventual consistency"), so a difference counts
-/// only when it is still there after these pauses, seven seconds in all. Tests have a cloud that is consistent at once.
+/// AWS APIs are eventually consistent: a read may return the state from before a write. A difference therefore counts
+/// only if it remains after these pauses, 7 seconds in total. The cloud of the tests is strongly consistent.
 const PAUSES: [Duration; 3] = if cfg!(test) {
     [Duration::from_millis(1); 3]
 } else {
     [Duration::from_millis(500), Duration::from_millis(1500), Duration::from_secs(5)]
 };
 
-/// Plans again until nothing differs in the resources that were touched, or the pauses are used up.
+/// Reads and plans again until the `touched` resources have no difference, or all pauses have passed. Returns the last
+/// plan, or `None` if it cannot be computed.
 ///
 /// # Errors
-/// Nothing could be read. A fault in a kind counts as a difference that stays.
+/// The refresh failed.
 pub async fn verify(
     provider: &dyn Provider,
     registry: Registry,
@@ -36,7 +38,10 @@ pub async fn verify(
         let Ok(plan) = plan(registry, spec, &inventory) else { return Ok(None) };
         let differs = plan.changes.iter().any(|change| touched.contains(&change.address)) || !plan.is_complete();
         match pauses.next() {
-            Some(pause) if differs => tokio::time::sleep(*pause).await,
+            Some(pause) if differs => {
+                #[expect(clippy::disallowed_methods, reason = "AWS's reads may lag behind its writes")]
+                tokio::time::sleep(*pause).await;
+            }
             _ => return Ok(Some(plan)),
         }
     }

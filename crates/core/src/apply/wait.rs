@@ -1,4 +1,5 @@
-//! Waits for what takes minutes: clusters, instances, functions. All at once, by the service's own status.
+// SPDX-License-Identifier: Apache-2.0
+//! Waits concurrently until resources such as clusters, instances and functions are ready.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,34 +9,34 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use super::Event;
 use super::run::{Stop, target};
 use crate::desire::fill::Inventory;
-use crate::observe::failure::Failure;
 use crate::observe::provider::{Provider, Status};
 use crate::resource::address::Address;
 use crate::resource::reference::Known;
 
-/// Between two questions after one resource: soon at first, as many things take seconds.
+/// The first pause between two status reads of a resource. It doubles, and starts short because many resources take
+/// seconds.
 const FIRST_PAUSE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_millis(500) };
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// How long a resource may take; a database instance takes up to half an hour.
-const PATIENCE: Duration = Duration::from_hours(1);
+/// The maximum time to wait for a resource. A database instance takes up to half an hour.
+const LIMIT: Duration = Duration::from_hours(1);
 
-/// What came of waiting.
+/// The result of waiting.
 #[derive(Debug, Default)]
 pub struct Waited {
-    /// What is still on its way, and how far.
-    pub coming: BTreeMap<Address, String>,
-    /// What never became ready, and why.
+    /// The resources that are still in progress, each with the status that the service returns.
+    pub in_progress: BTreeMap<Address, String>,
+    /// The resources that did not become ready, each with the reason.
     pub failed: BTreeMap<Address, String>,
-    /// Whether the waiting was stopped from outside.
+    /// Whether waiting was stopped.
     pub interrupted: bool,
 }
 
-/// Waits until each resource is what it was told to be.
+/// Waits until each of the resources is ready or has failed, at most an hour for each.
 ///
 /// # Guarantees
-/// Sends no write, and asks nothing of a kind whose resources are there at once. After a stop it
-/// returns with what is still on its way; nothing is lost by that, the next apply waits again.
+/// Sends no write, and no read for a kind whose resources are ready immediately. After a stop it returns the resources
+/// that are still in progress; the next apply waits for them again.
 pub async fn wait(
     provider: &dyn Provider,
     inventory: &Inventory,
@@ -44,9 +45,10 @@ pub async fn wait(
     mut stop: Stop,
     listen: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Waited {
-    let mut waited_for = Waited::default();
+    let mut result = Waited::default();
     let ask = |address: Address, pause: Duration, waited: Duration| async move {
         if !waited.is_zero() {
+            #[expect(clippy::disallowed_methods, reason = "AWS has no call that waits: its status is asked again")]
             tokio::time::sleep(pause).await;
         }
         let status = provider.status(&address.kind, target(&address, inventory, known)).await;
@@ -56,44 +58,40 @@ pub async fn wait(
         addresses.iter().map(|address| ask(address.clone(), FIRST_PAUSE, Duration::ZERO)).collect();
     loop {
         if *stop.borrow() {
-            waited_for.interrupted = true;
-            return waited_for;
+            result.interrupted = true;
+            return result;
         }
         let (address, pause, waited, status) = tokio::select! {
             next = asked.next() => match next {
                 Some(next) => next,
-                None => return waited_for,
+                None => return result,
             },
             Ok(()) = stop.changed() => continue,
         };
         match status {
             Ok(Status::Ready) => {
-                if waited_for.coming.remove(&address).is_some() {
+                if result.in_progress.remove(&address).is_some() {
                     listen(Event::Ready { address: &address });
                 }
             }
-            Ok(Status::InProgress(word)) if waited < PATIENCE => {
+            Ok(Status::InProgress(word)) if waited < LIMIT => {
                 listen(Event::InProgress { address: &address, word: &word });
-                waited_for.coming.insert(address.clone(), word);
+                result.in_progress.insert(address.clone(), word);
                 let next = if waited.is_zero() { pause } else { (pause * 2).min(LONGEST_PAUSE) };
                 asked.push(ask(address, next, waited + next));
             }
             Ok(Status::InProgress(word)) => {
-                waited_for.coming.remove(&address);
-                waited_for.failed.insert(address, format!("still {word} after an hour"));
+                result.in_progress.remove(&address);
+                result.failed.insert(address, format!("still {word} after an hour"));
             }
             Ok(Status::Failed(why)) => {
-                waited_for.coming.remove(&address);
-                waited_for.failed.insert(address, why);
+                result.in_progress.remove(&address);
+                result.failed.insert(address, why);
             }
             Err(failure) => {
-                waited_for.coming.remove(&address);
-                waited_for.failed.insert(address, unread(&failure));
+                result.in_progress.remove(&address);
+                result.failed.insert(address, format!("its status could not be read: {failure}"));
             }
         }
     }
-}
-
-fn unread(failure: &Failure) -> String {
-    format!("how far it is could not be read: {failure}")
 }

@@ -1,5 +1,6 @@
-//! From what a spec says to what is wanted of each resource: follows sources, goes over kinds, and
-//! lays patterns over what is live. Pure.
+// SPDX-License-Identifier: Apache-2.0
+//! Expands the entries of a spec into one desired resource each: follows sources, evaluates `for_each` rules, and
+//! matches patterns against live resources. Pure: no I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,81 +15,82 @@ use crate::plan::Note;
 use crate::resource::address::Address;
 use crate::spec::Want;
 
-/// A want for one resource.
+/// A desired resource.
 #[derive(Debug, Clone)]
 pub struct Expanded {
-    /// The want; its address is the resource's own.
+    /// The spec entry, with the resource's own address.
     pub want: Want,
-    /// The entry that it comes from, where that stands for many.
-    pub by: Option<String>,
-    /// The live resource that it follows.
+    /// The name of the rule, pattern or copy that produced it. `None` if the spec names the resource.
+    pub entry: Option<String>,
+    /// The source resource that it follows, if any.
     pub followed: Option<Followed>,
-    /// The attributes that the spec does not state, and that are held against AWS's defaults.
+    /// The fields that the spec does not state and that are compared with AWS's defaults.
     pub unstated: BTreeSet<String>,
 }
 
-/// A live resource that a want follows.
+/// The source of a desired resource: a live resource of another region.
 #[derive(Debug, Clone)]
 pub struct Followed {
-    /// Its region.
+    /// The source's region code.
     pub region: String,
-    /// Its name.
+    /// The source's name.
     pub name: String,
-    /// The digest of what is taken over from it.
+    /// The SHA-256 digest of the copied model.
     pub fingerprint: String,
-    /// The texts that were written anew, by their path, each as `from → to`.
+    /// The rewritten strings by path in the model, each as `from → to`.
     pub rewritten: BTreeMap<String, String>,
 }
 
-/// What the source regions hold, by region and kind.
-pub type Sources = BTreeMap<(String, String), Result<Observation<Value>, Failure>>;
+/// The reads of the source regions, by region and kind.
+pub type SourceReads = BTreeMap<(String, String), Result<Observation<Value>, Failure>>;
 
-/// What came of expanding.
+/// The result of [`expand`].
 #[derive(Debug, Default)]
 pub struct Expansion {
-    /// The wants, sorted by address.
+    /// The desired resources, sorted by address.
     pub wants: Vec<Expanded>,
-    /// What should be said and changes nothing.
+    /// Informational notes.
     pub notes: Vec<Note>,
-    /// What cannot be known, since a source could not be read.
-    pub unread: Vec<Gap>,
+    /// The sources that could not be read.
+    pub gaps: Vec<Gap>,
 }
 
-/// Why wants cannot be expanded.
+/// Why the entries of a spec cannot be expanded.
 #[derive(Debug, Clone)]
-pub enum Unexpanded {
-    /// The rules of the spec contradict each other on what is live.
+pub enum ExpandError {
+    /// Two rules produce one resource, or a rule produces an invalid name.
     Rules(Diagnostics),
-    /// A fault in a kind.
+    /// A bug in a kind.
     Broken(String),
 }
 
-impl From<Broken> for Unexpanded {
+impl From<Broken> for ExpandError {
     fn from(broken: Broken) -> Self {
         Self::Broken(broken.to_string())
     }
 }
 
-/// Expands the wants of a spec over its sources and over what is live.
+/// Expands the entries of a spec against its sources and the live resources.
 ///
 /// # Guarantees
-/// A name beats a rule, a rule beats a pattern, and of two patterns the more specific one wins.
+/// A named entry overrides a rule, a rule overrides a pattern, and a more specific pattern overrides a less specific
+/// one.
 ///
 /// # Errors
-/// Two rules produce one resource, or a rule produces a name that AWS refuses.
+/// Two rules produce one resource, a rule produces a name that AWS does not accept, or a kind has a bug.
 pub fn expand(
     registry: Registry,
     location: &Location,
     wants: &[Want],
     live: &BTreeMap<Address, LiveResource<Value>>,
-    sources: &Sources,
-) -> Result<Expansion, Unexpanded> {
+    sources: &SourceReads,
+) -> Result<Expansion, ExpandError> {
     let named = wants.iter().filter(|want| want.is_one()).map(|want| want.address.clone()).collect();
     let mut expander =
-        Expander { registry, location, live, sources, named, made: BTreeMap::new(), out: Expansion::default() };
+        Expander { registry, location, live, sources, named, expanded: BTreeMap::new(), out: Expansion::default() };
     for want in wants {
         match &want.source {
-            None if want.is_one() => expander.make(want.clone(), None, None),
+            None if want.is_one() => expander.add(want.clone(), None, None),
             None => {}
             Some(source) if want.is_one() => expander.like(want, source)?,
             Some(source) => expander.copy(want, source)?,
@@ -96,32 +98,32 @@ pub fn expand(
     }
     expander.rules(wants)?;
     expander.patterns(wants);
-    let Expander { made, mut out, .. } = expander;
-    out.wants = made.into_values().collect();
+    let Expander { expanded, mut out, .. } = expander;
+    out.wants = expanded.into_values().collect();
     Ok(out)
 }
 
-/// Builds an expansion; see `follow` and `rules` for the entries that stand for many.
+/// Builds an expansion. `follow` and `rules` implement the entries that produce many resources.
 pub(super) struct Expander<'a> {
     pub(super) registry: Registry,
     pub(super) location: &'a Location,
     pub(super) live: &'a BTreeMap<Address, LiveResource<Value>>,
-    pub(super) sources: &'a Sources,
+    pub(super) sources: &'a SourceReads,
     pub(super) named: BTreeSet<Address>,
-    pub(super) made: BTreeMap<Address, Expanded>,
+    pub(super) expanded: BTreeMap<Address, Expanded>,
     pub(super) out: Expansion,
 }
 
 impl Expander<'_> {
-    /// Adds a want for one resource.
-    pub(super) fn make(&mut self, mut want: Want, by: Option<String>, followed: Option<Followed>) {
-        // What follows another has that one's settings where the spec has none.
+    /// Adds a desired resource.
+    pub(super) fn add(&mut self, mut want: Want, entry: Option<String>, followed: Option<Followed>) {
+        // A follower takes the fields that its spec does not state from the source, not from AWS's defaults.
         let unstated = if want.whole && followed.is_none() && !want.absent {
-            lay_under(&mut want.model, self.registry.of(&want.address.kind).facts().defaults)
+            apply_defaults(&mut want.model, self.registry.of(&want.address.kind).facts().defaults)
         } else {
             BTreeSet::new()
         };
-        self.made.insert(want.address.clone(), Expanded { want, by, followed, unstated });
+        self.expanded.insert(want.address.clone(), Expanded { want, entry, followed, unstated });
     }
 
     pub(super) fn note(&mut self, about: &Address, what: impl Into<String>) {
@@ -129,8 +131,8 @@ impl Expander<'_> {
     }
 }
 
-/// Sets what a model leaves out to AWS's defaults, and returns what that is.
-fn lay_under(model: &mut Value, defaults: &str) -> BTreeSet<String> {
+/// Sets the fields that a model leaves out to AWS's defaults, and returns their names.
+fn apply_defaults(model: &mut Value, defaults: &str) -> BTreeSet<String> {
     let mut unstated = BTreeSet::new();
     let defaults: Value = serde_json::from_str(defaults).unwrap_or_default();
     if let (Value::Object(model), Value::Object(defaults)) = (model, defaults) {
@@ -151,18 +153,18 @@ mod tests {
     use crate::diff::Diff;
     use crate::kind::{Erased, Facts, Kind, Notes};
     use crate::observe::failure::FailureClass;
-    use crate::resource::reference::Outputs;
+    use crate::resource::reference::Attributes;
     use crate::spec;
     use serde_json::json;
 
-    /// A kind with nothing to it: its model is a mapping of texts, of which a follower takes what it lacks.
+    /// A minimal kind. Its model is a map of strings, and a follower copies the keys that it does not state.
     struct Plain;
 
     impl Kind for Plain {
         const FACTS: Facts = Facts {
             name: "t.t",
             service: "T",
-            outputs: &["arn"],
+            attributes: &["arn"],
             patterns: true,
             lists: true,
             follows: true,
@@ -177,8 +179,8 @@ mod tests {
             spec
         }
 
-        fn outputs(name: &str, _: &Location) -> Outputs {
-            Outputs::from([("arn".to_owned(), format!("arn:{name}"))])
+        fn attributes(name: &str, _: &Location) -> Attributes {
+            Attributes::from([("arn".to_owned(), format!("arn:{name}"))])
         }
 
         fn follow(
@@ -188,7 +190,7 @@ mod tests {
             left: &mut Vec<String>,
         ) -> Option<Self::Model> {
             let mut followed = source.model.clone();
-            left.extend(followed.remove("regional").map(|what| format!("{what} is left")));
+            left.extend(followed.remove("regional").map(|what| format!("{what} is not copied")));
             followed.extend(own);
             Some(followed)
         }
@@ -206,23 +208,24 @@ mod tests {
     fn wants(sections: &str) -> Vec<Want> {
         let text = format!("region: eu-central-1\naccount: '123456789012'\nt.t:\n{sections}");
         let read = |_: &str| Ok(text.clone());
-        spec::read("spec.yaml", &read, REGISTRY, &mut crate::diagnostic::Sources::default()).unwrap().wants
+        spec::read("spec.yaml", &read, REGISTRY, &mut crate::diagnostic::SourceFiles::default()).unwrap().wants
     }
 
     fn observed(names: &[&str]) -> Observation<Value> {
         let model = json!({"of": "us-east-1", "regional": "a key"});
-        let seen = |name: &&str| LiveResource::new(*name, model.clone(), Outputs::new());
-        Observation { seen: names.iter().map(seen).collect(), unread: Vec::new() }
+        let live = |name: &&str| LiveResource::new(*name, model.clone(), Attributes::new());
+        Observation { seen: names.iter().map(live).collect(), gaps: Vec::new() }
     }
 
     fn expanded(sections: &str, live: &[&str], source: Result<Observation<Value>, Failure>) -> Expansion {
-        let live = observed(live).seen.into_iter().map(|seen| (Address::new("t.t", &seen.name), seen)).collect();
-        let sources = Sources::from([(("us-east-1".to_owned(), "t.t".to_owned()), source)]);
+        let live =
+            observed(live).seen.into_iter().map(|resource| (Address::new("t.t", &resource.name), resource)).collect();
+        let sources = SourceReads::from([(("us-east-1".to_owned(), "t.t".to_owned()), source)]);
         expand(REGISTRY, &location(), &wants(sections), &live, &sources).unwrap()
     }
 
-    fn made(expansion: &Expansion) -> Vec<(&str, Option<&str>)> {
-        expansion.wants.iter().map(|it| (it.want.address.name.as_str(), it.by.as_deref())).collect()
+    fn names_and_entries(expansion: &Expansion) -> Vec<(&str, Option<&str>)> {
+        expansion.wants.iter().map(|it| (it.want.address.name.as_str(), it.entry.as_deref())).collect()
     }
 
     fn denied() -> Failure {
@@ -230,48 +233,49 @@ mod tests {
     }
 
     #[test]
-    fn a_name_beats_a_rule_and_a_rule_beats_a_pattern() {
+    fn a_name_overrides_a_rule_and_a_rule_overrides_a_pattern() {
         let sections =
             "  \"*\": {}\n  of-${each.name}: {for_each: t.t, except: [of-*], x: \"${each.arn}\"}\n  of-b: {}\n";
         let expansion = expanded(sections, &["a", "b"], Ok(observed(&[])));
         let rule = Some("of-${each.name}");
-        assert_eq!(made(&expansion), [("a", Some("*")), ("b", Some("*")), ("of-a", rule), ("of-b", None)]);
+        assert_eq!(names_and_entries(&expansion), [("a", Some("*")), ("b", Some("*")), ("of-a", rule), ("of-b", None)]);
         assert_eq!(expansion.wants[2].want.model, json!({"x": "arn:a"}));
     }
 
     #[test]
-    fn a_copy_takes_all_that_its_name_matches_but_what_is_named_or_left_out() {
+    fn a_copy_includes_each_match_that_is_not_named_or_excepted() {
         let sections = "  \"*\": {copy: us-east-1, except: [tmp-*], rewrite: {us-east-1: eu-central-1}}\n  own: {}\n";
         let expansion = expanded(sections, &[], Ok(observed(&["a", "own", "tmp-1"])));
-        assert_eq!(made(&expansion), [("a", Some("*")), ("own", None)]);
+        assert_eq!(names_and_entries(&expansion), [("a", Some("*")), ("own", None)]);
         assert_eq!(expansion.wants[0].want.model, json!({"of": "eu-central-1"}));
-        assert_eq!(expansion.notes[0].what, "a key is left (of us-east-1/a)");
+        assert_eq!(expansion.notes[0].what, "a key is not copied (from us-east-1/a)");
     }
 
     #[test]
-    fn a_source_that_cannot_be_read_is_unread_and_nothing_is_taken_for_gone() {
+    fn an_unreadable_source_is_a_gap_and_no_copy_is_an_orphan() {
         let sections = "  \"*\": {copy: us-east-1}\n  one: {like: us-east-1/one}\n";
         let expansion = expanded(sections, &["a"], Err(denied()));
-        let unread: Vec<&str> = expansion.unread.iter().map(|unread| unread.address.as_str()).collect();
-        assert_eq!(unread, ["t.t/*", "t.t/one"]);
-        assert_eq!(expansion.unread[0].failure.message, "no (as the source us-east-1/*)");
-        let live = observed(&["a"]).seen.into_iter().map(|seen| (Address::new("t.t", &seen.name), seen)).collect();
-        let sources = Sources::from([(("us-east-1".to_owned(), "t.t".to_owned()), Err(denied()))]);
+        let gaps: Vec<&str> = expansion.gaps.iter().map(|gap| gap.address.as_str()).collect();
+        assert_eq!(gaps, ["t.t/*", "t.t/one"]);
+        assert_eq!(expansion.gaps[0].failure.message, "no (source us-east-1/*)");
+        let live =
+            observed(&["a"]).seen.into_iter().map(|resource| (Address::new("t.t", &resource.name), resource)).collect();
+        let sources = SourceReads::from([(("us-east-1".to_owned(), "t.t".to_owned()), Err(denied()))]);
         assert_eq!(orphans(&wants(sections), &expansion.wants, &live, &sources).count(), 0);
     }
 
     #[test]
-    fn credentials_that_fail_in_a_source_may_mean_that_the_region_is_not_enabled() {
+    fn a_credentials_failure_in_a_source_mentions_that_the_region_may_be_disabled() {
         let failure = Failure { class: FailureClass::Credentials, ..denied() };
         let expansion = expanded("  \"*\": {copy: us-east-1}\n", &[], Err(failure));
-        assert!(expansion.unread[0].failure.message.contains("the region not enabled in this account"));
+        assert!(expansion.gaps[0].failure.message.contains("the region may not be enabled in this account"));
     }
 
     #[test]
-    fn a_rule_may_go_over_what_another_rule_makes() {
+    fn a_rule_iterates_over_resources_that_another_rule_produces() {
         let sections = "  b-${each.name}: {for_each: {kind: t.t, matching: a-*}}\n  a-${each.name}: {for_each: {kind: t.t, matching: x}}\n";
         let expansion = expanded(sections, &["x"], Ok(observed(&[])));
-        let names: Vec<&str> = made(&expansion).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<&str> = names_and_entries(&expansion).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["a-x", "b-a-x"]);
     }
 }

@@ -1,12 +1,13 @@
-//! From a snapshot to all that a plan compares: what is wanted with its references filled in, what is live, and what
-//! could not be read. Pure.
+// SPDX-License-Identifier: Apache-2.0
+//! Builds the inventory that a plan compares: desired resources with resolved references, live resources, and gaps.
+//! Pure: no I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::expand::{Expanded, Expansion, Unexpanded, expand};
-use super::leftover::gone;
+use super::expand::{ExpandError, Expanded, Expansion, expand};
+use super::leftover::orphan_deletions;
 use super::requests::{self, Requests};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::{Fit, Registry};
@@ -20,78 +21,78 @@ use crate::resource::reference::Known;
 use crate::resource::secret::{self, Secrets};
 use crate::spec::{Spec, VpcSelector, Want};
 
-/// What is wanted beside what is live.
+/// The desired and live resources of one region.
 #[derive(Debug, Clone)]
 pub struct Inventory {
-    /// Where the spec applies.
+    /// The account, region and VPC of the spec.
     pub location: Location,
-    /// What is live, by address.
+    /// The live resources that were read, by address.
     pub live: BTreeMap<Address, LiveResource<Value>>,
-    /// What could not be read.
-    pub unread: Vec<Gap>,
-    /// What is wanted: patterns expanded over what is live, known references filled in.
+    /// The resources and kinds that could not be read, sorted by address.
+    pub gaps: Vec<Gap>,
+    /// The desired resources, sorted by address, with known references resolved.
     pub wants: Vec<Expanded>,
-    /// The values that references can be filled with.
+    /// The values that references resolve to.
     pub known: Known,
-    /// Informational; changes nothing.
+    /// Informational notes.
     pub notes: Vec<Note>,
-    /// What a plan must not hold, by resource and by the token that stands for it.
+    /// The secrets of the desired resources, by address and by the token that replaces each in a plan.
     pub secrets: BTreeMap<Address, Secrets>,
 }
 
-/// Why a spec cannot be laid over a snapshot.
+/// Why an inventory cannot be built.
 #[derive(Debug, Clone)]
 pub enum FillError {
-    /// What the spec says cannot be laid over what is live.
-    Unexpanded(Unexpanded),
-    /// The VPC that the spec selects does not exist, or is not the only one.
+    /// The entries of the spec cannot be expanded.
+    Expand(ExpandError),
+    /// The spec's VPC selector does not match exactly one VPC.
     Vpc {
-        /// The selector, in words.
+        /// The selector, in words: `the default VPC`.
         selector: String,
-        /// The region.
+        /// The region's code.
         region: String,
-        /// How many there are.
+        /// The number of VPCs that match.
         found: usize,
     },
-    /// The snapshot does not hold all that the spec rests on; what is lacking.
-    Lacking(Vec<String>),
+    /// The snapshot does not contain all data that the spec needs. Holds what is missing, in words.
+    Incomplete(Vec<String>),
 }
 
-impl From<Unexpanded> for FillError {
-    fn from(unexpanded: Unexpanded) -> Self {
-        Self::Unexpanded(unexpanded)
+impl From<ExpandError> for FillError {
+    fn from(error: ExpandError) -> Self {
+        Self::Expand(error)
     }
 }
 
 impl FillError {
-    /// Says what happened, for the user.
+    /// Returns the diagnostics to show to the user.
     pub fn diagnostics(&self) -> Diagnostics {
         Diagnostics::from(match self {
-            Self::Unexpanded(Unexpanded::Rules(faults)) => return faults.clone(),
-            Self::Unexpanded(Unexpanded::Broken(what)) => Diagnostic::new("internal", what.clone()),
+            Self::Expand(ExpandError::Rules(faults)) => return faults.clone(),
+            Self::Expand(ExpandError::Broken(what)) => Diagnostic::new("internal", what.clone()),
             Self::Vpc { selector, region, found: 0 } => {
                 Diagnostic::new("no-vpc", format!("{selector} does not exist in {region}"))
-                    .help("select another with `vpc:` in the spec, as an id or as {tag: {Name: …}}")
+                    .help("select an existing VPC with `vpc:` in the spec, by id or as {tag: {Name: …}}")
             }
             Self::Vpc { selector, region, found } => {
                 Diagnostic::new("no-vpc", format!("{selector} matches {found} VPCs in {region}; expected one"))
-                    .help("select it by its id with `vpc:` in the spec")
+                    .help("select one by its id with `vpc:` in the spec")
             }
-            Self::Lacking(what) => {
-                let lacking = what.iter().map(|what| {
-                    Diagnostic::new("snapshot-incomplete", format!("the snapshot does not hold {what}"))
-                        .help("take a new one of this spec: regionctl snapshot SPEC -o FILE")
+            Self::Incomplete(what) => {
+                let missing = what.iter().map(|what| {
+                    Diagnostic::new("snapshot-incomplete", format!("the snapshot does not contain {what}"))
+                        .help("take a new snapshot of this spec: `regionctl snapshot SPEC -o FILE`")
                 });
-                return Diagnostics(lacking.collect());
+                return Diagnostics(missing.collect());
             }
         })
     }
 }
 
-/// Returns where a spec applies: its account and region, and the one VPC that it selects.
+/// Returns the location of a spec: its account and region, and the VPC that it selects if it needs one.
 ///
 /// # Errors
-/// The VPC does not exist, or is not the only one.
+/// The spec's VPC selector does not match exactly one of `vpcs`.
 pub fn locate(spec: &Spec, vpcs: &[Vpc]) -> Result<Location, FillError> {
     let here = Location::of(&spec.account, &spec.region);
     if !spec.needs_vpc {
@@ -115,67 +116,65 @@ fn selects(selector: &VpcSelector, vpc: &Vpc) -> bool {
     }
 }
 
-/// Lays a spec over a snapshot.
+/// Builds the inventory of a spec from a snapshot.
 ///
 /// # Guarantees
-/// Pure: the same spec and snapshot give the same inventory. A live read and a snapshot file of the same state give
-/// the same one.
+/// Pure: the same spec and snapshot give the same inventory. A live read and a saved snapshot of the same state give
+/// the same inventory.
 ///
 /// # Errors
 /// See [`FillError`].
 pub fn fill(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<Inventory, FillError> {
     let vpcs = snapshot.vpcs(&spec.account, &spec.region);
     if spec.needs_vpc && vpcs.is_none() {
-        return Err(FillError::Lacking(vec![format!("the VPCs of {} in account {}", spec.region, spec.account)]));
+        return Err(FillError::Incomplete(vec![format!("the VPCs of {} in account {}", spec.region, spec.account)]));
     }
     let location = locate(spec, vpcs.unwrap_or_default())?;
     let of_sources = requests::of_sources(registry, spec);
     let requests = requests::of_spec(registry, spec, &location, snapshot)?;
-    let lacking: Vec<String> = of_sources.iter().chain(&requests).filter_map(|it| lacking(it, snapshot)).collect();
-    if !lacking.is_empty() {
-        return Err(FillError::Lacking(lacking));
+    let missing: Vec<String> = of_sources.iter().chain(&requests).filter_map(|it| missing(it, snapshot)).collect();
+    if !missing.is_empty() {
+        return Err(FillError::Incomplete(missing));
     }
     let sources = requests::sources(registry, &of_sources, snapshot);
     let live = requests::live(registry, &requests, snapshot);
-    let (known, wants) = requests::known_before(registry, spec, &location);
-    let Expansion { wants: expanded, notes, mut unread } = expand(registry, &location, &wants, &live, &sources)?;
-    let gone = gone(registry, &wants, &expanded, &live, &sources);
-    unread.extend(gaps(registry, &requests, snapshot));
-    unread.sort_by(|a, b| a.address.cmp(&b.address));
+    let (known, wants) = requests::known_before_reading(registry, spec, &location);
+    let Expansion { wants: expanded, notes, mut gaps } = expand(registry, &location, &wants, &live, &sources)?;
+    let deletions = orphan_deletions(registry, &wants, &expanded, &live, &sources);
+    gaps.extend(gaps_of(registry, &requests, snapshot));
+    gaps.sort_by(|a, b| a.address.cmp(&b.address));
     let mut wants = expanded;
-    wants.extend(gone);
+    wants.extend(deletions);
     wants.sort_by(|a, b| a.want.address.cmp(&b.want.address));
-    let mut inventory = Inventory { location, live, unread, wants, known, notes, secrets: BTreeMap::new() };
-    references(registry, &mut inventory)?;
+    let mut inventory = Inventory { location, live, gaps, wants, known, notes, secrets: BTreeMap::new() };
+    resolve_references(registry, &mut inventory)?;
     adopt(registry, &mut inventory);
-    name_extras(&mut inventory);
+    note_extras(&mut inventory);
     seal(spec, snapshot, &mut inventory)?;
     collect_secrets(&mut inventory);
     Ok(inventory)
 }
 
-fn lacking(
+/// Returns in words which part of a request the snapshot does not contain.
+fn missing(
     ((region, kind), scope): (&(String, String), &crate::observe::scope::Scope),
     snapshot: &Snapshot,
 ) -> Option<String> {
-    let lacking = snapshot.lacks(kind, scope)?;
-    if lacking.everything.is_some() {
-        return Some(format!("every {kind} of {region}"));
+    let missing = snapshot.missing(kind, scope)?;
+    if missing.everything.is_some() {
+        return Some(format!("every {kind} in {region}"));
     }
-    let names: Vec<&str> = lacking.names.keys().map(String::as_str).collect();
-    Some(format!("{kind}/{} of {region}, or not all of what the spec states", names.join(", ")))
+    let names: Vec<&str> = missing.names.keys().map(String::as_str).collect();
+    Some(format!("every field that the spec states of {kind}/{} in {region}", names.join(", ")))
 }
 
-/// What could not be read of these requests.
-fn gaps(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> Vec<Gap> {
+/// Returns the gaps of these requests.
+fn gaps_of(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> Vec<Gap> {
     let mut gaps = Vec::new();
     for ((_, kind), scope) in requests {
         match snapshot.view(kind, registry.of(kind).facts().parts, scope) {
             Ok(observation) => gaps.extend(
-                observation
-                    .unread
-                    .into_iter()
-                    .map(|(name, failure)| Gap { address: format!("{kind}/{name}"), failure }),
+                observation.gaps.into_iter().map(|(name, failure)| Gap { address: format!("{kind}/{name}"), failure }),
             ),
             Err(failure) => gaps.push(Gap { address: format!("{kind}/*"), failure }),
         }
@@ -183,17 +182,17 @@ fn gaps(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> Vec<Gap
     gaps
 }
 
-/// Fills in what is known now that everything is read.
-fn references(registry: Registry, inventory: &mut Inventory) -> Result<(), Unexpanded> {
+/// Adds the attributes of all desired and live resources to the known values, and resolves references.
+fn resolve_references(registry: Registry, inventory: &mut Inventory) -> Result<(), ExpandError> {
     for Expanded { want, .. } in inventory.wants.iter().filter(|expanded| !expanded.want.absent) {
         let kind = registry.of(&want.address.kind);
-        let mut outputs = kind.outputs(&want.address.name, &inventory.location);
-        outputs.extend(kind.given(&want.model)?);
-        inventory.known.identify(&want.address, outputs, |output| kind.facts().ties(output));
+        let mut attributes = kind.attributes(&want.address.name, &inventory.location);
+        attributes.extend(kind.model_attributes(&want.model)?);
+        inventory.known.identify(&want.address, attributes, |name| kind.facts().ties(name));
     }
-    for (address, seen) in &inventory.live {
+    for (address, resource) in &inventory.live {
         let facts = registry.of(&address.kind).facts();
-        inventory.known.identify(address, seen.outputs.clone(), |output| facts.ties(output));
+        inventory.known.identify(address, resource.attributes.clone(), |name| facts.ties(name));
     }
     for Expanded { want, .. } in &mut inventory.wants {
         inventory.known.fill(&mut want.model);
@@ -201,11 +200,12 @@ fn references(registry: Registry, inventory: &mut Inventory) -> Result<(), Unexp
     Ok(())
 }
 
-/// Puts live resources without a name of their own under the address of the want that they are; each under one. What is
-/// just as a want says is its own, before another want takes it to change it.
+/// Assigns each live resource without a name of its own to the address of one desired resource.
+///
+/// Equal resources are assigned first, so that no other entry adopts one of them in order to change it.
 fn adopt(registry: Registry, inventory: &mut Inventory) {
     let Inventory { live, wants, .. } = inventory;
-    let wanted: BTreeSet<&Address> = wants.iter().map(|expanded| &expanded.want.address).collect();
+    let desired: BTreeSet<&Address> = wants.iter().map(|expanded| &expanded.want.address).collect();
     let adopting = |want: &&Want| !want.absent && registry.of(&want.address.kind).facts().adopts;
     let adopting: Vec<&Want> = wants.iter().map(|expanded| &expanded.want).filter(adopting).collect();
     for fit in [Fit::Same, Fit::Changed] {
@@ -214,22 +214,22 @@ fn adopt(registry: Registry, inventory: &mut Inventory) {
                 continue;
             }
             let kind = registry.of(&want.address.kind);
-            let fits = |(address, seen): &(&Address, &LiveResource<Value>)| {
-                let free = address.kind == want.address.kind && !wanted.contains(address);
-                free && kind.adopts(&want.model, &seen.model) == Some(fit)
+            let fits = |(address, resource): &(&Address, &LiveResource<Value>)| {
+                let free = address.kind == want.address.kind && !desired.contains(address);
+                free && kind.adopts(&want.model, &resource.model) == Some(fit)
             };
             let found = live.iter().find(fits).map(|(address, _)| address.clone());
-            if let Some(mut seen) = found.and_then(|address| live.remove(&address)) {
-                seen.name.clone_from(&want.address.name);
-                inventory.known.identify(&want.address, seen.outputs.clone(), |output| kind.facts().ties(output));
-                live.insert(want.address.clone(), seen);
+            if let Some(mut resource) = found.and_then(|address| live.remove(&address)) {
+                resource.name.clone_from(&want.address.name);
+                inventory.known.identify(&want.address, resource.attributes.clone(), |name| kind.facts().ties(name));
+                live.insert(want.address.clone(), resource);
             }
         }
     }
 }
 
-/// Names what live resources have and no spec can state, where all that a spec leaves out matters.
-fn name_extras(inventory: &mut Inventory) {
+/// Adds a note for each extra of a live resource whose unstated fields are compared too.
+fn note_extras(inventory: &mut Inventory) {
     for want in inventory.wants.iter().map(|expanded| &expanded.want).filter(|want| want.whole) {
         let Some(live) = inventory.live.get(&want.address) else { continue };
         let note = |what| Note { about: want.address.to_string(), what };
@@ -238,7 +238,7 @@ fn name_extras(inventory: &mut Inventory) {
     }
 }
 
-/// Sets aside what a plan must not hold.
+/// Collects the secrets of the desired resources.
 fn collect_secrets(inventory: &mut Inventory) {
     for Expanded { want, .. } in &inventory.wants {
         let secrets = secret::of_model(&want.model);
@@ -248,10 +248,10 @@ fn collect_secrets(inventory: &mut Inventory) {
     }
 }
 
-/// Puts into the wants what stands for secrets in a saved snapshot, so that they can be compared with what is live.
+/// Replaces the secrets of the desired resources by the tokens of a saved snapshot, whose live secrets are tokens too.
 fn seal(spec: &Spec, snapshot: &Snapshot, inventory: &mut Inventory) -> Result<(), FillError> {
     let Some(seals) = &snapshot.seals else { return Ok(()) };
-    let mut lacking = Vec::new();
+    let mut missing = Vec::new();
     for expanded in &mut inventory.wants {
         let secrets = secret::of_model(&expanded.want.model);
         let rewrites = expanded.want.source.as_ref().is_some_and(|source| !source.rewrite.is_empty());
@@ -267,9 +267,9 @@ fn seal(spec: &Spec, snapshot: &Snapshot, inventory: &mut Inventory) -> Result<(
             }
             match known.and_then(|known| known.tokens.get(&path)) {
                 Some(token) => secret::put(&mut expanded.want.model, &path, token),
-                None => lacking.push(format!("what stands for the secret {path} of {}", expanded.want.address)),
+                None => missing.push(format!("the token of the secret {path} of {}", expanded.want.address)),
             }
         }
     }
-    if lacking.is_empty() { Ok(()) } else { Err(FillError::Lacking(lacking)) }
+    if missing.is_empty() { Ok(()) } else { Err(FillError::Incomplete(missing)) }
 }

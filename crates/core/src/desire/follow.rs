@@ -1,10 +1,11 @@
-//! What follows a live resource of another region: `like` and `copy`, and the texts that are rewritten on the way.
+// SPDX-License-Identifier: Apache-2.0
+//! Follows live resources of other regions: `like:`, `copy:` and `rewrite:`.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::expand::{Expander, Followed, Unexpanded};
+use super::expand::{ExpandError, Expander, Followed};
 use super::fingerprint;
 use crate::observe::failure::{Failure, FailureClass, Gap};
 use crate::observe::location::Location;
@@ -15,63 +16,63 @@ use crate::spec::Want;
 use crate::spec::selector::{Selector, Source};
 
 impl<'a> Expander<'a> {
-    /// What the source's region holds of the want's kind; a failure is kept as unread.
+    /// Returns the resources of the entry's kind in the source region. Records a gap if they could not be read.
     fn source(&mut self, want: &Want, source: &Source) -> Option<&'a Observation<Value>> {
         match self.sources.get(&(source.region.clone(), want.address.kind.clone())) {
             Some(Ok(observation)) => Some(observation),
             Some(Err(failure)) => {
-                self.unread(want, source, failure.clone());
+                self.gap(want, source, failure.clone());
                 None
             }
             None => None,
         }
     }
 
-    fn unread(&mut self, want: &Want, source: &Source, mut failure: Failure) {
-        failure.message = format!("{} (as the source {}/{})", failure.message, source.region, source.name);
+    fn gap(&mut self, want: &Want, source: &Source, mut failure: Failure) {
+        failure.message = format!("{} (source {}/{})", failure.message, source.region, source.name);
         if failure.class == FailureClass::Credentials {
-            failure.message += "; the credentials may be good and the region not enabled in this account";
+            failure.message += "; if the credentials are valid, the region may not be enabled in this account";
         }
-        self.out.unread.push(Gap { address: want.address.to_string(), failure });
+        self.out.gaps.push(Gap { address: want.address.to_string(), failure });
     }
 
-    pub(super) fn like(&mut self, want: &Want, source: &Source) -> Result<(), Unexpanded> {
+    pub(super) fn like(&mut self, want: &Want, source: &Source) -> Result<(), ExpandError> {
         let Some(observation) = self.source(want, source) else { return Ok(()) };
-        if let Some(seen) = observation.seen.iter().find(|seen| seen.name == source.name) {
-            return self.follow(want, source, seen, None);
+        if let Some(resource) = observation.seen.iter().find(|resource| resource.name == source.name) {
+            return self.follow(want, source, resource, None);
         }
-        let unread = observation.unread.iter().find(|(name, _)| *name == source.name);
-        let failure = unread.map_or_else(
+        let gap = observation.gaps.iter().find(|(name, _)| *name == source.name);
+        let failure = gap.map_or_else(
             || {
                 Failure::new(
                     FailureClass::NotFound,
                     format!("{} in {}", want.address.kind, source.region),
-                    "it is not there",
+                    "it does not exist",
                 )
             },
             |(_, failure)| failure.clone(),
         );
-        self.unread(want, source, failure);
+        self.gap(want, source, failure);
         Ok(())
     }
 
-    pub(super) fn copy(&mut self, want: &Want, source: &Source) -> Result<(), Unexpanded> {
+    pub(super) fn copy(&mut self, want: &Want, source: &Source) -> Result<(), ExpandError> {
         let Some(observation) = self.source(want, source) else { return Ok(()) };
-        for (name, failure) in observation.unread.iter().filter(|(name, _)| source.covers(name)) {
+        for (name, failure) in observation.gaps.iter().filter(|(name, _)| source.covers(name)) {
             let address = Address::new(&want.address.kind, name);
-            self.unread(&Want { address, ..want.clone() }, source, failure.clone());
+            self.gap(&Want { address, ..want.clone() }, source, failure.clone());
         }
-        let mut any = !observation.unread.is_empty();
-        for seen in observation.seen.iter().filter(|seen| source.covers(&seen.name)) {
+        let mut any = !observation.gaps.is_empty();
+        for resource in observation.seen.iter().filter(|resource| source.covers(&resource.name)) {
             any = true;
-            let address = Address::new(&want.address.kind, &seen.name);
+            let address = Address::new(&want.address.kind, &resource.name);
             if !self.named.contains(&address) {
-                let by = Some(want.address.name.clone());
-                self.follow(&Want { address, stands: Selector::One, ..want.clone() }, source, seen, by)?;
+                let entry = Some(want.address.name.clone());
+                self.follow(&Want { address, selector: Selector::One, ..want.clone() }, source, resource, entry)?;
             }
         }
         if !any {
-            self.note(&want.address, format!("copies nothing: {} has none that matches", source.region));
+            self.note(&want.address, format!("copies nothing: no resource in {} matches", source.region));
         }
         Ok(())
     }
@@ -80,36 +81,34 @@ impl<'a> Expander<'a> {
         &mut self,
         want: &Want,
         source: &Source,
-        seen: &LiveResource<Value>,
-        by: Option<String>,
-    ) -> Result<(), Unexpanded> {
+        resource: &LiveResource<Value>,
+        entry: Option<String>,
+    ) -> Result<(), ExpandError> {
         let mut rewritten = BTreeMap::new();
-        let model = rewrite(&seen.model, &source.rewrite, "", &mut rewritten);
-        let read = seen.clone().map(|_| model);
+        let model = rewrite(&resource.model, &source.rewrite, "", &mut rewritten);
+        let read = resource.clone().map(|_| model);
         let location = Location { region: source.region.clone(), ..self.location.clone() };
         let (model, left) = self.registry.of(&want.address.kind).follow(&want.model, &read, &location)?;
-        let extras = seen
-            .extras
-            .iter()
-            .map(|extra| format!("{}: a spec cannot state it, so it is not taken over", extra.said()));
+        let extras =
+            resource.extras.iter().map(|extra| format!("{} is not copied: a spec cannot state it", extra.said()));
         for what in left.into_iter().chain(extras) {
-            self.note(&want.address, format!("{what} (of {}/{})", source.region, seen.name));
+            self.note(&want.address, format!("{what} (from {}/{})", source.region, resource.name));
         }
         if let Some(model) = model {
-            // Of the source only what is taken over matters.
+            // The digest covers only what is copied: other changes of the source must not invalidate a plan.
             let followed = Followed {
                 region: source.region.clone(),
-                name: seen.name.clone(),
-                fingerprint: fingerprint::of_followed(&model, seen),
+                name: resource.name.clone(),
+                fingerprint: fingerprint::of_followed(&model, resource),
                 rewritten,
             };
-            self.make(Want { model, ..want.clone() }, by, Some(followed));
+            self.add(Want { model, ..want.clone() }, entry, Some(followed));
         }
         Ok(())
     }
 }
 
-/// Writes texts anew, keys of mappings included, and says where.
+/// Applies `pairs` to all strings of a value, keys included, and records each rewritten string in `found` by its path.
 fn rewrite(value: &Value, pairs: &[(String, String)], path: &str, found: &mut BTreeMap<String, String>) -> Value {
     let joined = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match value {
@@ -137,13 +136,13 @@ fn rewrite(value: &Value, pairs: &[(String, String)], path: &str, found: &mut BT
 
 fn rewrite_text(text: &str, pairs: &[(String, String)], path: &str, found: &mut BTreeMap<String, String>) -> String {
     let mut rewritten = text.to_owned();
-    let mut said: Vec<String> = Vec::new();
+    let mut applied: Vec<String> = Vec::new();
     for (from, to) in pairs.iter().filter(|(from, to)| from != to && text.contains(from.as_str())) {
         rewritten = rewritten.replace(from.as_str(), to);
-        said.push(format!("{from} → {to}"));
+        applied.push(format!("{from} → {to}"));
     }
-    if !said.is_empty() {
-        found.insert(path.to_owned(), said.join(", "));
+    if !applied.is_empty() {
+        found.insert(path.to_owned(), applied.join(", "));
     }
     rewritten
 }
@@ -153,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_rewritten_is_known_by_its_place() {
+    fn rewritten_strings_are_recorded_by_path() {
         let pairs = vec![("us-east-1".to_owned(), "eu-central-1".to_owned())];
         let mut found = BTreeMap::new();
         let model = json!({"a": "arn:us-east-1:x", "m": {"db-us-east-1": {"b": ["us-east-1"]}}, "n": 1});

@@ -1,10 +1,11 @@
-//! What a copy may have left behind: live resources whose source is gone.
+// SPDX-License-Identifier: Apache-2.0
+//! Orphans of a `copy:` entry: live resources whose source no longer exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::expand::{Expanded, Followed, Sources};
+use super::expand::{Expanded, Followed, SourceReads};
 use super::fingerprint::ABSENT;
 use crate::kind::Registry;
 use crate::observe::scope::LiveResource;
@@ -12,34 +13,34 @@ use crate::resource::address::Address;
 use crate::spec::Want;
 use crate::spec::selector::Selector;
 
-/// Returns the live resources that a copy of the spec covers and nothing wants: their source may be gone.
+/// Returns the live resources that a `copy:` entry matches and that are not desired: their source may no longer exist.
 pub fn orphans<'a>(
     wants: &'a [Want],
     expanded: &'a [Expanded],
     live: &'a BTreeMap<Address, LiveResource<Value>>,
-    sources: &'a Sources,
+    sources: &'a SourceReads,
 ) -> impl Iterator<Item = (&'a Want, &'a Address)> {
-    let wanted: BTreeSet<&Address> = expanded.iter().map(|expanded| &expanded.want.address).collect();
-    let copies = wants.iter().filter(|want| want.stands == Selector::EveryOfSource);
+    let desired: BTreeSet<&Address> = expanded.iter().map(|expanded| &expanded.want.address).collect();
+    let copies = wants.iter().filter(|want| want.selector == Selector::EveryOfSource);
     copies.flat_map(move |copy| {
-        // What could not be read is not gone.
+        // A source that could not be read may still exist.
         let source = copy.source.as_ref().map_or("", |source| &source.region);
         let read = sources.get(&(source.to_owned(), copy.address.kind.clone()));
-        let whole = read.is_some_and(|read| read.as_ref().is_ok_and(|observation| observation.unread.is_empty()));
-        let wanted = wanted.clone();
+        let complete = read.is_some_and(|read| read.as_ref().is_ok_and(|observation| observation.gaps.is_empty()));
+        let desired = desired.clone();
         live.keys()
-            .filter(move |address| whole && copy.may_make(address) && !wanted.contains(address))
+            .filter(move |address| complete && copy.may_make(address) && !desired.contains(address))
             .map(move |address| (copy, address))
     })
 }
 
-/// Makes a want of each orphan that says it was copied from the source's region: it is to be gone.
-pub fn gone(
+/// Returns a deletion for each orphan whose tag says that it was copied from the source region.
+pub fn orphan_deletions(
     registry: Registry,
     wants: &[Want],
     expanded: &[Expanded],
     live: &BTreeMap<Address, LiveResource<Value>>,
-    sources: &Sources,
+    sources: &SourceReads,
 ) -> Vec<Expanded> {
     let copied_from = |want: &Want, address: &Address| {
         let origin = registry.of(&address.kind).origin(&live[address].model);
@@ -55,8 +56,13 @@ pub fn gone(
                 fingerprint: ABSENT.to_owned(),
                 rewritten: BTreeMap::new(),
             };
-            let want = Want { address: address.clone(), stands: Selector::One, absent: true, ..copy.clone() };
-            Expanded { want, by: Some(copy.address.name.clone()), followed: Some(followed), unstated: BTreeSet::new() }
+            let want = Want { address: address.clone(), selector: Selector::One, absent: true, ..copy.clone() };
+            Expanded {
+                want,
+                entry: Some(copy.address.name.clone()),
+                followed: Some(followed),
+                unstated: BTreeSet::new(),
+            }
         })
         .collect()
 }

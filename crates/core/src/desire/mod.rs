@@ -1,7 +1,8 @@
-//! From a spec and a snapshot to what is wanted of each resource. Pure.
+// SPDX-License-Identifier: Apache-2.0
+//! Computes the desired resources from a spec and a snapshot. Pure: no I/O.
 //!
-//! [`requests`] says what of AWS a spec rests on, [`expand`] lays entries that stand for many over what is live, and
-//! [`fill`] puts both together with the values that references take.
+//! [`requests`] lists what to read, [`expand`] expands rules, patterns and copies into one entry per resource, and
+//! [`fill`] combines both and resolves references.
 
 pub mod expand;
 pub mod fill;

@@ -1,21 +1,22 @@
-//! What rules and patterns make: one resource for each of a kind, and every live resource that a name matches.
+// SPDX-License-Identifier: Apache-2.0
+//! Expands rules (`for_each`, one resource for each of a kind) and patterns (`*`, every live resource that matches).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::expand::{Expander, Unexpanded};
+use super::expand::{ExpandError, Expander};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::model::pattern;
 use crate::resource::address::Address;
-use crate::resource::reference::{Known, Outputs, Reference, Target};
+use crate::resource::reference::{Attributes, Known, Reference, Target};
 use crate::spec::Want;
 use crate::spec::selector::{Each, Selector};
 
 impl Expander<'_> {
-    /// Rules may go over what other rules make, so they are gone through until nothing new comes.
-    pub(super) fn rules(&mut self, wants: &[Want]) -> Result<(), Unexpanded> {
+    /// Expands the rules. Repeats until nothing new is produced: a rule may iterate over another rule's resources.
+    pub(super) fn rules(&mut self, wants: &[Want]) -> Result<(), ExpandError> {
         let rules: Vec<(&Want, &Each)> = wants
             .iter()
-            .filter_map(|want| match &want.stands {
+            .filter_map(|want| match &want.selector {
                 Selector::ForEach(each) => Some((want, each)),
                 _ => None,
             })
@@ -32,20 +33,22 @@ impl Expander<'_> {
                         continue;
                     }
                     matched.insert(index);
-                    let made = self.template(want, each, &name)?;
-                    if self.named.contains(&made.address) {
+                    let resource = self.resolve_each(want, each, &name)?;
+                    if self.named.contains(&resource.address) {
                         continue;
                     }
-                    if let Err(why) = self.registry.of(&made.address.kind).check_name(&made.address.name) {
+                    if let Err(why) = self.registry.of(&resource.address.kind).check_name(&resource.address.name) {
                         let message = format!("for {}/{name}: {}", each.kind, why.lines().next().unwrap_or_default());
-                        faults.push(Diagnostic::new("invalid-name", message).note(wanted_at(want)));
+                        faults.push(Diagnostic::new("invalid-name", message).note(rule_at(want)));
                         continue;
                     }
-                    match produced.get(&made.address) {
-                        Some(&other) if other != index => faults.push(twice(&made.address, rules[other].0, want)),
+                    match produced.get(&resource.address) {
+                        Some(&other) if other != index => {
+                            faults.push(produced_twice(&resource.address, rules[other].0, want));
+                        }
                         _ => {
-                            produced.insert(made.address.clone(), index);
-                            self.make(made, Some(want.address.name.clone()), None);
+                            produced.insert(resource.address.clone(), index);
+                            self.add(resource, Some(want.address.name.clone()), None);
                         }
                     }
                 }
@@ -55,86 +58,87 @@ impl Expander<'_> {
             }
         }
         for (_, (want, each)) in rules.iter().enumerate().filter(|(index, _)| !matched.contains(index)) {
-            self.note(&want.address, format!("matches nothing: no {} is here or wanted", each.kind));
+            self.note(&want.address, format!("matches nothing: no live or desired {} matches", each.kind));
         }
-        faults.or(()).map_err(Unexpanded::Rules)
+        faults.or(()).map_err(ExpandError::Rules)
     }
 
-    /// The names that a rule goes over: what is wanted, and what is there and not to be gone.
+    /// Returns the names that a rule iterates over: desired resources, and live resources that are not deleted.
     fn names(&self, each: &Each) -> BTreeSet<String> {
-        let wanted = self.made.values().map(|expanded| &expanded.want);
-        let (gone, wanted): (Vec<&Want>, Vec<&Want>) =
-            wanted.filter(|want| want.address.kind == each.kind).partition(|want| want.absent);
+        let wants = self.expanded.values().map(|expanded| &expanded.want);
+        let (deleted, desired): (Vec<&Want>, Vec<&Want>) =
+            wants.filter(|want| want.address.kind == each.kind).partition(|want| want.absent);
         let live = self.live.keys().filter(|address| address.kind == each.kind);
-        wanted
+        desired
             .into_iter()
             .map(|want| &want.address)
-            .chain(live.filter(|address| !gone.iter().any(|want| want.address == **address)))
+            .chain(live.filter(|address| !deleted.iter().any(|want| want.address == **address)))
             .map(|address| address.name.clone())
             .filter(|name| each.covers(name))
             .collect()
     }
 
-    fn template(&self, want: &Want, each: &Each, name: &str) -> Result<Want, Unexpanded> {
+    /// Returns the resource that a rule produces for `name`, with its `${each.…}` references resolved.
+    fn resolve_each(&self, want: &Want, each: &Each, name: &str) -> Result<Want, ExpandError> {
         let kind = self.registry.of(&each.kind);
         let address = Address::new(&each.kind, name);
-        // What only AWS gives stays a reference to the resource.
-        let mut values: Outputs = kind
+        // An attribute that only AWS assigns becomes a reference to the resource.
+        let mut values: Attributes = kind
             .facts()
-            .outputs
+            .attributes
             .iter()
-            .map(|output| ((*output).to_owned(), format!("${{{address}.{output}}}")))
+            .map(|attribute| ((*attribute).to_owned(), format!("${{{address}.{attribute}}}")))
             .collect();
-        values.extend(kind.outputs(name, self.location));
-        if let Some(seen) = self.live.get(&address) {
-            values.extend(kind.given(&seen.model)?);
-            values.extend(seen.outputs.clone());
+        values.extend(kind.attributes(name, self.location));
+        if let Some(resource) = self.live.get(&address) {
+            values.extend(kind.model_attributes(&resource.model)?);
+            values.extend(resource.attributes.clone());
         }
-        if let Some(expanded) = self.made.get(&address) {
-            values.extend(kind.given(&expanded.want.model)?);
+        if let Some(expanded) = self.expanded.get(&address) {
+            values.extend(kind.model_attributes(&expanded.want.model)?);
         }
         values.insert("name".to_owned(), name.to_owned());
         let mut known = Known::default();
         known.add(Target::Each, values);
-        let mut made = Want { stands: Selector::One, ..want.clone() };
-        known.fill(&mut made.model);
+        let mut resource = Want { selector: Selector::One, ..want.clone() };
+        known.fill(&mut resource.model);
         for reference in want.references.iter().filter(|reference| reference.target == Target::Each) {
             let target = Target::Resource(address.clone());
-            made.references.insert(Reference { target, attribute: reference.attribute.clone() });
+            resource.references.insert(Reference { target, attribute: reference.attribute.clone() });
         }
         if let Some(filled) = known.fill_text(&want.address.name) {
-            made.address.name = filled;
+            resource.address.name = filled;
         }
-        Ok(made)
+        Ok(resource)
     }
 
     pub(super) fn patterns(&mut self, wants: &[Want]) {
-        let mut patterns: Vec<&Want> = wants.iter().filter(|want| want.stands == Selector::EveryLive).collect();
+        let mut patterns: Vec<&Want> = wants.iter().filter(|want| want.selector == Selector::EveryLive).collect();
         patterns.sort_by_key(|want| std::cmp::Reverse(pattern::specificity(&want.address.name)));
         for address in self.live.keys() {
             let matching = patterns.iter().find(|want| want.may_make(address));
-            if let Some(want) = matching.filter(|_| !self.made.contains_key(address)) {
-                let by = Some(want.address.name.clone());
-                let want = Want { address: address.clone(), stands: Selector::One, ..(*want).clone() };
-                self.make(want, by, None);
+            if let Some(want) = matching.filter(|_| !self.expanded.contains_key(address)) {
+                let entry = Some(want.address.name.clone());
+                let want = Want { address: address.clone(), selector: Selector::One, ..(*want).clone() };
+                self.add(want, entry, None);
             }
         }
         for want in patterns {
-            let any = self.made.keys().any(|address| want.may_make(address));
+            let any = self.expanded.keys().any(|address| want.may_make(address));
             if !any {
-                self.note(&want.address, "matches nothing: none is here");
+                self.note(&want.address, "matches nothing: no live resource matches");
             }
         }
     }
 }
 
-fn wanted_at(want: &Want) -> String {
-    format!("the rule stands at {}:{}", want.at.file, want.at.line)
+fn rule_at(want: &Want) -> String {
+    format!("the rule is at {}:{}", want.at.file, want.at.line)
 }
 
-fn twice(address: &Address, first: &Want, second: &Want) -> Diagnostic {
-    Diagnostic::new("two-rules", format!("two rules both produce {address}"))
-        .note(wanted_at(first))
-        .note(wanted_at(second))
-        .help("narrow one of them with `except`, or name the resource itself: a name beats a rule")
+fn produced_twice(address: &Address, first: &Want, second: &Want) -> Diagnostic {
+    Diagnostic::new("two-rules", format!("two rules produce {address}"))
+        .note(rule_at(first))
+        .note(rule_at(second))
+        .help("exclude it from one rule with `except`, or add an entry with its name, which overrides rules")
 }

@@ -1,12 +1,15 @@
-//! The attributes in which two JSON values differ, down to the single setting.
+// SPDX-License-Identifier: Apache-2.0
+//! Compares two JSON values and records each leaf that differs.
 
 use serde_json::{Map, Value};
 
 use super::{FieldAction, FieldChange};
 use crate::resource::secret;
 
-/// Adds a field change for each leaf that differs. Mappings are descended into; lists are leaves,
-/// and an empty one is as good as none.
+/// Adds a field change to `out` for each leaf that differs.
+///
+/// Recurses into objects. A list is one leaf, and an empty list equals no list. A secret is one leaf whose values are
+/// hidden.
 pub fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, out: &mut Vec<FieldChange>) {
     match (before, after) {
         (Some(Value::Null), after) => compare(path, None, after, out),
@@ -51,7 +54,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_secret_is_not_shown_and_that_it_changes_is() {
+    fn a_changed_secret_is_reported_without_its_value() {
         let mut out = Vec::new();
         let of = |value: &str| json!({"A": {"$secret": value}});
         compare("environment", Some(&of("old")), Some(&of("new")), &mut out);
@@ -64,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_named_down_to_the_leaf() {
+    fn only_the_leaves_that_differ_are_reported() {
         let mut out = Vec::new();
         let before = json!({"a": {"x": 1, "y": 2}, "b": [1], "gone": true});
         let after = json!({"a": {"x": 1, "y": 3}, "b": [1, 2], "new": "n"});

@@ -1,9 +1,8 @@
-//! Desired against live for one resource, as values that serialise: what differs, which steps fix
-//! it, what waits for a person, what is a risk, what is deleted.
+// SPDX-License-Identifier: Apache-2.0
+//! The difference between desired and live for one resource: changed fields, steps, manual steps, risks, deletions.
 //!
-//! A kind fills a [`Diff`]; the engine takes the finished [`Draft`]. The engine checks that display
-//! and action agree: every field that differs is covered by a step or waits, and every step covers
-//! something.
+//! A kind writes into a [`Diff`], and the engine takes the finished [`Draft`]. [`Diff::finish`] checks that a step
+//! covers every field that differs.
 
 pub(crate) mod leaves;
 mod recorder;
@@ -19,83 +18,87 @@ use serde_json::Value;
 
 use crate::diagnostic::Position;
 
-/// What happens to a field.
+/// What an apply does to a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldAction {
-    /// It is set where nothing was.
+    /// Sets a field that has no live value.
     Add,
-    /// Its value changes.
+    /// Changes the live value.
     Change,
-    /// It is taken away.
+    /// Removes the live value.
     Remove,
 }
 
-/// One attribute, before and after.
+/// A field that differs, with its value before and after an apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldChange {
-    /// A dotted path; an element of a set is named by what identifies it: `ingress[tcp 5432 from 0.0.0.0/0]`.
+    /// The dotted path of the field: `tags.Owner`. An element of a set is identified by its key in brackets:
+    /// `ingress[tcp 5432 from 0.0.0.0/0]`. The path `absent` means that the resource itself is deleted.
     pub path: String,
-    /// What happens to it.
+    /// What an apply does to the field.
     pub action: FieldAction,
-    /// The live value.
+    /// The live value. Absent if the field has no live value. `(not shown)` for a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
-    /// The desired value.
+    /// The desired value. Absent if the field is removed. `(not shown)` for a secret. An apply resolves references such
+    /// as `${kind/name.arn}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
-    /// A remark for the reader.
+    /// A remark on this change, such as `rewritten: us-east-1 → eu-central-1`. Absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
-/// When a step runs relative to the others of its resource: what opens comes before what closes.
+/// When a step runs relative to the other steps of its resource. Steps run in the order of the phases: new access is
+/// granted before old access is revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// It brings the resource into being.
+    /// Creates the resource.
     Create,
-    /// It lets more through: a rule is authorised.
+    /// Allows more access: authorizes a rule.
     Widen,
-    /// It changes a setting.
+    /// Changes a setting.
     Change,
-    /// It lets less through: a rule is revoked.
+    /// Allows less access or deletes: revokes a rule, deletes the resource.
     Narrow,
 }
 
-/// Something that only a person can bring about.
+/// A manual step: only a person can complete it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waiting {
-    /// What waits, and for whom.
+    /// What must happen and who must act, as a sentence.
     pub what: String,
-    /// The operation that asks the person again, where AWS has one.
+    /// The AWS operation, with its parameters, that asks the person again. Absent if AWS has no such operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub again: Option<Value>,
+    pub ask_again: Option<Value>,
 }
 
-/// Why a change deserves a second look.
+/// A risk of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RiskNote {
-    /// The rule's stable id, which a waiver names.
+    /// The stable id of the risk rule, such as `s3-public-policy`. A waiver refers to it. Absent if the risk
+    /// belongs to no rule.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub rule: String,
-    /// What it does: `opens tcp 5432 to the world`.
+    /// What the resource does, as a clause: `opens tcp 5432 to the world`.
     pub what: String,
-    /// The spec's reason, where it states one.
+    /// The waiver in the spec. Absent if the spec does not waive this risk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiver: Option<WaiverNote>,
 }
 
-/// A waiver as a plan shows it.
+/// The waiver of a risk: the reason that the spec states for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WaiverNote {
-    /// Why the risk is meant.
+    /// Why the risk is accepted, as stated in the spec.
     pub reason: String,
-    /// Where the spec says so.
+    /// The position of the waiver in the spec.
     pub at: Position,
 }
 
-/// The name of a serialised operation's variant, which is the API operation's.
+/// Returns the API operation's name, which is the variant of a serialized operation.
 pub fn operation(op: &Value) -> &str {
     match op {
         Value::String(name) => name,
@@ -104,36 +107,36 @@ pub fn operation(op: &Value) -> &str {
     }
 }
 
-/// A step before the engine has put it into the graph.
+/// A step before the engine has numbered and ordered it.
 #[derive(Debug, Clone)]
 pub struct DraftStep {
-    /// When.
+    /// When it runs relative to the other steps of the resource.
     pub phase: Phase,
-    /// The indices of the fields that it mends.
+    /// The indices in [`Draft::fields`] of the fields that it fixes.
     pub covers: Vec<usize>,
-    /// The serialised operation.
+    /// The serialized operation: its name and parameters.
     pub op: Value,
 }
 
-/// What a kind's diff came to.
+/// The finished diff of one resource.
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
-    /// What differs.
+    /// The fields that differ.
     pub fields: Vec<FieldChange>,
-    /// What mends it, in order.
+    /// The steps that fix the fields, in the order of their phases.
     pub steps: Vec<DraftStep>,
-    /// What people owe.
+    /// The manual steps.
     pub waiting: Vec<Waiting>,
-    /// What deserves a second look.
+    /// The risks that the change adds.
     pub risks: Vec<RiskNote>,
-    /// What live is already and no waiver of the spec explains.
+    /// The risks that the live resource already has and that the spec does not waive.
     pub unwaived: Vec<RiskNote>,
-    /// What cannot be changed in place, with what to do. Nothing is done then.
+    /// Why the resource cannot be changed, each with what to do. If not empty, the resource has no steps.
     pub blocked: Vec<String>,
-    /// What is on its way already, in the service's own words.
-    pub coming: Vec<String>,
-    /// Why the resource is made anew instead of changed.
+    /// The operations in progress in AWS, in the service's own words: `creating`.
+    pub in_progress: Vec<String>,
+    /// Why the resource is replaced. `None` if it is not replaced.
     pub replaced: Option<String>,
-    /// What is deleted by the steps.
+    /// What the steps delete, as clauses.
     pub deletes: Vec<String>,
 }

@@ -1,4 +1,5 @@
-//! The recorder that a kind's `diff` writes into.
+// SPDX-License-Identifier: Apache-2.0
+//! [`Diff`], the recorder that a kind's `diff` writes differences and steps into.
 
 use std::collections::BTreeMap;
 
@@ -14,112 +15,112 @@ use crate::observe::scope::Extra;
 use crate::resource::setting::Setting;
 use crate::spec::Waiver;
 
-/// The differences that a step mends. Empty when there is nothing to mend.
+/// The differences that one step fixes. Empty if there is nothing to fix.
 #[derive(Debug, Clone, Default)]
 #[must_use = "a difference must be covered by a step"]
 pub struct Covers {
     fields: Vec<usize>,
-    birth: bool,
+    creation: bool,
 }
 
 impl Covers {
-    /// Joins two sets of differences that one call mends.
+    /// Joins two sets of differences that one step fixes.
     pub fn and(mut self, other: Self) -> Self {
         self.fields.extend(other.fields);
-        self.birth |= other.birth;
+        self.creation |= other.creation;
         self
     }
 
-    /// Says whether there is nothing to mend.
+    /// Returns whether there is nothing to fix.
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty() && !self.birth
+        self.fields.is_empty() && !self.creation
     }
 }
 
-/// Whether the entries that a spec does not name stay.
+/// What happens to live elements that the spec does not name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// They go.
+    /// They are removed.
     Exclusive,
-    /// They stay.
+    /// They are not managed.
     Additive,
 }
 
-/// An element of a set: what identifies it, and what may change in place.
+/// An element of a set, compared by its key.
 pub trait Keyed: Clone {
-    /// The identity, as the plan shows it.
+    /// Returns the key that identifies the element, as a plan shows it: `tcp 5432 from 0.0.0.0/0`.
     fn key(&self) -> String;
-    /// What may differ between two elements with one identity (a description); a wanted element
-    /// without one leaves the live one's as it is.
+    /// Returns the part of the element that can change in place, such as a description. If the desired element has
+    /// none, the live one's is not managed.
     fn detail(&self) -> Option<String> {
         None
     }
 }
 
-/// How two sets differ; each element with the difference that a step must cover.
+/// How two sets differ. Each element comes with the difference that a step must cover.
 #[derive(Debug)]
 pub struct KeyedDelta<T> {
-    /// Wanted and not there.
+    /// Desired elements that do not exist.
     pub added: Vec<(T, Covers)>,
-    /// There and not wanted; empty in additive mode.
+    /// Live elements that are not desired. Empty in [`Mode::Additive`].
     pub removed: Vec<(T, Covers)>,
-    /// There, with another detail.
+    /// Desired elements that exist with another detail.
     pub changed: Vec<(T, Covers)>,
 }
 
-/// Collects what differs and what mends it.
+/// Records the differences of one resource and the steps that fix them.
 pub struct Diff<'a, Op> {
     exists: bool,
-    born: bool,
+    created: bool,
     waivers: &'a [Waiver],
     draft: Draft,
     steps: Vec<(Phase, Vec<usize>, Op)>,
 }
 
 impl<'a, Op: Serialize> Diff<'a, Op> {
-    /// Starts for a resource that exists or not.
+    /// Starts a diff; `exists` is whether the live resource exists.
     pub fn new(exists: bool, waivers: &'a [Waiver]) -> Self {
-        Self { exists, born: exists, waivers, draft: Draft::default(), steps: Vec::new() }
+        Self { exists, created: exists, waivers, draft: Draft::default(), steps: Vec::new() }
     }
 
-    /// Returns the difference "it is not there", which the creating step covers.
-    pub fn birth(&self) -> Covers {
-        Covers { fields: Vec::new(), birth: !self.exists }
+    /// Returns the difference "the resource does not exist", which the creating step must cover. Empty if it exists.
+    pub fn creation(&self) -> Covers {
+        Covers { fields: Vec::new(), creation: !self.exists }
     }
 
-    /// Compares a value; every leaf that differs becomes a field change.
+    /// Compares a value. Each leaf that differs becomes a field change.
     pub fn value<T: Serialize + ?Sized>(&mut self, path: &str, want: &T, live: Option<&T>) -> Covers {
         self.stated(path, Some(want), live)
     }
 
-    /// Compares a value that the spec may leave out; what it leaves out is not managed.
+    /// Compares a value that the spec may leave out. A value left out is not managed.
     pub fn stated<T: Serialize + ?Sized>(&mut self, path: &str, want: Option<&T>, live: Option<&T>) -> Covers {
         let Some(want) = want else { return Covers::default() };
         let (want, live) = (json(want), live.map(json));
         self.recorded(|fields| leaves::compare(path, live.as_ref(), Some(&want), fields))
     }
 
-    /// Compares a setting: unstated is not managed, unset takes off what is set.
+    /// Compares a setting. Unstated is not managed, and unset clears the live value.
     pub fn setting<T: Serialize>(&mut self, path: &str, want: &Setting<T>, live: Option<&Setting<T>>) -> Covers {
         let live = live.and_then(Setting::value);
         match want {
             Setting::Unstated => Covers::default(),
-            Setting::Unset => live.map_or_else(Covers::default, |there| self.gone(path, there)),
+            Setting::Unset => live.map_or_else(Covers::default, |value| self.gone(path, value)),
             Setting::Set(want) => self.value(path, want, live),
         }
     }
 
-    /// Compares a setting that holds a policy document, by its meaning.
+    /// Compares a setting that holds a policy document by meaning, and records lost statements as deletions.
     pub fn policy(&mut self, path: &str, want: &Setting<Policy>, live: Option<&Setting<Policy>>) -> Covers {
         let live = live.and_then(Setting::value);
         match want {
             Setting::Unstated => Covers::default(),
-            Setting::Unset => live.map_or_else(Covers::default, |there| {
+            Setting::Unset => live.map_or_else(Covers::default, |policy| {
                 self.deletes(format!("{path} is removed as a whole"));
-                self.gone(path, &there.canonical())
+                self.gone(path, &policy.canonical())
             }),
             Setting::Set(want) => {
-                for lost in live.map(|there| there.lost_to(want)).unwrap_or_default() {
+                for lost in live.map(|policy| policy.lost_to(want)).unwrap_or_default() {
                     self.deletes(format!("{lost} of {path} is removed: the spec does not state it"));
                 }
                 self.document(path, Some(want), live)
@@ -127,8 +128,8 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         }
     }
 
-    /// Compares settings by their keys; keys that the spec does not name stay, those that it unsets go. Returns what
-    /// is to be set and what is to be removed.
+    /// Compares settings by key. Keys that the spec does not name are not managed, and unset keys are removed. Returns
+    /// the differences to set and the differences to remove.
     pub fn entries(
         &mut self,
         path: &str,
@@ -137,17 +138,17 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
     ) -> (Covers, Covers) {
         let (mut set, mut removed) = (Covers::default(), Covers::default());
         for (key, value) in want {
-            let (at, there) = (format!("{path}.{key}"), live.get(key));
+            let (at, found) = (format!("{path}.{key}"), live.get(key));
             match value {
                 Setting::Unstated => {}
-                Setting::Unset => removed = there.map_or(removed.clone(), |there| removed.and(self.gone(&at, there))),
-                Setting::Set(value) => set = set.and(self.value(&at, value, there)),
+                Setting::Unset => removed = found.map_or(removed.clone(), |found| removed.and(self.gone(&at, found))),
+                Setting::Set(value) => set = set.and(self.value(&at, value, found)),
             }
         }
         (set, removed)
     }
 
-    /// Compares mappings by their keys; keys that the spec does not name stay as they are.
+    /// Compares mappings by key. Keys that the spec does not name are not managed.
     pub fn stated_entries(
         &mut self,
         path: &str,
@@ -162,12 +163,12 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         covers
     }
 
-    /// Compares policy documents by their meaning; shown as a diff of the normalised documents.
+    /// Compares policy documents by meaning, and records the normalized documents.
     pub fn document(&mut self, path: &str, want: Option<&Policy>, live: Option<&Policy>) -> Covers {
         self.meaning(path, want, live, Policy::canonical)
     }
 
-    /// Compares the first statements of policy documents by their meaning.
+    /// Compares policy documents of one statement by meaning, and records the normalized statements.
     pub fn statement(&mut self, path: &str, want: &Policy, live: Option<&Policy>) -> Covers {
         self.meaning(path, Some(want), live, |policy| policy.canonical()["Statement"][0].take())
     }
@@ -180,7 +181,7 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         shown: fn(&Policy) -> Value,
     ) -> Covers {
         let Some(want) = want else { return Covers::default() };
-        // The same equality by which the writer decides: the case of action names does not count.
+        // Uses `Policy`'s equality because the writer uses it too: the case of action names is ignored.
         if live == Some(want) {
             return Covers::default();
         }
@@ -191,35 +192,35 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         })
     }
 
-    /// Says that something there is to be taken out.
-    pub fn gone<T: Serialize + ?Sized>(&mut self, path: &str, there: &T) -> Covers {
-        let (before, action) = (Some(json(there)), FieldAction::Remove);
+    /// Records that a live value is removed.
+    pub fn gone<T: Serialize + ?Sized>(&mut self, path: &str, live: &T) -> Covers {
+        let (before, action) = (Some(json(live)), FieldAction::Remove);
         self.recorded(|fields| {
             fields.push(FieldChange { path: path.to_owned(), action, before, after: None, note: None });
         })
     }
 
-    /// Compares sets by the identity of their elements.
+    /// Compares sets by the keys of their elements.
     pub fn keyed<T: Keyed>(&mut self, path: &str, want: &[T], live: &[T], mode: Mode) -> KeyedDelta<T> {
         let by_key = |items: &[T]| items.iter().map(|item| (item.key(), item.clone())).collect::<BTreeMap<_, _>>();
-        let (wanted, found) = (by_key(want), by_key(live));
+        let (desired, found) = (by_key(want), by_key(live));
         let mut delta = KeyedDelta { added: Vec::new(), removed: Vec::new(), changed: Vec::new() };
-        for (key, item) in &wanted {
+        for (key, item) in &desired {
             let at = format!("{path}[{key}]");
             match found.get(key) {
                 None => {
                     let covers = self.recorded(|fields| fields.push(element(&at, None, Some(item))));
                     delta.added.push((item.clone(), covers));
                 }
-                Some(there) if item.detail().is_some() && there.detail() != item.detail() => {
-                    let covers = self.recorded(|fields| fields.push(element(&at, Some(there), Some(item))));
+                Some(other) if item.detail().is_some() && other.detail() != item.detail() => {
+                    let covers = self.recorded(|fields| fields.push(element(&at, Some(other), Some(item))));
                     delta.changed.push((item.clone(), covers));
                 }
                 Some(_) => {}
             }
         }
         if mode == Mode::Exclusive {
-            for (key, item) in found.iter().filter(|(key, _)| !wanted.contains_key(*key)) {
+            for (key, item) in found.iter().filter(|(key, _)| !desired.contains_key(*key)) {
                 let covers = self.recorded(|fields| fields.push(element(&format!("{path}[{key}]"), Some(item), None)));
                 delta.removed.push((item.clone(), covers));
             }
@@ -227,55 +228,57 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         delta
     }
 
-    /// Adds a step that mends these differences; nothing when there are none.
+    /// Adds a step that fixes these differences. Does nothing if there are none.
     pub fn step(&mut self, phase: Phase, covers: Covers, op: Op) {
         if covers.is_empty() {
             return;
         }
-        self.born |= covers.birth;
+        self.created |= covers.creation;
         self.steps.push((phase, covers.fields, op));
     }
 
-    /// Says that these differences cannot be mended in place, why, and what to do.
+    /// Blocks the resource because these differences cannot be fixed in place. Does nothing if there are none.
+    ///
+    /// `why` states the reason and what to do.
     pub fn blocked(&mut self, covers: &Covers, why: &str) {
         if !covers.is_empty() {
             self.draft.blocked.push(why.to_owned());
         }
     }
 
-    /// Says that something waits for a person.
+    /// Records a manual step.
     pub fn waiting(&mut self, what: impl Into<String>) {
-        self.draft.waiting.push(Waiting { what: what.into(), again: None });
+        self.draft.waiting.push(Waiting { what: what.into(), ask_again: None });
     }
 
-    /// Says that something waits for a person, who can be asked again by this operation.
-    pub fn waiting_again(&mut self, what: impl Into<String>, again: &Op) {
-        self.draft.waiting.push(Waiting { what: what.into(), again: Some(json(again)) });
+    /// Records a manual step, with the operation that asks the person again.
+    pub fn waiting_again(&mut self, what: impl Into<String>, ask_again: &Op) {
+        self.draft.waiting.push(Waiting { what: what.into(), ask_again: Some(json(ask_again)) });
     }
 
-    /// Says that nothing here makes the resource: somebody or something else does, and it waits for that.
+    /// Records that the resource is created outside regionctl. Drops all field changes and waits for the creation.
     pub fn made_by_others(&mut self, what: impl Into<String>) {
-        self.born = true;
+        self.created = true;
         self.draft.fields.clear();
         self.waiting(what);
     }
 
-    /// Says that the resource is on its way already, in the service's own word.
-    pub fn coming(&mut self, word: impl Into<String>) {
-        self.draft.coming.push(word.into());
+    /// Records an operation in progress, in the service's own word: `creating`.
+    pub fn in_progress(&mut self, word: impl Into<String>) {
+        self.draft.in_progress.push(word.into());
     }
 
-    /// Says that the resource is made anew, and why.
+    /// Records that the resource is replaced, and why.
     pub fn replaced(&mut self, why: &str) {
         self.draft.replaced = Some(why.to_owned());
     }
 
-    /// Says that a step deletes something, which needs an explicit word.
+    /// Records a deletion, which needs `--allow-destroy`. `what` is a clause: `it is deleted`.
     pub fn deletes(&mut self, what: impl Into<String>) {
         self.draft.deletes.push(what.into());
     }
 
-    /// Takes the resource away with one call.
+    /// Deletes the resource with one call.
     pub fn removed(&mut self, op: Op) {
         let covers = self.recorded(|fields| {
             fields.push(FieldChange {
@@ -290,18 +293,19 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         self.step(Phase::Narrow, covers, op);
     }
 
-    /// Says that the resource is not deleted, and what to do.
+    /// Blocks the deletion of the resource. `why` states the reason and what to do.
     pub fn never_removed(&mut self, why: &str) {
         self.draft.blocked.push(why.to_owned());
     }
 
-    /// Compares the risks of desired with those of live: what is added needs a waiver, and so does what is there.
+    /// Compares the risks of desired and live. A risk that the change adds is recorded with its waiver, if any; a risk
+    /// that already exists is recorded only if it has no waiver.
     pub fn risks(&mut self, desired: Vec<kind::Risk>, live: &[kind::Risk]) {
         for risk in desired {
             let waiver = self.waiver(risk.rule).or_else(|| self.waiver(&risk.path));
-            let was_there = live.iter().any(|there| (there.rule, &there.path) == (risk.rule, &risk.path));
+            let existed = live.iter().any(|other| (other.rule, &other.path) == (risk.rule, &risk.path));
             let note = RiskNote { rule: risk.rule.to_owned(), what: risk.what, waiver };
-            if !was_there {
+            if !existed {
                 self.draft.risks.push(note);
             } else if note.waiver.is_none() {
                 self.draft.unwaived.push(note);
@@ -309,7 +313,9 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         }
     }
 
-    /// Refuses each call that would replace something of which a part is known to be missing in the model.
+    /// Blocks each step whose call replaces an attribute with a live extra, because the call would remove the extra.
+    ///
+    /// `replaced` returns the attributes that a call replaces as a whole; `*` means all.
     pub fn guard(&mut self, extras: &[Extra], replaced: fn(&Op) -> &'static [&'static str]) {
         let lost = |attributes: &[&str], extra: &&Extra| {
             !extra.kept && attributes.iter().any(|attribute| *attribute == "*" || *attribute == head(&extra.path))
@@ -320,7 +326,7 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
             for extra in extras.iter().filter(|extra| lost(attributes, extra)) {
                 let op = json(op);
                 let why = format!(
-                    "{} would remove {}, which regionctl cannot express; remove it in AWS first, or leave this attribute out of the spec",
+                    "{} would remove {}, which a spec cannot state; remove it in AWS, or leave this field out",
                     operation(&op),
                     extra.said()
                 );
@@ -337,12 +343,12 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         Some(WaiverNote { reason: waiver.reason.clone(), at: waiver.at.clone() })
     }
 
-    /// Says that the resource does not exist and no call here makes it, why, and what to do.
+    /// Blocks the creation of the resource. `why` states the reason and what to do.
     pub fn never_made(&mut self, why: &str) {
         self.draft.blocked.push(why.to_owned());
     }
 
-    /// Says that a difference is a risk, unless there is none; the waiver of this key is shown with it.
+    /// Records that these differences are a risk, with the waiver of this key, if any. Does nothing if there are none.
     pub fn risk(&mut self, covers: &Covers, key: &str, what: impl Into<String>) {
         if covers.is_empty() {
             return;
@@ -351,7 +357,7 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         self.draft.risks.push(note);
     }
 
-    /// Adds a remark to differences.
+    /// Adds a remark to each of these differences.
     pub fn remark(&mut self, covers: &Covers, note: &str) {
         for &field in &covers.fields {
             self.draft.fields[field].note = Some(note.to_owned());
@@ -361,15 +367,19 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
     fn recorded(&mut self, record: impl FnOnce(&mut Vec<FieldChange>)) -> Covers {
         let first = self.draft.fields.len();
         record(&mut self.draft.fields);
-        Covers { fields: (first..self.draft.fields.len()).collect(), birth: false }
+        Covers { fields: (first..self.draft.fields.len()).collect(), creation: false }
     }
 
-    /// Ends the recording and checks that display and action agree.
+    /// Finishes the diff.
+    ///
+    /// # Guarantees
+    /// Unless the resource is blocked, a step covers every field that differs. The steps are in the order of their
+    /// phases.
     ///
     /// # Errors
-    /// A field that differs is covered by no step, or the resource is not there and no step makes it.
+    /// No step covers a field that differs, or the resource does not exist and no step creates it.
     pub fn finish(self) -> Result<Draft, String> {
-        let Self { born, mut draft, mut steps, .. } = self;
+        let Self { created, mut draft, mut steps, .. } = self;
         if !draft.blocked.is_empty() {
             return Ok(draft);
         }
@@ -377,8 +387,8 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         if let Some(field) = (0..draft.fields.len()).find(|index| !covered.contains(index)) {
             return Err(format!("no step covers the change of '{}'", draft.fields[field].path));
         }
-        if !born {
-            return Err("no step makes the resource".to_owned());
+        if !created {
+            return Err("no step creates the resource".to_owned());
         }
         steps.sort_by_key(|(phase, ..)| *phase);
         draft.steps = steps.into_iter().map(|(phase, covers, op)| DraftStep { phase, covers, op: json(&op) }).collect();
@@ -412,13 +422,13 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_resource_that_no_step_makes_is_a_fault() {
+    fn a_missing_resource_that_no_step_creates_is_a_fault() {
         let diff: Diff<'_, String> = Diff::new(false, &[]);
-        assert_eq!(diff.finish().unwrap_err(), "no step makes the resource");
+        assert_eq!(diff.finish().unwrap_err(), "no step creates the resource");
     }
 
     #[test]
-    fn what_widens_comes_before_what_narrows() {
+    fn widening_steps_run_before_narrowing_steps() {
         let mut diff: Diff<'_, &str> = Diff::new(true, &[]);
         let (narrow, widen) = (diff.value("a", &1, Some(&2)), diff.value("b", &1, Some(&2)));
         diff.step(Phase::Narrow, narrow, "Revoke");
@@ -428,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_with_actions_in_another_case_is_the_same() {
+    fn policies_that_differ_only_in_the_case_of_actions_are_equal() {
         let policy = |action: &str| {
             Policy::of_statement(&serde_json::json!({"Sid": "A", "Effect": "Allow", "Action": action, "Resource": "*"}))
         };
@@ -437,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unset_setting_takes_off_what_is_set_and_nothing_else() {
+    fn an_unset_setting_clears_only_a_live_value() {
         let mut diff: Diff<'_, String> = Diff::new(true, &[]);
         assert!(diff.setting("a", &Setting::<u32>::Unset, Some(&Setting::Unset)).is_empty());
         assert!(diff.setting("b", &Setting::Unstated, Some(&Setting::Set(1))).is_empty());
@@ -448,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_spec_leaves_out_is_not_managed() {
+    fn a_value_left_out_of_the_spec_is_not_managed() {
         let mut diff: Diff<'_, String> = Diff::new(true, &[]);
         assert!(diff.stated::<u32>("versioning", None, Some(&1)).is_empty());
         assert!(diff.finish().unwrap().fields.is_empty());

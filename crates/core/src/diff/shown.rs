@@ -1,4 +1,5 @@
-//! A field's values as people read them, in plans, reports and acceptances alike.
+// SPDX-License-Identifier: Apache-2.0
+//! The display form of a field's values, used by plans, reports and acceptances.
 
 use serde_json::Value;
 
@@ -6,23 +7,23 @@ use super::FieldChange;
 use crate::digest;
 use crate::resource::reference::{Piece, Reference, Target, pieces};
 
-/// A live value of more characters is pinned by its digest.
+/// The number of characters above which a live value is pinned by its digest.
 const LONG: usize = 120;
 
-/// A scalar without quotes, a list in brackets.
+/// Returns a value in display form: a scalar without quotes, a list in brackets, `∅` for null.
 pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => "∅".to_owned(),
         Value::String(text) if text.is_empty() => "\"\"".to_owned(),
         Value::String(text) => resolved(text),
         Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
-        // 80.0 is 80; the plan's JSON keeps it as it is.
+        // Prints 80.0 as 80. The plan's JSON keeps 80.0.
         Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string()),
         other => other.to_string(),
     }
 }
 
-/// Says references that are still open in words.
+/// Replaces each unresolved reference to a resource by words: `(arn of sns.topic/a, known after apply)`.
 pub fn resolved(text: &str) -> String {
     if !text.contains("${") {
         return text.to_owned();
@@ -42,19 +43,20 @@ pub fn resolved(text: &str) -> String {
         .collect()
 }
 
-/// `ingress[tcp 22 from 10.0.0.0/8]` reads `ingress tcp 22 from 10.0.0.0/8`; what follows is said of it.
+/// Returns the display form of the path of a set element: `ingress tcp 22 from 10.0.0.0/8` for
+/// `ingress[tcp 22 from 10.0.0.0/8]`. `None` for any other path.
 pub fn element(path: &str) -> Option<String> {
     let (set, key) = path.strip_suffix(']')?.split_once('[')?;
     Some(format!("{set} {key}"))
 }
 
-/// The attribute in which a path begins: `ingress` of `ingress[…]`, `tags` of `tags.Owner`.
+/// Returns the first segment of a path: `ingress` of `ingress[…]`, `tags` of `tags.Owner`.
 pub fn head(path: &str) -> &str {
     path.split(['.', '[']).next().unwrap_or(path)
 }
 
 impl FieldChange {
-    /// Says whether the values are documents, which are shown as a diff of their lines.
+    /// Returns whether a value is a document, which is shown as a line diff.
     pub fn is_document(&self) -> bool {
         let nested = |value: &Option<Value>| match value {
             Some(Value::Object(_)) => true,
@@ -64,8 +66,8 @@ impl FieldChange {
         nested(&self.before) || nested(&self.after)
     }
 
-    /// The live value by which an acceptance knows it: as it is shown, or the digest of what is long; none where
-    /// nothing is set.
+    /// Returns the live value as an acceptance records it: in display form, or `sha256:` and 16 hexadecimal digits for
+    /// a document or a value of more than 120 characters. `None` if there is no live value.
     pub fn pinned(&self) -> Option<String> {
         let before = self.before.as_ref()?;
         let text = shown(before);
@@ -75,7 +77,7 @@ impl FieldChange {
         Some(text)
     }
 
-    /// The field's name as people read it.
+    /// Returns the display form of the field's path.
     pub fn label(&self) -> String {
         resolved(&element(&self.path).unwrap_or_else(|| self.path.clone()))
     }

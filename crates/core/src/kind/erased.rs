@@ -1,4 +1,5 @@
-//! A kind with its types erased to JSON, and the registry of all kinds.
+// SPDX-License-Identifier: Apache-2.0
+//! Kinds with their types erased to JSON, and the registry of all kinds.
 
 use std::marker::PhantomData;
 
@@ -11,31 +12,31 @@ use super::typed::{Fit, Kind, Risk};
 use crate::diff::{Diff, Draft};
 use crate::observe::location::Location;
 use crate::observe::scope::LiveResource;
-use crate::resource::reference::Outputs;
+use crate::resource::reference::Attributes;
 use crate::spec::decode::decode;
 use crate::spec::tree::Node;
 use crate::spec::{Waiver, did_you_mean};
 
-/// A kind with its types erased to JSON.
+/// A [`Kind`] with its types erased: models and operations are JSON values.
 pub trait AnyKind: Send + Sync {
-    /// What is the same for all resources of this kind.
+    /// See [`Kind::FACTS`].
     fn facts(&self) -> &'static Facts;
-    /// The JSON Schema of what a person writes.
+    /// Returns the JSON Schema of [`Kind::Spec`].
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// See [`Kind::check_name`].
     ///
     /// # Errors
-    /// The name is one that AWS refuses.
+    /// AWS does not accept the name.
     fn check_name(&self, name: &str) -> Result<(), String>;
-    /// Decodes and checks a resource of a spec; `None` when faults were noted instead.
+    /// Decodes and checks an entry of a spec. Returns `None` if it added faults to `notes`.
     fn desire(&self, name: &str, node: &Node, notes: &mut Notes<'_>) -> Option<Value>;
-    /// See [`Kind::outputs`].
-    fn outputs(&self, name: &str, location: &Location) -> Outputs;
-    /// See [`Kind::given`].
+    /// See [`Kind::attributes`].
+    fn attributes(&self, name: &str, location: &Location) -> Attributes;
+    /// See [`Kind::model_attributes`].
     ///
     /// # Errors
     /// The model is not of this kind's form.
-    fn given(&self, model: &Value) -> Result<Outputs, Broken>;
+    fn model_attributes(&self, model: &Value) -> Result<Attributes, Broken>;
     /// See [`Kind::follow`].
     ///
     /// # Errors
@@ -46,13 +47,13 @@ pub trait AnyKind: Send + Sync {
         source: &LiveResource<Value>,
         location: &Location,
     ) -> Result<(Option<Value>, Vec<String>), Broken>;
-    /// See [`Kind::origin`]; none for a model of another form.
+    /// See [`Kind::origin`]. Returns `None` if the model is not of this kind's form.
     fn origin(&self, live: &Value) -> Option<String>;
-    /// See [`Kind::relevant`]; a model of another form stays as it is.
+    /// See [`Kind::relevant`]. Returns the model unchanged if it is not of this kind's form.
     fn relevant(&self, want: Option<&Value>, live: &Value) -> Value;
-    /// See [`Kind::region`]; none for a model of another form.
+    /// See [`Kind::region`]. Returns `None` if the model is not of this kind's form.
     fn region(&self, want: &Value) -> Option<String>;
-    /// See [`Kind::adopts`]; none for models of another form.
+    /// See [`Kind::adopts`]. Returns `None` if a model is not of this kind's form.
     fn adopts(&self, want: &Value, live: &Value) -> Option<Fit>;
     /// See [`Kind::write`].
     ///
@@ -64,9 +65,9 @@ pub trait AnyKind: Send + Sync {
     /// # Errors
     /// The model is not of this kind's form.
     fn risks(&self, model: &Value) -> Result<Vec<Risk>, Broken>;
-    /// See [`Kind::claims`]; the name for a model of another form.
+    /// See [`Kind::claims`]. Returns the name if the model is not of this kind's form.
     fn claims(&self, name: &str, model: &Value) -> Vec<String>;
-    /// See [`Kind::also_needs`]; nothing for an operation of another form.
+    /// See [`Kind::also_needs`]. Returns nothing if the operation is not of this kind's form.
     fn also_needs(&self, op: &Value) -> Vec<(&'static str, String)>;
     /// See [`Kind::remove`].
     ///
@@ -76,25 +77,25 @@ pub trait AnyKind: Send + Sync {
     /// See [`Kind::diff`].
     ///
     /// # Errors
-    /// The models are not of this kind's form, or a change is not covered by a step.
+    /// The models are not of this kind's form, or no step makes one of the changes.
     fn diff(&self, want: &Value, waivers: &[Waiver], live: Option<&LiveResource<Value>>) -> Result<Draft, Broken>;
 }
 
-/// A fault in regionctl itself, found by a check of the engine.
+/// A bug in regionctl, found by a check of the engine.
 #[derive(Debug, thiserror::Error)]
-#[error("{kind}: {what} (this is a fault in regionctl itself, please report it)")]
+#[error("{kind}: {what} (this is a bug in regionctl; please report it)")]
 pub struct Broken {
-    /// The kind in which it was found.
+    /// The name of the kind.
     pub kind: &'static str,
-    /// What does not hold.
+    /// What is wrong.
     pub what: String,
 }
 
-/// Gives a [`Kind`] its untyped form.
+/// Implements [`AnyKind`] for a [`Kind`].
 pub struct Erased<K>(PhantomData<K>);
 
 impl<K> Erased<K> {
-    /// The untyped form of `K`.
+    /// The implementation for `K`.
     pub const NEW: Self = Self(PhantomData);
 }
 
@@ -126,12 +127,12 @@ impl<K: Kind> AnyKind for Erased<K> {
         }
     }
 
-    fn outputs(&self, name: &str, location: &Location) -> Outputs {
-        K::outputs(name, location)
+    fn attributes(&self, name: &str, location: &Location) -> Attributes {
+        K::attributes(name, location)
     }
 
-    fn given(&self, model: &Value) -> Result<Outputs, Broken> {
-        Ok(K::given(&typed::<K>(model)?))
+    fn model_attributes(&self, model: &Value) -> Result<Attributes, Broken> {
+        Ok(K::model_attributes(&typed::<K>(model)?))
     }
 
     fn follow(
@@ -200,28 +201,31 @@ impl<K: Kind> AnyKind for Erased<K> {
     }
 }
 
-/// A model in its kind's own type. What it holds is not said: it may be secret.
+/// Converts a model to its kind's type. The error does not contain the model, which may have secrets.
 fn typed<K: Kind>(value: &Value) -> Result<K::Model, Broken> {
     serde_json::from_value(value.clone())
-        .map_err(|error| Broken { kind: K::FACTS.name, what: format!("a model of another form: {error}") })
+        .map_err(|error| Broken { kind: K::FACTS.name, what: format!("the model has another form: {error}") })
 }
 
-/// The kinds there are, in the order of their registration.
+/// All kinds, in the order of their registration.
 #[derive(Clone, Copy)]
 pub struct Registry(pub &'static [&'static dyn AnyKind]);
 
 impl Registry {
-    /// Returns the kind of this name.
+    /// Returns the kind with this name.
     pub fn get(&self, name: &str) -> Option<&'static dyn AnyKind> {
         self.0.iter().copied().find(|kind| kind.facts().name == name)
     }
 
-    /// Returns the kind of a resource that the engine already checked.
+    /// Returns the kind with this name.
+    ///
+    /// # Panics
+    /// If the kind is unknown. Addresses that the engine checked have known kinds.
     pub fn of(&self, name: &str) -> &'static dyn AnyKind {
         self.get(name).expect("invariant: addresses are made from registered kinds")
     }
 
-    /// Returns the kind name nearest to a word.
+    /// Returns the name of a kind that is similar to a word, for "did you mean" help texts.
     pub fn near(&self, word: &str) -> Option<&'static str> {
         did_you_mean(word, self.0.iter().map(|kind| kind.facts().name))
     }

@@ -1,71 +1,71 @@
-//! What is the same for all resources of a kind.
+// SPDX-License-Identifier: Apache-2.0
+//! The properties of a kind itself: its name, its API operations and what an entry may state.
 
 use super::weight::Weight;
 use crate::resource::reference::Ties;
 
-/// What is the same for all resources of a kind.
+/// The properties of a kind.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools)] // each says what may be written of a kind, and none excludes another
+#[allow(clippy::struct_excessive_bools)] // the flags are independent of each other
 pub struct Facts {
-    /// The kind's name and its section in a spec: `sns.topic`.
+    /// The kind's name, which is its section in a spec: `sns.topic`.
     pub name: &'static str,
-    /// The AWS service, as the SDK names it: `SNS`, `CloudWatch Logs`. Plans are grouped by it.
+    /// The AWS service as in the SDK: `SNS`, `CloudWatch Logs`. Plans are grouped by it.
     pub service: &'static str,
-    /// What it is, in one line, for the reference.
+    /// A description of the kind in one line, for the reference.
     pub summary: &'static str,
-    /// The API operations that observing it may call.
+    /// The API operations that reading may call.
     pub reads: &'static [&'static str],
     /// The API operations that its steps may call.
     pub writes: &'static [&'static str],
-    /// The API operations by which what a plan cannot see is looked at before the first write.
+    /// The API operations of the checks before the first write, for conditions that a plan cannot know.
     pub checks: &'static [&'static str],
-    /// The IAM actions that its calls may need beside their operations' own.
+    /// The IAM actions that the calls may need besides those of their operations.
     pub also: &'static [Need],
-    /// The values it gives to others, as in `${kind/name.arn}`.
-    pub outputs: &'static [&'static str],
-    /// Those of `outputs` that say what a resource is like and not which one it is (`engine`). The same text elsewhere
-    /// is no reference to it.
+    /// The attributes for references such as `${kind/name.arn}`.
+    pub attributes: &'static [&'static str],
+    /// The names in `attributes` that do not identify a resource (`engine`). An equal text is not a reference.
     pub descriptive: &'static [&'static str],
-    /// The fields, of any kind's operations, in which one's plain name is a reference to it (`log_group`). The same text
-    /// in another field is not: a database may be named as another cluster is.
+    /// The fields, of any kind's operations, in which a plain name is a reference to a resource of this kind
+    /// (`log_group`). An equal text in another field is not a reference: a database may have the name of a cluster.
     pub name_fields: &'static [&'static str],
-    /// Fields of the model that cost calls of their own, and are read only where the depth includes them.
+    /// The fields of the model that need additional API calls. They are read only if the requested depth includes them.
     pub parts: &'static [&'static str],
-    /// Those of `parts` that a follower does not take over from its source, and that are read only where they are stated.
+    /// The names in `parts` that are not copied from a source, and are read only if the spec states them.
     pub uncarried: &'static [&'static str],
-    /// Those of `parts` that are read of a source only, to say what a follower lacks.
+    /// The names in `parts` that are read only from a source, to report what a follower lacks.
     pub of_sources: &'static [&'static str],
-    /// The operations of `writes` that are needed only to take a resource away: the spec says `absent`, or a copy's
-    /// source is gone.
+    /// The operations in `writes` that are needed only to delete a resource: its entry is `absent`, or a copy's source
+    /// was deleted.
     pub removes: &'static [&'static str],
-    /// Whether its names are the same in every region of an account.
+    /// Whether the resources are global: the same in every region of an account.
     pub global: bool,
-    /// Whether it lives in the VPC that the spec selects.
+    /// Whether the resources are in the VPC that the spec selects.
     pub needs_vpc: bool,
-    /// Whether a name may be a pattern (`*`) that stands for every live resource it matches.
+    /// Whether an entry's name may be a pattern (`*`) that matches live resources.
     pub patterns: bool,
-    /// Whether one may have no name of its own, so that it is known by what it is; see [`super::Kind::adopts`].
+    /// Whether a resource may have no name, so that it is identified by its model; see [`super::Kind::adopts`].
     pub adopts: bool,
-    /// Whether other accounts and regions share the names, so that one that this region lacks may be taken.
+    /// Whether names are unique across accounts and regions, so that a name may be in use elsewhere.
     pub global_names: bool,
-    /// Whether observing it can list every live one, so that a rule may go over them.
+    /// Whether all live resources can be listed, so that a rule (`for_each`) may iterate over them.
     pub lists: bool,
-    /// Whether one can follow a live one of another region (`like`, `copy`).
+    /// Whether an entry can copy a live resource of another region (`like`, `copy`).
     pub follows: bool,
-    /// The kind whose resources it is a part of, under their names (`s3.bucket`): it has no list of its own.
+    /// The kind that this one is a part of, with the same names (`s3.bucket`). It has no list of its own.
     pub part_of: Option<&'static str>,
-    /// The API operations by which all live ones of a region are listed.
+    /// The API operations that list all live resources of a region.
     pub inventory: &'static [&'static str],
-    /// How bad it is when an attribute differs; the first line that fits counts.
+    /// The severities of differences; the first match applies.
     pub weights: &'static [Weight],
-    /// What AWS gives where a spec states nothing: a part of the model, as JSON. Empty where nothing is known.
+    /// AWS's defaults for unstated settings: a part of the model, as JSON. Empty if none are known.
     pub defaults: &'static str,
-    /// A YAML section as a user would write it, for the reference; a test parses it.
+    /// An example section in YAML, for the reference; a test parses it.
     pub example: &'static str,
 }
 
 impl Facts {
-    /// A kind of which nothing is said: every literal states only what differs.
+    /// Empty facts, so that a kind states only the fields that it needs.
     pub const DEFAULT: Self = Self {
         name: "",
         service: "",
@@ -74,7 +74,7 @@ impl Facts {
         writes: &[],
         checks: &[],
         also: &[],
-        outputs: &[],
+        attributes: &[],
         descriptive: &[],
         name_fields: &[],
         parts: &[],
@@ -95,58 +95,58 @@ impl Facts {
         example: "",
     };
 
-    /// Says where a text that equals this output of a resource is a reference to it.
-    pub fn ties(&self, output: &str) -> Ties {
-        match output {
+    /// Returns where a text that equals this attribute of a resource is a reference to it.
+    pub fn ties(&self, attribute: &str) -> Ties {
+        match attribute {
             "name" => Ties::Fields(self.name_fields),
-            _ if self.descriptive.contains(&output) => Ties::Fields(&[]),
+            _ if self.descriptive.contains(&attribute) => Ties::Fields(&[]),
             _ => Ties::Anywhere,
         }
     }
 }
 
-/// An IAM action that the calls of a kind need beside their own.
+/// An IAM action that the calls of a kind need besides those of their operations.
 #[derive(Debug, Clone, Copy)]
 pub struct Need {
     /// The IAM action, such as `iam:PassRole`.
     pub action: &'static str,
-    /// What the action is for, where the spec does not state it: ARNs in which `{partition}`, `{region}`, `{account}` and
-    /// `{name}` stand for the spec's and the resource's own, or `*`.
+    /// The resources of the action if the spec does not state their ARNs: `*`, or ARNs in which `{partition}`,
+    /// `{region}`, `{account}` and `{name}` are replaced by the spec's and the resource's values.
     pub resources: &'static [&'static str],
-    /// When it is needed.
+    /// The condition for the action.
     pub when: NeededWhen,
     /// Whether reading needs it too.
     pub reads: bool,
 }
 
-/// When an IAM action is needed. An attribute is a field of the kind's model, by its path: `birth.profile`.
+/// The condition for an IAM action. An attribute is the path of a field in the kind's model: `creation.profile`.
 #[derive(Debug, Clone, Copy)]
 pub enum NeededWhen {
     /// For every resource.
     Always,
-    /// For every resource, and for what this attribute names where the spec states it.
+    /// For every resource. The ARNs in this attribute, if the spec states them, are the resources of the action.
     For(&'static str),
-    /// Only where the spec states this attribute, and for what it names where it is an ARN.
+    /// Only if the spec states this attribute. The ARNs in it are the resources of the action.
     Stated(&'static str),
 }
 
 impl Need {
-    /// An action that a resource's steps need whatever the spec says of it.
+    /// Creates an action that the steps of every resource need.
     pub const fn always(action: &'static str, resources: &'static [&'static str]) -> Self {
         Self { action, resources, when: NeededWhen::Always, reads: false }
     }
 
-    /// An action that steps need for what `attribute` names.
+    /// Creates an action that steps need for the resource that `attribute` names.
     pub const fn named_by(attribute: &'static str, action: &'static str, resources: &'static [&'static str]) -> Self {
         Self { action, resources, when: NeededWhen::For(attribute), reads: false }
     }
 
-    /// An action that steps need only where the spec states `attribute`.
+    /// Creates an action that steps need only if the spec states `attribute`.
     pub const fn if_stated(attribute: &'static str, action: &'static str, resources: &'static [&'static str]) -> Self {
         Self { action, resources, when: NeededWhen::Stated(attribute), reads: false }
     }
 
-    /// The same action, for reading too.
+    /// Returns the same action, needed for reading too.
     #[must_use]
     pub const fn to_read(self) -> Self {
         Self { reads: true, ..self }

@@ -1,8 +1,8 @@
-//! A kind: one type of resource, its spec, its model and what turns live into desired.
+// SPDX-License-Identifier: Apache-2.0
+//! Kinds: the types of resources, with their specs, models and diffs.
 //!
-//! [`Kind`] is the pure, typed half that a kind's folder implements. [`AnyKind`] is the same with the types erased to
-//! JSON, so that the engine works without knowing any kind; the one blanket implementation, [`Erased`], is the only
-//! place where types are lost.
+//! [`Kind`] is the typed part without I/O that each kind implements. [`AnyKind`] is the same with the types erased to
+//! JSON, which the engine uses; [`Erased`] is its only implementation.
 
 mod erased;
 pub mod facts;

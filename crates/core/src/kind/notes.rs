@@ -1,16 +1,17 @@
-//! Where a kind's `desire` puts the faults and waivers that it finds.
+// SPDX-License-Identifier: Apache-2.0
+//! Collects the faults and waivers that a kind's `desire` finds.
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceFiles, Span};
 use crate::spec::Waiver;
 use crate::spec::tree::Node;
 
-/// Where a kind's `desire` puts faults and waivers, by path within the resource.
+/// The faults and waivers of one entry. Paths are relative to the entry.
 pub struct Notes<'a> {
     node: &'a Node,
-    sources: &'a Sources,
-    /// The spec's region.
+    sources: &'a SourceFiles,
+    /// The spec's region code.
     pub region: &'a str,
-    /// Whether the resource follows another, so that what is left out comes from there.
+    /// Whether the entry has a source (`like`, `copy`), which supplies the fields that it leaves out.
     pub follows: bool,
     /// Faults found so far.
     pub faults: Diagnostics,
@@ -19,25 +20,25 @@ pub struct Notes<'a> {
 }
 
 impl<'a> Notes<'a> {
-    /// Starts the notes for the resource that stands at this node.
-    pub fn new(node: &'a Node, sources: &'a Sources, region: &'a str, follows: bool) -> Self {
+    /// Creates empty notes for the entry at this node.
+    pub fn new(node: &'a Node, sources: &'a SourceFiles, region: &'a str, follows: bool) -> Self {
         Self { node, sources, region, follows, faults: Diagnostics::default(), waivers: Vec::new() }
     }
 
-    /// Records that the value at `path` is wrong.
+    /// Records a fault of the value at `path`, with the code `invalid-value`.
     pub fn fault(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let span = self.node.locate(path);
         self.faults.push(Diagnostic::at("invalid-value", span, message).help(help));
     }
 
-    /// Records that the value at `path` holds a secret. Its line is named and not shown.
+    /// Records that the value at `path` contains a secret. The diagnostic has the position but does not show the line.
     pub fn fault_of_a_secret(&mut self, path: &str, message: &str, help: &str) {
         let at = self.sources.position(self.node.locate(path));
         let fault = Diagnostic::new("secret-in-spec", message);
-        self.faults.push(fault.note(format!("it stands at {at}")).help(help));
+        self.faults.push(fault.note(format!("the value is at {at}")).help(help));
     }
 
-    /// Records a fault inside the text at `path`, at the first place where `needle` stands.
+    /// Records a fault at the first occurrence of `needle` in the text at `path`.
     pub fn fault_within(
         &mut self,
         code: &'static str,
@@ -52,7 +53,7 @@ impl<'a> Notes<'a> {
 
     /// Records a fault at a line and column (from 1) of the text at `path`.
     ///
-    /// A block scalar stands in the file with its indentation, which is added back.
+    /// A block scalar is indented in the file, so the column of the text is added to the column of the scalar.
     pub fn fault_in_text(&mut self, code: &'static str, path: &str, line: usize, column: usize, message: String) {
         let mut span: Span = self.node.locate(path);
         if line > 1 {
@@ -67,7 +68,7 @@ impl<'a> Notes<'a> {
         self.faults.push(Diagnostic::at(code, span, message));
     }
 
-    /// Records that the risk `key` is meant, for this reason, stated at `path`.
+    /// Records a waiver for the risk `key`, with the reason and position of the field at `path`.
     pub fn waive(&mut self, key: &str, reason: &str, path: &str) {
         let at = self.sources.position(self.node.locate(path));
         self.waivers.push(Waiver { key: key.to_owned(), reason: reason.to_owned(), at });

@@ -1,4 +1,5 @@
-//! The pure, typed half of a kind, which its file implements.
+// SPDX-License-Identifier: Apache-2.0
+//! The trait that a kind implements: its types and functions without I/O.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,82 +11,82 @@ use super::notes::Notes;
 use crate::diff::Diff;
 use crate::observe::location::Location;
 use crate::observe::scope::LiveResource;
-use crate::resource::reference::Outputs;
+use crate::resource::reference::Attributes;
 
-/// How a live resource without a name of its own fits a want.
+/// How a live resource without a name matches an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
-    /// It is what is wanted, but for its tags.
+    /// It equals the desired model, except for tags.
     Same,
-    /// It is in the place of what is wanted, and would be changed.
+    /// It is the resource to change to the desired model.
     Changed,
 }
 
-/// Something dangerous about a resource.
+/// A dangerous property of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Risk {
     /// The rule's stable id, such as `s3-public-policy`.
     pub rule: &'static str,
-    /// The attribute, as the diff names it.
+    /// The path of the attribute, as in the diff.
     pub path: String,
-    /// What it does, as a clause: `opens tcp 5432 to the world`.
+    /// The effect, as a clause: `opens tcp 5432 to the world`.
     pub what: String,
 }
 
 impl Risk {
-    /// Names a risk.
+    /// Creates a risk.
     pub fn new(rule: &'static str, path: impl Into<String>, what: impl Into<String>) -> Self {
         Self { rule, path: path.into(), what: what.into() }
     }
 }
 
-/// The pure half of a kind. Nothing in it sends a request.
+/// A kind of resource. No function sends a request.
 ///
 /// # Guarantees
-/// `desire`, `outputs` and `diff` depend on their arguments alone.
+/// The results depend only on the arguments.
 pub trait Kind: Sized + Send + Sync + 'static {
-    /// What is the same for all resources of this kind.
+    /// The properties of the kind itself.
     const FACTS: Facts;
-    /// What a person writes.
+    /// The fields of an entry in a spec.
     type Spec: DeserializeOwned + JsonSchema;
-    /// What the spec wants and what AWS says, in one form. A `None` in a desired model is not managed.
+    /// The settings of a resource, desired or live. A `None` in a desired model is not managed.
     type Model: Serialize + DeserializeOwned + Send + Sync;
-    /// One API call each; the variant's name is the API operation's.
+    /// An enum of API calls; a variant has the name of its API operation.
     type Op: Serialize + DeserializeOwned + Send;
 
-    /// Says what is wrong with a resource's name; a second line says what to do.
+    /// Checks a resource's name.
     ///
     /// # Errors
-    /// The name is one that AWS refuses.
+    /// AWS does not accept the name. The first line is the message; the second, if any, is the help text.
     fn check_name(_name: &str) -> Result<(), String> {
         Ok(())
     }
 
-    /// Turns what a person wrote into what is wanted; faults go into the notes.
+    /// Converts an entry to a desired model. Faults are added to `notes`.
     fn desire(name: &str, spec: Self::Spec, notes: &mut Notes<'_>) -> Self::Model;
 
-    /// Returns the values that are known before the resource exists.
-    fn outputs(_name: &str, _place: &Location) -> Outputs {
-        Outputs::new()
+    /// Returns the attributes that are known before the resource exists, such as an ARN that contains the name.
+    fn attributes(_name: &str, _place: &Location) -> Attributes {
+        Attributes::new()
     }
 
-    /// Returns what a spec claims for itself alone: the whole, or its entries of something shared.
+    /// Returns what only one spec may manage: the resource's name, or its entries of a shared resource.
     fn claims(name: &str, _model: &Self::Model) -> Vec<String> {
         vec![name.to_owned()]
     }
 
-    /// Returns what a caller must be allowed beside the operation itself: the IAM action and the resource.
+    /// Returns the IAM permissions that a call needs besides its own: pairs of an action and a resource.
     fn also_needs(_op: &Self::Op) -> Vec<(&'static str, String)> {
         Vec::new()
     }
 
-    /// Returns the values that follow from what a resource is, desired or live.
-    fn given(_model: &Self::Model) -> Outputs {
-        Outputs::new()
+    /// Returns the attributes that a model, desired or live, determines.
+    fn model_attributes(_model: &Self::Model) -> Attributes {
+        Attributes::new()
     }
 
-    /// Lays what the spec states over the source that it follows; what cannot be taken over goes into
-    /// `left`, each with what to do. `None` when nothing can be made of this source.
+    /// Merges the stated settings over the source's. Settings that cannot be copied are added to `left`, each with
+    /// the next step. Returns `None` if the source cannot be copied at all.
     fn follow(
         own: Self::Model,
         _source: &LiveResource<Self::Model>,
@@ -95,55 +96,55 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Some(own)
     }
 
-    /// Returns what a plan rests on of a live resource: without what passes by itself (`creating`), and of something
-    /// shared only the entries that the spec names. Whether a saved plan still holds is judged by it.
+    /// Returns the part of a live model that a plan depends on: without transient values (the status `creating`), and
+    /// of a shared resource only the entries that the spec states. A saved plan is stale if this part changed.
     fn relevant(_want: Option<&Self::Model>, live: Self::Model) -> Self::Model {
         live
     }
 
-    /// Returns the region that the resource is in, where the spec states another than its own.
+    /// Returns the resource's region if it differs from the spec's.
     fn region(_want: &Self::Model) -> Option<String> {
         None
     }
 
-    /// Says whether a live resource that has no name of its own can be the one that is wanted; none where it cannot. It
-    /// is asked only of kinds with [`Facts::adopts`], and a live resource is adopted once.
+    /// Returns how a live resource without a name matches the desired model, or `None` if it does not. Called only for
+    /// kinds with [`Facts::adopts`]. A live resource is adopted by at most one entry.
     fn adopts(_want: &Self::Model, _live: &Self::Model) -> Option<Fit> {
         None
     }
 
-    /// Writes a model as a person would write it in a spec; none where the kind is not writable yet.
+    /// Returns the spec entry of a model, or `None` if the kind does not support this yet.
     ///
     /// # Guarantees
-    /// `desire(write(model))` is the model.
+    /// `desire(write(model))` equals the model.
     fn write(_model: &Self::Model) -> Option<Value> {
         None
     }
 
-    /// Returns what is dangerous about a resource, desired or live. A plan's gates are the risks that it adds.
+    /// Returns the risks of a model, desired or live. A plan has a gate for each risk that it adds.
     fn risks(_model: &Self::Model) -> Vec<Risk> {
         Vec::new()
     }
 
-    /// Returns the attributes that a call replaces as a whole; `*` for all of them. What a live resource has there and
-    /// the model cannot express would be lost, so such a call is never sent over it.
+    /// Returns the attributes that a call replaces entirely; `*` for all of them. The call is not sent if the live
+    /// resource has settings there that the model cannot express, because they would be lost.
     fn extras(_op: &Self::Op) -> &'static [&'static str] {
         &[]
     }
 
-    /// Returns the region that a live resource says it was copied from (its tag [`ORIGIN`](crate::model::tags::ORIGIN)).
+    /// Returns the region that a live resource was copied from, by its tag [`ORIGIN`](crate::model::tags::ORIGIN).
     fn origin(_live: &Self::Model) -> Option<String> {
         None
     }
 
-    /// Says which call takes the resource away; only ever asked where the spec says `absent`.
+    /// Adds the calls that delete the resource. Called only if the entry is `absent`, or a copy's source was deleted.
     fn remove(_live: &Self::Model, out: &mut Diff<'_, Self::Op>) {
-        out.never_removed(&format!("regionctl never deletes a {}; do it by hand", Self::FACTS.name));
+        out.never_removed(&format!("regionctl never deletes a {}; delete it manually", Self::FACTS.name));
     }
 
-    /// Compares, and says which calls turn live into desired.
+    /// Compares the models and adds the calls that change live to desired.
     ///
     /// # Assumptions
-    /// It opens by destructuring the desired model without `..`: a field that is forgotten does not compile.
+    /// It destructures the desired model without `..`, so a forgotten field is a compile error.
     fn diff(want: &Self::Model, live: Option<&Self::Model>, out: &mut Diff<'_, Self::Op>);
 }

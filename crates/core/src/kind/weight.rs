@@ -1,4 +1,5 @@
-//! How bad a finding is: from tables that each kind has beside its fields, so that one generated page shows them all.
+// SPDX-License-Identifier: Apache-2.0
+//! Severities of findings, from a table in each kind. docs/severities.md is generated from the same tables.
 
 use std::cmp::Ordering;
 
@@ -9,23 +10,24 @@ use serde_json::Value;
 use crate::diff::{FieldAction, FieldChange};
 use crate::model::pattern;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Cosmetics: a description, a tag.
+    /// Cosmetic: a description, a tag.
     Low,
-    /// It works otherwise than the spec says.
+    /// The resource behaves differently from the spec.
     Medium,
-    /// Something is exposed, or nobody would notice: a group opened, a block lifted, an alarm gone, logging off.
+    /// Exposure or loss of monitoring: an opened security group, a removed public access block, a missing alarm,
+    /// disabled logging.
     High,
 }
 
 impl Severity {
-    /// All of them, the worst first.
+    /// All severities, the highest first.
     pub const ALL: [Self; 3] = [Self::High, Self::Medium, Self::Low];
 
-    /// The word for it.
+    /// Returns the name as in reports and in `--fail-on`.
     pub fn word(self) -> &'static str {
         match self {
             Self::High => "high",
@@ -35,47 +37,47 @@ impl Severity {
     }
 }
 
-/// What one attribute's drift weighs.
+/// The severity of drift of an attribute.
 #[derive(Debug)]
 pub struct Weight {
-    /// The attribute's path, with `*`; [`MISSING`] for the whole resource.
+    /// The attribute's path, a pattern; [`MISSING`] for a missing resource.
     pub path: &'static str,
-    /// In which direction.
+    /// The direction of the difference.
     pub when: When,
-    /// What it weighs.
+    /// The severity.
     pub severity: Severity,
-    /// What it means, as a clause: `lifts a block on public access`.
+    /// The effect, as a clause: `removes a public access block`.
     pub why: &'static str,
 }
 
-/// The path that stands for the whole resource, which is not there.
+/// The path of a [`Weight`] for a resource that does not exist.
 pub const MISSING: &str = "";
 
-/// How live stands to the spec.
+/// The direction of a difference between live and desired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// In any way.
+    /// Any difference.
     Differs,
-    /// Live has it, and the spec has it not.
+    /// The attribute is live, but not in the spec.
     Extra,
-    /// The spec has it, and live has it not.
+    /// The attribute is in the spec, but not live.
     Lacking,
-    /// Live's number is smaller, or live is off where the spec says on.
+    /// The live number is smaller than the desired one, or live is `false` and desired is `true`.
     Less,
 }
 
 impl When {
-    /// The words for it.
+    /// Returns the direction in words, for docs/severities.md.
     pub fn words(self) -> &'static str {
         match self {
             Self::Differs => "differs",
-            Self::Extra => "is there, and not in the spec",
-            Self::Lacking => "is in the spec, and not there",
-            Self::Less => "is less than the spec says",
+            Self::Extra => "is not in the spec",
+            Self::Lacking => "is missing",
+            Self::Less => "is less than in the spec",
         }
     }
 
-    fn fits(self, field: &FieldChange) -> bool {
+    fn matches(self, field: &FieldChange) -> bool {
         match self {
             Self::Differs => true,
             Self::Extra => field.action == FieldAction::Remove,
@@ -85,32 +87,34 @@ impl When {
     }
 }
 
-fn less(live: Option<&Value>, wanted: Option<&Value>) -> bool {
-    match (live, wanted) {
-        (Some(Value::Bool(live)), Some(Value::Bool(wanted))) => !live & wanted,
-        (Some(Value::Number(live)), Some(Value::Number(wanted))) => {
-            live.as_f64().partial_cmp(&wanted.as_f64()) == Some(Ordering::Less)
+fn less(live: Option<&Value>, desired: Option<&Value>) -> bool {
+    match (live, desired) {
+        (Some(Value::Bool(live)), Some(Value::Bool(desired))) => !live & desired,
+        (Some(Value::Number(live)), Some(Value::Number(desired))) => {
+            live.as_f64().partial_cmp(&desired.as_f64()) == Some(Ordering::Less)
         }
         _ => false,
     }
 }
 
-/// What is so for every kind, after what the kind itself says.
+/// The weights of every kind, which apply after the kind's own.
 pub const GENERAL: &[Weight] = &[
     Weight { path: "tags*", when: When::Differs, severity: Severity::Low, why: "a tag" },
     Weight { path: "description", when: When::Differs, severity: Severity::Low, why: "a description" },
     Weight { path: "comment", when: When::Differs, severity: Severity::Low, why: "a comment" },
-    Weight { path: MISSING, when: When::Differs, severity: Severity::Medium, why: "it is not there" },
-    Weight { path: "*", when: When::Differs, severity: Severity::Medium, why: "it works otherwise than the spec says" },
+    Weight { path: MISSING, when: When::Differs, severity: Severity::Medium, why: "it does not exist" },
+    Weight { path: "*", when: When::Differs, severity: Severity::Medium, why: "it behaves differently from the spec" },
 ];
 
-/// Weighs an attribute, or the whole resource that is not there: the first line that fits counts.
+/// Returns the first weight that matches the change of an attribute, or, without `field`, a missing resource.
 pub fn weigh(own: &'static [Weight], field: Option<&FieldChange>) -> &'static Weight {
-    let fits = |weight: &&Weight| match field {
+    let matches = |weight: &&Weight| match field {
         None => weight.path == MISSING,
-        Some(field) => weight.path != MISSING && pattern::matches(weight.path, &field.path) && weight.when.fits(field),
+        Some(field) => {
+            weight.path != MISSING && pattern::matches(weight.path, &field.path) && weight.when.matches(field)
+        }
     };
-    own.iter().chain(GENERAL).find(fits).expect("invariant: the general table ends with what fits anything")
+    own.iter().chain(GENERAL).find(matches).expect("invariant: the last general row matches everything")
 }
 
 #[cfg(test)]
@@ -128,11 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn directions_are_told_apart() {
+    fn directions_are_distinguished() {
         let shorter = field(Some(json!(30)), Some(json!(365)));
-        assert!(When::Less.fits(&shorter) && !When::Extra.fits(&shorter));
-        assert!(!When::Less.fits(&field(Some(json!(400)), Some(json!(365)))));
-        assert!(When::Less.fits(&field(Some(json!(false)), Some(json!(true)))));
-        assert!(When::Lacking.fits(&field(None, Some(json!(1)))) && When::Extra.fits(&field(Some(json!(1)), None)));
+        assert!(When::Less.matches(&shorter) && !When::Extra.matches(&shorter));
+        assert!(!When::Less.matches(&field(Some(json!(400)), Some(json!(365)))));
+        assert!(When::Less.matches(&field(Some(json!(false)), Some(json!(true)))));
+        assert!(When::Lacking.matches(&field(None, Some(json!(1)))));
+        assert!(When::Extra.matches(&field(Some(json!(1)), None)));
     }
 }

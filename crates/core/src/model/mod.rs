@@ -1,4 +1,5 @@
-//! Canonical types that kinds share: policy documents by meaning, CIDR blocks, name patterns, tags.
+// SPDX-License-Identifier: Apache-2.0
+//! Types that kinds share: policy documents, CIDR blocks, name patterns and tags.
 
 pub mod cidr;
 pub mod pattern;

@@ -1,11 +1,12 @@
-//! Name patterns: `*` stands for any characters, everything else for itself.
+// SPDX-License-Identifier: Apache-2.0
+//! Name patterns: `*` matches any characters, also none; all other characters match themselves.
 
-/// Says whether a name in a spec is a pattern.
+/// Returns whether a name in a spec is a pattern.
 pub fn is_pattern(name: &str) -> bool {
     name.contains('*')
 }
 
-/// Says whether a pattern matches the whole of a name.
+/// Returns whether a pattern matches a complete name.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
@@ -21,7 +22,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// How much a pattern says: the number of its literal characters. The most specific pattern wins.
+/// Returns the number of literal characters of a pattern. The pattern with the highest number takes precedence.
 pub fn specificity(pattern: &str) -> usize {
     pattern.chars().filter(|character| *character != '*').count()
 }
@@ -31,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_anything() {
+    fn a_star_matches_any_characters() {
         assert!(matches("*", "/aws/lambda/a") && matches("*", ""));
         assert!(matches("/aws/*", "/aws/lambda/a") && !matches("/aws/*", "/ecs/a"));
         assert!(matches("*-prod-*", "a-prod-b") && !matches("*-prod-*", "a-dev-b"));

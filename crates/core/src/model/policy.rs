@@ -1,8 +1,9 @@
-//! Policy documents, compared by their meaning.
+// SPDX-License-Identifier: Apache-2.0
+//! Policy documents, compared by meaning.
 //!
-//! AWS gives a document back re-serialised: lists of one become texts, orders change, `"*"` becomes
-//! `{"AWS": "*"}`, an account id becomes its root ARN. [`Policy`] keeps the author's document for
-//! writing and compares a canonical form (IAM User Guide, "Grammar of the IAM JSON policy language").
+//! AWS returns documents in another form: a list of one item becomes a text, the order changes, `"*"` becomes
+//! `{"AWS": "*"}`, an account id becomes its root ARN. [`Policy`] keeps the author's document for requests and compares
+//! a canonical form (IAM User Guide, "Grammar of the IAM JSON policy language").
 
 use std::borrow::Cow;
 
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::kind::notes::Notes;
 
-/// A policy document.
+/// A policy document. Two documents are equal if their canonical forms are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Policy(Value);
@@ -23,35 +24,35 @@ impl PartialEq for Policy {
     }
 }
 
-/// Lists of one are texts, sets are sorted, principals and account ids have one spelling.
+/// The elements of a statement whose lists are sets: their order has no meaning.
 const SETS: [&str; 4] = ["Action", "NotAction", "Resource", "NotResource"];
 
 impl Policy {
-    /// Takes what AWS answers.
+    /// Parses a document that AWS returned.
     ///
     /// # Errors
-    /// It is not JSON.
+    /// The text is not JSON.
     pub fn from_aws(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text).map(Self)
     }
 
-    /// Makes a document of one statement.
+    /// Creates a document with one statement.
     pub fn of_statement(statement: &Value) -> Self {
         Self(json!({ "Version": "2012-10-17", "Statement": [statement] }))
     }
 
-    /// Returns the first statement as it was written.
+    /// Returns the first statement in the author's form.
     pub fn statement(&self) -> Value {
         as_list(self.0.get("Statement")).into_iter().next().unwrap_or_default()
     }
 
-    /// Returns the document for a request, in the author's order and without white space.
+    /// Returns the document as compact JSON for a request, in the author's order.
     pub fn to_aws(&self) -> String {
         self.0.to_string()
     }
 
-    /// Returns the document in the form in which equal meanings are equal, but for the case of action
-    /// names and condition keys.
+    /// Returns the canonical form, in which documents of equal meaning are equal except for the case of action names
+    /// and condition keys: lists of one item are texts, sets are sorted, principals have one form.
     pub fn canonical(&self) -> Value {
         let Value::Object(document) = &self.0 else { return self.0.clone() };
         let mut canonical = Map::new();
@@ -66,9 +67,9 @@ impl Policy {
         Value::Object(canonical)
     }
 
-    /// Returns what is lost, in words, when another document takes this one's place: the statements of which the other
-    /// has neither an equal one nor one of the same Sid, the `Id`, and the `Version`, without which AWS takes policy
-    /// variables literally (IAM User Guide, "IAM JSON policy elements: Version").
+    /// Returns what is lost, in words, if another document replaces this one: the statements that have no equal and no
+    /// one with the same Sid in the other, the `Id`, and the `Version`. Without a `Version`, AWS reads policy variables
+    /// literally (IAM User Guide, "IAM JSON policy elements: Version").
     pub fn lost_to(&self, other: &Self) -> Vec<String> {
         let (own, other) = (fold(self.canonical()), fold(other.canonical()));
         let elements = ["Version", "Id"].into_iter().filter(|element| own.get(element) != other.get(element));
@@ -82,15 +83,14 @@ impl Policy {
         statements.into_iter().map(|(sid, _)| format!("the statement {sid}")).chain(elements).collect()
     }
 
-    /// Returns the statements that let anyone in without a condition that ties them down: the Sid, and the whole in a
-    /// form in which equal meanings are equal.
+    /// Returns the public statements, as pairs of the Sid and the canonical form.
     ///
-    /// By AWS's own rule a grant to `*` is not public when a condition fixes, among others, the source
-    /// VPC, endpoint, account, ARN or organisation (S3 User Guide, "The meaning of public").
+    /// A grant to `*` is not public if a condition restricts it to fixed values of, among others, the source VPC,
+    /// endpoint, account, ARN or organization (S3 User Guide, "The meaning of public").
     pub fn public_statements(&self) -> Vec<(String, String)> {
-        // Others hold also where the key is missing, or say what it must not be.
+        // Other operators also match if the key is missing, or are negated.
         const OPERATORS: [&str; 5] = ["stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"];
-        const FIXING: [&str; 9] = [
+        const KEYS: [&str; 9] = [
             "aws:sourceowner",
             "aws:sourcevpc",
             "aws:sourcevpce",
@@ -104,10 +104,10 @@ impl Policy {
         let canonical = fold(self.canonical());
         let public = |statement: &&Value| {
             let operators = statement["Condition"].as_object().into_iter().flatten();
-            let tying = operators.filter(|(operator, _)| OPERATORS.contains(&operator.to_ascii_lowercase().as_str()));
-            let fixed = tying.map(|(_, keys)| keys).any(|keys| {
+            let checked = operators.filter(|(operator, _)| OPERATORS.contains(&operator.to_ascii_lowercase().as_str()));
+            let fixed = checked.map(|(_, keys)| keys).any(|keys| {
                 keys.as_object().is_some_and(|keys| {
-                    keys.iter().any(|(key, value)| FIXING.contains(&key.as_str()) && !value.to_string().contains('*'))
+                    keys.iter().any(|(key, value)| KEYS.contains(&key.as_str()) && !value.to_string().contains('*'))
                 })
             });
             statement["Effect"] == "Allow" && is_everyone(statement) && !fixed
@@ -115,8 +115,8 @@ impl Policy {
         statements(&canonical, public)
     }
 
-    /// Returns the statements that deny everyone who does not come through a VPC: they shut out the console and
-    /// regionctl too. The Sid, and the whole as in [`Self::public_statements`].
+    /// Returns the statements that deny all requests from outside a VPC, which include those of the console and of
+    /// regionctl. The form is that of [`Self::public_statements`].
     pub fn lockout_statements(&self) -> Vec<(String, String)> {
         let canonical = fold(self.canonical());
         let by_vpc = |keys: &Value| keys.get("aws:sourcevpc").or(keys.get("aws:sourcevpce")).is_some();
@@ -131,7 +131,7 @@ impl Policy {
     }
 }
 
-/// All but some are everyone too.
+/// Whether a statement applies to everyone. `NotPrincipal` counts as everyone.
 fn is_everyone(statement: &Value) -> bool {
     let principal = &statement["Principal"];
     let aws = as_list(principal.get("AWS"));
@@ -207,7 +207,7 @@ fn principal(value: &Value) -> Value {
     Value::Object(canonical)
 }
 
-/// `arn:aws:iam::123456789012:root` and `123456789012` are the same principal.
+/// Returns the account id of a root ARN: `arn:aws:iam::123456789012:root` and `123456789012` are the same principal.
 fn account_of_root(text: &str) -> String {
     let parts: Vec<&str> = text.split(':').collect();
     match parts.as_slice() {
@@ -232,7 +232,7 @@ fn condition(operators: &Map<String, Value>) -> Value {
     Value::Object(canonical)
 }
 
-/// Folds the case of what IAM reads without regard to case: action names and condition keys.
+/// Converts action names and condition keys to lower case: IAM ignores their case.
 fn fold(mut canonical: Value) -> Value {
     for statement in canonical["Statement"].as_array_mut().into_iter().flatten() {
         for name in ["Action", "NotAction"] {
@@ -251,7 +251,7 @@ fn fold(mut canonical: Value) -> Value {
     canonical
 }
 
-/// A policy as a person writes it: YAML, or JSON in a text.
+/// A policy document in a spec: YAML, or JSON in a text.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct PolicySpec(Value);
@@ -263,32 +263,32 @@ impl JsonSchema for PolicySpec {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A policy document, as YAML or as a text of JSON. Compared by its meaning.",
+            "description": "A policy document, as YAML or as a text with JSON. Documents are compared by meaning.",
             "type": ["object", "string"],
         })
     }
 }
 
-/// Quotes that word processors make of `"` and `'`; JSON takes none of them.
+/// Quotes that word processors insert instead of `"` and `'`. They are not valid in JSON.
 const TYPOGRAPHIC: [char; 8] = ['“', '”', '„', '‟', '‘', '’', '«', '»'];
 
 impl PolicySpec {
-    /// Makes a document of one statement that stands under its Sid.
+    /// Creates a document with one statement from a Sid and the statement's other fields.
     pub fn of_statement(sid: &str, fields: Map<String, Value>) -> Self {
         let mut statement = Map::from_iter([("Sid".to_owned(), sid.into())]);
         statement.extend(fields);
         Self(json!({ "Version": "2012-10-17", "Statement": [statement] }))
     }
 
-    /// Checks the document; faults go into the notes, at the character where there is one.
+    /// Checks the document, whose size must not exceed `max_bytes`. Returns `None` if it added faults to `notes`.
     pub fn check(self, path: &str, max_bytes: usize, notes: &mut Notes<'_>) -> Option<Policy> {
         if let Some(quote) = self.0.to_string().chars().find(|character| TYPOGRAPHIC.contains(character)) {
             notes.fault_within(
                 "typographic-quote",
                 path,
                 &quote.to_string(),
-                format!("a typographic quote {quote} in a policy; IAM knows only \""),
-                "a word processor put it there; replace each by a plain \"",
+                format!("the policy contains a typographic quote {quote}"),
+                "replace each typographic quote by a plain \"",
             );
             return None;
         }
@@ -310,7 +310,7 @@ impl PolicySpec {
         let policy = Policy(document);
         let size = policy.to_aws().len();
         if size > max_bytes {
-            notes.fault(path, format!("the policy has {size} bytes, and AWS takes {max_bytes}"), "shorten it");
+            notes.fault(path, format!("the policy has {size} bytes; the AWS limit is {max_bytes}"), "shorten it");
         }
         (notes.faults.0.len() == before).then_some(policy)
     }
@@ -318,17 +318,17 @@ impl PolicySpec {
 
 fn check_document(document: &Value, path: &str, notes: &mut Notes<'_>) {
     let Value::Object(fields) = document else {
-        notes.fault(path, "a policy is a mapping with Version and Statement", "see the reference of this kind");
+        notes.fault(path, "expected a mapping with `Version` and `Statement`", "see this kind in docs/kinds.md");
         return;
     };
     let known = ["Version", "Id", "Statement"];
     for field in fields.keys().filter(|field| !known.contains(&field.as_str())) {
         let help = crate::spec::decode::choices(field, &known);
-        notes.fault(&format!("{path}.{field}"), format!("a policy has no field '{field}'"), help);
+        notes.fault(&format!("{path}.{field}"), format!("unknown field '{field}' of a policy"), help);
     }
     let statements = as_list(fields.get("Statement"));
     if statements.is_empty() {
-        notes.fault(path, "the policy has no Statement", "a policy without one is refused by AWS");
+        notes.fault(path, "the policy has no `Statement`", "add at least one statement; AWS requires one");
     }
     for (index, statement) in statements.iter().enumerate() {
         let at = if fields["Statement"].is_array() {
@@ -337,10 +337,10 @@ fn check_document(document: &Value, path: &str, notes: &mut Notes<'_>) {
             format!("{path}.Statement")
         };
         if !matches!(statement["Effect"].as_str(), Some("Allow" | "Deny")) {
-            notes.fault(&at, "a statement needs an Effect of Allow or Deny", "the two are written with a capital");
+            notes.fault(&at, "the statement has no valid `Effect`", "write Allow or Deny, with a capital letter");
         }
         if statement.get("Action").is_none() && statement.get("NotAction").is_none() {
-            notes.fault(&at, "a statement needs an Action", "for example Action: s3:GetObject");
+            notes.fault(&at, "the statement has no `Action`", "add one, such as Action: s3:GetObject");
         }
     }
 }
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_gives_back_means_the_same() {
+    fn a_document_equals_the_form_that_aws_returns() {
         let ours = policy(json!({
             "Version": "2012-10-17",
             "Statement": {
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_its_root_and_a_deleted_principal_is_not() {
+    fn an_account_id_equals_its_root_arn_and_a_deleted_principal_does_not() {
         let by_id = statement_of(&json!({"Principal": {"AWS": "123456789012"}}));
         let by_arn = statement_of(&json!({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}}));
         let deleted = statement_of(&json!({"Principal": {"AWS": "AIDAEXAMPLE"}}));
@@ -403,7 +403,7 @@ mod tests {
         assert!(fixed.public_statements().is_empty());
         assert_eq!(open.public_statements()[0].0, "A");
         assert_eq!(wild.public_statements()[0].0, "A");
-        // Each of these lets in everyone who comes from nowhere in particular.
+        // Each of these allows requests from any source.
         for open in [
             json!({"Principal": "*", "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-1"}}}),
             json!({"Principal": "*", "Condition": {"StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"}}}),
@@ -415,8 +415,8 @@ mod tests {
         }
     }
 
-    /// Writes a document as AWS might: lists of one as texts or not, everything in another order, other
-    /// spellings of principals, other case where case means nothing.
+    /// Returns a document in a form that AWS might return: lists of one item as texts or not, another order, other
+    /// forms of principals, another case where IAM ignores it.
     fn rewritten(value: &Value, path: &str, choice: &mut impl FnMut() -> usize) -> Value {
         match value {
             Value::Object(fields) => {
@@ -479,14 +479,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn however_aws_writes_a_document_it_means_the_same(document in documents(), choices: Vec<u8>) {
+        fn every_form_that_aws_returns_equals_the_document(document in documents(), choices: Vec<u8>) {
             let mut choices = choices.iter().cycle();
             let theirs = rewritten(&document, "", &mut || choices.next().map_or(0, |choice| usize::from(*choice)));
             prop_assert_eq!(policy(document), policy(theirs));
         }
 
         #[test]
-        fn a_document_that_grants_more_is_another(document in documents(), index in 0_usize..3) {
+        fn a_document_that_grants_more_is_not_equal(document in documents(), index in 0_usize..3) {
             let mut wider = document.clone();
             let statements = wider["Statement"].as_array_mut().expect("documents have statements");
             let index = index % statements.len();

@@ -1,34 +1,35 @@
-//! Tags in one form for every service: sorted, and without those that AWS itself makes.
+// SPDX-License-Identifier: Apache-2.0
+//! Tags in one form for all services: sorted, without the `aws:` tags that AWS sets.
 
 use std::collections::BTreeMap;
 
 use crate::kind::notes::Notes;
 
-/// The tag by which a copy says which region it was copied from, so that it is known when its source is gone.
+/// The tag key of a copy for the region it was copied from. It identifies copies whose source was deleted.
 pub const ORIGIN: &str = "regionctl:source";
 
-/// Tag keys and values.
+/// Tag values by key.
 pub type Tags = BTreeMap<String, String>;
 
-/// Says whether a tag is AWS's own, which is never compared and never written.
+/// Returns whether a tag is set by AWS (`aws:`). Such tags are never compared and never written.
 pub fn is_aws(key: &str) -> bool {
     key.to_ascii_lowercase().starts_with("aws:")
 }
 
-/// Notes what is wrong with the tags that a spec states under `tags`.
+/// Checks the tags in a spec's field `tags`. Faults are added to `notes`.
 pub fn check(tags: Option<&Tags>, notes: &mut Notes<'_>) {
     if let Some(fault) = tags.and_then(fault) {
-        notes.fault("tags", fault, "see AWS's tag limits");
+        notes.fault("tags", fault, "see the tag limits of AWS");
     }
 }
 
-/// Returns what is wrong with tags by AWS's common limits (50 tags, keys of 128 and values of 256 characters).
+/// Checks AWS's common limits: 50 tags, keys of 128 and values of 256 characters.
 fn fault(tags: &Tags) -> Option<String> {
     if tags.len() > 50 {
-        return Some(format!("{} tags, and AWS takes 50", tags.len()));
+        return Some(format!("{} tags exceed the AWS limit of 50", tags.len()));
     }
     tags.iter().find_map(|(key, value)| match () {
-        () if is_aws(key) => Some(format!("the tag '{key}': keys that start with aws: are AWS's own")),
+        () if is_aws(key) => Some(format!("the tag key '{key}' starts with `aws:`, which AWS reserves")),
         () if key.is_empty() || key.chars().count() > 128 => {
             Some(format!("the tag key '{key}' must have 1 to 128 characters"))
         }
@@ -37,7 +38,7 @@ fn fault(tags: &Tags) -> Option<String> {
     })
 }
 
-/// Lays a spec's tags over those of a source.
+/// Merges a spec's tags over those of a source.
 pub fn over(own: Option<Tags>, source: Option<Tags>) -> Option<Tags> {
     match (own, source) {
         (Some(own), Some(mut source)) => {
@@ -48,12 +49,12 @@ pub fn over(own: Option<Tags>, source: Option<Tags>) -> Option<Tags> {
     }
 }
 
-/// The tags of a copy from a region.
+/// Returns the tags that mark a copy from a region.
 pub fn of_copy(region: &str) -> Tags {
     Tags::from([(ORIGIN.to_owned(), region.to_owned())])
 }
 
-/// The region that the tags of a copy name.
+/// Returns the region that a copy's tags name.
 pub fn origin(tags: Option<&Tags>) -> Option<String> {
     tags?.get(ORIGIN).cloned()
 }

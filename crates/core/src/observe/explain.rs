@@ -1,9 +1,10 @@
-//! What a failed call means and what to do about it.
+// SPDX-License-Identifier: Apache-2.0
+//! Turns a failed AWS call into a diagnostic with its cause and the next step.
 
 use super::failure::{Failure, FailureClass};
 use crate::diagnostic::Diagnostic;
 
-/// Says what a failed call means and what to do about it.
+/// Returns the diagnostic of a failed call: error code, message, call, request id and the next step.
 pub fn explain(failure: &Failure) -> Diagnostic {
     let code = match failure.class {
         FailureClass::NotFound => "not-found",
@@ -20,22 +21,22 @@ pub fn explain(failure: &Failure) -> Diagnostic {
         FailureClass::Other => "aws-error",
     };
     let help = help_by_code(failure).unwrap_or(match failure.class {
-        FailureClass::Denied => "give the caller the permission for this call",
-        FailureClass::Throttled => "try again later, or with a smaller --parallelism",
-        FailureClass::NotReady => "it is still being made or changed; run it again when it is done",
-        FailureClass::Conflict => "somebody else changes the same thing; run it again when they are done",
-        FailureClass::Taken => "names of buckets are shared by all AWS accounts; choose another in the spec",
+        FailureClass::Denied => "grant the caller the IAM permission for this call",
+        FailureClass::Throttled => "try again later, or with a lower `--parallelism`",
+        FailureClass::NotReady => "wait until AWS has finished the operation in progress, then run the command again",
+        FailureClass::Conflict => "wait until the other change of the resource is done, then run the command again",
+        FailureClass::Taken => "choose another name in the spec: bucket names are unique across all AWS accounts",
         FailureClass::Credentials => {
-            "log in again (aws sso login, or new keys), or name a profile with --profile or AWS_PROFILE"
+            "renew the credentials (such as `aws sso login`), or select a profile with `--profile` or `AWS_PROFILE`"
         }
-        FailureClass::Transport => "check the network, the region's name and --endpoint-url or AWS_ENDPOINT_URL",
-        FailureClass::Refused => "this is a fault in regionctl: reading must not write. Please report it",
-        FailureClass::Unknown => "this regionctl does not know that answer: use a newer one, or report it",
+        FailureClass::Transport => "check the network, the region code, and `--endpoint-url` or `AWS_ENDPOINT_URL`",
+        FailureClass::Refused => "report this as a bug in regionctl: a read must not write",
+        FailureClass::Unknown => "use a newer version of regionctl, or report this response as a bug",
         FailureClass::NotFound | FailureClass::Invalid | FailureClass::Other => "",
     });
     let mut diagnostic = Diagnostic::new(code, failure.message.clone()).note(match &failure.code {
-        Some(code) => format!("{} answered {code}", failure.call),
-        None => format!("the call was {}", failure.call),
+        Some(code) => format!("{} returned {code}", failure.call),
+        None => format!("the AWS call was {}", failure.call),
     });
     if let Some(id) = &failure.request_id {
         diagnostic = diagnostic.note(format!("request id {id}"));
@@ -43,22 +44,22 @@ pub fn explain(failure: &Failure) -> Diagnostic {
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
 
-/// Says what to do where the code tells more than the failure's class.
+/// Returns the next step for error codes that are more specific than the failure's class.
 fn help_by_code(failure: &Failure) -> Option<&'static str> {
     let code = failure.code.as_deref()?;
     let is_quota = ["LimitExceeded", "LimitsExceeded", "QuotaExceeded"].iter().any(|word| code.contains(word));
     match code {
-        "RequestTimeTooSkewed" | "RequestExpired" => Some("set this machine's clock: it differs too much from AWS's"),
+        "RequestTimeTooSkewed" | "RequestExpired" => Some("correct this machine's clock: it differs too much from AWS"),
         "InvalidSignatureException" | "SignatureDoesNotMatch" => {
-            Some("check this machine's clock, then the secret key: AWS does not accept the signature of the request")
+            Some("check this machine's clock, then the secret access key: AWS does not accept the request signature")
         }
-        "RegionDisabledException" | "OptInRequired" => Some("enable the region or the service for this account"),
+        "RegionDisabledException" | "OptInRequired" => Some("enable the region or the service in this account"),
         "DependencyViolation" | "DeleteConflict" | "ResourceInUse" => {
-            Some("something else still uses it: remove that first, or run it again when it is gone")
+            Some("delete the resources that still use it, then run the command again")
         }
-        // Codes for too many calls have the same words.
+        // Throttling codes such as `RequestLimitExceeded` contain the same words.
         _ if is_quota && failure.class == FailureClass::Invalid => {
-            Some("a quota is reached: ask for a higher one, or remove what is no longer needed")
+            Some("request a quota increase in Service Quotas, or delete unused resources")
         }
         _ => None,
     }
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_help_names_the_cause_that_the_code_tells() {
+    fn the_help_depends_on_the_error_code() {
         let help = |class: FailureClass, code: &str| {
             let failure = Failure { code: Some(code.to_owned()), ..Failure::new(class, "T Call", "no") };
             help_by_code(&failure).unwrap_or_default()

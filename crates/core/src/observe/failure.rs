@@ -1,57 +1,58 @@
-//! A call that failed, and what could not be read because of it.
+// SPDX-License-Identifier: Apache-2.0
+//! A failed AWS call, and the resources that could not be read because of it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::resource::address::Address;
 
-/// What kind of failure a call had; from the service's code, never from its words.
+/// The class of a failed call, derived from the service's error code and never from its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureClass {
-    /// The resource does not exist (yet).
+    /// The resource does not exist, or does not exist yet.
     NotFound,
-    /// The caller lacks the permission.
+    /// AWS denied this call: the caller lacks an IAM permission.
     Denied,
-    /// Too many calls, after all retries.
+    /// AWS throttled the call, and all retries failed.
     Throttled,
-    /// Somebody else is changing the same thing.
+    /// Another change of the same resource is in progress.
     Conflict,
-    /// AWS rejects the request as it is.
+    /// AWS rejected the request as invalid.
     Invalid,
-    /// The resource is still being created or changed, and accepts no other change meanwhile.
+    /// The resource is being created or changed, and accepts no other change until that has finished.
     NotReady,
-    /// The name belongs to somebody else.
+    /// Another AWS account already uses the name.
     Taken,
-    /// No credentials, or expired ones.
+    /// The credentials are missing, invalid or expired.
     Credentials,
-    /// AWS was not reached.
+    /// AWS could not be reached over the network.
     Transport,
-    /// regionctl refused to send it (a write while reading).
+    /// regionctl did not send the call because it writes during a read.
     Refused,
-    /// AWS answered with something that regionctl does not understand.
+    /// This version of regionctl does not understand the response.
     Unknown,
-    /// Anything else.
+    /// Any other failure.
     Other,
 }
 
-/// A call that failed.
+/// A failed AWS call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
-    /// The class.
+    /// The class of the failure.
     pub class: FailureClass,
-    /// The service and API operation, `SNS CreateTopic`.
+    /// The service and API operation that failed: `SNS CreateTopic`.
     pub call: String,
-    /// The service's error code.
+    /// The service's error code: `AccessDenied`. Null if the call failed without one.
     pub code: Option<String>,
-    /// The service's words.
+    /// The service's error message, or regionctl's own if no response was received.
     pub message: String,
-    /// AWS's request id, for a support case.
+    /// AWS's request id, for a support case. Null if no response was received.
     pub request_id: Option<String>,
 }
 
 impl Failure {
-    /// Makes a failure that no service worded: without a code and a request id.
+    /// Returns a failure without an error code and a request id.
     pub fn new(class: FailureClass, call: impl Into<String>, message: impl Into<String>) -> Self {
         Self { class, call: call.into(), code: None, message: message.into(), request_id: None }
     }
@@ -67,17 +68,17 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// Something that could not be read. What rests on it is incomplete.
+/// A resource, or a whole kind, that could not be read. Everything that depends on it is incomplete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {
-    /// What: an address, or `kind/*` when the whole read failed.
+    /// The resource that could not be read: `kind/name`, or `kind/*` if the whole kind could not be read.
     pub address: String,
-    /// Why.
+    /// The call that failed.
     pub failure: Failure,
 }
 
 impl Gap {
-    /// Says whether a resource could not be read: itself, or its whole kind.
+    /// Returns whether this gap includes a resource: its own address, or its whole kind.
     pub fn covers(&self, address: &Address) -> bool {
         self.address == address.to_string() || self.address == format!("{}/*", address.kind)
     }

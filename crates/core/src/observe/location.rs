@@ -1,4 +1,5 @@
-//! Where resources are: an account, a region, and the VPC that a spec selects there.
+// SPDX-License-Identifier: Apache-2.0
+//! The location of resources: an account, a region, and the VPC that a spec selects.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,16 +7,16 @@ use serde::{Deserialize, Serialize};
 use crate::model::tags::Tags;
 use crate::spec::names::partition;
 
-/// Where a spec applies: partition, region, account and the VPC it selects.
+/// The location of resources: partition, region, account and VPC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// `aws`, `aws-cn` or `aws-us-gov`.
+    /// The ARN partition: `aws`, `aws-cn` or `aws-us-gov`.
     pub partition: String,
-    /// The region's code.
+    /// The region's code: `eu-central-1`.
     pub region: String,
-    /// The account's twelve digits.
+    /// The twelve-digit account id.
     pub account: String,
-    /// The VPC, where a kind or a reference of the spec needs it.
+    /// The VPC. `None` if no kind or reference of the spec needs one.
     pub vpc: Option<Vpc>,
 }
 
@@ -25,37 +26,37 @@ impl Location {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
     }
 
-    /// Returns a region of an account, without a VPC.
+    /// Returns the location of a region of an account, without a VPC.
     pub fn of(account: &str, region: &str) -> Self {
         let partition = partition(region).to_owned();
         Self { partition, region: region.to_owned(), account: account.to_owned(), vpc: None }
     }
 
-    /// Returns another region of the same account, without a VPC.
+    /// Returns the location of another region of the same account, without a VPC.
     #[must_use]
     pub fn in_region(&self, region: &str) -> Self {
         Self::of(&self.account, region)
     }
 }
 
-/// A VPC that exists.
+/// A live VPC.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Vpc {
-    /// `vpc-…`
+    /// The VPC's id: `vpc-…`.
     pub id: String,
-    /// Its primary IPv4 block.
+    /// Its primary IPv4 CIDR block.
     pub cidr: String,
     /// Whether it is the region's default VPC.
     pub default: bool,
-    /// Its tags.
+    /// Its tags, keys to values, without AWS's own `aws:` tags.
     pub tags: Tags,
 }
 
-/// Who the credentials belong to, and the VPCs of the region.
+/// The account of the credentials, and the VPCs of the region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The account of the credentials.
+    /// The twelve-digit id of the account that the credentials belong to.
     pub account: String,
-    /// All VPCs of the region; none where they were not asked for.
+    /// All VPCs of the region. `None` if they were not requested.
     pub vpcs: Option<Vec<Vpc>>,
 }

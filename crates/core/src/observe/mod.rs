@@ -1,7 +1,8 @@
-//! What is read of AWS: the seam to it, what a read came to, and the snapshot that holds it all.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads live resources into snapshots, and compares snapshots.
 //!
-//! [`provider`] is the only seam to a cloud, [`snapshot`] the value that every verb works on, [`refresh`] reads what a
-//! spec rests on into one. Nothing here compares or plans.
+//! [`provider`] is the only interface to a cloud. [`refresh`] reads all that a spec depends on into a [`snapshot`], the
+//! value that every command works on. Nothing here compares with a spec or plans.
 
 pub mod compare;
 pub mod explain;

@@ -1,4 +1,5 @@
-//! The only seam to a cloud: who we are, what exists, one call at a time, who changed what, and what was applied last.
+// SPDX-License-Identifier: Apache-2.0
+//! [`Provider`], the only interface to a cloud: account, reads, single writes, audit events, last-applied record.
 
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
@@ -10,77 +11,77 @@ use super::location::{Identity, Location};
 use super::scope::{Observation, Scope};
 use crate::plan::Plan;
 use crate::resource::address::Address;
-use crate::resource::reference::Outputs;
+use crate::resource::reference::Attributes;
 
-/// How far a resource is, in the service's own word (`creating`, `modifying`).
+/// The status of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
-    /// It is what it was asked to be.
+    /// No operation is in progress.
     Ready,
-    /// In progress.
+    /// An operation is in progress. Holds the service's own word: `creating`, `modifying`.
     InProgress(String),
-    /// It did not become ready; why.
+    /// It did not become ready. Holds the reason.
     Failed(String),
 }
 
-/// Something that a plan cannot see, checked before the first write.
+/// A preflight check: a precondition that a plan cannot show, checked before the first write.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
-    /// What was checked, in words.
+    /// What was checked: `bucket names are free`.
     pub name: String,
-    /// The result.
+    /// Whether the precondition holds.
     pub verdict: Verdict,
-    /// What was found, or why nothing could be.
+    /// What was found, or why it could not be checked.
     pub what: String,
 }
 
-/// The result of a check.
+/// The verdict of a preflight check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It does not stand in the way.
+    /// The precondition holds.
     Passed,
-    /// It would stop the plan in the middle.
+    /// The precondition does not hold: an apply would fail halfway.
     Failed,
-    /// AWS did not allow the check.
+    /// The check could not be made, for example because AWS denied its call.
     CouldNotCheck,
 }
 
 impl Check {
-    /// Makes a check.
+    /// Creates a check from its name, verdict and finding.
     pub fn new(name: impl Into<String>, verdict: Verdict, what: impl Into<String>) -> Self {
         Self { name: name.into(), verdict, what: what.into() }
     }
 }
 
-/// A resource as a step finds it.
+/// The resource that a step changes.
 #[derive(Debug, Clone)]
 pub struct StepTarget {
-    /// The resource's name.
+    /// The name of the resource in AWS.
     pub name: String,
-    /// Where it is.
+    /// Its account, region and VPC.
     pub location: Location,
-    /// What is known of it: ids, ARNs.
-    pub outputs: Outputs,
+    /// Its known attributes: ids, ARNs.
+    pub attributes: Attributes,
 }
 
-/// Who changed a resource, when and how.
+/// An audit event: who changed a resource, when, and by which API operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEvent {
-    /// The principal's ARN, or what the audit log has in its place.
+    /// The ARN of the principal, or the name that the audit log (CloudTrail) states instead.
     pub who: String,
-    /// When, RFC 3339.
+    /// The time of the event, RFC 3339 in UTC.
     pub when: String,
-    /// The API operation.
+    /// The API operation: `PutMetricAlarm`.
     pub event: String,
 }
 
-/// The cloud.
+/// A cloud.
 ///
 /// # Guarantees
-/// [`run`](Self::run) and [`save_applied`](Self::save_applied) write; nothing else does.
+/// Only [`run`](Self::run) and [`save_applied`](Self::save_applied) write.
 pub trait Provider: Sync {
-    /// Asks who we are and, where they matter, for the region's VPCs. One round trip.
+    /// Returns the account of the credentials and, if `vpcs` is set, the region's VPCs.
     fn identify(&self, vpcs: bool) -> BoxFuture<'_, Result<Identity, Failure>>;
 
     /// Reads the resources of one kind, in bulk.
@@ -89,24 +90,24 @@ pub trait Provider: Sync {
     /// Lists the names of all live resources of a kind, managed or not.
     fn list<'a>(&'a self, kind: &'a str, location: &'a Location) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
 
-    /// Runs one step, and returns the values that it brought forth.
-    fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>>;
+    /// Runs one step, and returns the attributes that AWS assigned.
+    fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Attributes, Failure>>;
 
-    /// Checks what a plan cannot see: permissions, quotas, what is on offer.
+    /// Checks what a plan cannot show: permissions, quotas, available offerings.
     fn preflight<'a>(&'a self, plan: &'a Plan, location: &'a Location) -> BoxFuture<'a, Vec<Check>>;
 
-    /// Asks how far a resource is, without waiting for it.
+    /// Returns the status of a resource, without waiting for it to become ready.
     fn status<'a>(&'a self, kind: &'a str, target: StepTarget) -> BoxFuture<'a, Result<Status, Failure>>;
 
-    /// Returns who changed a resource last, the newest change first; nothing where the audit log has nothing.
+    /// Returns the audit events of a resource, newest first. Empty if the audit log has none.
     fn audit_events<'a>(
         &'a self,
         address: &'a Address,
         location: &'a Location,
-        outputs: &'a Outputs,
+        attributes: &'a Attributes,
     ) -> BoxFuture<'a, Result<Vec<AuditEvent>, Failure>>;
 
-    /// Reads the parts of a spec's last-applied record; nothing where there is none.
+    /// Reads the parts of a spec's last-applied record. Empty if there is no record.
     fn last_applied<'a>(&'a self, spec: &'a str) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
 
     /// Saves the parts of a spec's last-applied record.

@@ -1,4 +1,5 @@
-//! Reads everything that a spec rests on into a snapshot: who we are, the VPCs, and every kind's live resources.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads everything that a spec depends on into a snapshot: the account, the VPCs, and live resources.
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -16,19 +17,19 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Registry;
 use crate::spec::Spec;
 
-/// Why a spec's state could not be read at all.
+/// Why a refresh failed as a whole.
 #[derive(Debug, Clone)]
 pub enum RefreshError {
-    /// A call failed on which everything rests.
+    /// The account or the VPCs could not be read.
     Failed(Failure),
-    /// The credentials belong to another account than the spec's.
+    /// The credentials do not belong to the spec's account.
     WrongAccount {
-        /// The spec's account.
+        /// The spec's account id.
         spec: String,
-        /// The account of the credentials.
+        /// The account id of the credentials.
         credentials: String,
     },
-    /// What the spec says cannot be laid over what is live.
+    /// The VPC cannot be selected, or the entries of the spec cannot be expanded.
     Fill(FillError),
 }
 
@@ -39,36 +40,36 @@ impl From<FillError> for RefreshError {
 }
 
 impl RefreshError {
-    /// Says what happened, for the user.
+    /// Returns the diagnostics to show to the user.
     pub fn diagnostics(&self) -> Diagnostics {
         match self {
             Self::Failed(failure) => explain(failure).into(),
             Self::Fill(error) => error.diagnostics(),
             Self::WrongAccount { spec, credentials } => Diagnostic::new(
                 "wrong-account",
-                format!("the spec is for account {spec}, and these credentials belong to account {credentials}"),
+                format!("the spec is for account {spec}, but the credentials belong to account {credentials}"),
             )
-            .help("choose the right profile with --profile or AWS_PROFILE; nothing was changed")
+            .help(format!("select a profile of account {spec} with `--profile` or `AWS_PROFILE`"))
             .into(),
         }
     }
 }
 
-/// One read on its way, or done.
+/// The result of one read.
 enum Read {
     Identity(Result<Identity, Failure>),
     Kind(Box<(String, Scope, Result<Observation<Value>, Failure>)>),
 }
 
-/// Reads all that a spec's plan rests on: the sources in their regions at the same time as this one, and everything as
-/// soon as its name is known.
+/// Reads all that a spec's plan depends on. Reads the region and its sources concurrently, and each resource as soon as
+/// its name is known.
 ///
 /// # Guarantees
-/// Sends no write. What cannot be read is a gap of the snapshot; no other resource is missing for it.
+/// Sends no write. What cannot be read is a gap in the snapshot, and does not prevent other resources from being read.
 ///
 /// # Errors
-/// The identity or the VPC could not be read, or are not what the spec says; or two rules of the spec produce one
-/// resource.
+/// The account or the VPCs could not be read, the account or VPC does not match the spec, or the entries of the spec
+/// cannot be expanded.
 pub async fn refresh(provider: &dyn Provider, registry: Registry, spec: &Spec) -> Result<Snapshot, RefreshError> {
     let mut snapshot = Snapshot::default();
     snapshot.region_mut(&spec.account, &spec.region);
@@ -101,7 +102,7 @@ pub async fn refresh(provider: &dyn Provider, registry: Registry, spec: &Spec) -
     Ok(snapshot)
 }
 
-/// Starts the reads that are neither done nor on their way.
+/// Starts the requested reads that are not done and not in progress.
 fn start<'a>(
     provider: &'a dyn Provider,
     requests: Requests,

@@ -1,4 +1,5 @@
-//! Reads the whole of a region into a snapshot, whether a spec names it or not.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads all resources of a region into a snapshot, without a spec.
 
 use std::collections::BTreeSet;
 
@@ -12,27 +13,29 @@ use super::snapshot::Snapshot;
 use crate::kind::Registry;
 use crate::kind::facts::Facts;
 
-/// One kind of a region was read.
+/// Progress: one kind of a region was read.
 #[derive(Debug, Clone, Copy)]
-pub struct Progress<'a> {
-    /// The kind's name.
+pub struct KindRead<'a> {
+    /// The kind's name: `sns.topic`.
     pub kind: &'a str,
-    /// How many live resources were found.
+    /// The number of live resources that were found.
     pub found: usize,
 }
 
-/// Reads every live resource in a region of every kind that can be listed, as deep as the kinds know.
+/// Reads all live resources of a region, of every kind that can be listed, at [`Depth::Whole`].
+///
+/// Calls `listen` after each read of a kind.
 ///
 /// # Guarantees
-/// Sends no write. What cannot be read is a gap of the snapshot.
+/// Sends no write. What cannot be read is a gap in the snapshot.
 ///
 /// # Errors
-/// The identity or the VPCs could not be read.
+/// The account or the VPCs could not be read.
 pub async fn read_region(
     provider: &dyn Provider,
     registry: Registry,
     region: &str,
-    listen: &(dyn Fn(Progress<'_>) + Sync),
+    listen: &(dyn Fn(KindRead<'_>) + Sync),
 ) -> Result<Snapshot, Failure> {
     let identity = provider.identify(true).await?;
     let here = Location::of(&identity.account, region);
@@ -44,7 +47,7 @@ pub async fn read_region(
         locations(facts, here, &vpcs).into_iter().map(move |location| async move {
             let (scope, result) = read_kind(provider, facts, location).await;
             let found = result.as_ref().map_or(0, |observation| observation.seen.len());
-            listen(Progress { kind: facts.name, found });
+            listen(KindRead { kind: facts.name, found });
             (facts.name, scope, result)
         })
     });
@@ -58,7 +61,8 @@ pub async fn read_region(
     Ok(snapshot)
 }
 
-/// Where a kind is read: in each VPC what belongs to one. What can be followed is a source too, which has no VPC.
+/// Returns the locations to read a kind at. A kind that belongs to a VPC is read in each VPC. If it can be a source, it
+/// is also read without a VPC because sources have none.
 fn locations(facts: &Facts, here: &Location, vpcs: &[Vpc]) -> Vec<Location> {
     let of_vpc = |vpc: &Vpc| Location { vpc: Some(vpc.clone()), ..here.clone() };
     let mut locations: Vec<Location> = if facts.needs_vpc { vpcs.iter().map(of_vpc).collect() } else { Vec::new() };
@@ -68,16 +72,16 @@ fn locations(facts: &Facts, here: &Location, vpcs: &[Vpc]) -> Vec<Location> {
     locations
 }
 
-/// Reads all of a kind: at once where it can be listed whole, else by the names that are listed of it or of what it is
-/// a part of.
+/// Reads all resources of a kind: in bulk, or by listed names if a bulk read is not possible. A kind that is part of
+/// another kind is read by the other kind's names.
 async fn read_kind(
     provider: &dyn Provider,
     facts: &Facts,
     location: Location,
 ) -> (Scope, Result<Observation<serde_json::Value>, Failure>) {
-    // A name that others may have is not free because this region's list lacks it.
-    let whole = !facts.global_names && facts.part_of.is_none();
-    let everything = whole.then_some(Depth::Whole);
+    // Names such as bucket names are shared with other accounts and regions: a name that is not listed may still exist.
+    let complete = !facts.global_names && facts.part_of.is_none();
+    let everything = complete.then_some(Depth::Whole);
     let mut scope = Scope { everything, ..Scope::of(location) };
     if !facts.lists && !facts.adopts {
         match provider.list(facts.part_of.unwrap_or(facts.name), &scope.location).await {
@@ -90,24 +94,21 @@ async fn read_kind(
     }
     let mut result = provider.observe(facts.name, scope.clone()).await;
     if let Ok(observation) = &mut result {
-        unreadable(facts, &scope, observation);
+        add_missing(facts, &scope, observation);
     }
     (scope, result)
 }
 
-/// What was listed and then not found has no name by which it can be read, or has just gone.
-fn unreadable(facts: &Facts, scope: &Scope, observation: &mut Observation<serde_json::Value>) {
+/// Adds a gap for each listed name that the read did not find: it cannot be read by this name, or was just deleted.
+fn add_missing(facts: &Facts, scope: &Scope, observation: &mut Observation<serde_json::Value>) {
     let found: BTreeSet<&str> = observation
         .seen
         .iter()
-        .map(|seen| seen.name.as_str())
-        .chain(observation.unread.iter().map(|(name, _)| name.as_str()))
+        .map(|resource| resource.name.as_str())
+        .chain(observation.gaps.iter().map(|(name, _)| name.as_str()))
         .collect();
-    let left: Vec<String> = scope.names.keys().filter(|name| !found.contains(name.as_str())).cloned().collect();
-    let failure = Failure::new(
-        FailureClass::Other,
-        facts.name,
-        "it was listed, and could not be read by its name: it has none, or is gone by now",
-    );
-    observation.unread.extend(left.into_iter().map(|name| (name, failure.clone())));
+    let missing: Vec<String> = scope.names.keys().filter(|name| !found.contains(name.as_str())).cloned().collect();
+    let failure =
+        Failure::new(FailureClass::Other, facts.name, "it was listed, but a read by its name did not find it");
+    observation.gaps.extend(missing.into_iter().map(|name| (name, failure.clone())));
 }

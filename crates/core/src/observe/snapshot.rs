@@ -1,5 +1,6 @@
-//! Everything that was read of one or more regions, with what could not be read. A value: plans, reports and
-//! comparisons are pure functions of it.
+// SPDX-License-Identifier: Apache-2.0
+//! [`Snapshot`]: the live resources and gaps of one or more regions. Plans, reports and comparisons are pure functions
+//! of it.
 
 use std::collections::BTreeMap;
 
@@ -12,82 +13,83 @@ use super::location::{Location, Vpc};
 use super::scope::{Depth, Extra, LiveResource, Observation, Scope};
 use crate::diff::head;
 
-/// What was read.
+/// The result of reading one or more regions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
-    /// By account and region.
-    pub regions: BTreeMap<(String, String), Region>,
-    /// What stands for secrets, where the models hold none; see [`super::stored`].
+    /// The regions by account id and region code.
+    pub regions: BTreeMap<(String, String), RegionSnapshot>,
+    /// The tokens that replace secrets in the models. `None` if the models contain the secrets; see [`super::stored`].
     pub seals: Option<Seals>,
 }
 
-/// What was read of one region of one account.
+/// The live resources and gaps of one region of one account.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Region {
-    /// All VPCs of the region; none where they were not read.
+pub struct RegionSnapshot {
+    /// All VPCs of the region. Absent if they were not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpcs: Option<Vec<Vpc>>,
-    /// By kind, followed by `@` and the VPC's id for what belongs to a VPC.
-    pub kinds: BTreeMap<String, Kind>,
+    /// The reads by kind: `sns.topic`. For a kind that is read per VPC, by kind, `@` and the VPC's id:
+    /// `ec2.security_group@vpc-0123456789abcdef0`.
+    pub kinds: BTreeMap<String, KindSnapshot>,
 }
 
-/// What was read of one kind.
+/// The live resources and gaps of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Kind {
-    /// Why nothing of it could be read.
+pub struct KindSnapshot {
+    /// The call that failed, if the whole kind could not be read. Absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failure>,
-    /// How deep every live one was read; none where only names were asked for.
+    /// The depth at which all live resources were read. Absent if only some names were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub everything: Option<Depth>,
-    /// Whether the names are all that the region has of this kind.
+    /// Whether `names` contains all resources of this kind in the region. False if absent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub listed: bool,
-    /// What was found of each name.
+    /// The result of the read, by resource name.
     pub names: BTreeMap<String, Reading>,
 }
 
-/// What was found of one name.
+/// The result of reading one resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reading {
-    /// It exists.
+    /// The resource exists.
     Found {
-        /// How deep it was read.
+        /// The depth at which it was read.
         depth: Depth,
-        /// What it is.
+        /// The live resource.
         #[serde(flatten)]
         resource: Box<LiveResource<Value>>,
     },
-    /// It does not exist.
+    /// The resource does not exist.
     Absent,
-    /// It could not be read.
+    /// The resource could not be read. Holds the call that failed.
     Gap(Failure),
 }
 
-/// What stands for secrets in a snapshot that was saved.
+/// The tokens that replace secrets in a saved snapshot.
 ///
-/// Equal secrets have one token. Of the secret itself a token says only which regions it names.
+/// Equal secrets have the same token. A token reveals only which region codes the secret contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seals {
-    /// The tokens of the secrets that specs wanted when the snapshot was taken: by address, as
+    /// The tokens of the secrets in the desired resources of the specs that the snapshot was taken for, by
     /// `account/region/kind/name`.
     pub desired: BTreeMap<String, DesiredSeals>,
 }
 
-/// The tokens of one desired resource.
+/// The tokens of the secrets of one desired resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DesiredSeals {
-    /// The digest of the spec that wanted them.
+    /// The SHA-256 digest of the spec, in hexadecimal. The tokens are used only for this version of the spec.
     pub spec: String,
-    /// By the path in the model.
+    /// The tokens by the secret's dotted path in the model: `environment.DB_PASSWORD`.
     pub tokens: BTreeMap<String, String>,
-    /// What was rewritten in secrets of the source, by the path in the model.
+    /// The strings that `rewrite:` replaced in copied secrets, as `from → to`, by the secret's path. Absent if none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rewritten: BTreeMap<String, String>,
 }
 
-/// The key of a kind's part of a region.
+/// Returns the key of a kind in [`RegionSnapshot::kinds`].
 fn slot(kind: &str, location: &Location) -> String {
     match &location.vpc {
         Some(vpc) => format!("{kind}@{}", vpc.id),
@@ -95,8 +97,8 @@ fn slot(kind: &str, location: &Location) -> String {
     }
 }
 
-impl Kind {
-    /// Adds what another read of the same kind found.
+impl KindSnapshot {
+    /// Adds the result of another read of the same kind.
     pub fn merge(&mut self, other: Self) {
         self.failed = self.failed.take().or(other.failed);
         self.listed |= other.listed;
@@ -109,8 +111,7 @@ impl Kind {
         }
     }
 
-    /// Keeps what two reads of one resource know: the fields of both, those of the later one where both have them. What
-    /// one of them could not read stays a gap.
+    /// Merges two reads of one resource: the fields of both, with the later value of a common field. A gap stays a gap.
     fn put(&mut self, name: String, reading: Reading) {
         let both = match (self.names.remove(&name), reading) {
             (Some(Reading::Found { depth: known, resource: earlier }), Reading::Found { depth, mut resource }) => {
@@ -132,20 +133,20 @@ impl Kind {
 }
 
 impl Snapshot {
-    fn region(&self, location: &Location) -> Option<&Region> {
+    fn region(&self, location: &Location) -> Option<&RegionSnapshot> {
         self.regions.get(&(location.account.clone(), location.region.clone()))
     }
 
-    /// Returns the part of a region of an account, made where it is not there yet.
-    pub fn region_mut(&mut self, account: &str, region: &str) -> &mut Region {
+    /// Returns a region of an account, and inserts an empty one if there is none.
+    pub fn region_mut(&mut self, account: &str, region: &str) -> &mut RegionSnapshot {
         self.regions.entry((account.to_owned(), region.to_owned())).or_default()
     }
 
-    fn kind(&self, kind: &str, location: &Location) -> Option<&Kind> {
+    fn kind(&self, kind: &str, location: &Location) -> Option<&KindSnapshot> {
         self.region(location)?.kinds.get(&slot(kind, location))
     }
 
-    /// Adds what a read came to.
+    /// Adds the result of a read.
     pub fn add(&mut self, kind: &str, scope: &Scope, result: Result<Observation<Value>, Failure>) {
         let region = self.region_mut(&scope.location.account, &scope.location.region);
         let part = region.kinds.entry(slot(kind, &scope.location)).or_default();
@@ -167,14 +168,14 @@ impl Snapshot {
             let Some(depth) = scope.depth(&resource.name).cloned() else { continue };
             part.put(resource.name.clone(), Reading::Found { depth, resource: Box::new(resource) });
         }
-        for (name, failure) in observation.unread {
+        for (name, failure) in observation.gaps {
             part.names.insert(name, Reading::Gap(failure));
         }
     }
 
-    /// Returns what of a scope was not read; none where all of it was, or could not be.
-    pub fn lacks(&self, kind: &str, scope: &Scope) -> Option<Scope> {
-        let none = Kind::default();
+    /// Returns the part of a request that was not read. `None` if all of it was read or could not be read.
+    pub fn missing(&self, kind: &str, scope: &Scope) -> Option<Scope> {
+        let none = KindSnapshot::default();
         let part = self.kind(kind, &scope.location).unwrap_or(&none);
         if part.failed.is_some() {
             return None;
@@ -194,22 +195,23 @@ impl Snapshot {
             .filter(|(name, depth)| everything.is_some() || !covered(name, depth))
             .map(|(name, depth)| (name.clone(), depth.clone()))
             .collect();
-        // One that was asked for by name may have been read less deep than the others.
+        // A resource that was requested by name may have been read less deep than the others.
         if let (None, Some(depth)) = (&everything, &scope.everything) {
             let shallow = part.names.keys().filter(|name| !scope.names.contains_key(*name) && !covered(name, depth));
             names.extend(shallow.map(|name| (name.clone(), depth.clone())));
         }
-        let lacking = Scope { location: scope.location.clone(), names, everything };
-        (lacking.everything.is_some() || !lacking.names.is_empty()).then_some(lacking)
+        let missing = Scope { location: scope.location.clone(), names, everything };
+        (missing.everything.is_some() || !missing.names.is_empty()).then_some(missing)
     }
 
-    /// Returns what a read of this scope answers, from what was read.
+    /// Returns the result that a read of this request would have, from the data in the snapshot.
     ///
     /// # Guarantees
-    /// The same as a read at that time: no resource, field or extra more than the depth includes.
+    /// Equal to the result of a live read at the time of the snapshot: contains no resource, field or extra beyond the
+    /// requested depth.
     ///
     /// # Errors
-    /// The kind could not be read, or was not.
+    /// The kind was not read, or could not be read.
     pub fn view(&self, kind: &str, parts: &[&str], scope: &Scope) -> Result<Observation<Value>, Failure> {
         let Some(part) = self.kind(kind, &scope.location) else {
             return Err(Failure::new(FailureClass::Other, kind, "it was not read"));
@@ -223,24 +225,24 @@ impl Snapshot {
             match reading {
                 Reading::Found { resource, .. } => observation.seen.push(narrowed((**resource).clone(), parts, depth)),
                 Reading::Absent => {}
-                Reading::Gap(failure) => observation.unread.push((name.clone(), failure.clone())),
+                Reading::Gap(failure) => observation.gaps.push((name.clone(), failure.clone())),
             }
         }
         Ok(observation)
     }
 
-    /// Notes that a read by names went over all that the region has of a kind.
+    /// Marks a kind as listed: its names are all that exist in the region.
     pub fn was_listed(&mut self, kind: &str, location: &Location) {
         let region = self.region_mut(&location.account, &location.region);
         region.kinds.entry(slot(kind, location)).or_default().listed = true;
     }
 
-    /// Returns the VPCs of a region; none where they were not read.
+    /// Returns the VPCs of a region. `None` if they were not read.
     pub fn vpcs(&self, account: &str, region: &str) -> Option<&[Vpc]> {
         self.regions.get(&(account.to_owned(), region.to_owned()))?.vpcs.as_deref()
     }
 
-    /// Returns everything that could not be read, as address and reason.
+    /// Returns all gaps: the address `account/region/kind/name` (name `*` for a whole kind), and the failure.
     pub fn gaps(&self) -> Vec<(String, &Failure)> {
         let mut gaps = Vec::new();
         for ((account, region), part) in &self.regions {
@@ -256,20 +258,20 @@ impl Snapshot {
         gaps
     }
 
-    /// Returns how many live resources it holds.
+    /// Returns the number of live resources.
     pub fn len(&self) -> usize {
         let kinds = self.regions.values().flat_map(|region| region.kinds.values());
         let found = |reading: &&Reading| matches!(reading, Reading::Found { .. });
         kinds.map(|kind| kind.names.values().filter(found).count()).sum()
     }
 
-    /// Says whether it holds no live resource.
+    /// Returns whether it contains no live resource.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Takes out what a shallower read would not have answered.
+/// Removes the fields and extras that a read at `depth` does not return.
 pub(super) fn narrowed(mut resource: LiveResource<Value>, parts: &[&str], depth: &Depth) -> LiveResource<Value> {
     let beyond = |field: &str| parts.contains(&field) && !depth.reads(field);
     if let Value::Object(fields) = &mut resource.model {
@@ -286,7 +288,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::reference::Outputs;
+    use crate::resource::reference::Attributes;
 
     fn location() -> Location {
         let text = |text: &str| text.to_owned();
@@ -302,49 +304,49 @@ mod tests {
         Scope { location: location(), names, everything }
     }
 
-    fn seen(name: &str, model: Value) -> Observation<Value> {
-        Observation { seen: vec![LiveResource::new(name, model, Outputs::new())], unread: Vec::new() }
+    fn found(name: &str, model: Value) -> Observation<Value> {
+        Observation { seen: vec![LiveResource::new(name, model, Attributes::new())], gaps: Vec::new() }
     }
 
     #[test]
-    fn a_view_shows_what_a_read_of_that_depth_would_have_shown() {
+    fn a_view_equals_a_read_at_the_same_depth() {
         let mut snapshot = Snapshot::default();
         let whole = scope(&[], Some(Depth::Whole));
-        snapshot.add("t.t", &whole, Ok(seen("a", json!({"days": 1, "tags": {}, "key": null}))));
+        snapshot.add("t.t", &whole, Ok(found("a", json!({"days": 1, "tags": {}, "key": null}))));
         let asked = scope(&[("a", named(&["days"])), ("b", named(&[]))], None);
-        assert_eq!(snapshot.lacks("t.t", &asked), None);
+        assert_eq!(snapshot.missing("t.t", &asked), None);
         let view = snapshot.view("t.t", &["tags", "days"], &asked).unwrap();
         assert_eq!(view.seen[0].model, json!({"days": 1, "key": null}));
         assert_eq!(view.seen.len(), 1);
     }
 
     #[test]
-    fn what_was_not_read_is_lacking_and_never_absent() {
+    fn resources_that_were_not_read_are_missing_and_never_absent() {
         let mut snapshot = Snapshot::default();
-        snapshot.add("t.t", &scope(&[("a", named(&["days"]))], None), Ok(seen("a", json!({"days": 1}))));
+        snapshot.add("t.t", &scope(&[("a", named(&["days"]))], None), Ok(found("a", json!({"days": 1}))));
         let deeper = scope(&[("a", named(&["tags"])), ("b", named(&[]))], None);
-        assert_eq!(snapshot.lacks("t.t", &deeper), Some(deeper.clone()));
-        assert!(snapshot.lacks("t.t", &scope(&[], Some(named(&[])))).is_some());
+        assert_eq!(snapshot.missing("t.t", &deeper), Some(deeper.clone()));
+        assert!(snapshot.missing("t.t", &scope(&[], Some(named(&[])))).is_some());
         assert!(snapshot.view("u.u", &[], &deeper).is_err());
     }
 
     #[test]
-    fn one_that_was_read_less_deep_than_the_others_is_lacking() {
+    fn a_resource_that_was_read_less_deep_than_the_others_is_missing() {
         let mut snapshot = Snapshot::default();
-        let mut both = seen("a", json!({"days": 1}));
-        both.seen.extend(seen("b", json!({"tags": {}})).seen);
+        let mut both = found("a", json!({"days": 1}));
+        both.seen.extend(found("b", json!({"tags": {}})).seen);
         snapshot.add("t.t", &scope(&[("a", named(&["days"]))], Some(named(&["tags"]))), Ok(both));
         let all = scope(&[], Some(named(&["tags"])));
-        assert_eq!(snapshot.lacks("t.t", &all).unwrap().names, scope(&[("a", named(&["tags"]))], None).names);
+        assert_eq!(snapshot.missing("t.t", &all).unwrap().names, scope(&[("a", named(&["tags"]))], None).names);
     }
 
     #[test]
-    fn a_gap_stays_one_where_another_read_is_less_deep() {
+    fn a_gap_stays_a_gap_after_a_shallower_read() {
         let mut snapshot = Snapshot::default();
         let failure = Failure::new(FailureClass::Denied, "T GetT", "no");
-        let unread = Observation { seen: Vec::new(), unread: vec![("a".to_owned(), failure)] };
-        snapshot.add("t.t", &scope(&[("a", Depth::Whole)], None), Ok(unread));
-        snapshot.add("t.t", &scope(&[], Some(named(&[]))), Ok(seen("a", json!({}))));
+        let denied = Observation { seen: Vec::new(), gaps: vec![("a".to_owned(), failure)] };
+        snapshot.add("t.t", &scope(&[("a", Depth::Whole)], None), Ok(denied));
+        snapshot.add("t.t", &scope(&[], Some(named(&[]))), Ok(found("a", json!({}))));
         assert_eq!(snapshot.gaps().len(), 1);
     }
 
@@ -354,7 +356,7 @@ mod tests {
         let asked = scope(&[("a", Depth::Whole)], None);
         let denied = Failure::new(FailureClass::Denied, "T ListTs", "no");
         snapshot.add("t.t", &asked, Err(denied.clone()));
-        assert_eq!(snapshot.lacks("t.t", &asked), None);
+        assert_eq!(snapshot.missing("t.t", &asked), None);
         assert_eq!(snapshot.view("t.t", &[], &asked), Err(denied));
         assert_eq!(snapshot.gaps()[0].0, "1/eu-central-1/t.t/*");
     }

@@ -1,90 +1,90 @@
-//! Snapshots as documents: sealed, with a digest by which a changed one is refused.
+// SPDX-License-Identifier: Apache-2.0
+//! Writes and reads snapshot documents. A digest detects edits.
 //!
-//! A document holds no secret. Each is replaced by a token; equal secrets have one token, so that a plan still sees
-//! whether two are equal. Of the secret itself a token says only which regions it names.
+//! A document contains no secrets. A token replaces each one. Equal secrets have the same token, so that a plan can
+//! still compare them. A token reveals only which region codes the secret contains.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::{DesiredSeals, Reading, Region, Seals, Snapshot};
+use super::snapshot::{DesiredSeals, Reading, RegionSnapshot, Seals, Snapshot};
 use crate::desire::fill::Inventory;
 use crate::desire::fingerprint;
 use crate::diagnostic::Diagnostic;
 use crate::digest;
+use crate::format::{self, Document, WrongDocument};
 use crate::resource::secret;
 use crate::spec::Spec;
 
-/// The version of the snapshot's JSON; a reader refuses others.
-pub const FORMAT: u32 = 1;
+/// The format version of snapshot documents. [`read`] refuses other versions.
+pub const FORMAT: u32 = 2;
 
-/// The largest document that is read, in bytes: 256 MiB.
+/// The maximum size of a document in bytes: 256 MiB.
 pub const MAX_BYTES: u64 = 256 << 20;
 
-/// A snapshot's document.
+/// A snapshot document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stored {
-    /// The version of this document's form, 1.
+    /// The format version of this document: 2.
     pub format: u32,
-    /// The version of regionctl that took it.
+    /// The tool that took the snapshot, with its version: `regionctl 1.2.3`.
     pub tool: String,
-    /// The digest of the rest of the document.
+    /// The SHA-256 digest of `regions` and `seals`, in lowercase hexadecimal. It detects edits and truncation.
     pub digest: String,
-    /// What was read, a region of an account each.
+    /// The regions that were read, sorted by account and region.
     pub regions: Vec<StoredRegion>,
-    /// What stands for the secrets that specs wanted.
+    /// The tokens of the secrets in the desired resources of the specs that the snapshot was taken for. Empty if the
+    /// snapshot was taken without a spec.
     #[serde(default)]
     pub seals: Seals,
 }
 
-/// One region of one account.
+/// The live resources and gaps of one region of one account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StoredRegion {
-    /// The account's twelve digits.
+    /// The twelve-digit account id.
     pub account: String,
-    /// The region's code.
+    /// The region's code: `eu-central-1`.
     pub region: String,
-    /// What was read there.
+    /// The VPCs and live resources of the region.
     #[serde(flatten)]
-    pub content: Region,
+    pub content: RegionSnapshot,
 }
 
-/// Why a text is not a snapshot that can be used.
+/// Why a text is not a usable snapshot document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotASnapshot {
-    /// It is not such a document at all, or is truncated.
-    #[error("it cannot be read: {0}")]
+pub enum SnapshotError {
+    /// A member of the document is invalid.
+    #[error("the document is invalid: {0}")]
     Unreadable(String),
-    /// Another version of the document.
-    #[error("it has format {found}, and this regionctl reads format {FORMAT}")]
-    Format {
-        /// The document's format.
-        found: u64,
-    },
-    /// Somebody changed it.
-    #[error("it was changed after it was taken: its content does not match its digest")]
+    /// It is another document, or has another format version.
+    #[error(transparent)]
+    Wrong(#[from] WrongDocument),
+    /// It was edited.
+    #[error("it was edited after it was taken: its content does not match its digest")]
     Edited,
 }
 
-impl NotASnapshot {
-    /// Says what is wrong with a file, and what to do.
+impl SnapshotError {
+    /// Returns the diagnostic for a file, with the next step.
     pub fn diagnostic(&self, file: &str) -> Diagnostic {
         let code = match self {
-            Self::Unreadable(_) => "unreadable-snapshot",
-            Self::Format { .. } => "snapshot-format",
+            Self::Wrong(WrongDocument::Format { .. }) => "snapshot-format",
+            Self::Unreadable(_) | Self::Wrong(_) => "unreadable-snapshot",
             Self::Edited => "snapshot-edited",
         };
-        Diagnostic::new(code, format!("{file} is not a snapshot that can be used: {self}"))
-            .help("take a new one: regionctl snapshot SPEC -o FILE")
+        Diagnostic::new(code, format!("'{file}' is not a usable snapshot: {self}"))
+            .help("take a new snapshot: `regionctl snapshot SPEC -o FILE`")
     }
 }
 
-/// Writes a snapshot's document. `specs` are those that it was taken for, each with what it wants.
+/// Returns the JSON document of a snapshot. `specs` are the specs that it was taken for, each with its inventory.
 ///
 /// # Guarantees
-/// No secret of a live resource or of a spec is in it. The same snapshot gives the same text.
+/// Contains no secret of a live resource or of a spec. The same snapshot gives the same text.
 pub fn write(tool: &str, snapshot: &Snapshot, specs: &[(&Spec, &Inventory)]) -> String {
     let mut tokens = Tokens::default();
     let mut regions = snapshot.regions.clone();
@@ -111,27 +111,16 @@ pub fn write(tool: &str, snapshot: &Snapshot, specs: &[(&Spec, &Inventory)]) -> 
     serde_json::to_string_pretty(&stored).expect("invariant: snapshots are plain data") + "\n"
 }
 
-/// Reads a snapshot's document.
+/// Reads a snapshot document.
 ///
 /// # Errors
-/// See [`NotASnapshot`].
-pub fn read(text: &str) -> Result<Snapshot, NotASnapshot> {
-    /// What tells the form of a document, whatever else is in it.
-    #[derive(Deserialize)]
-    struct Head {
-        format: u64,
-    }
-    let unreadable = |error: serde_json::Error| {
-        let truncated = if error.is_eof() { ", so it is probably truncated" } else { "" };
-        NotASnapshot::Unreadable(format!("{error}{truncated}"))
-    };
-    let head: Head = serde_json::from_str(text).map_err(unreadable)?;
-    if head.format != u64::from(FORMAT) {
-        return Err(NotASnapshot::Format { found: head.format });
-    }
+/// See [`SnapshotError`].
+pub fn read(text: &str) -> Result<Snapshot, SnapshotError> {
+    format::expect(text, Document::Snapshot, FORMAT)?;
+    let unreadable = |error: serde_json::Error| SnapshotError::Unreadable(error.to_string());
     let stored: Stored = serde_json::from_str(text).map_err(unreadable)?;
     if stored.digest != digest_of(&stored.regions, &stored.seals) {
-        return Err(NotASnapshot::Edited);
+        return Err(SnapshotError::Edited);
     }
     let regions = stored.regions.into_iter().map(|region| ((region.account, region.region), region.content));
     Ok(Snapshot { regions: regions.collect(), seals: Some(stored.seals) })
@@ -142,7 +131,7 @@ fn digest_of(regions: &[StoredRegion], seals: &Seals) -> String {
     digest::of_json(&json)
 }
 
-/// The tokens given so far, by the secret that each stands for.
+/// The assigned tokens, by secret.
 #[derive(Default)]
 struct Tokens(BTreeMap<String, String>);
 
@@ -156,7 +145,7 @@ impl Tokens {
     }
 }
 
-fn seal(region: &mut Region, tokens: &mut Tokens) {
+fn seal(region: &mut RegionSnapshot, tokens: &mut Tokens) {
     for reading in region.kinds.values_mut().flat_map(|kind| kind.names.values_mut()) {
         let Reading::Found { resource, .. } = reading else { continue };
         resource.sealed = fingerprint::of_secrets(resource);
@@ -173,7 +162,7 @@ mod tests {
     use super::*;
     use crate::observe::location::Location;
     use crate::observe::scope::{Depth, LiveResource, Observation, Scope};
-    use crate::resource::reference::Outputs;
+    use crate::resource::reference::Attributes;
 
     fn snapshot() -> Snapshot {
         let location = Location {
@@ -186,14 +175,14 @@ mod tests {
         let model =
             |secret: &str| json!({"environment": {"A": {"$secret": secret}, "B": {"$secret": "hunter2"}}, "x": null});
         let seen = [("a", "hunter2"), ("b", "other")]
-            .map(|(name, secret)| LiveResource::new(name, model(secret), Outputs::new()));
+            .map(|(name, secret)| LiveResource::new(name, model(secret), Attributes::new()));
         let mut snapshot = Snapshot::default();
-        snapshot.add("t.t", &scope, Ok(Observation { seen: seen.to_vec(), unread: Vec::new() }));
+        snapshot.add("t.t", &scope, Ok(Observation { seen: seen.to_vec(), gaps: Vec::new() }));
         snapshot
     }
 
     #[test]
-    fn a_document_holds_no_secret_and_reads_back() {
+    fn a_document_contains_no_secret_and_can_be_read_back() {
         let text = write("test", &snapshot(), &[]);
         assert!(!text.contains("hunter2") && !text.contains("other"), "{text}");
         let read = read(&text).unwrap();
@@ -202,20 +191,19 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let token = |name: &str, key: &str| found(name).model["environment"][key].clone();
-        assert_eq!(token("a", "A"), token("a", "B"), "equal secrets have one token");
+        assert_eq!(token("a", "A"), token("a", "B"), "equal secrets have the same token");
         assert_ne!(token("b", "A"), token("b", "B"));
         assert!(found("a").sealed.is_some() && found("a").sealed != found("b").sealed);
         assert!(found("a").model.get("x").unwrap().is_null(), "unset stays unset");
     }
 
     #[test]
-    fn what_was_truncated_edited_or_has_another_format_is_refused() {
+    fn a_document_that_is_truncated_edited_or_of_another_format_is_refused() {
         let text = write("test", &snapshot(), &[]);
-        assert!(
-            matches!(read(&text[..text.len() / 2]), Err(NotASnapshot::Unreadable(why)) if why.contains("truncated"))
-        );
-        assert_eq!(read(&text.replace("\"b\"", "\"c\"")), Err(NotASnapshot::Edited));
-        assert_eq!(read(&text.replace("\"format\": 1", "\"format\": 2")), Err(NotASnapshot::Format { found: 2 }));
+        assert!(read(&text[..text.len() / 2]).unwrap_err().to_string().contains("truncated"));
+        assert_eq!(read(&text.replace("\"b\"", "\"c\"")), Err(SnapshotError::Edited));
+        let other = read(&text.replace("\"format\": 2", "\"format\": 1")).unwrap_err();
+        assert!(matches!(other, SnapshotError::Wrong(WrongDocument::Format { found: 1, expected: 2, .. })), "{other}");
         assert!(read("{}").is_err() && read("").is_err() && read("[]").is_err());
     }
 }

@@ -1,11 +1,12 @@
-//! From an inventory to a plan: compare each want, order the steps, set the gates.
+// SPDX-License-Identifier: Apache-2.0
+//! Builds a plan from an inventory: compares each desired resource, orders the steps, sets the gates.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::document::{Action, Change, Coming, FORMAT, Follows, Note, Plan, Step, Summary, Unwaived, WaitingOn};
-use super::graph::{self, Ring};
+use super::document::{Action, Change, FORMAT, Follows, InProgress, Note, Plan, Step, Summary, Unwaived, WaitingOn};
+use super::graph::{self, Cycle};
 use crate::desire::expand::{Expanded, Followed};
 use crate::desire::fill::Inventory;
 use crate::desire::fingerprint;
@@ -21,16 +22,16 @@ use crate::resource::secret::{self, Secrets};
 use crate::spec::accept::MANUAL;
 use crate::spec::{Spec, Want};
 
-/// The version that plans carry.
+/// The tool and version that documents record: `regionctl 1.2.3`.
 pub const TOOL: &str = concat!("regionctl ", env!("CARGO_PKG_VERSION"));
 
-/// Why nothing can be planned.
+/// Why a plan cannot be built.
 #[derive(Debug)]
 pub enum PlanError {
-    /// A fault in a kind, found by the engine's own checks.
+    /// A bug in a kind, found by the engine's checks.
     Broken(Broken),
-    /// Resources of the spec that are made of each other.
-    Ring(Ring),
+    /// Resources of the spec need each other to be created first.
+    Cycle(Cycle),
 }
 
 impl From<Broken> for PlanError {
@@ -39,36 +40,36 @@ impl From<Broken> for PlanError {
     }
 }
 
-impl From<Ring> for PlanError {
-    fn from(ring: Ring) -> Self {
-        Self::Ring(ring)
+impl From<Cycle> for PlanError {
+    fn from(cycle: Cycle) -> Self {
+        Self::Cycle(cycle)
     }
 }
 
 impl PlanError {
-    /// Says what happened, for the user.
+    /// Returns the diagnostics to show to the user.
     pub fn diagnostics(&self) -> Diagnostics {
         Diagnostics::from(match self {
             Self::Broken(broken) => Diagnostic::new("internal", broken.to_string()),
-            Self::Ring(ring) => {
-                let names: Vec<String> = ring.0.iter().map(|(address, _)| address.to_string()).collect();
-                let message = format!("these resources each need another of them first: {}", names.join(", "));
+            Self::Cycle(cycle) => {
+                let names: Vec<String> = cycle.0.iter().map(|(address, _)| address.to_string()).collect();
+                let message = format!("these resources refer to each other in a cycle: {}", names.join(", "));
                 let fault = Diagnostic::new("reference-cycle", message)
-                    .help("take one of the references out, or create that resource first without it");
-                ring.0.iter().fold(fault, |fault, (address, at)| fault.note(format!("{address} is at {at}")))
+                    .help("remove one of the references, or apply once without it and then add it");
+                cycle.0.iter().fold(fault, |fault, (address, at)| fault.note(format!("{address} is at {at}")))
             }
         })
     }
 }
 
-/// Compares everything that is wanted with what is live.
+/// Builds the plan: compares all desired resources with the live ones.
 ///
 /// # Guarantees
-/// Pure: the same spec and inventory give the same plan, byte for byte. A resource that could not be
-/// read is in `unread` and in no change.
+/// Pure: the same spec and inventory give the same plan, byte for byte. A resource that could not be read is in `gaps`
+/// and in no change.
 ///
 /// # Errors
-/// Resources of the spec that are made of each other; or a fault in a kind, found by the engine's own checks.
+/// Resources of the spec refer to each other in a cycle that cannot be broken, or a kind has a bug.
 pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Plan, PlanError> {
     let mut plan = Plan {
         format: FORMAT,
@@ -80,10 +81,10 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         spec_digest: spec.digest.clone(),
         targets: Vec::new(),
         changes: Vec::new(),
-        waiting: owed(spec),
-        coming: Vec::new(),
+        waiting: manual_steps(spec),
+        in_progress: Vec::new(),
         notes: inventory.notes.clone(),
-        unread: inventory.unread.clone(),
+        gaps: inventory.gaps.clone(),
         unwaived: Vec::new(),
         gates: Vec::new(),
         summary: Summary::default(),
@@ -94,7 +95,7 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         let live = inventory.live.get(&want.address);
         let draft = match (want.absent, live) {
             (true, None) => continue,
-            (true, Some(seen)) => kind.remove(&seen.model)?,
+            (true, Some(resource)) => kind.remove(&resource.model)?,
             (false, live) => kind.diff(&want.model, &want.waivers, live)?,
         };
         plan.unwaived.extend(draft.unwaived.iter().map(|risk| Unwaived {
@@ -104,61 +105,62 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
             what: risk.what.clone(),
         }));
         if draft.fields.is_empty() && draft.steps.is_empty() && draft.blocked.is_empty() {
-            settled(&mut plan, want, kind.facts(), draft, live.is_some());
+            add_unchanged(&mut plan, want, kind.facts(), draft, live.is_some());
         } else {
             plan.changes.push(change(kind, expanded, live, draft, inventory));
         }
     }
-    plan.notes.extend(ending(&plan.changes, spec));
+    plan.notes.extend(acceptance_notes(&plan.changes, spec));
     let referred = inventory.wants.iter().map(|it| (&it.want.address, &it.want.references)).collect();
     graph::order(&mut plan.changes, &inventory.known, &referred)?;
     plan.recount();
     Ok(plan)
 }
 
-/// Says of accepted drift that an apply ends it. Whether the acceptance still holds depends on the day, and a plan does not.
-fn ending(changes: &[Change], spec: &Spec) -> Vec<Note> {
-    let accepted = |change: &Change| {
+/// Returns a note for each change that reverts accepted drift. Includes expired acceptances, because a plan must not
+/// depend on the date.
+fn acceptance_notes(changes: &[Change], spec: &Spec) -> Vec<Note> {
+    let note = |change: &Change| {
         let address = change.address.to_string();
-        let stated = spec.accepted.iter().find(|stated| pattern::matches(&stated.resource, &address))?;
+        let accepted = spec.accepted.iter().find(|accepted| pattern::matches(&accepted.resource, &address))?;
         let what = format!(
-            "its drift is accepted until {} by {} ({}), and an apply brings back what the spec says",
-            stated.until, stated.by, stated.at
+            "its drift is accepted until {} by {} ({}); an apply reverts it to match the spec",
+            accepted.until, accepted.by, accepted.at
         );
         Some(Note { about: address, what })
     };
-    changes.iter().filter_map(accepted).collect()
+    changes.iter().filter_map(note).collect()
 }
 
-/// What only people can do, and did not yet.
-fn owed(spec: &Spec) -> Vec<WaitingOn> {
-    let owed = spec.manual.iter().filter(|manual| manual.evidence.is_none());
-    owed.map(|manual| WaitingOn {
+/// Returns the manual steps of the spec that have no evidence yet.
+fn manual_steps(spec: &Spec) -> Vec<WaitingOn> {
+    let open = spec.manual.iter().filter(|manual| manual.evidence.is_none());
+    open.map(|manual| WaitingOn {
         address: Address::new(MANUAL, &manual.name),
         service: "People".to_owned(),
         what: manual.owed(),
-        again: None,
+        ask_again: None,
     })
     .collect()
 }
 
-/// A resource of which nothing is to be changed: it may still be on its way, or wait for a person.
-fn settled(plan: &mut Plan, want: &Want, facts: &Facts, draft: Draft, exists: bool) {
+/// Adds a resource without changes. It may have an operation in progress or wait for a person.
+fn add_unchanged(plan: &mut Plan, want: &Want, facts: &Facts, draft: Draft, exists: bool) {
     let (address, service) = (&want.address, facts.service.to_owned());
-    plan.summary.unchanged += usize::from(exists && draft.coming.is_empty());
-    plan.waiting.extend(draft.waiting.into_iter().map(|Waiting { what, again }| WaitingOn {
+    plan.summary.unchanged += usize::from(exists && draft.in_progress.is_empty());
+    plan.waiting.extend(draft.waiting.into_iter().map(|Waiting { what, ask_again }| WaitingOn {
         address: address.clone(),
         service: service.clone(),
         what,
-        again,
+        ask_again,
     }));
-    if !draft.coming.is_empty() {
-        plan.coming.push(Coming { address: address.clone(), service, what: draft.coming.join(", ") });
+    if !draft.in_progress.is_empty() {
+        plan.in_progress.push(InProgress { address: address.clone(), service, what: draft.in_progress.join(", ") });
     }
 }
 
 fn was_read(expanded: &Expanded, inventory: &Inventory) -> bool {
-    !inventory.unread.iter().any(|unread| unread.covers(&expanded.want.address))
+    !inventory.gaps.iter().any(|gap| gap.covers(&expanded.want.address))
 }
 
 fn change(
@@ -203,7 +205,7 @@ fn change(
         service: facts.service.to_owned(),
         action,
         at: want.at.clone(),
-        by: expanded.by.clone(),
+        entry: expanded.entry.clone(),
         follows,
         fields,
         risks: draft.risks,
@@ -213,25 +215,25 @@ fn change(
         deletes: draft.deletes,
         steps: steps.collect(),
         fingerprint: fingerprint::of_live(kind, (!want.absent).then_some(&want.model), live),
-        outputs: facts.outputs.iter().map(|name| ((*name).to_owned(), known.get(*name).cloned())).collect(),
+        attributes: facts.attributes.iter().map(|name| ((*name).to_owned(), known.get(*name).cloned())).collect(),
     }
 }
 
-/// Says of a field that its value was written anew.
+/// Adds a remark to a field whose value `rewrite:` changed.
 fn remark_rewritten(field: &mut FieldChange, followed: &Followed) {
     let within = |outer: &str, inner: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    // Of a text that is shown in parts (a document's content) only the parts that hold the new text are meant.
+    // A string may be shown as several fields (a document's content). Remark only on those that contain the new text.
     let after = field.after.as_ref().map(Value::to_string).unwrap_or_default();
-    let holds = |said: &str| said.split(", ").filter_map(|pair| pair.split(" → ").nth(1)).any(|to| after.contains(to));
-    let said: BTreeSet<&str> = followed
+    let shows = |pairs: &str| pairs.split(", ").filter_map(|it| it.split(" → ").nth(1)).any(|to| after.contains(to));
+    let rewrites: BTreeSet<&str> = followed
         .rewritten
         .iter()
-        .filter(|(path, said)| within(&field.path, path) || (within(path, &field.path) && holds(said)))
-        .map(|(_, said)| said.as_str())
+        .filter(|(path, pairs)| within(&field.path, path) || (within(path, &field.path) && shows(pairs)))
+        .map(|(_, pairs)| pairs.as_str())
         .collect();
-    if !said.is_empty() && field.note.is_none() {
-        field.note = Some(format!("rewritten: {}", said.into_iter().collect::<Vec<_>>().join(", ")));
+    if !rewrites.is_empty() && field.note.is_none() {
+        field.note = Some(format!("rewritten: {}", rewrites.into_iter().collect::<Vec<_>>().join(", ")));
     }
 }

@@ -1,4 +1,5 @@
-//! The plan's document: what would be done, why, with what risk, on what live state.
+// SPDX-License-Identifier: Apache-2.0
+//! The plan document and the operations on it. The doc comments are the descriptions in the published JSON schema.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,253 +12,259 @@ use crate::diff::{FieldChange, Phase, RiskNote, Waiting};
 use crate::observe::failure::Gap;
 use crate::resource::address::Address;
 
-/// The version of the plan's JSON; a reader refuses others.
-pub const FORMAT: u32 = 1;
+/// The format version of plan documents. Readers refuse other versions.
+pub const FORMAT: u32 = 2;
 
-/// What would be done to one region.
+/// A plan: the changes that an apply would make to one region of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
-    /// The version of this document's form, 1.
+    /// The format version of this document: 2.
     pub format: u32,
-    /// The version of regionctl that made it.
+    /// The tool that created the plan, with its version: `regionctl 1.2.3`.
     pub tool: String,
-    /// The region's code.
+    /// The region's code: `eu-central-1`.
     pub region: String,
-    /// The account.
+    /// The twelve-digit account id.
     pub account: String,
-    /// The id of the VPC that the spec selected, where it needs one.
+    /// The id of the VPC that the spec selects: `vpc-…`. Absent if the spec needs no VPC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc: Option<String>,
-    /// The spec file's path, as given.
+    /// The path of the spec file, as given on the command line.
     pub spec: String,
-    /// A digest of all that the spec wants.
+    /// The SHA-256 digest of the spec after includes and variables, in lowercase hexadecimal.
     pub spec_digest: String,
-    /// The resources that the plan is narrowed to; all of the spec's where there are none.
+    /// The addresses given with `--target`. Absent if the plan includes all resources of the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Address>,
-    /// What differs, sorted by address.
+    /// The resources that differ from the spec, sorted by address.
     pub changes: Vec<Change>,
-    /// What waits for a person, where nothing else differs.
+    /// The manual steps of the spec, and of resources without changes. Those of a resource with changes are in its
+    /// `waiting`.
     pub waiting: Vec<WaitingOn>,
-    /// What is on its way already, where nothing else differs.
+    /// The resources without changes that have an operation in progress in AWS. Absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub coming: Vec<Coming>,
-    /// What should be said and changes nothing.
+    pub in_progress: Vec<InProgress>,
+    /// Informational notes. They change nothing. Absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
-    /// What could not be read; the plan is not the whole truth then.
-    pub unread: Vec<Gap>,
-    /// The risks that live already has as the spec wants it, and that no waiver of the spec explains. An apply changes
-    /// nothing of them, so they are neither changes nor gates.
+    /// What could not be read. If not empty, the plan is incomplete.
+    pub gaps: Vec<Gap>,
+    /// The risks that exist in AWS, match the spec, and have no waiver. They are neither changes nor gates. Absent if
+    /// there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unwaived: Vec<Unwaived>,
-    /// What the plan needs an explicit word for.
+    /// The gates: reasons for which an apply refuses the plan. Empty if there are none.
     pub gates: Vec<Gate>,
-    /// Counts over the whole plan.
+    /// Counts of resources and steps.
     pub summary: Summary,
 }
 
-/// What happens to one resource.
+/// What an apply does to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// It is made.
+    /// Creates it.
     Create,
-    /// It changes in place.
+    /// Changes it in place.
     Update,
-    /// It is made anew: the new one comes before the old one goes.
+    /// Replaces it: creates the new resource, then deletes the old one.
     Replace,
-    /// It is taken away.
+    /// Deletes it.
     Delete,
-    /// It differs in a way that cannot be changed in place.
+    /// Nothing: it differs in a way that regionctl cannot change. An apply refuses the plan.
     Blocked,
 }
 
-/// Desired against live for one resource.
+/// The change of one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
-    /// The resource.
+    /// The resource: `kind/name`.
     pub address: Address,
-    /// The AWS service, as plans group by it.
+    /// The AWS service, as the SDK names it: `SNS`.
     pub service: String,
-    /// What happens.
+    /// What an apply does to the resource.
     pub action: Action,
-    /// Where the spec wants it.
+    /// The position of the resource, or of its rule, pattern or copy, in the spec.
     pub at: Position,
-    /// The entry that it comes from, if it is not named itself.
+    /// The name of the rule, pattern or copy that produced the resource. Absent if the spec names the resource itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// The live resource that it follows.
+    pub entry: Option<String>,
+    /// The live resource of another region that it copies. Absent if it follows none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<Follows>,
-    /// The attributes that differ.
+    /// The fields that differ.
     pub fields: Vec<FieldChange>,
-    /// What deserves a second look.
+    /// The risks that the change adds. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub risks: Vec<RiskNote>,
-    /// What a person owes after it.
+    /// The manual steps that remain after the change. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub waiting: Vec<Waiting>,
-    /// Why it cannot be changed in place, and what to do.
+    /// Why the resource cannot be changed, each with what to do. Absent unless the action is `blocked`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub blocked: Vec<String>,
-    /// Why it is made anew.
+    /// Why the resource is replaced. Absent if it is not replaced.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub replaced: Option<String>,
-    /// What its steps delete.
+    /// What the steps delete, as clauses: `it is deleted`. Absent if they delete nothing.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub deletes: Vec<String>,
-    /// The calls, in order.
+    /// The AWS calls, in the order in which they run. Empty if the action is `blocked`.
     pub steps: Vec<Step>,
-    /// The digest of the live model that the change rests on; `absent` where there is none.
+    /// The SHA-256 digest of the live settings that the change depends on, in lowercase hexadecimal. `absent` if the
+    /// resource does not exist.
     pub fingerprint: String,
-    /// The values that the resource gives to others; `null` where only AWS can say.
-    pub outputs: BTreeMap<String, Option<String>>,
+    /// The attributes that other resources can refer to, by name: `arn`, `id`. Null if the value is known only after
+    /// apply.
+    pub attributes: BTreeMap<String, Option<String>>,
 }
 
-/// A live resource that another one follows.
+/// The source of a resource: the live resource of another region that it copies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Follows {
-    /// Its region.
+    /// The source's region code.
     pub region: String,
-    /// Its name.
+    /// The source's name.
     pub name: String,
-    /// The digest of what is taken over from it, on which the change rests.
+    /// The SHA-256 digest of the copied settings, in lowercase hexadecimal. `absent` if the source no longer exists.
     pub fingerprint: String,
 }
 
-/// Something that is on its way already.
+/// A resource with an operation in progress in AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Coming {
-    /// The resource.
+pub struct InProgress {
+    /// The resource: `kind/name`.
     pub address: Address,
-    /// The AWS service.
+    /// The AWS service, as the SDK names it: `RDS`.
     pub service: String,
-    /// The service's own word: `creating`.
+    /// The status in the service's own words: `creating`.
     pub what: String,
 }
 
-/// Something that should be said and changes nothing.
+/// An informational note. It changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Note {
-    /// The resource or entry that it is about.
+    /// The address of the resource or entry that the note is about: `kind/name`.
     pub about: String,
-    /// What there is to say.
+    /// The text of the note.
     pub what: String,
 }
 
-/// A risk that a live resource has as the spec wants it, and that no waiver explains.
+/// A risk that exists in AWS, matches the spec, and has no waiver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unwaived {
-    /// The resource.
+    /// The resource: `kind/name`.
     pub address: Address,
-    /// Where the spec wants it.
+    /// The position of the resource, or of its rule, pattern or copy, in the spec.
     pub at: Position,
-    /// The rule's stable id.
+    /// The stable id of the risk rule, such as `s3-public-policy`. A waiver refers to it.
     pub rule: String,
-    /// What it does, as a clause.
+    /// What the resource does, as a clause: `opens tcp 5432 to the world`.
     pub what: String,
 }
 
 /// One mutating AWS call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
-    /// Its number in the plan, from 1, in an order in which all could be run.
+    /// Its number in the plan, from 1. Running all steps by ascending number is a valid order.
     pub id: u32,
-    /// The service and API operation, `SNS CreateTopic`.
+    /// The service and API operation: `SNS CreateTopic`.
     pub call: String,
-    /// Why it stands where it stands among its resource's steps.
+    /// Its phase, which determines its order among the steps of the resource.
     pub phase: Phase,
-    /// The indices of the fields that it mends; empty where it makes the resource.
+    /// The zero-based indices in the change's `fields` of the fields that it fixes. Empty if it only creates the
+    /// resource.
     pub covers: Vec<usize>,
-    /// The steps that must be done before.
+    /// The ids of the steps that must finish first, ascending.
     pub after: Vec<u32>,
-    /// The operation with its parameters; `${…}` stands for values that only AWS gives.
+    /// The operation: an object from the operation's name to its parameters, or only the name if there are none. A
+    /// reference such as `${kind/name.id}` is replaced by the attribute's value during an apply. A secret is
+    /// `{"$secret": path}` without its value.
     pub op: Value,
 }
 
-/// Something of a resource that waits for a person.
+/// A manual step, with the resource that waits for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WaitingOn {
-    /// The resource.
+    /// The resource: `kind/name`. `manual.step/name` for a manual step of the spec.
     pub address: Address,
-    /// The AWS service.
+    /// The AWS service, as the SDK names it. `People` for a manual step of the spec.
     pub service: String,
-    /// What waits, and for whom.
+    /// What must happen and who must act, as a sentence.
     pub what: String,
-    /// The operation that asks again, where AWS has one.
+    /// The AWS operation, with its parameters, that asks the person again. Absent if AWS has no such operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub again: Option<Value>,
+    pub ask_again: Option<Value>,
 }
 
-/// Something for which apply needs an explicit word.
+/// A gate: a reason for which an apply refuses the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gate {
-    /// What kind of thing.
+    /// The kind of the gate.
     pub gate: GateKind,
-    /// What it is, in a sentence.
+    /// The reason, as a sentence.
     pub what: String,
-    /// How to pass.
-    pub pass: String,
+    /// How to pass the gate, as an imperative: a flag of `apply`, or a change of the spec.
+    pub flag: String,
 }
 
-/// The kinds of gates.
+/// The kind of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateKind {
-    /// More of what exists is changed than is usual.
+    /// The plan changes at least 10 existing resources, and more than a third of them. Needs `--allow-large`.
     Large,
-    /// Something is opened that no waiver in the spec says is meant.
+    /// The plan adds a risk that has no waiver in the spec.
     Exposure,
-    /// Something cannot be changed in place.
+    /// A resource differs in a way that regionctl cannot change.
     Blocked,
-    /// Something is deleted.
+    /// The plan deletes a resource, a part of one, or data. Needs `--allow-destroy`.
     Destroy,
 }
 
-/// Counts over a plan.
+/// Counts of resources and steps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
-    /// Resources to make.
+    /// The number of resources to create.
     pub create: usize,
-    /// Resources to change.
+    /// The number of resources to change in place.
     pub update: usize,
-    /// Resources to make anew.
+    /// The number of resources to replace.
     #[serde(default)]
     pub replace: usize,
-    /// Resources to take away.
+    /// The number of resources to delete.
     #[serde(default)]
     pub delete: usize,
-    /// Resources that cannot be changed in place.
+    /// The number of resources that differ and cannot be changed.
     pub blocked: usize,
-    /// Resources that are what the spec says.
+    /// The number of existing resources that match the spec and have no operation in progress.
     pub unchanged: usize,
-    /// Things that wait for a person.
+    /// The number of manual steps.
     pub waiting: usize,
-    /// Resources that are on their way already.
+    /// The number of resources without changes that have an operation in progress.
     #[serde(default)]
-    pub coming: usize,
-    /// Steps in all.
+    pub in_progress: usize,
+    /// The number of steps in the plan.
     pub steps: usize,
 }
 
 impl Plan {
-    /// Says whether there is nothing to do, as far as could be read.
+    /// Returns whether the plan has no changes. It may have gaps.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 
-    /// Says whether nothing is to do and nothing is still on its way.
-    pub fn is_settled(&self) -> bool {
-        self.changes.is_empty() && self.coming.is_empty()
+    /// Returns whether the plan has no changes and no operation is in progress.
+    pub fn has_nothing_to_do(&self) -> bool {
+        self.changes.is_empty() && self.in_progress.is_empty()
     }
 
-    /// Says whether everything that the plan rests on was read.
+    /// Returns whether the plan has no gaps.
     pub fn is_complete(&self) -> bool {
-        self.unread.is_empty()
+        self.gaps.is_empty()
     }
 
-    /// Returns all steps in the order of their numbers, each with its change.
+    /// Returns all steps by ascending id, each with its change.
     pub fn steps(&self) -> Vec<(&Change, &Step)> {
         let mut steps: Vec<_> =
             self.changes.iter().flat_map(|change| change.steps.iter().map(move |step| (change, step))).collect();
@@ -265,14 +272,14 @@ impl Plan {
         steps
     }
 
-    /// Narrows the plan to some resources and what they need done before them.
+    /// Narrows the plan to some resources and the changes that must be made before them.
     #[must_use]
     pub fn targeting(mut self, targets: &[Address]) -> Self {
         let steps = self.steps();
         let change_of: BTreeMap<u32, &Change> = steps.into_iter().map(|(change, step)| (step.id, change)).collect();
         let mut open: Vec<&Change> = self.changes.iter().filter(|change| targets.contains(&change.address)).collect();
         let mut kept = BTreeSet::new();
-        // A change is kept whole: a part of its steps would leave it half done.
+        // A change keeps all its steps: some of them alone would leave the resource half changed.
         while let Some(change) = open.pop() {
             if kept.insert(change.address.clone()) {
                 open.extend(change.steps.iter().flat_map(|step| &step.after).filter_map(|id| change_of.get(id)));
@@ -280,7 +287,7 @@ impl Plan {
         }
         self.changes.retain(|change| kept.contains(&change.address));
         self.waiting.retain(|waiting| targets.contains(&waiting.address));
-        self.coming.retain(|coming| targets.contains(&coming.address));
+        self.in_progress.retain(|in_progress| targets.contains(&in_progress.address));
         self.unwaived.retain(|risk| targets.contains(&risk.address));
         self.notes.retain(|note| targets.iter().any(|target| target.to_string() == note.about));
         self.targets = targets.to_vec();

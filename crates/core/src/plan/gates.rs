@@ -1,14 +1,15 @@
-//! What of a plan needs an explicit word.
+// SPDX-License-Identifier: Apache-2.0
+//! The gates of a plan: what `apply` refuses without a flag or a change of the spec.
 
 use super::document::{Action, Change, Gate, GateKind, Plan};
 use crate::diff::{FieldAction, FieldChange};
 use crate::model::pattern;
 
-/// A plan that changes at least so many existing resources, and more than a third of those read, is large.
+/// A plan is large if it changes at least this number of existing resources, and more than a third of them.
 const LARGE_FROM: usize = 10;
 
 impl Plan {
-    /// Counts what the changes are, and sets the gates by it.
+    /// Recomputes the summary and the gates from the changes.
     pub(crate) fn recount(&mut self) {
         let of = |action| self.changes.iter().filter(|change| change.action == action).count();
         self.summary.create = of(Action::Create);
@@ -16,7 +17,7 @@ impl Plan {
         self.summary.replace = of(Action::Replace);
         self.summary.delete = of(Action::Delete);
         self.summary.blocked = of(Action::Blocked);
-        self.summary.coming = self.coming.len();
+        self.summary.in_progress = self.in_progress.len();
         self.summary.steps = self.changes.iter().map(|change| change.steps.len()).sum();
         self.summary.waiting =
             self.waiting.len() + self.changes.iter().map(|change| change.waiting.len()).sum::<usize>();
@@ -24,11 +25,11 @@ impl Plan {
     }
 }
 
-/// Says whether a change only adds to a resource that the spec names. A run that was cut leaves many of
-/// those, and running it again must not need a word more.
+/// Returns whether a change only adds fields to a resource that the spec names. An interrupted apply leaves many such
+/// changes, and running it again must not need another flag.
 fn completes(change: &Change) -> bool {
     let adds = |field: &FieldChange| field.action == FieldAction::Add;
-    let by_pattern = change.by.as_deref().is_some_and(|by| pattern::is_pattern(by) && change.follows.is_none());
+    let by_pattern = change.entry.as_deref().is_some_and(|name| pattern::is_pattern(name) && change.follows.is_none());
     change.action == Action::Update && !by_pattern && change.fields.iter().all(adds)
 }
 
@@ -41,29 +42,29 @@ fn gates(plan: &Plan) -> Vec<Gate> {
         gates.push(Gate {
             gate: GateKind::Large,
             what: format!("{updates} of {existing} existing resources would change, more than a third"),
-            pass: "read the plan, then add --allow-large".to_owned(),
+            flag: "review the plan, then add `--allow-large`".to_owned(),
         });
     }
     for change in &plan.changes {
         for risk in change.risks.iter().filter(|risk| risk.waiver.is_none()) {
             gates.push(Gate {
                 gate: GateKind::Exposure,
-                what: format!("{} {}, and the spec does not say why", change.address, risk.what),
-                pass: format!("if it is meant, state `waiver:` with the reason at {}", change.at),
+                what: format!("{} {}, and the spec does not waive this risk", change.address, risk.what),
+                flag: format!("remove the risk, or state `waiver:` with a reason at {}", change.at),
             });
         }
         for what in &change.deletes {
             gates.push(Gate {
                 gate: GateKind::Destroy,
                 what: format!("{}: {what}", change.address),
-                pass: "if that is meant, add --allow-destroy".to_owned(),
+                flag: "review the deletion, then add `--allow-destroy`".to_owned(),
             });
         }
         for why in &change.blocked {
             gates.push(Gate {
                 gate: GateKind::Blocked,
                 what: format!("{}: {why}", change.address),
-                pass: format!("change the spec at {}, or the resource by hand", change.at),
+                flag: format!("change the spec at {}, or change the resource in AWS by hand", change.at),
             });
         }
     }

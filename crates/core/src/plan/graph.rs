@@ -1,9 +1,10 @@
-//! The order of steps, from values alone: a step that needs what another resource gives comes after it.
+// SPDX-License-Identifier: Apache-2.0
+//! Orders the steps of a plan: a step that needs another resource runs after it.
 //!
-//! A step needs a resource when its operation holds one of the resource's outputs (an ARN that
-//! follows from a name), a reference to one that only AWS gives, or the value of one that the spec
-//! refers to. It then waits for all of that resource's steps that build it up. Where resources need each other in a ring (two security groups
-//! that let each other in), it waits for the other's creation only, which breaks the ring.
+//! A step needs a resource if its operation contains one of the resource's attributes (an ARN that follows from a
+//! name), a reference to an attribute that only AWS assigns, or the value of an attribute that the spec refers to. It
+//! then runs after all steps that create, widen or change that resource. If resources need each other (two security
+//! groups that allow each other), it runs after the other's creating step only, which breaks the cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,27 +16,27 @@ use crate::diff::Phase;
 use crate::resource::address::Address;
 use crate::resource::reference::{self, Known, Reference, Target};
 
-/// What the spec refers to, by the resource that it says so of.
+/// The references that the spec states, by the resource that states them.
 pub type Referred<'a> = BTreeMap<&'a Address, &'a BTreeSet<Reference>>;
 
-/// Resources of which each needs another one first, with where the spec wants them.
+/// Resources that need each other to be created first, each with its position in the spec.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Ring(pub Vec<(Address, Position)>);
+pub struct Cycle(pub Vec<(Address, Position)>);
 
-/// Numbers the steps in an order in which all could be run, and says what each comes after.
+/// Sets `id` and `after` of all steps. Running the steps by ascending id satisfies every `after`.
 ///
 /// # Errors
-/// See [`Ring`].
-pub fn order(changes: &mut [Change], known: &Known, referred: &Referred<'_>) -> Result<(), Ring> {
+/// See [`Cycle`].
+pub fn order(changes: &mut [Change], known: &Known, referred: &Referred<'_>) -> Result<(), Cycle> {
     let nodes = nodes(changes, known, referred);
-    let rings = rings(&nodes, changes);
+    let cycles = cycles(&nodes, changes);
     let mut after: BTreeMap<(usize, usize), BTreeSet<(usize, usize)>> = BTreeMap::new();
     for node in &nodes {
         let own = (node.step > 0).then(|| (node.change, node.step - 1));
         let others = node.needs.iter().flat_map(|&other| {
-            let weak = rings[other] == rings[node.change];
+            let in_cycle = cycles[other] == cycles[node.change];
             changes[other].steps.iter().enumerate().filter_map(move |(index, step)| {
-                let counts = if weak { step.phase == Phase::Create } else { step.phase <= Phase::Change };
+                let counts = if in_cycle { step.phase == Phase::Create } else { step.phase <= Phase::Change };
                 counts.then_some((other, index))
             })
         });
@@ -44,13 +45,13 @@ pub fn order(changes: &mut [Change], known: &Known, referred: &Referred<'_>) -> 
     number(changes, &after)
 }
 
-struct Node {
+struct StepNode {
     change: usize,
     step: usize,
     needs: BTreeSet<usize>,
 }
 
-fn nodes(changes: &[Change], known: &Known, referred: &Referred<'_>) -> Vec<Node> {
+fn nodes(changes: &[Change], known: &Known, referred: &Referred<'_>) -> Vec<StepNode> {
     let index: BTreeMap<&Address, usize> =
         changes.iter().enumerate().map(|(at, change)| (&change.address, at)).collect();
     let steps = changes
@@ -62,16 +63,16 @@ fn nodes(changes: &[Change], known: &Known, referred: &Referred<'_>) -> Vec<Node
             let stated = referred.get(&changes[change].address).into_iter().copied().flatten();
             let needs = needed(op, known)
                 .into_iter()
-                .chain(stated.filter_map(|reference| filled_in(reference, op, known)))
+                .chain(stated.filter_map(|reference| resolved_target(reference, op, known)))
                 .filter_map(|address| index.get(&address).copied())
                 .filter(|other| *other != change)
                 .collect();
-            Node { change, step, needs }
+            StepNode { change, step, needs }
         })
         .collect()
 }
 
-/// The resources whose values stand in an operation.
+/// Returns the resources whose attributes an operation contains.
 pub fn needed(op: &Value, known: &Known) -> BTreeSet<Address> {
     let referenced = reference::find(op).into_iter().filter_map(|reference| match reference.target {
         Target::Resource(address) => Some(address),
@@ -80,8 +81,8 @@ pub fn needed(op: &Value, known: &Known) -> BTreeSet<Address> {
     referenced.chain(known.givers(op)).collect()
 }
 
-/// The resource that a reference of the spec points at, where its value stands in this operation.
-fn filled_in(reference: &Reference, op: &Value, known: &Known) -> Option<Address> {
+/// Returns the resource that a reference points to, if the operation contains the referenced value.
+fn resolved_target(reference: &Reference, op: &Value, known: &Known) -> Option<Address> {
     let Target::Resource(address) = &reference.target else { return None };
     let value = known.value(reference)?;
     let mut found = false;
@@ -89,8 +90,8 @@ fn filled_in(reference: &Reference, op: &Value, known: &Known) -> Option<Address
     found.then(|| address.clone())
 }
 
-/// Gives each change the number of its ring: two changes have one number when each needs the other.
-fn rings(nodes: &[Node], changes: &[Change]) -> Vec<usize> {
+/// Returns the cycle of each change as a number. Two changes have the same number if each needs the other.
+fn cycles(nodes: &[StepNode], changes: &[Change]) -> Vec<usize> {
     let mut direct: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); changes.len()];
     for node in nodes {
         direct[node.change].extend(&node.needs);
@@ -120,8 +121,8 @@ fn reachable(from: usize, direct: &[BTreeSet<usize>]) -> BTreeSet<usize> {
     found
 }
 
-/// Numbers by depth, then by address and position: the numbers do not depend on the order of reading.
-fn number(changes: &mut [Change], after: &BTreeMap<(usize, usize), BTreeSet<(usize, usize)>>) -> Result<(), Ring> {
+/// Numbers the steps by depth, then by address and position, so that the ids do not depend on the order of reads.
+fn number(changes: &mut [Change], after: &BTreeMap<(usize, usize), BTreeSet<(usize, usize)>>) -> Result<(), Cycle> {
     let mut ids: BTreeMap<(usize, usize), u32> = BTreeMap::new();
     let mut next = 1;
     while ids.len() < after.len() {
@@ -133,7 +134,7 @@ fn number(changes: &mut [Change], after: &BTreeMap<(usize, usize), BTreeSet<(usi
         if ready.is_empty() {
             let stuck: BTreeSet<usize> = left().map(|((change, _), _)| *change).collect();
             let member = |change: usize| (changes[change].address.clone(), changes[change].at.clone());
-            return Err(Ring(stuck.into_iter().map(member).collect()));
+            return Err(Cycle(stuck.into_iter().map(member).collect()));
         }
         for node in ready {
             ids.insert(node, next);
@@ -153,7 +154,7 @@ fn number(changes: &mut [Change], after: &BTreeMap<(usize, usize), BTreeSet<(usi
 mod tests {
     use super::*;
     use crate::plan::{Action, Step};
-    use crate::resource::reference::{Outputs, Ties};
+    use crate::resource::reference::{Attributes, Ties};
     use serde_json::json;
 
     fn change(name: &str, steps: &[(Phase, Value)]) -> Change {
@@ -170,7 +171,7 @@ mod tests {
             service: "T".into(),
             action: Action::Create,
             at: Position { file: "a".into(), line: 1, column: 1 },
-            by: None,
+            entry: None,
             follows: None,
             replaced: None,
             deletes: Vec::new(),
@@ -180,7 +181,7 @@ mod tests {
             blocked: Vec::new(),
             steps: steps.iter().map(step).collect(),
             fingerprint: String::new(),
-            outputs: std::collections::BTreeMap::new(),
+            attributes: std::collections::BTreeMap::new(),
         }
     }
 
@@ -190,10 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_another_resource_gives_makes_the_order() {
+    fn a_step_with_an_attribute_of_another_resource_runs_after_it() {
         let mut known = Known::default();
-        let outputs = Outputs::from([("arn".to_owned(), "arn:b".to_owned())]);
-        known.identify(&Address::new("t.t", "b"), outputs, |_| Ties::Anywhere);
+        let attributes = Attributes::from([("arn".to_owned(), "arn:b".to_owned())]);
+        known.identify(&Address::new("t.t", "b"), attributes, |_| Ties::Anywhere);
         let changes = vec![
             change("a", &[(Phase::Create, json!({"Put": {"action": "arn:b"}}))]),
             change("b", &[(Phase::Create, json!("Create")), (Phase::Change, json!("Set"))]),
@@ -202,24 +203,24 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_name_ties_only_in_the_fields_that_name_such_a_resource() {
-        let named = |name: &str| Outputs::from([("name".to_owned(), name.to_owned())]);
+    fn a_plain_name_is_a_reference_only_in_the_fields_for_such_names() {
+        let named = |name: &str| Attributes::from([("name".to_owned(), name.to_owned())]);
         let mut known = Known::default();
         for name in ["a", "b"] {
             known.identify(&Address::new("t.t", name), named(name), |_| Ties::Fields(&["source"]));
         }
         let creates = |name: &str, field: &str, other: &str| change(name, &[(Phase::Create, json!({field: other}))]);
-        let apart = vec![creates("a", "database", "b"), creates("b", "database", "a")];
-        assert_eq!(ordered(apart, &known), [(1, vec![]), (2, vec![])]);
-        let tied = vec![creates("a", "source", "b"), creates("b", "database", "a")];
-        assert_eq!(ordered(tied, &known), [(2, vec![1]), (1, vec![])]);
+        let independent = vec![creates("a", "database", "b"), creates("b", "database", "a")];
+        assert_eq!(ordered(independent, &known), [(1, vec![]), (2, vec![])]);
+        let dependent = vec![creates("a", "source", "b"), creates("b", "database", "a")];
+        assert_eq!(ordered(dependent, &known), [(2, vec![1]), (1, vec![])]);
     }
 
     #[test]
-    fn a_reference_of_the_spec_makes_the_order_wherever_its_value_stands() {
+    fn a_reference_in_the_spec_orders_steps_that_contain_its_value() {
         let mut known = Known::default();
-        let outputs = Outputs::from([("name".to_owned(), "b".to_owned())]);
-        known.identify(&Address::new("t.t", "b"), outputs, |_| Ties::Fields(&[]));
+        let attributes = Attributes::from([("name".to_owned(), "b".to_owned())]);
+        known.identify(&Address::new("t.t", "b"), attributes, |_| Ties::Fields(&[]));
         let mut changes = vec![
             change("a", &[(Phase::Create, json!({"Put": "x-b/*"})), (Phase::Change, json!("Set"))]),
             change("b", &[(Phase::Create, json!("Create"))]),
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn two_groups_that_let_each_other_in_are_both_made_first() {
+    fn two_groups_that_allow_each_other_are_both_created_first() {
         let group = |name: &str, other: &str| {
             change(
                 name,
@@ -247,12 +248,12 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_that_cannot_be_broken_is_named() {
-        let made_of = |name: &str, other: &str| {
+    fn an_unbreakable_cycle_is_an_error() {
+        let created_from = |name: &str, other: &str| {
             change(name, &[(Phase::Create, json!({"Create": format!("${{t.t/{other}.id}}")}))])
         };
-        let mut changes = vec![made_of("a", "b"), made_of("b", "a")];
-        let ring = order(&mut changes, &Known::default(), &Referred::new()).unwrap_err();
-        assert_eq!(ring.0.iter().map(|(address, _)| address.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        let mut changes = vec![created_from("a", "b"), created_from("b", "a")];
+        let cycle = order(&mut changes, &Known::default(), &Referred::new()).unwrap_err();
+        assert_eq!(cycle.0.iter().map(|(address, _)| address.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }
 }

@@ -1,8 +1,8 @@
-//! A plan: what would be done, why, with what risk, on what live state. A value that serialises.
+// SPDX-License-Identifier: Apache-2.0
+//! Plans: the changes that an apply would make, their steps, risks and gates.
 //!
-//! [`build`] compares and orders, [`gates`] says what needs an explicit word, [`saved`] seals a plan for later. Text,
-//! JSON and the steps that are run all come from the one [`Plan`] value, which holds no times and no random ids: same
-//! input, same plan.
+//! [`build`] compares and orders, [`gates`] sets the gates, [`saved`] seals a plan for a later apply. Text, JSON and
+//! executed steps all come from one [`Plan`] value. It contains no times and no random ids: same input, same plan.
 
 pub mod build;
 mod document;

@@ -1,8 +1,8 @@
-//! A plan that is kept for later, and the reasons for which it no longer holds.
+// SPDX-License-Identifier: Apache-2.0
+//! Saved plans, and the reasons for which `apply plan.json` refuses one ([`Refusal`]).
 //!
-//! A seal around the plan carries what a plan itself must not (same input, same plan): when it expires, a nonce by which
-//! a second use is known, and a digest by which an edit is. `apply plan.json` refuses exactly when one of
-//! [`Refusal`]'s cases holds, and names it.
+//! A plan contains no times and no random ids (same input, same plan). The seal around it does: an expiry time, a nonce
+//! that detects a second use, and a digest that detects edits.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -18,99 +18,100 @@ use crate::observe::failure::Gap;
 use crate::resource::address::Address;
 use crate::spec::Spec;
 
-/// A plan with its seal.
+/// A saved plan: a plan with its seal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SavedPlan {
-    /// Until when, and once.
+    /// The expiry time, the nonce and the digest of the plan.
     pub seal: Seal,
-    /// The plan.
+    /// The sealed plan.
     pub plan: Plan,
 }
 
-/// What limits a saved plan's use.
+/// The seal of a saved plan. It limits when and how often the plan can be applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seal {
-    /// A random text; a plan is applied once.
+    /// A random string that identifies the saved plan. A plan can be applied once.
     pub nonce: String,
-    /// When the plan no longer holds, RFC 3339.
+    /// When the plan expires, RFC 3339 in UTC.
     #[schemars(with = "String")]
     pub expires: Timestamp,
-    /// The digest of the plan. It shows a mistake, not an attack: whoever edits the plan can compute another.
+    /// The SHA-256 digest of `plan`, in lowercase hexadecimal. It detects accidental edits. It does not protect against
+    /// an attacker, who can recompute it.
     pub digest: String,
 }
 
 /// Why a saved plan is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Another version of the document.
-    #[error("the plan has format {found}, and this regionctl reads format {FORMAT}")]
+    /// The plan has another format version.
+    #[error("the plan has format {found}; this version reads format {FORMAT}")]
     Format {
-        /// The plan's format.
+        /// The plan's format version.
         found: u32,
     },
-    /// Another version of regionctl.
-    #[error("the plan was made by {found}, and this is {TOOL}")]
+    /// Another version of regionctl created the plan.
+    #[error("the plan was created by {found}, but this is {TOOL}")]
     Tool {
-        /// The version that made it.
+        /// The tool and version that created it.
         found: String,
     },
-    /// The spec is another.
-    #[error("{path} no longer says what it said when the plan was made")]
+    /// The spec was changed.
+    #[error("{path} was changed after the plan was created")]
     Spec {
-        /// The spec file.
+        /// The path of the spec file.
         path: String,
     },
     /// The spec is for another account.
-    #[error("the plan is for account {plan}, and the spec for account {spec}")]
+    #[error("the plan is for account {plan}, but the spec is for account {spec}")]
     Account {
-        /// The plan's.
+        /// The plan's account id.
         plan: String,
-        /// The spec's.
+        /// The spec's account id.
         spec: String,
     },
     /// The spec is for another region.
-    #[error("the plan is for {plan}, and the spec for {spec}")]
+    #[error("the plan is for region {plan}, but the spec is for region {spec}")]
     Region {
-        /// The plan's.
+        /// The plan's region code.
         plan: String,
-        /// The spec's.
+        /// The spec's region code.
         spec: String,
     },
-    /// It is too late.
+    /// The plan expired.
     #[error("the plan expired at {at}")]
     Expired {
-        /// When.
+        /// The expiry time.
         at: Timestamp,
     },
-    /// Its calls or gates are not those that were shown.
-    #[error("the plan was edited after it was made")]
+    /// The plan does not match its digest.
+    #[error("the plan was edited after it was created")]
     Edited,
-    /// It was applied before.
-    #[error("the plan was applied before; a plan is applied once")]
+    /// The plan was applied before.
+    #[error("the plan was already applied; a plan can be applied once")]
     Used,
-    /// The spec selects another VPC by now.
-    #[error("the spec selects another VPC than when the plan was made")]
+    /// The spec selects another VPC.
+    #[error("the spec selects another VPC than the plan")]
     Vpc,
-    /// The live resource is not what the plan rests on.
-    #[error("{address} was changed in AWS after the plan was made")]
+    /// The live resource was changed.
+    #[error("{address} was changed in AWS after the plan was created")]
     Moved {
-        /// Which.
+        /// The resource.
         address: Address,
     },
-    /// The live resource that another one follows is not what the plan rests on.
-    #[error("{address} follows {region}/{name}, which was changed after the plan was made")]
+    /// The source of a resource was changed.
+    #[error("{address} copies {region}/{name}, which was changed after the plan was created")]
     SourceMoved {
-        /// Which follows.
+        /// The resource that follows the source.
         address: Address,
-        /// The source's region.
+        /// The source's region code.
         region: String,
         /// The source's name.
         name: String,
     },
-    /// The live resource cannot be read any more.
-    #[error("{address} could not be read, so nothing says that it is still what the plan rests on")]
+    /// The live resource could not be read.
+    #[error("{address} could not be read, so the plan cannot be checked against it")]
     Unreadable {
-        /// Which.
+        /// The resource: `kind/name`, or `kind/*` for a whole kind.
         address: String,
     },
 }
@@ -120,12 +121,13 @@ fn digest_of(plan: &Plan) -> String {
 }
 
 impl SavedPlan {
-    /// Seals a plan.
+    /// Seals a plan. `nonce` must be unique for each saved plan.
     pub fn new(plan: Plan, nonce: String, expires: Timestamp) -> Self {
         Self { seal: Seal { nonce, expires, digest: digest_of(&plan) }, plan }
     }
 
-    /// Checks what can be checked before anything is read: the seal and the spec.
+    /// Returns the refusals that are known before AWS is read: those of the seal and the spec. `used` is whether the
+    /// plan was already applied.
     pub fn refusals_before_reading(&self, spec: &Spec, now: Timestamp, used: bool) -> Vec<Refusal> {
         let Self { seal, plan } = self;
         let mut refusals = Vec::new();
@@ -157,12 +159,13 @@ impl SavedPlan {
     }
 }
 
-/// Checks that each resource that a plan touches, and the VPC that it is in, is still what the plan rests on.
+/// Returns a refusal for each resource of the plan, source or VPC that was changed after the plan was created or could
+/// not be read.
 pub fn moved(registry: Registry, plan: &Plan, inventory: &Inventory) -> Vec<Refusal> {
-    let touches = |unread: &&Gap| plan.changes.iter().any(|change| unread.covers(&change.address));
-    let unreadable = inventory.unread.iter().filter(touches);
+    let touches = |gap: &&Gap| plan.changes.iter().any(|change| gap.covers(&change.address));
+    let unreadable = inventory.gaps.iter().filter(touches);
     let mut refusals: Vec<Refusal> =
-        unreadable.map(|unread| Refusal::Unreadable { address: unread.address.clone() }).collect();
+        unreadable.map(|gap| Refusal::Unreadable { address: gap.address.clone() }).collect();
     if plan.vpc.as_deref() != inventory.location.vpc.as_ref().map(|vpc| vpc.id.as_str()) {
         refusals.push(Refusal::Vpc);
     }

@@ -1,23 +1,24 @@
-//! What changed between two snapshots, as text.
+// SPDX-License-Identifier: Apache-2.0
+//! Renders the differences between two snapshots as text.
 
 use std::fmt::Write;
 
 use super::text::{Style, counted};
 use crate::diff::shown;
-use crate::observe::compare::{Change, Difference};
+use crate::observe::compare::{Difference, DifferenceKind};
 
-/// Renders the differences, one resource a paragraph, and a line that counts them.
+/// Renders the differences, one paragraph per resource, and their number in the last line.
 pub fn differences(differences: &[Difference], style: Style) -> String {
     let mut out = String::new();
     for Difference { address, change } in differences {
         let (symbol, what) = match change {
-            Change::Added => ('+', String::new()),
-            Change::Removed => ('-', String::new()),
-            Change::Changed(_) => ('~', String::new()),
-            Change::Unknown(why) => ('?', format!("  cannot be compared: {why}")),
+            DifferenceKind::Added => ('+', String::new()),
+            DifferenceKind::Removed => ('-', String::new()),
+            DifferenceKind::Changed(_) => ('~', String::new()),
+            DifferenceKind::Unknown(why) => ('?', format!("  cannot be compared: {why}")),
         };
         let _ = writeln!(out, "{} {}{what}", style.symbol(symbol), style.bold(address));
-        let Change::Changed(fields) = change else { continue };
+        let DifferenceKind::Changed(fields) = change else { continue };
         for field in fields {
             let value = |value: &Option<serde_json::Value>| value.as_ref().map_or("(not set)".to_owned(), shown);
             let _ = writeln!(out, "    {}: {} → {}", field.label(), value(&field.before), value(&field.after));

@@ -1,12 +1,13 @@
-//! Two JSON documents as one inline diff.
+// SPDX-License-Identifier: Apache-2.0
+//! Renders two JSON documents as one inline diff.
 
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
-/// A line of a diff: `+`, `-` or blank, and the text.
+/// A line of a diff: `+`, `-` or a space, and the text.
 pub type Line = (char, String);
 
-/// Returns the lines of the pretty-printed documents, those that differ marked, with three lines around.
+/// Returns the diff of the pretty-printed documents with three lines of context.
 pub fn diff(before: Option<&Value>, after: Option<&Value>) -> Vec<Line> {
     let pretty = |value: Option<&Value>| {
         value.map(|value| serde_json::to_string_pretty(value).expect("invariant: JSON prints")).unwrap_or_default()

@@ -1,10 +1,14 @@
-//! Plans and reports as people and other programs read them. Renderers know no kind and invent no explanation: what
-//! they show is in the value. JSON is the value itself.
+// SPDX-License-Identifier: Apache-2.0
+//! Renders plans, reports and snapshot differences as text and in other formats.
+//!
+//! Renderers contain nothing specific to a kind and add no facts of their own. The JSON format is the serialized value.
 
+mod ascii;
 mod differences;
 mod document;
 pub mod report;
 pub mod text;
 
+pub use ascii::ascii;
 pub use differences::differences;
 pub use text::{Style, checks, counted, text, waiting_for_people};

@@ -1,4 +1,5 @@
-//! A plan as text: grouped by service, one symbol a change, attributes before → after, one summary line.
+// SPDX-License-Identifier: Apache-2.0
+//! Renders a plan as text: grouped by service, one symbol per change, fields as before → after, one summary line.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,12 +14,12 @@ use crate::observe::provider::{Check, Verdict};
 use crate::plan::{Action, Change, GateKind, Plan, Unwaived, WaitingOn};
 use crate::resource::address::Address;
 
-/// How to render.
+/// The options of text output.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
-    /// With colour. Symbols carry the meaning without it.
+    /// Whether to use ANSI colors. The symbols carry the meaning without them.
     pub color: bool,
-    /// The width of the terminal, in columns; longer before → after pairs take two lines.
+    /// The width of the terminal in columns. Longer before → after pairs are split over two lines.
     pub width: usize,
 }
 
@@ -69,10 +70,10 @@ pub fn text(plan: &Plan, style: Style) -> String {
         out.push('\n');
     }
     notes(&mut out, plan, style);
-    coming(&mut out, plan, style);
+    in_progress(&mut out, plan, style);
     waiting(&mut out, plan, style);
     unwaived(&mut out, plan, style);
-    unread(&mut out, plan, style);
+    gaps(&mut out, plan, style);
     gates(&mut out, plan, style);
     out.push_str(&summary(plan, style));
     out
@@ -86,24 +87,24 @@ fn render_change(out: &mut String, change: &Change, style: Style) {
         Action::Delete => '-',
         Action::Blocked => '✗',
     };
-    let origin = match (&change.by, &change.follows) {
+    let origin = match (&change.entry, &change.follows) {
         (None, None) => None,
-        (Some(by), None) => Some(format!("  by '{by}' in {}", change.at)),
-        (by, Some(source)) => {
-            let word = if by.is_some() { "copies" } else { "follows" };
-            let gone = if source.fingerprint == ABSENT { ", which is gone" } else { "" };
-            Some(format!("  {word} {}/{}{gone}", source.region, source.name))
+        (Some(entry), None) => Some(format!("  from '{entry}' in {}", change.at)),
+        (_, Some(source)) => {
+            let gone = if source.fingerprint == ABSENT { ", which no longer exists" } else { "" };
+            Some(format!("  copies {}/{}{gone}", source.region, source.name))
         }
     };
     let origin = origin.map(|origin| style.dim(&origin));
     let address = style.bold(&change.address.to_string());
     let _ = writeln!(out, "  {} {address}{}", style.symbol(symbol), origin.unwrap_or_default());
-    // Of what goes, that it goes is all there is to say.
+    // The fields of a deleted resource add nothing.
     for field in change.fields.iter().filter(|_| change.action != Action::Delete) {
         render_field(out, field, change.action == Action::Create, style);
     }
     if change.action == Action::Create {
-        for (name, value) in change.outputs.iter().filter(|(_, value)| value.as_ref() != Some(&change.address.name)) {
+        for (name, value) in change.attributes.iter().filter(|(_, value)| value.as_ref() != Some(&change.address.name))
+        {
             let value = value.clone().unwrap_or_else(|| "(known after apply)".to_owned());
             let _ = writeln!(out, "      {}", style.dim(&format!("= {name}: {value}")));
         }
@@ -125,24 +126,24 @@ fn render_change(out: &mut String, change: &Change, style: Style) {
 fn risk_text(risk: &RiskNote) -> String {
     match &risk.waiver {
         Some(waiver) => format!("{}: waiver '{}' in {}", risk.what, waiver.reason, waiver.at),
-        None => format!("{}, and no waiver says why", risk.what),
+        None => format!("{}, without a waiver", risk.what),
     }
 }
 
-fn render_field(out: &mut String, field: &FieldChange, whole_is_new: bool, style: Style) {
+fn render_field(out: &mut String, field: &FieldChange, is_new_resource: bool, style: Style) {
     let symbol = match field.action {
         FieldAction::Add => '+',
         FieldAction::Change => '~',
         FieldAction::Remove => '-',
     };
-    let mark = if whole_is_new { " ".to_owned() } else { style.symbol(symbol) };
+    let mark = if is_new_resource { " ".to_owned() } else { style.symbol(symbol) };
     let note = field.note.as_ref().map(|note| style.dim(&format!("  ({note})"))).unwrap_or_default();
     if field.is_document() {
         let _ = writeln!(out, "      {mark} {}:{note}", field.path);
         for (tag, line) in document::diff(field.before.as_ref(), field.after.as_ref()) {
             let line = resolved(&line);
             let line = match tag {
-                '+' if whole_is_new => format!("  {line}"),
+                '+' if is_new_resource => format!("  {line}"),
                 '+' => style.paint(AnsiColor::Green, &format!("+ {line}")),
                 '-' => style.paint(AnsiColor::Red, &format!("- {line}")),
                 _ => style.dim(&format!("  {line}")),
@@ -151,11 +152,11 @@ fn render_field(out: &mut String, field: &FieldChange, whole_is_new: bool, style
         }
         return;
     }
-    let (path, say): (String, fn(&Value) -> String) = match element(&field.path) {
+    let (path, display): (String, fn(&Value) -> String) = match element(&field.path) {
         Some(path) => (path, quoted),
         None => (field.path.clone(), shown),
     };
-    let (before, after) = (field.before.as_ref().map(say), field.after.as_ref().map(say));
+    let (before, after) = (field.before.as_ref().map(display), field.after.as_ref().map(display));
     let value = match (before, after) {
         (Some(before), Some(after)) => {
             let short = 9 + path.chars().count() + 2 + before.chars().count() + 3 + after.chars().count();
@@ -185,7 +186,7 @@ fn notes(out: &mut String, plan: &Plan, style: Style) {
     if plan.notes.is_empty() {
         return;
     }
-    let _ = writeln!(out, "{}", style.bold("To know"));
+    let _ = writeln!(out, "{}", style.bold("Notes (informational)"));
     let mut by_about: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for note in &plan.notes {
         by_about.entry(&note.about).or_default().push(&note.what);
@@ -199,13 +200,13 @@ fn notes(out: &mut String, plan: &Plan, style: Style) {
     out.push('\n');
 }
 
-fn coming(out: &mut String, plan: &Plan, style: Style) {
-    if plan.coming.is_empty() {
+fn in_progress(out: &mut String, plan: &Plan, style: Style) {
+    if plan.in_progress.is_empty() {
         return;
     }
-    let _ = writeln!(out, "{}", style.bold("On its way"));
-    for coming in &plan.coming {
-        let _ = writeln!(out, "  {} {}  {}", style.symbol('…'), coming.address, coming.what);
+    let _ = writeln!(out, "{}", style.bold("In progress"));
+    for in_progress in &plan.in_progress {
+        let _ = writeln!(out, "  {} {}  {}", style.symbol('…'), in_progress.address, in_progress.what);
     }
     out.push('\n');
 }
@@ -217,7 +218,7 @@ fn waiting(out: &mut String, plan: &Plan, style: Style) {
     }
 }
 
-/// What waits, each with all the resources that wait for the same.
+/// Lists each manual step once, with all resources that wait for it.
 pub(super) fn waiting_for(out: &mut String, waiting: &[WaitingOn], style: Style) {
     let mut by_what: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
     for waiting in waiting {
@@ -232,7 +233,7 @@ pub(super) fn waiting_for(out: &mut String, waiting: &[WaitingOn], style: Style)
     out.push('\n');
 }
 
-/// What is live and wanted and dangerous. An apply changes nothing of it, so it is no gate.
+/// Lists the risks that both live and the spec contain. They are no gate, because an apply does not change them.
 fn unwaived(out: &mut String, plan: &Plan, style: Style) {
     if plan.unwaived.is_empty() {
         return;
@@ -240,19 +241,19 @@ fn unwaived(out: &mut String, plan: &Plan, style: Style) {
     let _ = writeln!(out, "{}", style.bold("Risks without a waiver"));
     for Unwaived { address, at, what, .. } in &plan.unwaived {
         let mark = style.paint(AnsiColor::Magenta, "!");
-        let _ = writeln!(out, "  {mark} {address}  {what}; if it is meant, state `waiver:` with the reason at {at}");
+        let _ = writeln!(out, "  {mark} {address}  {what}; if intended, state `waiver:` with a reason at {at}");
     }
     out.push('\n');
 }
 
-fn unread(out: &mut String, plan: &Plan, style: Style) {
-    if plan.unread.is_empty() {
+fn gaps(out: &mut String, plan: &Plan, style: Style) {
+    if plan.gaps.is_empty() {
         return;
     }
-    let _ = writeln!(out, "{}", style.bold("Not read, so this plan is not the whole truth"));
-    for unread in &plan.unread {
-        let id = unread.failure.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
-        let _ = writeln!(out, "  {} {}  {}{id}", style.symbol('✗'), unread.address, unread.failure);
+    let _ = writeln!(out, "{}", style.bold("Not read: this plan is incomplete"));
+    for gap in &plan.gaps {
+        let id = gap.failure.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
+        let _ = writeln!(out, "  {} {}  {}{id}", style.symbol('✗'), gap.address, gap.failure);
     }
     out.push('\n');
 }
@@ -260,13 +261,13 @@ fn unread(out: &mut String, plan: &Plan, style: Style) {
 fn gates(out: &mut String, plan: &Plan, style: Style) {
     for gate in &plan.gates {
         let head = match gate.gate {
-            GateKind::Large => "Only with --allow-large:",
-            GateKind::Destroy => "Only with --allow-destroy:",
-            GateKind::Exposure | GateKind::Blocked => "Apply will refuse:",
+            GateKind::Large => "Needs --allow-large:",
+            GateKind::Destroy => "Needs --allow-destroy:",
+            GateKind::Exposure | GateKind::Blocked => "Apply refuses this plan:",
         };
         let _ = writeln!(out, "{} {}", style.paint(AnsiColor::Red, head), gate.what);
         if matches!(gate.gate, GateKind::Exposure | GateKind::Blocked) {
-            let _ = writeln!(out, "  {}", gate.pass);
+            let _ = writeln!(out, "  {}", gate.flag);
         }
     }
     if !plan.gates.is_empty() {
@@ -274,21 +275,21 @@ fn gates(out: &mut String, plan: &Plan, style: Style) {
     }
 }
 
-/// `1 call`, `2 calls`.
+/// Returns a number with its noun: `1 call`, `2 calls`.
 pub fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// What people owe, as a sentence after others; empty when they owe nothing.
-pub fn waiting_for_people(things: usize) -> String {
-    match things {
+/// Returns the number of manual steps as a sentence with a leading space. Empty if there are none.
+pub fn waiting_for_people(steps: usize) -> String {
+    match steps {
         0 => String::new(),
-        1 => " 1 thing waits for a person.".to_owned(),
-        several => format!(" {several} things wait for a person."),
+        1 => " 1 manual step waits for a person.".to_owned(),
+        several => format!(" {several} manual steps wait for a person."),
     }
 }
 
-/// Renders what was looked at before the first write.
+/// Renders the results of the preflight checks.
 pub fn checks(checks: &[Check], style: Style) -> String {
     let mut out = format!("{}\n", style.bold("Preflight"));
     for Check { name, verdict, what } in checks {
@@ -302,38 +303,42 @@ pub fn checks(checks: &[Check], style: Style) -> String {
     out
 }
 
-/// How far what is coming is: `creating, modifying`.
-fn words(plan: &Plan) -> String {
-    let words: std::collections::BTreeSet<&str> = plan.coming.iter().map(|coming| coming.what.as_str()).collect();
-    words.into_iter().collect::<Vec<_>>().join(", ")
+/// Returns the distinct states of the resources in progress: `creating, modifying`.
+fn states_in_progress(plan: &Plan) -> String {
+    let states: std::collections::BTreeSet<&str> =
+        plan.in_progress.iter().map(|in_progress| in_progress.what.as_str()).collect();
+    states.into_iter().collect::<Vec<_>>().join(", ")
 }
 
-/// The one line that says it all.
+/// Renders the summary line of a plan.
 pub fn summary(plan: &Plan, style: Style) -> String {
     let counts = &plan.summary;
     let people = waiting_for_people(counts.waiting);
     if plan.is_empty() && plan.is_complete() {
         if !plan.targets.is_empty() {
-            return format!("No changes of the targets. The rest of {} was not looked at.{people}\n", plan.spec);
+            return format!(
+                "No changes for the targets. The rest of {} is not part of this plan.{people}\n",
+                plan.spec
+            );
         }
-        if counts.coming > 0 {
-            let resources = counted(counts.coming, "resource");
-            return format!("Nothing to change, and {resources} still on the way: {}.{people}\n", words(plan));
+        if counts.in_progress > 0 {
+            let resources = counted(counts.in_progress, "resource");
+            return format!("No changes. {resources} in progress: {}.{people}\n", states_in_progress(plan));
         }
-        return format!("No changes. {} is what {} says.{people}\n", plan.region, plan.spec);
+        return format!("No changes. {} matches {}.{people}\n", plan.region, plan.spec);
     }
     let blocked =
         if counts.blocked > 0 { format!(", {} cannot be changed in place", counts.blocked) } else { String::new() };
-    let unread = match plan.unread.len() {
+    let gaps = match plan.gaps.len() {
         0 => String::new(),
         several => format!(", {several} not read"),
     };
-    let more = [(counts.replace, "to replace"), (counts.delete, "to delete"), (counts.coming, "on the way")]
+    let more = [(counts.replace, "to replace"), (counts.delete, "to delete"), (counts.in_progress, "in progress")]
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .fold(String::new(), |said, (count, what)| said + &format!(", {count} {what}"));
+        .fold(String::new(), |text, (count, what)| text + &format!(", {count} {what}"));
     let line = format!(
-        "Plan: {} to create, {} to change{more}, {} unchanged{blocked}{unread}; {}.{people}",
+        "Plan: {} to create, {} to change{more}, {} unchanged{blocked}{gaps}; {}.{people}",
         counts.create,
         counts.update,
         counts.unchanged,

@@ -1,12 +1,13 @@
-//! From a plan to a region's report: what kind of drift each change is, and how bad. Pure.
+// SPDX-License-Identifier: Apache-2.0
+//! Builds a region's report from its plan: the kind of drift and the severity of each change. Sends no requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use jiff::civil::Date;
 
-use super::memory::Memory;
-use super::{Drift, Failed, Field, Finding, Region, Resource, Severity, ToldApart};
+use super::last_applied::LastApplied;
+use super::{Attribution, Drift, Field, Finding, RegionFailure, RegionReport, Resource, Severity};
 use crate::desire::expand::Expanded;
 use crate::desire::fill::Inventory;
 use crate::desire::fingerprint::ABSENT;
@@ -20,12 +21,17 @@ use crate::plan::{Action, Change, Plan, Unwaived};
 use crate::resource::address::Address;
 use crate::spec::Spec;
 
-/// Makes a region's report of its plan.
+/// Builds a region's report from its plan.
 ///
 /// # Guarantees
-/// Pure: the same arguments give the same report, byte for byte. Every change of the plan is one finding, and so is
-/// every risk without a waiver.
-pub fn region(registry: Registry, spec: &Spec, inventory: &Inventory, plan: &Plan, memory: &Memory) -> Region {
+/// Deterministic. Every change of the plan is one finding, and so is every risk without a waiver.
+pub fn region(
+    registry: Registry,
+    spec: &Spec,
+    inventory: &Inventory,
+    plan: &Plan,
+    last_applied: &LastApplied,
+) -> RegionReport {
     let expanded: BTreeMap<&Address, &Expanded> =
         inventory.wants.iter().map(|expanded| (&expanded.want.address, expanded)).collect();
     let mut findings: Vec<Finding> = plan
@@ -33,7 +39,7 @@ pub fn region(registry: Registry, spec: &Spec, inventory: &Inventory, plan: &Pla
         .iter()
         .map(|change| {
             let facts = registry.of(&change.address.kind).facts();
-            finding(facts, spec, change, expanded[&change.address], memory)
+            finding(facts, spec, change, expanded[&change.address], last_applied)
         })
         .collect();
     findings.extend(plan.unwaived.iter().map(|risk| unwaived(registry, spec, risk, expanded.get(&risk.address))));
@@ -49,48 +55,47 @@ pub fn region(registry: Registry, spec: &Spec, inventory: &Inventory, plan: &Pla
             address: change.address.clone(),
             service: change.service.clone(),
             what: waiting.what.clone(),
-            again: None,
+            ask_again: None,
         }));
     }
     for waiting in &mut waiting {
-        // How to ask again is the plan's business.
-        waiting.again = None;
+        // A report does not contain operations.
+        waiting.ask_again = None;
     }
-    Region {
+    RegionReport {
         findings,
         waiting,
-        coming: plan.coming.clone(),
-        unread: plan.unread.clone(),
+        in_progress: plan.in_progress.clone(),
+        gaps: plan.gaps.clone(),
         notes: inventory.notes.clone(),
         resources: resources.collect(),
-        ..blank(&plan.region, &plan.account, &plan.spec, told_apart(memory))
+        ..blank(&plan.region, &plan.account, &plan.spec, attribution(last_applied))
     }
 }
 
-/// Makes the report of a region of which nothing could be read.
-pub fn failed(region: &str, account: &str, spec: &str, faults: &[Diagnostic]) -> Region {
+/// Builds the report of a region that could not be read, from the errors.
+pub fn failed(region: &str, account: &str, spec: &str, faults: &[Diagnostic]) -> RegionReport {
     let message = faults.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; ");
     let mut help: Vec<String> = faults.iter().flat_map(|fault| fault.help.clone()).collect();
     help.dedup();
     let code = faults.first().map_or("internal", |fault| fault.code).to_owned();
-    let told_apart = ToldApart::No("the region could not be read".to_owned());
-    Region { failed: Some(Failed { code, message, help }), ..blank(region, account, spec, told_apart) }
+    let attribution = Attribution::No("the region could not be read".to_owned());
+    RegionReport { failed: Some(RegionFailure { code, message, help }), ..blank(region, account, spec, attribution) }
 }
 
-/// A region of which nothing is said yet.
-fn blank(region: &str, account: &str, spec: &str, told_apart: ToldApart) -> Region {
-    Region {
+fn blank(region: &str, account: &str, spec: &str, attribution: Attribution) -> RegionReport {
+    RegionReport {
         region: region.to_owned(),
         account: account.to_owned(),
         spec: spec.to_owned(),
         failed: None,
-        told_apart,
+        attribution,
         findings: Vec::new(),
         accepted: Vec::new(),
         resolved: Vec::new(),
         waiting: Vec::new(),
-        coming: Vec::new(),
-        unread: Vec::new(),
+        in_progress: Vec::new(),
+        gaps: Vec::new(),
         unmanaged: None,
         notes: Vec::new(),
         resources: Vec::new(),
@@ -98,30 +103,25 @@ fn blank(region: &str, account: &str, spec: &str, told_apart: ToldApart) -> Regi
     }
 }
 
-/// The worst first, then by address.
+/// Sorts by severity, the highest first, then by address.
 pub(super) fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| (b.severity, &a.address).cmp(&(a.severity, &b.address)));
 }
 
-fn told_apart(memory: &Memory) -> ToldApart {
-    ToldApart::No(match memory {
-        Memory::Applied(_) => return ToldApart::Yes,
-        Memory::NotKept => {
-            "whether drift was made by hand or is a spec that nobody applied cannot be told: `remember: true` in the spec keeps what was applied".to_owned()
+fn attribution(last_applied: &LastApplied) -> Attribution {
+    let why = match last_applied {
+        LastApplied::Applied(_) => return Attribution::Yes,
+        LastApplied::NotKept => "the spec does not set `record_applied: true`".to_owned(),
+        LastApplied::Never => "there is no last-applied record; the next apply saves one".to_owned(),
+        LastApplied::NotInSnapshot => "a snapshot does not contain the last-applied record".to_owned(),
+        LastApplied::Unread(failure) => {
+            format!("the last-applied record could not be read: {}", explain(failure).message)
         }
-        Memory::Never => {
-            "whether drift was made by hand or is a spec that nobody applied can be told after the next apply".to_owned()
-        }
-        Memory::NotInSnapshot => {
-            "whether drift was made by hand or is a spec that nobody applied cannot be told from a snapshot".to_owned()
-        }
-        Memory::Unread(failure) => {
-            format!("whether drift was made by hand or is a spec that nobody applied cannot be told: {}", explain(failure).message)
-        }
-    })
+    };
+    Attribution::No(format!("drift cannot be distinguished from unapplied spec changes: {why}"))
 }
 
-fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, memory: &Memory) -> Finding {
+fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, last_applied: &LastApplied) -> Finding {
     let missing = change.action == Action::Create;
     let of_field = |change: &FieldChange| {
         let Weight { severity, why, .. } = weight::weigh(facts.weights, Some(change));
@@ -136,7 +136,7 @@ fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, mem
         _ => (whole.severity, whole.why.to_owned()),
     };
     let follows = change.follows.as_ref().map(|follows| format!("{}/{}", follows.region, follows.name));
-    let drift = drift(spec, change, expanded, memory, &fields);
+    let drift = drift(spec, change, expanded, last_applied, &fields);
     let mut finding = Finding {
         id: String::new(),
         content: String::new(),
@@ -149,19 +149,19 @@ fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, mem
         why,
         since: None,
         at: change.at.clone(),
-        by: change.by.clone(),
+        entry: change.entry.clone(),
         follows,
         fields,
         blocked: change.blocked.clone(),
-        deeds: Vec::new(),
+        audit_events: Vec::new(),
         expired: None,
-        mend: mend(spec, change, drift),
+        fix: fix(spec, change, drift),
     };
     identify(&mut finding, spec);
     finding
 }
 
-/// A risk that is there as the spec wants it. An apply changes nothing of it: only the spec can say that it is meant.
+/// Builds the finding of a risk that both live and the spec contain. An apply does not change it; only a waiver does.
 fn unwaived(registry: Registry, spec: &Spec, risk: &Unwaived, expanded: Option<&&Expanded>) -> Finding {
     let mut finding = Finding {
         id: String::new(),
@@ -175,29 +175,29 @@ fn unwaived(registry: Registry, spec: &Spec, risk: &Unwaived, expanded: Option<&
         why: risk.what.clone(),
         since: None,
         at: risk.at.clone(),
-        by: expanded.and_then(|expanded| expanded.by.clone()),
+        entry: expanded.and_then(|expanded| expanded.entry.clone()),
         follows: None,
         fields: Vec::new(),
         blocked: Vec::new(),
-        deeds: Vec::new(),
+        audit_events: Vec::new(),
         expired: None,
-        mend: format!("state `waiver:` with the reason at {}", risk.at),
+        fix: format!("state `waiver:` with a reason at {}", risk.at),
     };
     identify(&mut finding, spec);
     finding
 }
 
-/// Gives a finding its ids: by what it is of, and by what differs. A resource may have several risks.
+/// Sets the `id` and the `content` of a finding. A resource may have several risks, so a risk's id includes its rule.
 fn identify(finding: &mut Finding, spec: &Spec) {
-    let mut of = format!("{}\n{}\n{}", spec.account, spec.region, finding.address);
+    let mut text = format!("{}\n{}\n{}", spec.account, spec.region, finding.address);
     if let Some(rule) = &finding.rule {
-        of = format!("{of}\n{rule}\n{}", finding.why);
+        text = format!("{text}\n{rule}\n{}", finding.why);
     }
-    digest::sha256(of)[..16].clone_into(&mut finding.id);
+    digest::sha256(text)[..16].clone_into(&mut finding.id);
     finding.content = content(finding);
 }
 
-/// What differs and how, as a digest.
+/// Returns a digest of the kind of drift, the fields and their live values.
 pub(super) fn content(finding: &Finding) -> String {
     let fields: Vec<String> = finding
         .fields
@@ -208,16 +208,16 @@ pub(super) fn content(finding: &Finding) -> String {
     digest::sha256(format!("{:?}\n{fields:?}", finding.drift))[..16].to_owned()
 }
 
-fn drift(spec: &Spec, change: &Change, expanded: &Expanded, memory: &Memory, fields: &[Field]) -> Drift {
+fn drift(spec: &Spec, change: &Change, expanded: &Expanded, last_applied: &LastApplied, fields: &[Field]) -> Drift {
     let source_is_gone = change.follows.as_ref().is_some_and(|follows| follows.fingerprint == ABSENT);
     if !fields.is_empty() && fields.iter().all(|field| field.unstated) {
         return Drift::Unstated;
     }
-    if let Memory::Applied(applied) = memory {
+    if let LastApplied::Applied(applied) = last_applied {
         if !applied.has(spec, expanded) {
             return Drift::NotApplied;
         }
-        if applied.source_moved(expanded) {
+        if applied.source_changed(expanded) {
             return Drift::SourceMoved;
         }
     }
@@ -225,31 +225,31 @@ fn drift(spec: &Spec, change: &Change, expanded: &Expanded, memory: &Memory, fie
     match change.action {
         _ if source_is_gone => Drift::SourceMoved,
         Action::Create => Drift::Missing,
-        Action::Delete => Drift::Extra,
+        Action::Delete => Drift::NotInSpec,
         Action::Update | Action::Replace | Action::Blocked => {
             let all = !fields.is_empty() && fields.iter().all(removes);
-            if all { Drift::Extra } else { Drift::Changed }
+            if all { Drift::NotInSpec } else { Drift::Changed }
         }
     }
 }
 
-fn mend(spec: &Spec, change: &Change, drift: Drift) -> String {
+fn fix(spec: &Spec, change: &Change, drift: Drift) -> String {
     if drift == Drift::Unstated {
-        // An apply does not touch what the spec does not state.
-        return format!("state it at {}, or set it back by hand", change.at);
+        // An apply does not change unstated settings.
+        return format!("state it at {}, or restore AWS's default by hand", change.at);
     }
     let deletes = if change.deletes.is_empty() { "" } else { " --allow-destroy" };
     format!("regionctl apply {} --target {}{deletes}", quoted(&spec.path), quoted(&change.address.to_string()))
 }
 
-/// As a shell takes it.
+/// Quotes a text for a POSIX shell if necessary.
 fn quoted(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-:@+=,".contains(letter);
     if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// Writes the acceptance of what a finding is now, as it stands below `accept:`. Attributes are accepted with their
-/// live values, so that another change comes back.
+/// Returns the YAML entry under `accept:` for a finding. It pins the live values of the fields, so that a further
+/// change is reported again.
 pub fn accepted_as(finding: &Finding, reason: &str, by: &str, until: Date) -> String {
     let text = |text: &str| serde_json::to_string(&text.replace("${", "$${")).expect("invariant: texts are JSON");
     let mut entry = format!("  {}:\n", text(&finding.address.to_string()));

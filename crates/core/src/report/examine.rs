@@ -1,15 +1,16 @@
-//! One region's report, from the first read to the last judgement.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads a region and builds its report.
 //!
-//! Reading and judging are apart: [`report_of`] is pure, so a report of a snapshot file is made by the same function.
+//! [`report_of`] sends no requests, so the report of a snapshot file is built by the same function.
 
 use futures::future::join;
 use jiff::civil::Date;
 
 use super::build;
 use super::judge;
-use super::memory::{Memory, read_last_applied};
+use super::last_applied::{LastApplied, read_last_applied};
 use super::rows::rows;
-use super::{Drift, Region};
+use super::{Drift, RegionReport};
 use crate::desire::fill::Inventory;
 use crate::kind::Registry;
 use crate::look::{LookError, look};
@@ -18,14 +19,15 @@ use crate::observe::provider::Provider;
 use crate::plan::{Note, Plan};
 use crate::spec::Spec;
 
-/// The audit log answers two questions a second (CloudTrail's LookupEvents); more than this many would be waited for
-/// too long.
-const ASKED: usize = 40;
+/// The maximum number of findings with audit events. CloudTrail's `LookupEvents` allows two requests per second:
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>
+const LIMIT: usize = 40;
 
-/// Reads a region and makes its report; `who` asks the audit log who made the changes.
+/// Reads a region and builds its report. `who` also looks up the audit events of the findings.
 ///
 /// # Guarantees
-/// Sends no write. A last-applied record or an audit log that cannot be read is said in the report and is no error.
+/// Sends no write. If the last-applied record or the audit events cannot be read, the report contains the reason, and
+/// the function returns no error.
 ///
 /// # Errors
 /// See [`look`].
@@ -35,51 +37,56 @@ pub async fn examine(
     spec: &Spec,
     today: Date,
     who: bool,
-) -> Result<(Region, Inventory), LookError> {
-    let (looked, memory) = join(look(provider, registry, spec), read_last_applied(provider, spec)).await;
+) -> Result<(RegionReport, Inventory), LookError> {
+    let (looked, last_applied) = join(look(provider, registry, spec), read_last_applied(provider, spec)).await;
     let (inventory, plan) = looked?;
-    let mut region = report_of(registry, spec, &inventory, &plan, &memory, today);
+    let mut region = report_of(registry, spec, &inventory, &plan, &last_applied, today);
     if who {
-        ask_who(provider, registry, &inventory, &mut region).await;
+        add_audit_events(provider, registry, &inventory, &mut region).await;
     }
     Ok((region, inventory))
 }
 
-/// Makes the report of a region that was read: its findings without those that are accepted on this day, and its rows.
-/// Pure.
+/// Builds the report of a region: its open findings, its accepted drift and its runbook rows. `today` decides whether
+/// an acceptance has expired.
 pub fn report_of(
     registry: Registry,
     spec: &Spec,
     inventory: &Inventory,
     plan: &Plan,
-    memory: &Memory,
+    last_applied: &LastApplied,
     today: Date,
-) -> Region {
-    let mut region = build::region(registry, spec, inventory, plan, memory);
+) -> RegionReport {
+    let mut region = build::region(registry, spec, inventory, plan, last_applied);
     judge::accept(&mut region, spec, today);
     region.rows = rows(spec, &region);
     region
 }
 
-/// Asks who made the changes, the worst first. An audit log that cannot be read is one note.
-pub async fn ask_who(provider: &dyn Provider, registry: Registry, inventory: &Inventory, region: &mut Region) {
+/// Looks up the audit events of the findings, the worst first. If they cannot be read, adds one note.
+async fn add_audit_events(
+    provider: &dyn Provider,
+    registry: Registry,
+    inventory: &Inventory,
+    region: &mut RegionReport,
+) {
     let mut note = None;
-    let by_somebody = |drift| matches!(drift, Drift::Changed | Drift::Missing | Drift::Extra);
-    let findings = region.findings.iter_mut().filter(|finding| by_somebody(finding.drift));
+    let is_live_change = |drift| matches!(drift, Drift::Changed | Drift::Missing | Drift::NotInSpec);
+    let findings = region.findings.iter_mut().filter(|finding| is_live_change(finding.drift));
     for (index, finding) in findings.enumerate() {
-        if index == ASKED {
-            note = Some(format!("who did it was asked for the {ASKED} worst only"));
+        if index == LIMIT {
+            note = Some(format!("audit events were looked up for the {LIMIT} worst findings only"));
             break;
         }
         let address = &finding.address;
-        let outputs = match inventory.live.get(address) {
-            Some(live) => live.outputs.clone(),
-            None => registry.of(&address.kind).outputs(&address.name, &inventory.location),
+        let attributes = match inventory.live.get(address) {
+            Some(live) => live.attributes.clone(),
+            None => registry.of(&address.kind).attributes(&address.name, &inventory.location),
         };
-        match provider.audit_events(address, &inventory.location, &outputs).await {
-            Ok(events) => finding.deeds = events,
+        match provider.audit_events(address, &inventory.location, &attributes).await {
+            Ok(events) => finding.audit_events = events,
             Err(failure) => {
-                note = Some(format!("who did it is not known: {failure} [{}]", explain(&failure).code));
+                note = Some(format!("audit events could not be read: {failure} [{}]", explain(&failure).code));
                 break;
             }
         }
@@ -93,10 +100,10 @@ mod tests {
 
     use super::*;
     use crate::observe::failure::{Failure, FailureClass};
-    use crate::report::{Severity, ToldApart};
+    use crate::report::{Attribution, Severity};
     use crate::testing::cloud::{Cloud, REGISTRY, settings, spec};
 
-    async fn examined(cloud: &Cloud, spec: &Spec) -> Region {
+    async fn examined(cloud: &Cloud, spec: &Spec) -> RegionReport {
         let today = jiff::civil::date(2026, 11, 25);
         examine(cloud, REGISTRY, spec, today, true).await.unwrap().0
     }
@@ -116,50 +123,50 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_did_it_is_asked_for_what_somebody_changed_and_for_the_worst_only() {
-        let (cloud, spec) = many(ASKED + 5);
+    async fn audit_events_are_looked_up_for_the_worst_findings_only() {
+        let (cloud, spec) = many(LIMIT + 5);
         let region = examined(&cloud, &spec).await;
-        assert_eq!(region.findings.iter().filter(|finding| !finding.deeds.is_empty()).count(), ASKED);
-        assert_eq!(cloud.count("audit_events "), ASKED);
-        assert_eq!(region.notes[0].what, "who did it was asked for the 40 worst only");
+        assert_eq!(region.findings.iter().filter(|finding| !finding.audit_events.is_empty()).count(), LIMIT);
+        assert_eq!(cloud.count("audit_events "), LIMIT);
+        assert_eq!(region.notes[0].what, "audit events were looked up for the 40 worst findings only");
         assert!(cloud.writes().is_empty());
     }
 
     #[tokio::test]
-    async fn an_audit_log_that_cannot_be_read_is_one_note() {
+    async fn audit_events_that_cannot_be_read_are_one_note() {
         let (cloud, spec) = many(3);
         cloud.fail("audit_events ", denied());
         let region = examined(&cloud, &spec).await;
         assert_eq!((region.findings.len(), cloud.count("audit_events ")), (3, 1));
         let notes: Vec<&str> = region.notes.iter().map(|note| note.what.as_str()).collect();
-        assert_eq!(notes, ["who did it is not known: T Lookup failed: no [access-denied]"]);
+        assert_eq!(notes, ["audit events could not be read: T Lookup failed: no [access-denied]"]);
     }
 
     #[tokio::test]
-    async fn a_last_applied_record_that_cannot_be_read_is_said_and_the_drift_is_reported_all_the_same() {
+    async fn drift_is_reported_even_if_the_last_applied_record_cannot_be_read() {
         let cloud = Cloud::default();
         cloud.put("t.t", "a", settings(&[("size", "large")]));
         cloud.fail("last_applied", denied());
-        let region = examined(&cloud, &spec("remember: true\nt.t:\n  a: {size: small}\n")).await;
+        let region = examined(&cloud, &spec("record_applied: true\nt.t:\n  a: {size: small}\n")).await;
         assert_eq!(region.findings[0].drift, Drift::Changed);
-        let ToldApart::No(why) = &region.told_apart else { panic!("it was told apart") };
-        assert!(why.ends_with("cannot be told: no"), "{why}");
+        let Attribution::No(why) = &region.attribution else { panic!("attributed without a record") };
+        assert!(why.ends_with("could not be read: no"), "{why}");
     }
 
     #[tokio::test]
-    async fn a_risk_that_is_live_and_wanted_is_a_finding_until_a_waiver_explains_it() {
+    async fn a_risk_in_live_and_spec_is_a_finding_until_it_has_a_waiver() {
         let cloud = Cloud::default();
         cloud.put("t.t", "a", settings(&[("open", "world")]));
         let region = examined(&cloud, &spec("t.t:\n  a: {open: world}\n")).await;
         let [finding] = region.findings.as_slice() else { panic!("{:?}", region.findings) };
         assert_eq!((finding.drift, finding.severity), (Drift::Unwaived, Severity::High));
-        assert_eq!(finding.mend, "state `waiver:` with the reason at spec.yaml:4");
-        let explained = examined(&cloud, &spec("t.t:\n  a: {open: world, waiver: a web site}\n")).await;
-        assert!(explained.findings.is_empty());
+        assert_eq!(finding.fix, "state `waiver:` with a reason at spec.yaml:4");
+        let waived = examined(&cloud, &spec("t.t:\n  a: {open: world, waiver: a web site}\n")).await;
+        assert!(waived.findings.is_empty());
     }
 
     #[tokio::test]
-    async fn a_risk_without_a_waiver_is_not_accepted_as_drift() {
+    async fn accept_does_not_apply_to_a_risk_without_a_waiver() {
         let cloud = Cloud::default();
         cloud.put("t.t", "a", settings(&[("open", "world")]));
         let accept = "accept:\n  t.t/a: {reason: later, by: sre, until: 2026-12-31}\n";
@@ -168,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn two_risks_of_one_resource_are_two_findings_beside_its_drift() {
+    async fn each_risk_of_a_resource_is_a_finding_in_addition_to_its_drift() {
         let cloud = Cloud::default();
         cloud.put("t.t", "a", settings(&[("open", "world"), ("public", "yes"), ("size", "large")]));
         let region = examined(&cloud, &spec("t.t:\n  a: {open: world, public: \"yes\", size: small}\n")).await;

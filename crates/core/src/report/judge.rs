@@ -1,39 +1,40 @@
-//! What a report comes to: which drift is accepted, what is new against an earlier report, and whether the job fails.
+// SPDX-License-Identifier: Apache-2.0
+//! Evaluates a report: which drift is accepted, what is new since an earlier report, and whether the job fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
 use super::build::{content, sort};
-use super::{Acceptance, Accepted, Drift, Field, Finding, Region, Report, Resolved, Severity, Since};
+use super::{AcceptanceNote, AcceptedFinding, Drift, Field, Finding, RegionReport, Report, Resolved, Severity, Since};
 use crate::model::pattern;
 use crate::plan::Note;
 use crate::spec::Spec;
-use crate::spec::accept::{Acceptance as Stated, Accepted as What};
+use crate::spec::accept::{Acceptance, AcceptanceScope};
 
-/// Takes out of a region's findings what its spec accepts on this day.
+/// Moves the findings that the spec accepts on `today` to the accepted drift.
 ///
 /// # Guarantees
-/// An acceptance of attributes takes only those, and only while they have the live values that it names; the rest
-/// of the finding stays. One that ran out takes nothing and is named. One that matches nothing is a note. A risk
-/// without a waiver is not drift that could be accepted: only a waiver explains it.
-pub fn accept(region: &mut Region, spec: &Spec, today: Date) {
+/// An acceptance of fields applies only to those fields, and only while they have the pinned live values; the rest of
+/// the finding stays open. An expired acceptance does not apply and is shown with the finding. An acceptance that
+/// matches nothing becomes a note. A risk without a waiver cannot be accepted.
+pub fn accept(region: &mut RegionReport, spec: &Spec, today: Date) {
     let mut used: BTreeSet<usize> = BTreeSet::new();
     let mut open = Vec::new();
     for mut finding in std::mem::take(&mut region.findings) {
         let mut is_open = true;
         for (index, stated) in spec.accepted.iter().enumerate() {
-            let Some(taken) = taken(stated, &finding) else { continue };
+            let Some(accepted) = accepted_paths(stated, &finding) else { continue };
             used.insert(index);
-            let acceptance = shown(stated);
+            let acceptance = note(stated);
             if stated.until < today {
                 finding.expired = Some(acceptance);
                 continue;
             }
-            let (of_it, rest): (Vec<Field>, Vec<Field>) =
-                finding.fields.drain(..).partition(|field| taken.contains(&field.change.path));
+            let (fields, rest): (Vec<Field>, Vec<Field>) =
+                finding.fields.drain(..).partition(|field| accepted.contains(&field.change.path));
             is_open = !rest.is_empty();
-            region.accepted.push(Accepted { finding: with_fields(finding.clone(), of_it), acceptance });
+            region.accepted.push(AcceptedFinding { finding: with_fields(finding.clone(), fields), acceptance });
             finding = with_fields(finding, rest);
             if !is_open {
                 break;
@@ -49,12 +50,12 @@ pub fn accept(region: &mut Region, spec: &Spec, today: Date) {
     let unused = spec.accepted.iter().enumerate().filter(|(index, _)| !used.contains(index));
     region.notes.extend(unused.map(|(_, stated)| Note {
         about: stated.resource.clone(),
-        what: format!("accepted at {} and not to be found: take it out of the spec", stated.at),
+        what: format!("the acceptance at {} matches no drift: remove it from the spec", stated.at),
     }));
 }
 
-fn shown(stated: &Stated) -> Acceptance {
-    Acceptance {
+fn note(stated: &Acceptance) -> AcceptanceNote {
+    AcceptanceNote {
         reason: stated.reason.clone(),
         by: stated.by.clone(),
         until: stated.until.to_string(),
@@ -62,23 +63,23 @@ fn shown(stated: &Stated) -> Acceptance {
     }
 }
 
-/// The paths of the attributes that an acceptance takes; none where it does not speak of the finding.
-fn taken(stated: &Stated, finding: &Finding) -> Option<BTreeSet<String>> {
+/// Returns the paths of the fields that an acceptance accepts, or `None` if it does not match the finding.
+fn accepted_paths(stated: &Acceptance, finding: &Finding) -> Option<BTreeSet<String>> {
     if finding.drift == Drift::Unwaived || !pattern::matches(&stated.resource, &finding.address.to_string()) {
         return None;
     }
     let paths = || finding.fields.iter().map(|field| field.change.path.clone()).collect::<BTreeSet<_>>();
     match &stated.what {
-        What::Anything => Some(paths()),
-        What::Missing => finding.absent.then(paths),
-        What::Fields(fields) => {
+        AcceptanceScope::Anything => Some(paths()),
+        AcceptanceScope::Missing => finding.absent.then(paths),
+        AcceptanceScope::Fields(fields) => {
             if finding.absent {
                 return None;
             }
             let holds = |field: &&Field| fields.get(&field.change.path) == Some(&field.change.pinned());
-            let taken: BTreeSet<String> =
+            let accepted: BTreeSet<String> =
                 finding.fields.iter().filter(holds).map(|field| field.change.path.clone()).collect();
-            (!taken.is_empty()).then_some(taken)
+            (!accepted.is_empty()).then_some(accepted)
         }
     }
 }
@@ -92,10 +93,10 @@ fn with_fields(mut finding: Finding, fields: Vec<Field>) -> Finding {
     finding
 }
 
-/// Holds a report against an earlier one: what is new, what is known, and what is gone.
+/// Compares a report with an earlier one: sets `since` of each finding, and the resolved findings of each region.
 pub fn compare(report: &mut Report, earlier: &Report) {
-    let key = |region: &Region| (region.account.clone(), region.region.clone());
-    let of_earlier: BTreeMap<_, &Region> = earlier.regions.iter().map(|region| (key(region), region)).collect();
+    let key = |region: &RegionReport| (region.account.clone(), region.region.clone());
+    let of_earlier: BTreeMap<_, &RegionReport> = earlier.regions.iter().map(|region| (key(region), region)).collect();
     report.compared = true;
     for region in &mut report.regions {
         let before: BTreeMap<String, &Finding> = of_earlier
@@ -109,13 +110,13 @@ pub fn compare(report: &mut Report, earlier: &Report) {
                 Some(_) => Since::Changed,
             });
         }
-        // What could not be read is not resolved.
-        let still: BTreeSet<&str> = region.findings.iter().map(|finding| finding.id.as_str()).collect();
-        let gone = before.values().filter(|finding| {
-            let unread = region.unread.iter().any(|unread| unread.covers(&finding.address));
-            !still.contains(finding.id.as_str()) && region.failed.is_none() && !unread
+        // A finding of a resource that could not be read is not resolved.
+        let open: BTreeSet<&str> = region.findings.iter().map(|finding| finding.id.as_str()).collect();
+        let resolved = before.values().filter(|finding| {
+            let is_gap = region.gaps.iter().any(|gap| gap.covers(&finding.address));
+            !open.contains(finding.id.as_str()) && region.failed.is_none() && !is_gap
         });
-        region.resolved = gone
+        region.resolved = resolved
             .map(|finding| Resolved {
                 id: finding.id.clone(),
                 address: finding.address.clone(),
@@ -127,26 +128,26 @@ pub fn compare(report: &mut Report, earlier: &Report) {
     }
 }
 
-/// What makes the job fail.
+/// Which findings make the job fail. The default is every finding, and every resource in progress.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FailOn {
-    /// Only what the earlier report did not have.
+    /// Whether only findings that are new or changed since the earlier report count.
     pub new: bool,
-    /// Only what is at least so bad.
+    /// The lowest severity that counts. `None` means all.
     pub severity: Option<Severity>,
 }
 
 impl FailOn {
-    /// Says whether a finding makes the job fail.
+    /// Returns whether a finding makes the job fail.
     pub fn takes(self, finding: &Finding) -> bool {
         let is_new = finding.since != Some(Since::Known);
         (!self.new || is_new) && self.severity.is_none_or(|least| finding.severity >= least)
     }
 
-    /// Says whether anything of a report makes the job fail. What is still on its way does, where nothing narrows it.
+    /// Returns whether a report makes the job fail. A resource in progress does so only with the default options.
     pub fn any(self, report: &Report) -> bool {
         let narrowed = self != Self::default();
-        let coming = report.regions.iter().any(|region| !region.coming.is_empty());
-        report.findings().any(|(_, finding)| self.takes(finding)) || (coming && !narrowed)
+        let in_progress = report.regions.iter().any(|region| !region.in_progress.is_empty());
+        report.findings().any(|(_, finding)| self.takes(finding)) || (in_progress && !narrowed)
     }
 }

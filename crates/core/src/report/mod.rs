@@ -1,15 +1,15 @@
-//! A report: what the regions hold that their specs do not say, for people who read it in the morning. A value that
-//! serialises, free of times and random ids; every format (text, JSON, Markdown, JUnit, SARIF, HTML) is rendered
-//! from it, and can be rendered later from its JSON.
+// SPDX-License-Identifier: Apache-2.0
+//! The drift report: how regions differ from their specs. It contains no times and no random ids, and every format
+//! (text, JSON, Markdown, JUnit, SARIF, HTML) is rendered from it, also later from its JSON.
 //!
-//! [`build`] makes a region's part of a plan, [`judge`] lays acceptances and an earlier report over it, [`rows`] puts it
-//! into the handbook's rows, [`memory`] knows what was applied last, [`crate::kind::weight`] how bad a finding is.
-//! [`examine`] does all of that for one region, [`unmanaged`] finds what no spec has.
+//! [`build`] builds a region's report from its plan, [`judge`] applies acceptances and an earlier report, [`rows`]
+//! groups it by runbook row, and [`last_applied`] attributes the drift. [`examine`] does all of that for one region.
+//! [`unmanaged`] finds resources that are in no spec. [`crate::kind::weight`] contains the severities.
 
 pub mod build;
 pub mod examine;
 pub mod judge;
-pub mod memory;
+pub mod last_applied;
 pub mod rows;
 pub mod unmanaged;
 
@@ -20,140 +20,140 @@ use crate::diagnostic::Position;
 use crate::diff::FieldChange;
 use crate::observe::failure::Gap;
 use crate::observe::provider::AuditEvent;
-use crate::plan::{Coming, Note, WaitingOn};
+use crate::plan::{InProgress, Note, WaitingOn};
 use crate::resource::address::Address;
 
 pub use crate::kind::weight::Severity;
-pub use rows::{Held, Row, RowState};
+pub use rows::{Row, RowFinding, RowState};
 pub use unmanaged::Unmanaged;
 
-/// The version of the report's JSON; a reader refuses others.
-pub const FORMAT: u32 = 1;
+/// The version of the report's JSON. Other versions are refused.
+pub const FORMAT: u32 = 2;
 
-/// What all regions came to.
+/// The report of all regions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// The version of this document's form, 1.
+    /// The version of this document's format, 2.
     pub format: u32,
-    /// The version of regionctl that made it.
+    /// The regionctl that created the report, `regionctl 0.1.0`.
     pub tool: String,
-    /// Whether it was held against an earlier report, so that findings are new or known.
+    /// Whether the report was compared with an earlier one, so that each finding has `since`.
     pub compared: bool,
     /// The regions, in the order of their spec files.
-    pub regions: Vec<Region>,
+    pub regions: Vec<RegionReport>,
 }
 
-/// What one region came to.
+/// The report of one region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Region {
-    /// The region's code.
+pub struct RegionReport {
+    /// The region's code, `eu-central-1`.
     pub region: String,
-    /// The account.
+    /// The account's id.
     pub account: String,
     /// The spec file's path, as given.
     pub spec: String,
-    /// Why nothing could be said of the region at all.
+    /// The error, if the region could not be read at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<Failed>,
-    /// Whether drift could be told from what nobody applied; why not.
-    pub told_apart: ToldApart,
-    /// What differs, the worst first.
+    pub failed: Option<RegionFailure>,
+    /// Whether drift can be distinguished from unapplied spec changes.
+    pub attribution: Attribution,
+    /// The open findings, the worst first.
     pub findings: Vec<Finding>,
-    /// What differs and is accepted.
-    pub accepted: Vec<Accepted>,
-    /// The findings of the earlier report that are gone.
+    /// The accepted drift.
+    pub accepted: Vec<AcceptedFinding>,
+    /// The findings of the earlier report that no longer exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolved: Vec<Resolved>,
-    /// What waits for people.
+    /// The resources that wait for a person.
     pub waiting: Vec<WaitingOn>,
-    /// What is on its way.
-    pub coming: Vec<Coming>,
-    /// What could not be read.
-    pub unread: Vec<Gap>,
-    /// What is there and in no spec; none where it was not asked for.
+    /// The resources in progress.
+    pub in_progress: Vec<InProgress>,
+    /// The resources that could not be read.
+    pub gaps: Vec<Gap>,
+    /// The live resources that are in no spec. Absent unless requested with `--unmanaged`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmanaged: Option<Unmanaged>,
-    /// What else should be known.
+    /// Informational notes.
     pub notes: Vec<Note>,
-    /// All that was looked at, sorted by address.
+    /// The compared resources, sorted by address.
     pub resources: Vec<Resource>,
-    /// The rows of the handbook, or the kinds where the spec has none.
+    /// The runbook's rows, and one row per kind for resources that no row matches.
     pub rows: Vec<Row>,
 }
 
-/// Why nothing could be said of a region.
+/// The error of a region that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Failed {
-    /// The error's code, as docs/errors.md has it.
+pub struct RegionFailure {
+    /// The error's code. See docs/errors.md.
     pub code: String,
-    /// What happened.
+    /// The error message.
     pub message: String,
-    /// What to do.
+    /// The next steps.
     pub help: Vec<String>,
 }
 
-/// Whether drift could be told from what nobody applied.
+/// Whether drift can be distinguished from unapplied spec changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum ToldApart {
-    /// It could.
+pub enum Attribution {
+    /// It can, with the last-applied record.
     Yes,
-    /// It could not, for this reason.
+    /// It cannot, for this reason.
     No(String),
 }
 
-/// What kind of drift it is.
+/// The kind of drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Drift {
-    /// Somebody changed it.
+    /// A setting in AWS differs from the spec.
     Changed,
-    /// It is not there.
+    /// The resource does not exist in AWS.
     Missing,
-    /// It is there, and the spec has it not.
-    Extra,
-    /// What it follows is another.
+    /// It exists in AWS, but not in the spec's exclusive list, or the spec says `absent`.
+    NotInSpec,
+    /// The source changed since it was copied, or no longer exists.
     SourceMoved,
-    /// The spec says something else than what was applied.
+    /// The spec changed since the last apply.
     NotApplied,
-    /// The spec does not state it, and it is not AWS's default.
+    /// The spec does not state the setting, and its live value is not AWS's default.
     Unstated,
-    /// It is as the spec wants it, and it is a risk that no waiver of the spec explains.
+    /// Live matches the spec, and the spec contains a risk without a waiver.
     Unwaived,
 }
 
 impl Drift {
-    /// All of them, in the order of a report.
+    /// All kinds of drift in the order of a report.
     pub const ALL: [Self; 7] = [
         Self::Changed,
         Self::Missing,
-        Self::Extra,
+        Self::NotInSpec,
         Self::SourceMoved,
         Self::NotApplied,
         Self::Unstated,
         Self::Unwaived,
     ];
 
-    /// The title of its section.
-    pub fn title(self, told_apart: &ToldApart) -> &'static str {
-        match (self, told_apart) {
-            (Self::Changed, ToldApart::Yes) => "Changed by hand",
-            (Self::Changed, ToldApart::No(_)) => "Changed",
-            (Self::Missing, _) => "Missing",
-            (Self::Extra, _) => "Not in the spec",
-            (Self::SourceMoved, _) => "Source moved",
-            (Self::NotApplied, _) => "Spec not applied",
-            (Self::Unstated, _) => "Not AWS's default",
+    /// Returns the title of the section in a report.
+    pub fn title(self, attribution: &Attribution) -> &'static str {
+        match (self, attribution) {
+            (Self::Changed, Attribution::Yes) => "Changed in AWS",
+            (Self::Changed, Attribution::No(_)) => "Differs from the spec",
+            (Self::Missing, _) => "Missing in AWS",
+            (Self::NotInSpec, _) => "Not in the spec",
+            (Self::SourceMoved, _) => "Source changed",
+            (Self::NotApplied, _) => "Spec changed, not applied",
+            (Self::Unstated, _) => "Not stated in the spec (differs from AWS's default)",
             (Self::Unwaived, _) => "Risk without a waiver",
         }
     }
 
-    /// The word by which formats know it.
+    /// Returns the stable id in JUnit and SARIF.
     pub fn word(self) -> &'static str {
         match self {
             Self::Changed => "changed",
             Self::Missing => "missing",
-            Self::Extra => "extra",
+            Self::NotInSpec => "not-in-spec",
             Self::SourceMoved => "source-moved",
             Self::NotApplied => "not-applied",
             Self::Unstated => "unstated",
@@ -161,155 +161,155 @@ impl Drift {
         }
     }
 
-    /// What it means, in a sentence.
+    /// Returns the meaning as a sentence without a full stop.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Changed => "Live is not what the spec says",
-            Self::Missing => "The spec wants it, and it is not there",
-            Self::Extra => "It is there, and the spec, which is to have all of them, has it not",
-            Self::SourceMoved => "What it follows in another region is no longer what was taken over",
-            Self::NotApplied => "The spec was changed and nobody applied it",
-            Self::Unstated => "The spec does not state it, and it is not AWS's default",
-            Self::Unwaived => "It is a risk, as the spec wants it, and the spec does not say why",
+            Self::Changed => "A setting in AWS differs from the spec",
+            Self::Missing => "A resource of the spec does not exist in AWS",
+            Self::NotInSpec => "It exists in AWS, but not in the spec's exclusive list, or the spec says `absent`",
+            Self::SourceMoved => "The source in another region changed since it was copied, or no longer exists",
+            Self::NotApplied => "The spec changed since the last apply",
+            Self::Unstated => "The spec does not state the setting, and its live value is not AWS's default",
+            Self::Unwaived => "The spec contains a risk without a waiver",
         }
     }
 }
 
-/// A resource that is not what the spec says.
+/// A resource that differs from the spec, or a risk without a waiver.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// The same tomorrow for the same resource.
+    /// A digest of the account, the region and the address, 16 hexadecimal digits. Equal in every report.
     pub id: String,
-    /// The same only while the same differs in the same way.
+    /// A digest of the differences, 16 hexadecimal digits. Equal only while the same fields have the same live values.
     pub content: String,
     /// The resource.
     pub address: Address,
     /// The AWS service.
     pub service: String,
-    /// What kind of drift it is.
+    /// The kind of drift.
     pub drift: Drift,
-    /// The stable id of the rule, where it is a risk without a waiver.
+    /// The rule id of the risk, if this is a risk without a waiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// Whether the resource is not there at all.
+    /// Whether the resource does not exist.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub absent: bool,
-    /// The worst of its attributes'.
+    /// The severity: the highest of the fields.
     pub severity: Severity,
-    /// What it means: `lifts a block on public access`.
+    /// The consequence of the worst field: `lifts a block on public access`.
     pub why: String,
-    /// Against the earlier report.
+    /// Compared with the earlier report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Since>,
-    /// Where the spec wants it.
+    /// The position in the spec.
     pub at: Position,
-    /// The entry that it comes from, if it is not named itself.
+    /// The name of the rule or pattern that the resource comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// What it follows, as `region/name`.
+    pub entry: Option<String>,
+    /// The source that it copies, `region/name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<String>,
-    /// What differs, the worst first.
+    /// The fields that differ, the worst first.
     pub fields: Vec<Field>,
-    /// Why it cannot be mended in place.
+    /// The reasons why it cannot be changed in place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocked: Vec<String>,
-    /// Who did it, the newest first.
+    /// The audit events (CloudTrail) of the resource, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deeds: Vec<AuditEvent>,
-    /// The acceptance that ran out.
+    pub audit_events: Vec<AuditEvent>,
+    /// An acceptance of this finding that has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expired: Option<Acceptance>,
-    /// What to type to mend it.
-    pub mend: String,
+    pub expired: Option<AcceptanceNote>,
+    /// The command, or the change of the spec, that fixes it.
+    pub fix: String,
 }
 
-/// An attribute that differs: `before` is live, `after` what the spec says.
+/// A field that differs. `before` is the live value, `after` the desired one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Field {
-    /// The attribute.
+    /// The path and the values.
     #[serde(flatten)]
     pub change: FieldChange,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// What it means.
+    /// The consequence: `lifts a block on public access`.
     pub why: String,
-    /// Whether the spec does not state it, and it is held against AWS's default.
+    /// Whether the spec does not state the field, so that `after` is AWS's default.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unstated: bool,
 }
 
-/// How a finding stands to the earlier report.
+/// A finding compared with the earlier report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Since {
-    /// It was not there.
+    /// The earlier report does not contain it.
     New,
-    /// It was there, and is another one now.
+    /// The earlier report contains it with other differences.
     Changed,
-    /// It was there as it is.
+    /// The earlier report contains it with the same differences.
     Known,
 }
 
-/// A finding of the earlier report that is gone.
+/// A finding of the earlier report that no longer exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resolved {
     /// The finding's id.
     pub id: String,
     /// The resource.
     pub address: Address,
-    /// What kind of drift it was.
+    /// The kind of drift.
     pub drift: Drift,
-    /// Where the spec wanted it.
+    /// The position in the spec.
     pub at: Position,
 }
 
-/// Drift that is known.
+/// Accepted drift.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Accepted {
-    /// What it is.
+pub struct AcceptedFinding {
+    /// The finding with its accepted fields.
     pub finding: Finding,
-    /// Why nobody minds.
-    pub acceptance: Acceptance,
+    /// The acceptance.
+    pub acceptance: AcceptanceNote,
 }
 
-/// Why drift is accepted.
+/// An acceptance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Acceptance {
-    /// Why.
+pub struct AcceptanceNote {
+    /// The reason.
     pub reason: String,
-    /// Who says so.
+    /// The person or team that accepts the drift.
     pub by: String,
-    /// The last day on which it holds.
+    /// The last day of the acceptance, `2026-12-31`.
     pub until: String,
-    /// Where the spec says so.
+    /// The position in the spec.
     pub at: Position,
 }
 
-/// Something that was looked at.
+/// A compared resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resource {
-    /// Which.
+    /// The resource's address.
     pub address: Address,
     /// The AWS service.
     pub service: String,
-    /// Where the spec wants it.
+    /// The position in the spec.
     pub at: Position,
 }
 
-impl Region {
-    /// Says whether all that the report rests on was read.
+impl RegionReport {
+    /// Returns whether the region was read without gaps.
     pub fn is_complete(&self) -> bool {
-        self.failed.is_none() && self.unread.is_empty()
+        self.failed.is_none() && self.gaps.is_empty()
     }
 
-    /// Says how the region stands as a whole.
+    /// Returns the state of the region: the worst that applies.
     pub fn state(&self) -> RowState {
         let states = [
             (!self.is_complete(), RowState::Unreadable),
             (!self.findings.is_empty(), RowState::Drift),
             (!self.waiting.is_empty(), RowState::Waiting),
-            (!self.coming.is_empty(), RowState::Coming),
+            (!self.in_progress.is_empty(), RowState::InProgress),
             (!self.accepted.is_empty(), RowState::Accepted),
         ];
         states.into_iter().find(|(holds, _)| *holds).map_or(RowState::Clean, |(_, state)| state)
@@ -317,27 +317,27 @@ impl Region {
 }
 
 impl Report {
-    /// Puts regions together.
-    pub fn of(regions: Vec<Region>) -> Self {
+    /// Combines the reports of regions.
+    pub fn of(regions: Vec<RegionReport>) -> Self {
         Self { format: FORMAT, tool: crate::plan::build::TOOL.to_owned(), compared: false, regions }
     }
 
-    /// All open findings with their regions.
-    pub fn findings(&self) -> impl Iterator<Item = (&Region, &Finding)> {
+    /// Returns all open findings with their regions.
+    pub fn findings(&self) -> impl Iterator<Item = (&RegionReport, &Finding)> {
         self.regions.iter().flat_map(|region| region.findings.iter().map(move |finding| (region, finding)))
     }
 
-    /// How many open findings are of a severity.
+    /// Returns the number of open findings with a severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings().filter(|(_, finding)| finding.severity == severity).count()
     }
 
-    /// Says whether everything was read.
+    /// Returns whether all regions were read without gaps.
     pub fn is_complete(&self) -> bool {
-        self.regions.iter().all(Region::is_complete)
+        self.regions.iter().all(RegionReport::is_complete)
     }
 
-    /// Keeps only some regions, by their codes or spec files; all where none is named.
+    /// Keeps only the given regions, named by code or spec file. An empty list keeps all.
     #[must_use]
     pub fn only(mut self, regions: &[String]) -> Self {
         if !regions.is_empty() {

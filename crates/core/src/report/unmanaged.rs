@@ -1,4 +1,5 @@
-//! What is live and in no spec. Listing asks the cloud; what of it no spec has is a pure function of the lists.
+// SPDX-License-Identifier: Apache-2.0
+//! Finds live resources that are in no spec. [`lists`] reads from AWS; [`unmanaged`] compares without requests.
 
 use std::collections::BTreeSet;
 
@@ -15,43 +16,43 @@ use crate::plan::Note;
 use crate::resource::address::Address;
 use crate::spec::Spec;
 
-/// What is there and in no spec.
+/// The live resources of a region that are in no spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unmanaged {
-    /// The resources, sorted.
+    /// The unmanaged resources, sorted.
     pub resources: Vec<Address>,
-    /// Those that the spec says may be there, each with the reason.
+    /// The resources that the spec's `ignore:` matches, each with the reason, sorted.
     pub ignored: Vec<(Address, String)>,
-    /// How many were listed in all, managed ones too.
+    /// The number of listed resources, including managed ones.
     pub listed: usize,
 }
 
 /// The live resources of a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
-    /// The kind.
+    /// The kind's name.
     pub kind: &'static str,
-    /// Their names, or why they could not be listed.
+    /// The names of the resources, or the reason why they could not be listed.
     pub names: Result<Vec<String>, String>,
 }
 
-/// A region that was read, with what is live in it.
+/// A region that was read, with the lists of its live resources.
 #[derive(Debug)]
 pub struct Listed<'a> {
-    /// Its spec.
+    /// The spec.
     pub spec: &'a Spec,
-    /// What the spec came to.
+    /// The desired and live resources of the spec.
     pub inventory: &'a Inventory,
-    /// What is live, by kind.
+    /// The live resources, one list per kind.
     pub lists: Vec<List>,
 }
 
-/// Lists everything that is live in a region, of each kind that can be listed.
+/// Lists the live resources of a region, for each kind that can be listed.
 pub async fn lists(provider: &dyn Provider, registry: Registry, location: &Location) -> Vec<List> {
     let kinds = registry.0.iter().map(|kind| kind.facts()).filter(|facts| !facts.inventory.is_empty());
     let lists = kinds.map(|facts| async move {
         if facts.needs_vpc && location.vpc.is_none() {
-            let why = "not listed: the spec needs no VPC, and these are listed by it".to_owned();
+            let why = "not listed: this kind is listed by VPC, and the spec does not need a VPC".to_owned();
             return List { kind: facts.name, names: Err(why) };
         }
         let names = provider.list(facts.name, location).await;
@@ -60,22 +61,22 @@ pub async fn lists(provider: &dyn Provider, registry: Registry, location: &Locat
     join_all(lists).await
 }
 
-/// Finds what no spec of the run has: for each region, and what could not be listed as notes. Pure.
+/// Finds the listed resources that are in none of the specs, per region. A kind that could not be listed is a note.
 ///
 /// # Guarantees
-/// What one spec manages is unmanaged in no region, under its name or its id. What is global belongs to whichever
-/// region of the account comes first.
+/// A resource that one of the specs manages, by name or by id, is unmanaged in no region. A global resource is reported
+/// once, in the first region of its account.
 pub fn unmanaged(registry: Registry, regions: &[Listed<'_>]) -> Vec<(Unmanaged, Vec<Note>)> {
     let managed = managed(registry, regions);
-    let mut told: BTreeSet<(String, Address)> = BTreeSet::new();
-    regions.iter().map(|region| of_region(registry, region, &managed, &mut told)).collect()
+    let mut reported: BTreeSet<(String, Address)> = BTreeSet::new();
+    regions.iter().map(|region| of_region(registry, region, &managed, &mut reported)).collect()
 }
 
 fn of_region(
     registry: Registry,
     region: &Listed<'_>,
     managed: &BTreeSet<(String, Address)>,
-    told: &mut BTreeSet<(String, Address)>,
+    reported: &mut BTreeSet<(String, Address)>,
 ) -> (Unmanaged, Vec<Note>) {
     let (mut found, mut notes) = (Unmanaged::default(), Vec::new());
     for List { kind, names } in &region.lists {
@@ -91,7 +92,7 @@ fn of_region(
         for name in names {
             let address = Address::new(*kind, name);
             let key = (owner.clone(), address.clone());
-            if managed.contains(&key) || !told.insert(key) {
+            if managed.contains(&key) || !reported.insert(key) {
                 continue;
             }
             let text = address.to_string();
@@ -106,19 +107,19 @@ fn of_region(
     (found, notes)
 }
 
-/// Whose names of a kind are one: the account's, or the account's in a region.
+/// Returns the scope in which names of a kind are unique: the account, or the account and the region.
 fn owner(registry: Registry, spec: &Spec, kind: &str) -> String {
     if registry.of(kind).facts().global { spec.account.clone() } else { format!("{} {}", spec.account, spec.region) }
 }
 
-/// All that any spec of the run manages, by its owner, under its name and its id.
+/// Returns what the specs manage, by owner, with the name and with the id as the address.
 fn managed(registry: Registry, regions: &[Listed<'_>]) -> BTreeSet<(String, Address)> {
     let mut managed = BTreeSet::new();
     for region in regions {
         for expanded in &region.inventory.wants {
             let address = &expanded.want.address;
             let owner = owner(registry, region.spec, &address.kind);
-            let id = region.inventory.live.get(address).and_then(|live| live.outputs.get("id"));
+            let id = region.inventory.live.get(address).and_then(|live| live.attributes.get("id"));
             managed.extend(id.map(|id| (owner.clone(), Address::new(&address.kind, id))));
             managed.insert((owner, address.clone()));
         }
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_no_spec_has_is_listed_and_what_may_be_there_is_ignored() {
+    async fn unmanaged_resources_are_reported_unless_ignored() {
         let cloud = Cloud::default();
         for name in ["managed", "left", "tmp-1"] {
             cloud.put("t.t", name, settings(&[]));
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_global_is_told_once_an_account_and_managed_by_any_of_its_specs() {
+    async fn a_global_resource_is_reported_once_and_managed_by_any_spec_of_its_account() {
         let cloud = Cloud::default();
         cloud.put("g.g", "managed", settings(&[]));
         cloud.put("g.g", "left", settings(&[]));
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_kind_that_cannot_be_listed_is_a_note_and_the_others_are_listed() {
+    async fn a_kind_that_cannot_be_listed_is_a_note() {
         let cloud = Cloud::default();
         cloud.put("t.t", "left", settings(&[]));
         cloud.fail("list g.g", Failure::new(FailureClass::Denied, "T ListThings", "no"));

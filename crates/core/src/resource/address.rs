@@ -1,4 +1,5 @@
-//! The one identity of a resource: its kind and its name. Never an AWS id, never a display name.
+// SPDX-License-Identifier: Apache-2.0
+//! The address of a resource: its kind and its name. It is not an AWS id and not a display name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,21 +7,21 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `kind/name`, such as `sns.topic/CloudWatch_Alarms_EU_Central_1_RDS`.
+/// An address `kind/name`, such as `sns.topic/CloudWatch_Alarms_EU_Central_1_RDS`.
 ///
-/// Ordered by kind, then name: every list in a plan or report is sorted by it.
+/// Addresses are ordered by kind, then name. Every list in a plan or report is sorted by address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub struct Address {
     /// The kind's name, `service.noun`.
     pub kind: String,
-    /// The resource's own name in AWS; it may hold slashes and dots.
+    /// The resource's name in AWS; it may contain slashes and dots.
     pub name: String,
 }
 
 impl Address {
-    /// Makes an address of a kind and a name.
+    /// Creates an address from a kind and a name.
     pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
         Self { kind: kind.into(), name: name.into() }
     }
@@ -32,9 +33,9 @@ impl fmt::Display for Address {
     }
 }
 
-/// Says why a text is not an address.
+/// The error for a text that is not an address.
 #[derive(Debug, thiserror::Error)]
-#[error("'{0}' is not an address; one looks like sns.topic/my-topic")]
+#[error("'{0}' is not an address such as sns.topic/my-topic")]
 pub struct NotAnAddress(String);
 
 impl FromStr for Address {
@@ -67,14 +68,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_may_hold_slashes_and_dots() {
+    fn a_name_may_contain_slashes_and_dots() {
         let address: Address = "logs.log_group//aws/lambda/a.b".parse().unwrap();
         assert_eq!(address, Address::new("logs.log_group", "/aws/lambda/a.b"));
         assert_eq!(address.to_string(), "logs.log_group//aws/lambda/a.b");
     }
 
     #[test]
-    fn a_text_without_kind_is_refused() {
+    fn a_text_without_a_kind_or_a_name_is_not_an_address() {
         assert!("my-topic".parse::<Address>().is_err());
         assert!("sns.topic/".parse::<Address>().is_err());
     }

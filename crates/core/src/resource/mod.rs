@@ -1,6 +1,7 @@
-//! What one resource is made of: its address, its settings, its references and its secrets.
+// SPDX-License-Identifier: Apache-2.0
+//! The parts of a resource: addresses, settings, references and secrets.
 //!
-//! Nothing here knows a kind, a plan or AWS.
+//! Nothing here depends on a kind, on plans or on AWS.
 
 pub mod address;
 pub mod reference;

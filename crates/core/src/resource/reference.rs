@@ -1,9 +1,8 @@
-//! References between resources: `${kind/name.attribute}` inside any text of a spec, and the values
-//! that other resources give out.
+// SPDX-License-Identifier: Apache-2.0
+//! References between resources: `${kind/name.attribute}` in any text of a spec, and the attributes that replace them.
 //!
-//! A reference is plain text in a serialised model, so the engine finds it by walking JSON; no kind
-//! declares what it depends on. `${aws:username}` and the like (a colon before any slash) are IAM
-//! policy variables and stay as they are.
+//! A reference is plain text in a serialized model. The engine finds references by searching the JSON; kinds do not
+//! declare their dependencies. `${aws:username}` (a colon before any slash) is an IAM policy variable and not replaced.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,24 +10,24 @@ use serde_json::Value;
 
 use super::address::Address;
 
-/// Values that a resource gives to others, by attribute name: `arn`, `id`, `name`.
-pub type Outputs = BTreeMap<String, String>;
+/// The values of a resource's attributes by name: `arn`, `id`, `name`.
+pub type Attributes = BTreeMap<String, String>;
 
-/// Where a text that equals an output is a reference to the resource that gives it.
+/// Where a text that equals an attribute of a resource is a reference to that resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ties {
-    /// Everywhere but in tags and descriptions: an ARN or an id belongs to one resource.
+    /// Everywhere except in tags and descriptions: an ARN or an id identifies one resource.
     Anywhere,
-    /// In the fields of these names: another resource's field may hold the same plain name and mean something else.
+    /// Only in fields with these names: in other fields an equal name can mean another resource.
     Fields(&'static [&'static str]),
 }
 
-/// Something that a reference can point at.
+/// The target of a reference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
-    /// The region's VPC, which specs select and regionctl never makes.
+    /// The region's VPC, which the spec selects. regionctl does not create it.
     Vpc,
-    /// The resource that a `for_each` is at.
+    /// The resource of the current iteration of a `for_each`.
     Each,
     /// A resource of the spec.
     Resource(Address),
@@ -37,14 +36,14 @@ pub enum Target {
 /// A parsed `${…}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {
-    /// What is pointed at.
+    /// The target of the reference.
     pub target: Target,
-    /// Which of its values.
+    /// The name of the target's attribute.
     pub attribute: String,
 }
 
 impl Reference {
-    /// Parses the inside of `${…}`; `None` when it is not a reference (a variable, or IAM's own).
+    /// Parses the text inside `${…}`. Returns `None` for a variable or an IAM policy variable.
     pub fn parse(inside: &str) -> Option<Self> {
         let (target, attribute) = inside.rsplit_once('.')?;
         let target = match target {
@@ -55,7 +54,7 @@ impl Reference {
         Some(Self { target, attribute: attribute.to_owned() })
     }
 
-    /// Writes the reference as a spec would.
+    /// Returns the reference as in a spec, with `${` and `}`.
     pub fn text(&self) -> String {
         match &self.target {
             Target::Vpc => format!("${{vpc.{}}}", self.attribute),
@@ -65,20 +64,20 @@ impl Reference {
     }
 }
 
-/// A piece of a text: plain, or the inside of `${…}`.
+/// A piece of a text: plain text, or the text inside `${…}`.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// Characters that stand for themselves.
+    /// Literal characters.
     Plain(&'a str),
-    /// What stands between `${` and its `}`; inner `${…}` included.
+    /// The text between `${` and its `}`, including nested `${…}`.
     Braced(&'a str),
-    /// `$${`, which stands for a literal `${`.
+    /// `$${`, the escape for a literal `${`.
     Escaped,
-    /// `${` without its `}`.
+    /// The rest of a text after a `${` without a closing `}`; it includes the `${`.
     Open(&'a str),
 }
 
-/// Splits a text at its `${…}`.
+/// Splits a text into its `${…}` and the text between them.
 pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -123,7 +122,7 @@ fn closing(inside: &str) -> Option<usize> {
     None
 }
 
-/// Returns every reference in a serialised model, in reading order.
+/// Returns every reference in a serialized model, in document order.
 pub fn find(value: &Value) -> Vec<Reference> {
     let mut found = Vec::new();
     walk(value, &mut |text| {
@@ -149,41 +148,41 @@ pub fn walk(value: &Value, visit: &mut dyn FnMut(&str)) {
     }
 }
 
-/// Fields whose texts are for people.
+/// Fields with texts for people, in which an equal text is not a reference.
 const DESCRIBING: [&str; 4] = ["tags", "instance_tags", "description", "comment"];
 
-/// The values known so far, by what gives them.
+/// The attribute values that are known so far, by target.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    values: BTreeMap<Target, Outputs>,
-    givers: BTreeMap<String, Vec<(Address, Ties)>>,
+    values: BTreeMap<Target, Attributes>,
+    identifiers: BTreeMap<String, Vec<(Address, Ties)>>,
 }
 
 impl Known {
-    /// Adds a resource's values. A text that equals one of them is a reference to it where `ties` of the output's name
-    /// says so.
-    pub fn identify(&mut self, address: &Address, outputs: Outputs, ties: impl Fn(&str) -> Ties) {
-        for (name, value) in &outputs {
-            let giver = (address.clone(), ties(name));
-            let givers = self.givers.entry(value.clone()).or_default();
-            if !givers.contains(&giver) {
-                givers.push(giver);
+    /// Adds a resource's attributes. `ties` returns, for an attribute's name, where a text that equals its value is a
+    /// reference to the resource.
+    pub fn identify(&mut self, address: &Address, attributes: Attributes, ties: impl Fn(&str) -> Ties) {
+        for (name, value) in &attributes {
+            let owner = (address.clone(), ties(name));
+            let owners = self.identifiers.entry(value.clone()).or_default();
+            if !owners.contains(&owner) {
+                owners.push(owner);
             }
         }
-        self.add(Target::Resource(address.clone()), outputs);
+        self.add(Target::Resource(address.clone()), attributes);
     }
 
-    /// Adds values; what was known of the same attribute is replaced.
-    pub fn add(&mut self, target: Target, outputs: Outputs) {
-        self.values.entry(target).or_default().extend(outputs);
+    /// Adds attributes of a target. An attribute that is already known is replaced.
+    pub fn add(&mut self, target: Target, attributes: Attributes) {
+        self.values.entry(target).or_default().extend(attributes);
     }
 
-    /// Returns all values of one target.
-    pub fn of(&self, target: &Target) -> Outputs {
+    /// Returns the known attributes of a target.
+    pub fn of(&self, target: &Target) -> Attributes {
         self.values.get(target).cloned().unwrap_or_default()
     }
 
-    /// Replaces each known reference by its value; unknown ones stay as text.
+    /// Replaces each known reference by its value. Unknown references remain.
     pub fn fill(&self, value: &mut Value) {
         match value {
             Value::String(text) => {
@@ -197,7 +196,7 @@ impl Known {
         }
     }
 
-    /// Returns a text with its known references filled in; `None` where it holds no reference at all.
+    /// Returns a text with its known references replaced, or `None` if the text contains no `${`.
     pub fn fill_text(&self, text: &str) -> Option<String> {
         if !text.contains("${") {
             return None;
@@ -224,26 +223,26 @@ impl Known {
         self.value(&Reference::parse(inside)?)
     }
 
-    /// Returns the value that a reference stands for, where it is known.
+    /// Returns the value of a reference if it is known.
     pub fn value(&self, reference: &Reference) -> Option<&String> {
         self.values.get(&reference.target)?.get(&reference.attribute)
     }
 
-    /// Returns the resources that a text of this value identifies as a whole. Tags and descriptions identify nothing.
+    /// Returns the resources whose attributes equal a text in this value. Texts in tags and descriptions are ignored.
     pub fn givers(&self, value: &Value) -> BTreeSet<Address> {
-        let mut givers = BTreeSet::new();
-        self.collect_givers("", value, &mut givers);
-        givers
+        let mut owners = BTreeSet::new();
+        self.collect_owners("", value, &mut owners);
+        owners
     }
 
-    fn collect_givers(&self, field: &str, value: &Value, givers: &mut BTreeSet<Address>) {
+    fn collect_owners(&self, field: &str, value: &Value, owners: &mut BTreeSet<Address>) {
         match value {
-            Value::String(text) => givers.extend(self.identified(field, text)),
-            Value::Array(items) => items.iter().for_each(|item| self.collect_givers(field, item, givers)),
+            Value::String(text) => owners.extend(self.identified(field, text)),
+            Value::Array(items) => items.iter().for_each(|item| self.collect_owners(field, item, owners)),
             Value::Object(fields) => {
                 for (key, item) in fields.iter().filter(|(key, _)| !DESCRIBING.contains(&key.as_str())) {
-                    givers.extend(self.identified("", key));
-                    self.collect_givers(key, item, givers);
+                    owners.extend(self.identified("", key));
+                    self.collect_owners(key, item, owners);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -255,8 +254,8 @@ impl Known {
             Ties::Anywhere => true,
             Ties::Fields(fields) => fields.contains(&field),
         };
-        let givers = self.givers.get(text).into_iter().flatten();
-        givers.filter(move |(_, ties)| here(ties)).map(|(address, _)| address.clone())
+        let owners = self.identifiers.get(text).into_iter().flatten();
+        owners.filter(move |(_, ties)| here(ties)).map(|(address, _)| address.clone())
     }
 }
 
@@ -282,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_hold_dots_and_the_last_part_is_the_attribute() {
+    fn a_name_may_contain_dots_and_the_last_part_is_the_attribute() {
         let reference = Reference::parse("route53.private_zone/eu-central-1.dns.id").unwrap();
         assert_eq!(reference.target, Target::Resource(Address::new("route53.private_zone", "eu-central-1.dns")));
         assert_eq!(reference.attribute, "id");
@@ -296,9 +295,9 @@ mod tests {
     }
 
     #[test]
-    fn known_references_are_filled_and_unknown_ones_stay() {
+    fn known_references_are_replaced_and_unknown_ones_remain() {
         let mut known = Known::default();
-        known.add(Target::Vpc, Outputs::from([("id".into(), "vpc-1".into())]));
+        known.add(Target::Vpc, Attributes::from([("id".into(), "vpc-1".into())]));
         let mut value = json!({"a": ["x-${vpc.id}", "${ec2.security_group/a.id}", "${aws:username}"]});
         known.fill(&mut value);
         assert_eq!(value, json!({"a": ["x-vpc-1", "${ec2.security_group/a.id}", "${aws:username}"]}));

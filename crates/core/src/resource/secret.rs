@@ -1,9 +1,9 @@
-//! A value that never leaves the process but to the service it is for.
+// SPDX-License-Identifier: Apache-2.0
+//! Secrets: values that leave the process only in requests to the AWS service that they are for.
 //!
-//! In a model it stands as `{"$secret": value}`. The engine hides it wherever a model is shown, and in
-//! a plan puts a token in its place that says where it stands; only the run that was planned from the
-//! same inventory can turn the token back. In a saved snapshot another token stands for it, which names
-//! only the regions that occur in it.
+//! In a model a secret is `{"$secret": value}`. Wherever a model is shown, the value is hidden. In a plan a token, the
+//! path of the secret, replaces it; only a run with the same inventory can replace the token by the secret. In a saved
+//! snapshot another token replaces it, which contains only the region codes that occur in the secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use crate::spec::names::is_region;
 
-/// The key by which a secret is known in a serialised model.
+/// The key of a secret in a serialized model.
 pub const KEY: &str = "$secret";
 
-/// What is shown in a secret's place.
+/// The text that is shown instead of a secret.
 pub const HIDDEN: &str = "(not shown)";
 
 /// A secret text.
@@ -27,12 +27,12 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Hides a text.
+    /// Creates a secret from its text.
     pub fn new(value: impl Into<String>) -> Self {
         Self { value: value.into() }
     }
 
-    /// Returns the text, for a request.
+    /// Returns the secret text, for a request only.
     pub fn reveal(&self) -> &str {
         &self.value
     }
@@ -44,7 +44,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Returns the text of a serialised secret.
+/// Returns the text of a serialized secret, or `None` if the value is not one.
 pub fn of(value: &Value) -> Option<&str> {
     match value {
         Value::Object(fields) if fields.len() == 1 => fields.get(KEY)?.as_str(),
@@ -52,10 +52,10 @@ pub fn of(value: &Value) -> Option<&str> {
     }
 }
 
-/// The secrets of a model by the token that stands for each.
+/// The secrets of a model by their tokens.
 pub type Secrets = BTreeMap<String, String>;
 
-/// Returns a model's secrets; a token is the path at which the secret stands.
+/// Returns a model's secrets. A token is the dotted path of the secret in the model.
 pub fn of_model(model: &Value) -> Secrets {
     let mut secrets = Secrets::new();
     collect(model, "", &mut secrets);
@@ -76,19 +76,19 @@ fn collect(value: &Value, path: &str, secrets: &mut Secrets) {
     }
 }
 
-/// Replaces each secret by its token.
+/// Replaces each secret in a value by its token, and a secret without a token by an empty text.
 pub fn seal(value: &mut Value, secrets: &Secrets) {
     replace(value, &|text| {
         secrets.iter().find(|(_, secret)| *secret == text).map_or_else(String::new, |(token, _)| token.clone())
     });
 }
 
-/// Takes each secret out, and leaves the place where it stood.
+/// Replaces each secret in a value by an empty text.
 pub fn hide(value: &mut Value) {
     replace(value, &|_| String::new());
 }
 
-/// Replaces each token by its secret; one that nobody knows stays.
+/// Replaces each token in a value by its secret. Unknown tokens remain.
 pub fn unseal(value: &mut Value, secrets: &Secrets) {
     replace(value, &|token| secrets.get(token).cloned().unwrap_or_else(|| token.to_owned()));
 }
@@ -106,16 +106,17 @@ fn replace(value: &mut Value, by: &dyn Fn(&str) -> String) {
     }
 }
 
-/// What the token begins with that stands for a secret in a saved snapshot. No text of a service begins so.
+/// The prefix of a secret's token in a saved snapshot. Texts of AWS services do not contain the control character.
 const SEAL: &str = "\u{1}sealed:";
 
-/// Returns the token of a secret by its number. The regions that the secret names are in it: plans say them too.
+/// Returns the token of a secret in a saved snapshot: a number, and the region codes that occur in the secret. Plans
+/// report these region codes.
 pub fn seal_of(number: usize, secret: &str) -> String {
     let regions: Vec<&str> = regions(secret).collect();
     format!("{SEAL}{number}:{}", regions.join(","))
 }
 
-/// The codes of regions in a text.
+/// Returns the region codes in a text.
 fn regions(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
     words.filter_map(|word| {
@@ -129,12 +130,12 @@ fn regions(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Says whether a secret's text is the token of a saved snapshot.
+/// Returns whether a secret's text is the token of a saved snapshot.
 pub fn is_seal(text: &str) -> bool {
     text.starts_with(SEAL)
 }
 
-/// Puts a text in the place of the secret at a path; see [`collect`].
+/// Replaces the secret at a path by a text; see [`of_model`] for the form of the path.
 pub fn put(value: &mut Value, path: &str, text: &str) {
     put_at(value, "", path, text);
 }
@@ -167,7 +168,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_sealed_holds_no_secret_and_comes_back() {
+    fn a_sealed_value_contains_no_secret_and_can_be_unsealed() {
         let model = json!({"environment": {"A": {"$secret": "hunter2"}, "B": {"$secret": "x"}}, "name": "f"});
         let secrets = of_model(&model);
         let mut op = json!({"Create": {"env": [{"$secret": "hunter2"}]}});

@@ -1,8 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A setting of a model: unstated, unset or set.
 //!
-//! `Option` had three meanings: the spec does not state it, AWS has none, it was not read. A setting keeps them apart.
-//! In a model's JSON an unstated setting is missing, an unset one is `null`, a set one is its value. In a spec's YAML
-//! the plain word [`UNSET`] unsets; the same word in quotes is text.
+//! In a model's JSON an unstated setting is missing, an unset one is `null`, and a set one is its value. In a spec's
+//! YAML the plain word [`UNSET`] unsets a setting; the same word in quotes is a text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,55 +12,55 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// The word by which a spec says that a setting is to be taken off.
+/// The plain word that clears a setting in a spec.
 pub const UNSET: &str = "unset";
 
-/// The name by which a deserializer knows that a setting is asked for.
+/// The newtype name by which a deserializer recognizes a [`Setting`].
 pub(crate) const NAME: &str = "$regionctl::Setting";
 
 /// One setting of a model.
 ///
 /// # Guarantees
-/// A desired model's unstated setting is neither compared nor written. A live model that was read whole has nothing
-/// unstated.
+/// An unstated setting of a desired model is neither compared nor written. A live model that was read completely has no
+/// unstated settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Setting<T> {
-    /// The spec does not say, or the setting was not read.
+    /// The spec does not state the setting, or it was not read.
     #[default]
     Unstated,
-    /// There is to be none, or there is none.
+    /// Desired: the setting is cleared. Live: it has no value.
     Unset,
-    /// The value.
+    /// The setting has this value.
     Set(T),
 }
 
 impl<T> Setting<T> {
-    /// A live value: what AWS does not answer with is not set.
+    /// Creates a live setting. `None`, a value missing from AWS's response, is unset.
     pub fn live(value: Option<T>) -> Self {
         value.map_or(Self::Unset, Self::Set)
     }
 
-    /// A desired value: what a spec leaves out is unstated.
+    /// Creates a desired setting. `None`, a field missing from the spec, is unstated.
     pub fn stated(value: Option<T>) -> Self {
         value.map_or(Self::Unstated, Self::Set)
     }
 
-    /// Says whether the spec leaves it out, or it was not read.
+    /// Whether the setting is unstated: not in the spec, or not read.
     pub fn is_unstated(&self) -> bool {
         matches!(self, Self::Unstated)
     }
 
-    /// Says whether it has a value.
+    /// Whether the setting has a value.
     pub fn is_set(&self) -> bool {
         matches!(self, Self::Set(_))
     }
 
-    /// Says whether it has a value that fits.
+    /// Whether the setting has a value for which `fits` returns `true`.
     pub fn is_set_and(&self, fits: impl FnOnce(&T) -> bool) -> bool {
         self.value().is_some_and(fits)
     }
 
-    /// Returns the value, where there is one.
+    /// Returns a reference to the value if it is set.
     pub fn value(&self) -> Option<&T> {
         match self {
             Self::Set(value) => Some(value),
@@ -68,7 +68,7 @@ impl<T> Setting<T> {
         }
     }
 
-    /// Returns the value, where there is one, by value.
+    /// Converts the setting to its value if it is set.
     pub fn into_value(self) -> Option<T> {
         match self {
             Self::Set(value) => Some(value),
@@ -76,7 +76,7 @@ impl<T> Setting<T> {
         }
     }
 
-    /// Returns the value, or the type's default where there is none.
+    /// Returns the value, or the type's default if it is not set.
     pub fn unwrap_or_default(self) -> T
     where
         T: Default,
@@ -84,7 +84,7 @@ impl<T> Setting<T> {
         self.into_value().unwrap_or_default()
     }
 
-    /// Borrows the value.
+    /// Converts to a setting with a reference to the value.
     pub fn as_ref(&self) -> Setting<&T> {
         match self {
             Self::Unstated => Setting::Unstated,
@@ -93,7 +93,7 @@ impl<T> Setting<T> {
         }
     }
 
-    /// Changes the value.
+    /// Applies a function to the value if it is set.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Setting<U> {
         match self {
             Self::Unstated => Setting::Unstated,
@@ -102,13 +102,13 @@ impl<T> Setting<T> {
         }
     }
 
-    /// Returns the other where this one is unstated: a spec's setting over its source's.
+    /// Returns `other` if this setting is unstated, for a spec's setting over its source's.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         if self.is_unstated() { other } else { self }
     }
 
-    /// Returns this setting, or unstated where its value does not fit.
+    /// Returns this setting, or unstated if it has a value for which `fits` returns `false`.
     #[must_use]
     pub fn filter(self, fits: impl FnOnce(&T) -> bool) -> Self {
         match self {
@@ -125,14 +125,14 @@ impl<T> From<Setting<T>> for Option<T> {
 }
 
 impl<T: Clone> Setting<T> {
-    /// Returns a copy of the value, where there is one.
+    /// Returns a clone of the value if it is set.
     pub fn get(&self) -> Option<T> {
         self.value().cloned()
     }
 }
 
 impl<T> Setting<Setting<T>> {
-    /// Unnests a setting whose value may itself be missing.
+    /// Flattens a setting whose value is a setting.
     pub fn flatten(self) -> Setting<T> {
         match self {
             Self::Unstated => Setting::Unstated,
@@ -143,7 +143,7 @@ impl<T> Setting<Setting<T>> {
 }
 
 impl<T: Serialize> Serialize for Setting<T> {
-    /// An unstated setting has no form of its own: its field says
+    /// Serializes an unstated setting like an unset one. Its field must have
     /// `#[serde(default, skip_serializing_if = "Setting::is_unstated")]`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -159,8 +159,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Setting<T> {
     }
 }
 
-/// A spec's deserializer knows the setting by its name and says which of the three it is; any other has `null` for
-/// unset.
+/// The visitor for a setting. A spec's deserializer recognizes [`NAME`] and calls the visit method for the state; with
+/// other deserializers `null` is unset.
 struct Form<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Form<T> {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_spec_states_wins_even_where_it_unsets() {
+    fn a_stated_setting_overrides_its_source_even_if_it_is_unset() {
         assert_eq!(Setting::Unset.or(Setting::Set(1)), Setting::Unset);
         assert_eq!(Setting::Unstated.or(Setting::Set(1)), Setting::Set(1));
         assert_eq!(Setting::Set(2).or(Setting::Set(1)), Setting::Set(2));

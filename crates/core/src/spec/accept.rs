@@ -1,5 +1,6 @@
-//! What a spec says of its reports: drift that is known and accepted for a while (`accept`), what may be there
-//! without being in a spec (`ignore`), and the rows of the handbook that its resources stand for (`runbook`).
+// SPDX-License-Identifier: Apache-2.0
+//! The sections of a spec for reports: accepted drift (`accept`), unmanaged resources that are not reported (`ignore`),
+//! and the rows of the runbook (`runbook`).
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Position, Sources};
+use crate::diagnostic::{Diagnostic, Diagnostics, Position, SourceFiles};
 use crate::diff::head;
 use crate::kind::Registry;
 use crate::model::pattern;
@@ -15,60 +16,61 @@ use crate::resource::address::Address;
 use crate::spec::decode::decode;
 use crate::spec::tree::{Node, Value};
 
-/// Drift that is known and accepted until a day.
+/// An acceptance of drift, up to a date.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Acceptance {
-    /// The resource, `kind/name`; with `*` several.
+    /// The resource as `kind/name`; `*` matches any characters.
     pub resource: String,
-    /// What of it.
-    pub what: Accepted,
-    /// Why.
+    /// Which drift of the resource is accepted.
+    pub what: AcceptanceScope,
+    /// The reason.
     pub reason: String,
-    /// Who says so.
+    /// Who accepts it.
     pub by: String,
-    /// The last day on which it holds.
+    /// The last day of the acceptance, inclusive.
     pub until: Date,
-    /// Where the spec says so.
+    /// Its position in the spec.
     pub at: Position,
 }
 
-/// What of a resource's drift is accepted.
+/// Which drift of a resource is accepted.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Accepted {
-    /// Whatever it is.
+pub enum AcceptanceScope {
+    /// All drift.
     Anything,
-    /// That it is not there.
+    /// That the resource does not exist.
     Missing,
-    /// These attributes, each as long as its live value is this one; nothing where it is not set.
+    /// These attributes, each while it has this live value; `None` is "not set".
     Fields(BTreeMap<String, Option<String>>),
 }
 
-/// What may be there without being in a spec.
+/// An unmanaged resource that is not reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignored {
-    /// The resource, `kind/name`; with `*` several.
+    /// The resource as `kind/name`; `*` matches any characters.
     pub resource: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Where the spec says so.
+    /// Its position in the spec.
     pub at: Position,
 }
 
-/// A row of the handbook.
+/// A row of the runbook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Its title.
+pub struct RunbookRow {
+    /// The title of the row.
     pub title: String,
-    /// What stands for it: `kind/name`, or `kind/name#field,field`, with `*`; the field `waiting` is what people owe.
+    /// The resources and fields of the row, as patterns: `kind/name` or `kind/name#field,field`. The field `waiting` is
+    /// the resource's manual steps.
     pub holds: Vec<String>,
-    /// Where the spec says so.
+    /// Its position in the spec.
     pub at: Position,
 }
 
-impl Row {
-    /// Says whether a resource, or a field of it, stands for this row.
+impl RunbookRow {
+    /// Returns whether a resource, or one of its fields, belongs to this row.
     ///
-    /// A resource of which only fields stand here is in the row as long as none of its fields is asked for.
+    /// Without `field`, a resource belongs to the row even if the row names only some of its fields.
     pub fn holds(&self, address: &Address, field: Option<&str>) -> bool {
         let address = address.to_string();
         self.holds.iter().any(|holds| {
@@ -82,14 +84,14 @@ impl Row {
     }
 }
 
-/// What a person writes under `accept`.
+/// An entry of `accept`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AcceptSpec {
     reason: String,
     by: String,
     until: Day,
-    fields: Option<BTreeMap<String, Shown>>,
+    fields: Option<BTreeMap<String, ShownWord>>,
     #[serde(default)]
     missing: bool,
 }
@@ -100,15 +102,15 @@ impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map(Self).map_err(|_| {
-            serde::de::Error::custom(format!("'{text}' is not a day\nwrite it as 2026-12-31, the last day that counts"))
+            serde::de::Error::custom(format!("'{text}' is not a date\nwrite the last day, such as 2026-12-31"))
         })
     }
 }
 
-/// A live value as a report shows it.
-struct Shown(Option<String>);
+/// A live value in the form that reports show; `None` is "not set".
+struct ShownWord(Option<String>);
 
-impl<'de> Deserialize<'de> for Shown {
+impl<'de> Deserialize<'de> for ShownWord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Json::deserialize(deserializer)?;
         Ok(Self((!value.is_null()).then(|| crate::diff::shown(&value))))
@@ -116,28 +118,33 @@ impl<'de> Deserialize<'de> for Shown {
 }
 
 /// Reads the section `accept`.
-pub fn accepted(section: &Node, registry: Registry, sources: &Sources, faults: &mut Diagnostics) -> Vec<Acceptance> {
+pub fn accepted(
+    section: &Node,
+    registry: Registry,
+    sources: &SourceFiles,
+    faults: &mut Diagnostics,
+) -> Vec<Acceptance> {
     let read = |node: &Node| {
         let AcceptSpec { reason, by, until, fields, missing } = decode(node)?;
-        let fields = fields.map(|fields| fields.into_iter().map(|(path, Shown(value))| (path, value)).collect());
+        let fields = fields.map(|fields| fields.into_iter().map(|(path, ShownWord(value))| (path, value)).collect());
         let what = match (missing, fields) {
             (true, Some(_)) => {
-                let message = "`missing` and `fields` together";
+                let message = "an acceptance cannot have both `missing` and `fields`";
                 return Err(Diagnostic::at("invalid-value", node.span, message)
-                    .help("what is not there has no fields; keep one of the two"));
+                    .help("keep one: a missing resource has no fields"));
             }
-            (true, None) => Accepted::Missing,
-            (false, Some(fields)) => Accepted::Fields(fields),
-            (false, None) => Accepted::Anything,
+            (true, None) => AcceptanceScope::Missing,
+            (false, Some(fields)) => AcceptanceScope::Fields(fields),
+            (false, None) => AcceptanceScope::Anything,
         };
         if reason.trim().is_empty() {
             let message = "the reason is empty";
             return Err(Diagnostic::at("invalid-value", node.locate("reason"), message)
-                .help("say why: it stands in every report until the day is over"));
+                .help("state why the drift is accepted; every report shows the reason"));
         }
         Ok((reason, by, until.0, what))
     };
-    let example = "such as\naccept:\n  sns.topic/alarms:\n    {reason: moved next week, by: sre, until: 2026-12-31}";
+    let example = "for example:\naccept:\n  sns.topic/alarms:\n    {reason: moved soon, by: sre, until: 2026-12-31}";
     entries(section, registry, sources, faults, "accepted drift", example, read)
         .into_iter()
         .map(|(resource, at, (reason, by, until, what))| Acceptance { resource, what, reason, by, until, at })
@@ -145,8 +152,8 @@ pub fn accepted(section: &Node, registry: Registry, sources: &Sources, faults: &
 }
 
 /// Reads the section `ignore`.
-pub fn ignored(section: &Node, registry: Registry, sources: &Sources, faults: &mut Diagnostics) -> Vec<Ignored> {
-    let example = "such as\nignore:\n  logs.log_group//aws/*: the services' own";
+pub fn ignored(section: &Node, registry: Registry, sources: &SourceFiles, faults: &mut Diagnostics) -> Vec<Ignored> {
+    let example = "for example:\nignore:\n  logs.log_group//aws/*: created by AWS services";
     entries(section, registry, sources, faults, "reasons", example, |node| decode::<String>(node))
         .into_iter()
         .map(|(resource, at, reason)| Ignored { resource, reason, at })
@@ -154,7 +161,7 @@ pub fn ignored(section: &Node, registry: Registry, sources: &Sources, faults: &m
 }
 
 /// Reads the section `runbook`.
-pub fn runbook(section: &Node, registry: Registry, sources: &Sources, faults: &mut Diagnostics) -> Vec<Row> {
+pub fn runbook(section: &Node, registry: Registry, sources: &SourceFiles, faults: &mut Diagnostics) -> Vec<RunbookRow> {
     let Value::Map(rows) = &section.value else {
         let message = format!("expected a mapping of titles to resources, found {}", section.value.describe());
         faults.push(Diagnostic::at("wrong-type", section.span, message));
@@ -171,19 +178,19 @@ pub fn runbook(section: &Node, registry: Registry, sources: &Sources, faults: &m
                             .map(|(message, help)| Diagnostic::at("invalid-value", span, message).help(help)),
                     );
                 }
-                read.push(Row { title: row.key.clone(), holds, at: sources.position(row.span) });
+                read.push(RunbookRow { title: row.key.clone(), holds, at: sources.position(row.span) });
             }
-            Err(fault) => faults.push(fault.help("such as\nrunbook:\n  Topics: [sns.topic/*]")),
+            Err(fault) => faults.push(fault.help("for example:\nrunbook:\n  Topics: [sns.topic/*]")),
         }
     }
     read
 }
 
-/// Reads a mapping from resources to something.
+/// Reads a mapping of resources, with `read` for each value. `what` names the values in messages.
 fn entries<T>(
     section: &Node,
     registry: Registry,
-    sources: &Sources,
+    sources: &SourceFiles,
     faults: &mut Diagnostics,
     what: &str,
     example: &str,
@@ -212,12 +219,12 @@ fn entries<T>(
     found
 }
 
-/// What is wrong with a text that should name resources: `kind/name`, the kind a known one or a pattern.
+/// Checks a pattern `kind/name`. Its kind must be known or a pattern. Returns the message and the help of a fault.
 fn resource_fault(text: &str, registry: Registry) -> Option<(String, String)> {
     let Some((kind, _)) = text.split_once('/') else {
         return Some((
-            format!("'{text}' names no resource"),
-            "write KIND/NAME, such as sns.topic/alarms; `*` stands for anything".to_owned(),
+            format!("'{text}' is not a resource"),
+            "write KIND/NAME, such as sns.topic/alarms; `*` matches any characters".to_owned(),
         ));
     };
     if pattern::is_pattern(kind) || kind == MANUAL || registry.get(kind).is_some() {
@@ -225,14 +232,14 @@ fn resource_fault(text: &str, registry: Registry) -> Option<(String, String)> {
     }
     let help = registry
         .near(kind)
-        .map_or_else(|| "docs/kinds.md has the kinds".to_owned(), |near| format!("did you mean {near}?"));
-    Some((format!("there is no kind '{kind}'"), help))
+        .map_or_else(|| "see docs/kinds.md for the list of kinds".to_owned(), |near| format!("did you mean {near}?"));
+    Some((format!("unknown kind '{kind}'"), help))
 }
 
-/// The kind under which manual steps stand in plans and reports.
+/// The kind of manual steps in plans and reports.
 pub const MANUAL: &str = "manual.step";
 
-/// Reads a yes or no.
+/// Reads `true` or `false`. Any other value is a fault and read as `false`.
 pub fn flag(node: &Node, faults: &mut Diagnostics) -> bool {
     decode::<bool>(node).unwrap_or_else(|fault| {
         faults.push(fault);
@@ -240,7 +247,7 @@ pub fn flag(node: &Node, faults: &mut Diagnostics) -> bool {
     })
 }
 
-/// Reads a text; any other value is a fault.
+/// Reads a text. Returns `None` for no value; any other value is a fault.
 pub fn text(node: &Node, faults: &mut Diagnostics) -> Option<String> {
     if matches!(node.value, Value::Null) {
         return None;
@@ -252,13 +259,13 @@ pub fn text(node: &Node, faults: &mut Diagnostics) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn row(holds: &[&str]) -> Row {
+    fn row(holds: &[&str]) -> RunbookRow {
         let at = Position { file: String::new(), line: 1, column: 1 };
-        Row { title: "t".to_owned(), holds: holds.iter().map(|text| (*text).to_owned()).collect(), at }
+        RunbookRow { title: "t".to_owned(), holds: holds.iter().map(|text| (*text).to_owned()).collect(), at }
     }
 
     #[test]
-    fn a_row_may_be_a_field_of_a_resource() {
+    fn a_row_may_contain_single_fields_of_a_resource() {
         let bucket = Address::new("s3.bucket", "a");
         let policy = row(&["s3.bucket/a#policy,tags"]);
         assert!(policy.holds(&bucket, Some("policy")) && policy.holds(&bucket, Some("tags.Owner")));

@@ -1,5 +1,6 @@
-//! Two specs that claim one thing would undo each other's work for ever. What is shared is claimed entry by
-//! entry, so that many specs can add to one policy.
+// SPDX-License-Identifier: Apache-2.0
+//! Finds resources that more than one spec manages: each apply would revert the other's changes. A resource with
+//! entries of several specs, such as an IAM policy, is claimed entry by entry.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use super::{Spec, Want};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Registry;
 
-/// Finds what more than one of these specs claims.
+/// Returns a fault for each resource or entry that more than one of these specs claims.
 pub fn contested<'a>(specs: impl IntoIterator<Item = &'a Spec>, registry: Registry) -> Diagnostics {
     let mut claimed: BTreeMap<[String; 4], (&Spec, &Want)> = BTreeMap::new();
     let mut faults = Diagnostics::default();
@@ -17,18 +18,18 @@ pub fn contested<'a>(specs: impl IntoIterator<Item = &'a Spec>, registry: Regist
         for want in &spec.wants {
             for claim in claims(want, registry) {
                 let kind = registry.of(&want.address.kind).facts();
-                // What is global is the same in every region of the account.
+                // A global resource is the same resource in every region of the account.
                 let region = if kind.global { String::new() } else { spec.region.clone() };
                 let key = [spec.account.clone(), region, kind.name.to_owned(), claim.clone()];
                 match claimed.get(&key) {
                     Some((other, first)) if other.path != spec.path => {
-                        let message = format!("two specs claim {}/{claim}", kind.name);
-                        let at = |want: &Want| format!("it is claimed at {}", want.at);
+                        let message = format!("two specs manage {}/{claim}", kind.name);
+                        let at = |want: &Want| format!("it is defined at {}", want.at);
                         faults.push(
                             Diagnostic::new("two-specs", message)
                                 .note(format!("{} of {}", at(first), other.path))
                                 .note(format!("{} of {}", at(want), spec.path))
-                                .help("take it out of one of them, or give it another name there"),
+                                .help("remove it from one of the specs, or rename it there"),
                         );
                     }
                     Some(_) => {}
@@ -42,7 +43,7 @@ pub fn contested<'a>(specs: impl IntoIterator<Item = &'a Spec>, registry: Regist
     faults
 }
 
-/// What a want claims for its spec alone. Who wants something gone claims it too.
+/// Returns what an entry claims for its spec. An entry that says `absent` claims the resource too.
 fn claims(want: &Want, registry: Registry) -> Vec<String> {
     if want.model == Value::Null {
         return vec![want.address.name.clone()];

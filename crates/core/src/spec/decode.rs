@@ -1,8 +1,8 @@
-//! From a positioned node to a kind's own type, by serde.
+// SPDX-License-Identifier: Apache-2.0
+//! A serde deserializer from nodes with positions to the types of the kinds.
 //!
-//! An error stands at the node where it arose: the unknown key, the value of the wrong type, the
-//! mapping that lacks a field. A type that parses its text (`Cidr`, `RetentionDays`) fails with a
-//! message whose first line says what is wrong and whose further lines say what to do.
+//! An error has the position of the unknown key, of the value with the wrong type, or of the mapping that lacks a
+//! field. A custom error's first line is the message and its other lines are the help text.
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
@@ -18,12 +18,12 @@ use crate::spec::tree::{Entry, Node, Value};
 /// Decodes a node into a type.
 ///
 /// # Errors
-/// The first place where the node does not fit the type.
+/// The first mismatch between the node and the type.
 pub fn decode<'de, T: Deserialize<'de>>(node: &'de Node) -> Result<T, Diagnostic> {
-    T::deserialize(At(node)).map_err(|error| error.into_diagnostic(node.span))
+    T::deserialize(NodeDeserializer(node)).map_err(|error| error.into_diagnostic(node.span))
 }
 
-/// Why a node does not fit, and where.
+/// A mismatch between a node and a type, with its position.
 #[derive(Debug)]
 pub struct DecodeError {
     code: &'static str,
@@ -37,7 +37,7 @@ impl DecodeError {
         Self { code, message, help, span: None }
     }
 
-    /// Keeps the innermost place, which is set first.
+    /// Sets the position. The first call wins: it is the innermost node.
     fn within(mut self, span: Span) -> Self {
         self.span.get_or_insert(span);
         self
@@ -69,8 +69,9 @@ impl de::Error for DecodeError {
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let found = match unexpected {
-            Unexpected::Unit => "nothing".to_owned(),
+            Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
             Unexpected::Str(text) => format!("the text '{text}'"),
+            Unexpected::Char(text) => format!("the text '{text}'"),
             Unexpected::Signed(number) => format!("the number {number}"),
             Unexpected::Unsigned(number) => format!("the number {number}"),
             Unexpected::Float(number) => format!("the number {number}"),
@@ -79,57 +80,96 @@ impl de::Error for DecodeError {
             Unexpected::Map => "a mapping".to_owned(),
             other => other.to_string(),
         };
-        Self::of("wrong-type", format!("expected {}, found {found}", in_yaml_words(&expected.to_string())), None)
+        Self::of("wrong-type", format!("expected {}, found {found}", describe_expected(&expected.to_string())), None)
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let mut error = Self::invalid_type(unexpected, expected);
+        let range = describe_range(&expected.to_string());
+        let mut error = match range {
+            Some(range) => Self::invalid_type(unexpected, &range.as_str()),
+            None => Self::invalid_type(unexpected, expected),
+        };
         error.code = "invalid-value";
         error
     }
 
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
+        let expected = expected.to_string();
+        let count = expected.split_whitespace().find_map(|word| word.parse::<usize>().ok());
+        let message = match count {
+            Some(count) => format!("expected {count} values, found {length}"),
+            None => format!("{length} is the wrong number of values"),
+        };
+        Self::of("invalid-value", message, None)
+    }
+
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::of("unknown-field", format!("there is no field '{field}' here"), Some(choices(field, expected)))
+        Self::of("unknown-field", format!("unknown field '{field}'"), Some(choices(field, expected)))
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::of(
-            "invalid-value",
-            format!("'{variant}' is not one of the values here"),
-            Some(choices(variant, expected)),
-        )
+        let help = did_you_mean(variant, expected.iter().copied()).map(|near| format!("did you mean '{near}'?"));
+        Self::of("invalid-value", format!("expected {}, found '{variant}'", one_of(expected)), help)
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::of("missing-field", format!("the field '{field}' is missing"), None)
+        Self::of("missing-field", format!("the field `{field}` is missing"), None)
     }
 }
 
-/// Says rust's words for shapes in YAML's.
-fn in_yaml_words(expected: &str) -> String {
+/// Translates serde's name of an expected type: "expected …" is shown to users.
+fn describe_expected(expected: &str) -> String {
     match expected {
-        "a string" => "a text".to_owned(),
+        "a string" | "a borrowed string" | "a character" => "a text".to_owned(),
         "a sequence" => "a list".to_owned(),
         "a map" => "a mapping".to_owned(),
+        "string or map" => "a text or a mapping".to_owned(),
         "a boolean" => "true or false".to_owned(),
+        "unit" => "nothing".to_owned(),
+        "i8" | "i16" | "i32" | "i64" | "isize" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
+        "f32" | "f64" => "a number".to_owned(),
         other if other.starts_with("struct ") => "a mapping".to_owned(),
-        "u8" | "u16" | "u32" | "u64" | "i32" | "i64" => "a whole number".to_owned(),
-        "f64" => "a number".to_owned(),
+        other if other.starts_with("tuple struct ") || other.starts_with("a tuple ") => "a list".to_owned(),
+        other if other.starts_with("enum ") => "a text or a mapping".to_owned(),
         other => other.to_owned(),
     }
 }
 
-/// "did you mean" where a word is near, else all words.
-pub(crate) fn choices(word: &str, expected: &[&str]) -> String {
-    match did_you_mean(word, expected.iter().copied()) {
-        Some(near) => format!("did you mean '{near}'?"),
-        None => format!("possible here: {}", expected.join(", ")),
+/// Describes the range of an integer type, for numbers outside it.
+fn describe_range(integer: &str) -> Option<String> {
+    let range = match integer {
+        "u8" => format!("0 to {}", u8::MAX),
+        "u16" => format!("0 to {}", u16::MAX),
+        "u32" => format!("0 to {}", u32::MAX),
+        "u64" | "usize" => return Some("a whole number of at least 0".to_owned()),
+        "i8" => format!("{} to {}", i8::MIN, i8::MAX),
+        "i16" => format!("{} to {}", i16::MIN, i16::MAX),
+        "i32" => format!("{} to {}", i32::MIN, i32::MAX),
+        _ => return None,
+    };
+    Some(format!("a whole number from {range}"))
+}
+
+/// Returns `one of a, b, c`; a single value alone.
+fn one_of(values: &[&str]) -> String {
+    match values {
+        [only] => format!("'{only}'"),
+        _ => format!("one of {}", values.join(", ")),
     }
 }
 
-struct At<'de>(&'de Node);
+/// Returns a help text: the nearest of the expected names if one is near, otherwise all of them.
+pub(crate) fn choices(word: &str, expected: &[&str]) -> String {
+    match did_you_mean(word, expected.iter().copied()) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None if expected.is_empty() => "remove it".to_owned(),
+        None => format!("use {}", one_of(expected)),
+    }
+}
 
-impl<'de> At<'de> {
+struct NodeDeserializer<'de>(&'de Node);
+
+impl<'de> NodeDeserializer<'de> {
     fn any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         let Node { value, span } = self.0;
         match value {
@@ -140,7 +180,9 @@ impl<'de> At<'de> {
             Value::Unset => Err(DecodeError::of(
                 "invalid-value",
                 format!("`{UNSET}` cannot be used here"),
-                Some(format!("regionctl does not take this setting off; leave it out to keep it as it is. The text itself is \"{UNSET}\" in quotes")),
+                Some(format!(
+                    "leave the field out to keep its live value; for the literal text write \"{UNSET}\" with the quotes"
+                )),
             )),
             Value::Text(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => visitor.visit_seq(Items(items.iter())),
@@ -158,7 +200,7 @@ macro_rules! by_any {
     )*};
 }
 
-impl<'de> Deserializer<'de> for At<'de> {
+impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
     type Error = DecodeError;
 
     by_any! {
@@ -168,7 +210,7 @@ impl<'de> Deserializer<'de> for At<'de> {
         deserialize_map deserialize_identifier deserialize_ignored_any
     }
 
-    /// A text may look like a number (`5432`, `2012`) without quotes.
+    /// Accepts an unquoted text that YAML reads as a number, such as `5432`.
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match &self.0.value {
             Value::Int(number) => visitor.visit_string(number.to_string()),
@@ -188,16 +230,23 @@ impl<'de> Deserializer<'de> for At<'de> {
         }
     }
 
-    /// A setting has two forms that no other type has: left empty it is unstated, and a word unsets it.
+    /// Decodes a [`setting::Setting`], which has two forms of its own: no value is unstated, the plain word `unset` is
+    /// unset.
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         let span = self.0.span;
-        match self.0.value {
+        match &self.0.value {
             Value::Null if name == setting::NAME => visitor.visit_unit(),
             Value::Unset if name == setting::NAME => visitor.visit_none(),
+            Value::Text(text) if name == setting::NAME && text.eq_ignore_ascii_case(UNSET) => {
+                visitor.visit_newtype_struct(self).map_err(|error| DecodeError {
+                    help: Some(format!("write `{UNSET}` in lower case and without quotes to clear the setting")),
+                    ..error
+                })
+            }
             _ => visitor.visit_newtype_struct(self),
         }
         .map_err(|error| error.within(span))
@@ -236,13 +285,17 @@ impl<'de> Deserializer<'de> for At<'de> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         let (variant, content) = match &self.0.value {
             Value::Text(text) => (text.as_str(), None),
             Value::Map(entries) if entries.len() == 1 => (entries[0].key.as_str(), Some(&entries[0].value)),
-            _ => return self.any(visitor),
+            Value::Unset => return self.any(visitor),
+            other => {
+                let message = format!("expected {}, found {}", one_of(variants), other.describe());
+                return Err(DecodeError::of("wrong-type", message, None).within(self.0.span));
+            }
         };
         visitor.visit_enum(Variant { name: variant, content }).map_err(|error| error.within(self.0.span))
     }
@@ -254,7 +307,10 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = DecodeError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DecodeError> {
-        self.0.next().map(|node| seed.deserialize(At(node)).map_err(|error| error.within(node.span))).transpose()
+        self.0
+            .next()
+            .map(|node| seed.deserialize(NodeDeserializer(node)).map_err(|error| error.within(node.span)))
+            .transpose()
     }
 }
 
@@ -278,7 +334,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DecodeError> {
         let entry = self.open.take().expect("invariant: serde asks for a key before its value");
-        seed.deserialize(At(&entry.value)).map_err(|error| error.within(entry.value.span))
+        seed.deserialize(NodeDeserializer(&entry.value)).map_err(|error| error.within(entry.value.span))
     }
 }
 
@@ -303,13 +359,13 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
     fn unit_variant(self) -> Result<(), DecodeError> {
         match self.content {
             None => Ok(()),
-            Some(_) => Err(de::Error::custom(format_args!("'{}' stands alone, without a value", self.name))),
+            Some(_) => Err(de::Error::custom(format_args!("'{}' takes no value\nremove the value", self.name))),
         }
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, DecodeError> {
         match self.content {
-            Some(node) => seed.deserialize(At(node)),
+            Some(node) => seed.deserialize(NodeDeserializer(node)),
             None => Err(de::Error::custom(format_args!("'{}' needs a value", self.name))),
         }
     }
@@ -320,7 +376,7 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, DecodeError> {
         match self.content {
-            Some(node) => At(node).any(visitor),
+            Some(node) => NodeDeserializer(node).any(visitor),
             None => Err(de::Error::custom(format_args!("'{}' needs a value", self.name))),
         }
     }
@@ -360,16 +416,17 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_field_stands_at_its_key() {
+    fn an_unknown_field_has_the_position_of_its_key() {
         let (message, line, column, help) = fault("name: a\nportz: [1]\n");
-        assert_eq!((message.as_str(), line, column), ("there is no field 'portz' here", 2, 1));
+        assert_eq!((message.as_str(), line, column), ("unknown field 'portz'", 2, 1));
         assert_eq!(help, ["did you mean 'ports'?"]);
     }
 
     #[test]
-    fn a_wrong_type_stands_at_its_value() {
+    fn a_wrong_type_has_the_position_of_its_value() {
         let (message, line, column, _) = fault("name: a\nports: [1, x]\n");
         assert_eq!((message.as_str(), line, column), ("expected a whole number, found the text 'x'", 2, 12));
+        assert_eq!(fault("name: a\nports: [-1]\n").0, "expected a whole number from 0 to 65535, found the number -1");
     }
 
     #[test]
@@ -384,14 +441,24 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_field_stands_at_its_mapping() {
-        assert_eq!(fault("ports: [1]\n").0, "the field 'name' is missing");
+    fn a_misspelled_unset_has_a_help_text() {
+        for text in ["Unset", "UNSET", "\"unset\""] {
+            let (.., help) = fault(&format!("name: a\ndays: {text}\n"));
+            assert_eq!(help, ["write `unset` in lower case and without quotes to clear the setting"]);
+        }
     }
 
     #[test]
-    fn an_unknown_word_lists_the_words_there_are() {
+    fn a_missing_field_has_the_position_of_its_mapping() {
+        assert_eq!(fault("ports: [1]\n").0, "the field `name` is missing");
+    }
+
+    #[test]
+    fn an_unknown_value_lists_the_valid_values() {
         let (message, line, _, help) = fault("name: a\nmode: exclusiv\n");
-        assert_eq!((message.as_str(), line), ("'exclusiv' is not one of the values here", 2));
+        assert_eq!((message.as_str(), line), ("expected one of additive, exclusive, found 'exclusiv'", 2));
         assert_eq!(help, ["did you mean 'exclusive'?"]);
+        let (message, ..) = fault("name: a\nmode: 1\n");
+        assert_eq!(message, "expected one of additive, exclusive, found the number 1");
     }
 }

@@ -1,17 +1,19 @@
-//! Changes a spec file as its author would: one entry more, and every other character as it was.
+// SPDX-License-Identifier: Apache-2.0
+//! Adds an entry to the text of a spec file, and changes no other character.
 
-/// Why a file was left as it is.
+/// The reason why a file was not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unedited {
-    /// The section is written in one line (`accept: {…}`), where nothing can be put in without taking it apart.
+    /// The section is a flow mapping (`accept: {…}`), to which no line can be added.
     Inline,
 }
 
-/// Puts an entry (its lines indented by two) first into a section of the root; the section is made at the end of the
-/// file where there is none.
+/// Inserts an entry as the first of a root section. A missing section is added at the end of the file.
+///
+/// The lines of `entry` are indented by two spaces; they are indented again to match the file.
 ///
 /// # Errors
-/// The section is not written as a block.
+/// The section is not a block mapping.
 pub fn add_entry(text: &str, section: &str, entry: &str) -> Result<String, Unedited> {
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let entry = |indent: &str| -> String {
@@ -36,7 +38,7 @@ pub fn add_entry(text: &str, section: &str, entry: &str) -> Result<String, Unedi
     Ok(format!("{text}{gap}{newline}{section}:{newline}{}", entry("  ")))
 }
 
-/// The indentation of the first entry below a key.
+/// Returns the indentation of the first entry below a key; comments are skipped.
 fn indent_of_first(below: &str) -> Option<&str> {
     let first = below.lines().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))?;
     let indent = &first[..first.len() - first.trim_start_matches(' ').len()];
@@ -50,7 +52,7 @@ mod tests {
     const ENTRY: &str = "  sns.topic/a:\n    reason: r\n";
 
     #[test]
-    fn a_section_is_made_at_the_end_and_nothing_else_changes() {
+    fn a_missing_section_is_added_at_the_end_and_nothing_else_changes() {
         let text = "region: x # with a word\n";
         let edited = add_entry(text, "accept", ENTRY).unwrap();
         assert_eq!(edited, "region: x # with a word\n\naccept:\n  sns.topic/a:\n    reason: r\n");
@@ -58,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_goes_first_with_the_indentation_and_line_ends_of_the_file() {
+    fn an_entry_is_inserted_first_with_the_indentation_and_line_ends_of_the_file() {
         let text = "accept: # known\n    # why\n    b: {}\nregion: x\n";
         let edited = add_entry(text, "accept", ENTRY).unwrap();
         assert_eq!(edited, "accept: # known\n    sns.topic/a:\n      reason: r\n    # why\n    b: {}\nregion: x\n");
@@ -67,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_in_one_line_is_left_to_its_author() {
+    fn a_flow_mapping_is_not_edited() {
         assert_eq!(add_entry("accept: {}\n", "accept", ENTRY), Err(Unedited::Inline));
     }
 }

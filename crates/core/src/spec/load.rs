@@ -1,48 +1,48 @@
-//! From a path to one tree: reads a spec file and what it includes, and lays the one over the other.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads a spec file and its includes, and merges them into one tree.
 //!
-//! What includes wins over what is included; mappings are merged key by key, everything else is
-//! replaced whole, and a key set to `~` takes out what an included file has there. Reading goes
-//! through a function, so that tests need no files and this crate no file system.
+//! The including file overrides its includes. Mappings are merged key by key; all other values are replaced; a key set
+//! to `~` removes the key of the included file. Files are read through a function: this crate has no file access.
 
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceFiles, Span};
 use crate::spec::tree::{self, Entry, Node, Value};
 
-/// Reads a file's text, or says why it cannot be read.
+/// Returns the text of the file at a path, or the reason why it could not be read.
 pub type ReadFile<'a> = dyn Fn(&str) -> Result<String, Unreadable> + 'a;
 
-/// Why a spec file could not be read.
+/// The reason why a spec file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {
-    /// There is no such file.
+    /// The file does not exist.
     Missing,
-    /// It is a directory.
+    /// The path is a directory.
     Directory,
-    /// It is larger than [`MAX_BYTES`].
+    /// The file is larger than [`MAX_BYTES`].
     TooLarge,
-    /// It is not UTF-8; the offset of the first wrong byte.
+    /// The file is not UTF-8. Contains the offset of the first invalid byte.
     NotUtf8(usize),
-    /// Anything else, in the operating system's words.
+    /// Another error, with the operating system's message.
     Other(String),
 }
 
-/// The largest spec file that is read, in bytes: 8 MiB.
+/// The maximum size of a spec file in bytes: 8 MiB.
 pub const MAX_BYTES: u64 = 8 << 20;
 
 const MAX_INCLUDES: usize = 16;
 
-/// Loads a spec file with everything it includes into one tree.
+/// Loads a spec file and its includes into one tree.
 ///
 /// # Errors
-/// Unreadable files, syntax errors, include cycles; each at the `include` that led there.
-pub fn load(path: &str, read: &ReadFile<'_>, sources: &mut Sources) -> Result<Node, Diagnostics> {
+/// Unreadable files, syntax errors and include cycles, each at the position of its `include`.
+pub fn load(path: &str, read: &ReadFile<'_>, sources: &mut SourceFiles) -> Result<Node, Diagnostics> {
     Loader { read, sources, open: Vec::new() }.file(path, None)
 }
 
 struct Loader<'a> {
     read: &'a ReadFile<'a>,
-    sources: &'a mut Sources,
+    sources: &'a mut SourceFiles,
     open: Vec<String>,
 }
 
@@ -52,11 +52,11 @@ impl Loader<'_> {
             let ring: Vec<_> = self.open[at..].iter().map(String::as_str).chain([path]).collect();
             let message = format!("include cycle: {}", ring.join(" → "));
             return Err(place(Diagnostic::new("include-cycle", message), from)
-                .help("take one of these includes out")
+                .help("remove one of these includes")
                 .into());
         }
         if self.open.len() > MAX_INCLUDES {
-            return Err(place(Diagnostic::new("include-depth", "includes are nested too deep"), from).into());
+            return Err(place(Diagnostic::new("include-depth", "includes are nested too deeply"), from).into());
         }
         let text: Arc<str> =
             (self.read)(path).map_err(|error| Diagnostics::from(unreadable(path, &error, from)))?.into();
@@ -100,14 +100,14 @@ fn included_paths(include: &Entry, faults: &mut Diagnostics) -> Vec<(String, Spa
             other => faults.push(Diagnostic::at(
                 "wrong-type",
                 node.span,
-                format!("an include is a path, and this is {}", other.describe()),
+                format!("expected the path of a file to include, found {}", other.describe()),
             )),
         }
     }
     paths
 }
 
-/// Returns an included path as seen from the file that includes it.
+/// Resolves an included path relative to the file that includes it.
 fn beside(path: &str, included: &str) -> String {
     if included.starts_with('/') {
         return included.to_owned();
@@ -151,30 +151,30 @@ fn overlay(base: Node, over: Node) -> Node {
 fn not_a_spec(node: &Node) -> Diagnostic {
     let message = match &node.value {
         Value::Null => "the file is empty".to_owned(),
-        other => format!("a spec is a mapping, and this is {}", other.describe()),
+        other => format!("expected a mapping of sections, found {}", other.describe()),
     };
     Diagnostic::at("not-a-spec", node.span, message)
-        .help("a spec starts like this:\nregion: eu-central-1\naccount: \"123456789012\"")
+        .help("start the spec like this:\nregion: eu-central-1\naccount: \"123456789012\"")
 }
 
 fn unreadable(path: &str, error: &Unreadable, from: Option<Span>) -> Diagnostic {
     let (message, help) = match error {
         Unreadable::Missing => (
-            format!("there is no file {path}"),
-            "paths of includes are relative to the file that includes; check the spelling".to_owned(),
+            format!("file {path} does not exist"),
+            "check the path; an `include` is relative to the file that contains it".to_owned(),
         ),
         Unreadable::Directory => {
-            (format!("{path} is a directory"), format!("name a spec file in it, such as {path}/eu-central-1.yaml"))
+            (format!("{path} is a directory"), format!("give a spec file in it, such as {path}/eu-central-1.yaml"))
         }
         Unreadable::TooLarge => (
-            format!("{path} is larger than {} MiB, which no spec is", MAX_BYTES >> 20),
-            "is it the right file?".to_owned(),
+            format!("{path} is larger than {} MiB, the maximum size of a spec", MAX_BYTES >> 20),
+            "check that it is the right file".to_owned(),
         ),
         Unreadable::NotUtf8(offset) => (
-            format!("{path} is not UTF-8 text: byte {offset} is not"),
-            "save it as UTF-8; `file` tells what it is now".to_owned(),
+            format!("{path} is not UTF-8: byte {offset} is invalid"),
+            "save it as UTF-8; `file` prints its present encoding".to_owned(),
         ),
-        Unreadable::Other(text) => (format!("{path} cannot be read: {text}"), "check its permissions".to_owned()),
+        Unreadable::Other(text) => (format!("{path} could not be read: {text}"), "check its permissions".to_owned()),
     };
     place(Diagnostic::new("unreadable-spec", message), from).help(help)
 }
@@ -197,12 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn what_includes_wins_and_mappings_merge() {
+    fn the_including_file_overrides_and_mappings_are_merged() {
         let read = files(&[
             ("regions/a.yaml", "include: base.yaml\nx: {b: 2, c: ~}\n"),
             ("regions/base.yaml", "x: {a: 1, b: 1, c: 1}\ny: [1]\n"),
         ]);
-        let mut sources = Sources::default();
+        let mut sources = SourceFiles::default();
         let node = load("regions/a.yaml", &read, &mut sources).unwrap();
         let Value::Map(x) = &node.get("x").unwrap().value.value else { panic!("x is a mapping") };
         let keys: Vec<_> = x.iter().map(|entry| (entry.key.as_str(), entry.value.span.file)).collect();
@@ -211,17 +211,17 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_is_named_as_a_path() {
+    fn an_include_cycle_is_reported_as_a_path() {
         let read = files(&[("a.yaml", "include: b.yaml\n"), ("b.yaml", "include: a.yaml\n")]);
-        let faults = load("a.yaml", &read, &mut Sources::default()).unwrap_err();
+        let faults = load("a.yaml", &read, &mut SourceFiles::default()).unwrap_err();
         assert_eq!(faults.0[0].message, "include cycle: a.yaml → b.yaml → a.yaml");
     }
 
     #[test]
     fn several_missing_includes_are_all_reported() {
         let read = files(&[("d/a.yaml", "include: [b.yaml, ../c.yaml]\n")]);
-        let faults = load("d/a.yaml", &read, &mut Sources::default()).unwrap_err();
+        let faults = load("d/a.yaml", &read, &mut SourceFiles::default()).unwrap_err();
         let messages: Vec<_> = faults.0.iter().map(|fault| fault.message.as_str()).collect();
-        assert_eq!(messages, ["there is no file d/b.yaml", "there is no file c.yaml"]);
+        assert_eq!(messages, ["file d/b.yaml does not exist", "file c.yaml does not exist"]);
     }
 }

@@ -1,39 +1,40 @@
-//! What only people can do: entries of a spec's `manual`, shown by every plan until there is evidence.
+// SPDX-License-Identifier: Apache-2.0
+//! Manual steps: the section `manual` of a spec. Every plan shows a step until it has evidence.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::diagnostic::{Diagnostics, Position, Sources};
+use crate::diagnostic::{Diagnostics, Position, SourceFiles};
 use crate::spec::decode::decode;
 use crate::spec::tree::{Node, Value};
 
-/// Something that a person must do.
+/// A manual step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manual {
     /// Its key in the spec.
     pub name: String,
-    /// What is to be done.
+    /// What to do.
     pub what: String,
-    /// Who does it.
+    /// Who does it: a person or a team.
     pub who: String,
-    /// Until when, in the spec's own words.
+    /// The deadline, in the spec's words.
     pub when: Option<String>,
-    /// What shows that it was done: a link, a date, a name. Empty until then.
+    /// What proves that it was done: a link, a date, a name. `None` until then.
     pub evidence: Option<String>,
-    /// Where the spec says so.
+    /// Its position in the spec.
     pub at: Position,
 }
 
 impl Manual {
-    /// Says in a sentence what is owed.
+    /// Returns the step as one line: what, who, when, and where its evidence belongs.
     pub fn owed(&self) -> String {
         let when = self.when.as_ref().map(|when| format!(", {when}")).unwrap_or_default();
-        format!("{} ({}{when}); its evidence goes to {}:{}", self.what, self.who, self.at.file, self.at.line)
+        format!("{} ({}{when}); add evidence at {}:{}", self.what, self.who, self.at.file, self.at.line)
     }
 }
 
-/// What a person writes.
+/// An entry of `manual`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ManualSpec {
@@ -43,8 +44,8 @@ struct ManualSpec {
     evidence: Option<String>,
 }
 
-/// Reads the section `manual`.
-pub fn read(section: &Node, sources: &Sources, faults: &mut Diagnostics) -> Vec<Manual> {
+/// Reads the section `manual`. The result is sorted by name.
+pub fn read(section: &Node, sources: &SourceFiles, faults: &mut Diagnostics) -> Vec<Manual> {
     let Value::Map(entries) = &section.value else {
         if !matches!(section.value, Value::Null) {
             faults.push(crate::diagnostic::Diagnostic::at(

@@ -1,6 +1,7 @@
-//! From files to a spec: [`tree`] parses YAML with positions, [`load`] follows includes, [`vars`]
-//! fills variables in, [`selector`] says what an entry stands for, [`decode`] turns a positioned node into a
-//! kind's own type, and [`read`] puts it together. Every fault carries its position, and as many as can be found are returned at once.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads a spec from its files: [`tree`] parses YAML with positions, [`load`] merges includes, [`vars`] replaces
+//! variables, [`selector`] reads which resources an entry matches, [`decode`] converts a node to a kind's type, and
+//! [`read`] runs these steps. Every fault has a position; all faults of a spec are returned together.
 
 pub mod accept;
 pub mod contested;

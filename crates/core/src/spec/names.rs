@@ -1,6 +1,7 @@
-//! What follows from a region's code: its partition and the title form that the company's names use.
+// SPDX-License-Identifier: Apache-2.0
+//! Names derived from a region code: the partition and the title form that resource names use.
 
-/// Returns the partition of a region: `aws`, `aws-cn` or `aws-us-gov`.
+/// Returns the AWS partition of a region: `aws`, `aws-cn` or `aws-us-gov`.
 pub fn partition(region: &str) -> &'static str {
     match region.split('-').next() {
         Some("cn") => "aws-cn",
@@ -22,7 +23,7 @@ pub fn title(region: &str) -> String {
     parts.collect::<Vec<_>>().join("_")
 }
 
-/// Says whether a text has the shape of a region's code.
+/// Returns whether a text has the form of a region code. It need not be an existing region.
 pub fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     parts.len() >= 3
@@ -37,21 +38,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn titles_are_those_of_the_runbook() {
+    fn a_title_capitalizes_each_part_of_the_code() {
         assert_eq!(title("eu-central-1"), "EU_Central_1");
         assert_eq!(title("us-east-1"), "US_East_1");
         assert_eq!(title("ap-south-1"), "AP_South_1");
     }
 
     #[test]
-    fn partitions_follow_from_the_code() {
+    fn the_partition_is_derived_from_the_region_code() {
         assert_eq!(partition("eu-central-1"), "aws");
         assert_eq!(partition("cn-north-1"), "aws-cn");
         assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
     }
 
     #[test]
-    fn a_region_has_the_shape_of_one() {
+    fn region_codes_have_at_least_three_parts_in_lower_case_and_end_in_digits() {
         assert!(is_region("ap-southeast-2") && is_region("us-gov-west-1"));
         assert!(!is_region("frankfurt") && !is_region("eu-central") && !is_region("EU-central-1"));
     }

@@ -1,17 +1,18 @@
-//! A whole spec: the region, the account, the VPC and what is wanted of each resource.
+// SPDX-License-Identifier: Apache-2.0
+//! A complete spec: the region, the account, the VPC and the entries of each kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Position, Sources, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, Position, SourceFiles, Span};
 use crate::digest::hex;
 use crate::kind::{Notes, Registry};
 use crate::model::pattern;
 use crate::resource::address::Address;
 use crate::resource::reference::{self, Reference, Target};
-use crate::spec::accept::{self, Acceptance, Ignored, Row};
+use crate::spec::accept::{self, Acceptance, Ignored, RunbookRow};
 use crate::spec::load::{ReadFile, load};
 use crate::spec::manual::{self, Manual};
 use crate::spec::names;
@@ -20,58 +21,58 @@ use crate::spec::suggest::did_you_mean;
 use crate::spec::tree::{Entry, Node, Value};
 use crate::spec::vars::Variables;
 
-/// What a region should hold.
+/// The desired state of a region.
 #[derive(Debug)]
 pub struct Spec {
     /// The spec file's path, as given.
     pub path: String,
-    /// The region's code.
+    /// The region code.
     pub region: String,
-    /// The only account that plan and apply accept.
+    /// The 12-digit id of the only account that plan and apply accept.
     pub account: String,
-    /// Which VPC `vpc` means.
+    /// The VPC that `vpc` selects.
     pub vpc: VpcSelector,
-    /// Whether a kind or a reference of the spec needs the VPC.
+    /// Whether a kind or a reference in the spec needs the VPC.
     pub needs_vpc: bool,
-    /// What is wanted, sorted by address.
+    /// The entries of all kinds, sorted by address.
     pub wants: Vec<Want>,
-    /// What only people can do, sorted by name.
+    /// The manual steps, sorted by name.
     pub manual: Vec<Manual>,
-    /// A digest of everything that the spec wants, after includes and variables.
+    /// A SHA-256 digest of the desired state, after includes and variables.
     pub digest: String,
-    /// With whose credentials the region is reached.
-    pub access: Access,
-    /// Whether AWS keeps a digest of what was applied, so that drift can be told from what nobody applied.
-    pub remember: bool,
-    /// Drift that is known and accepted.
+    /// The credentials for the region.
+    pub access: CredentialSource,
+    /// Whether apply stores a last-applied record in AWS, which distinguishes drift from unapplied spec changes.
+    pub record_applied: bool,
+    /// The accepted drift.
     pub accepted: Vec<Acceptance>,
-    /// What may be there without being in a spec.
+    /// The unmanaged resources that reports leave out.
     pub ignored: Vec<Ignored>,
-    /// The rows of the handbook, in their order.
-    pub runbook: Vec<Row>,
+    /// The rows of the runbook, in the spec's order.
+    pub runbook: Vec<RunbookRow>,
 }
 
-/// With whose credentials a region is reached; the caller's own where nothing is stated.
+/// The credentials for a region. If neither field is set, the caller's own are used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Access {
-    /// The profile of the AWS configuration.
+pub struct CredentialSource {
+    /// The AWS configuration profile.
     pub profile: Option<String>,
-    /// The ARN of the role that is taken on.
+    /// The ARN of the role to assume.
     pub role: Option<String>,
 }
 
-/// Which VPC of the region is meant.
+/// The selection of one of the region's VPCs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VpcSelector {
     /// The default VPC.
     Default,
-    /// The one with this id.
+    /// The VPC with this id.
     Id(String),
-    /// The one with this tag.
+    /// The VPC with this tag.
     Tag {
         /// The tag's key.
         key: String,
-        /// Its value.
+        /// The tag's value.
         value: String,
     },
 }
@@ -86,31 +87,31 @@ impl std::fmt::Display for VpcSelector {
     }
 }
 
-/// What is wanted of one resource, or of all that an entry stands for.
+/// An entry of a kind's section: the desired state of the resources that it matches.
 #[derive(Debug, Clone)]
 pub struct Want {
-    /// The resource; its name is a pattern or a template where the entry stands for many.
+    /// The kind and the entry's name. The name is a pattern or a template if the entry can match several resources.
     pub address: Address,
-    /// What the entry stands for.
-    pub stands: Selector,
-    /// The live resource that it follows.
+    /// Which resources the entry matches.
+    pub selector: Selector,
+    /// The live resource that the entry copies.
     pub source: Option<Source>,
-    /// Whether the spec wants it gone.
+    /// Whether the entry is `absent`: the resource is deleted if it exists.
     pub absent: bool,
-    /// The desired model; references are still text. Null where it is to be gone.
+    /// The desired model; references are still text. Null if the entry is `absent`.
     pub model: Json,
-    /// The references that the spec states, which make the order of steps when the model no longer shows them.
+    /// The references in the spec. They determine the order of steps after they are replaced in the model.
     pub references: BTreeSet<Reference>,
-    /// Where the spec says so.
+    /// The entry's position in the spec.
     pub at: Position,
-    /// The risks that are meant.
+    /// The accepted risks.
     pub waivers: Vec<Waiver>,
-    /// Whether what the spec leaves out is held against AWS's defaults.
+    /// Whether unstated settings are compared with AWS's defaults (`drift --strict`).
     pub whole: bool,
 }
 
 impl Spec {
-    /// Holds what the spec leaves out against AWS's defaults too.
+    /// Returns the spec with all unstated settings compared with AWS's defaults.
     #[must_use]
     pub fn strict(mut self) -> Self {
         self.wants.iter_mut().for_each(|want| want.whole = true);
@@ -119,14 +120,14 @@ impl Spec {
 }
 
 impl Want {
-    /// Says whether it stands for the one resource of its name.
+    /// Whether the entry matches exactly the resource with its name.
     pub fn is_one(&self) -> bool {
-        self.stands == Selector::One
+        self.selector == Selector::One
     }
 
-    /// Its name, with `*` for what is known only when all is read.
+    /// Returns the name as a pattern, with `*` for the parts that are known only after the live resources are read.
     pub fn name_pattern(&self) -> String {
-        match &self.stands {
+        match &self.selector {
             Selector::One | Selector::EveryLive => self.address.name.clone(),
             Selector::EveryOfSource => {
                 self.source.as_ref().map_or_else(|| "*".to_owned(), |source| source.name.clone())
@@ -135,9 +136,9 @@ impl Want {
         }
     }
 
-    /// Says whether a resource may come from this entry.
+    /// Returns whether this entry can produce a resource with this address.
     pub fn may_make(&self, address: &Address) -> bool {
-        let named = match &self.stands {
+        let named = match &self.selector {
             Selector::One => self.address.name == address.name,
             Selector::EveryLive => pattern::matches(&self.address.name, &address.name),
             Selector::EveryOfSource => self.source.as_ref().is_some_and(|source| source.covers(&address.name)),
@@ -147,7 +148,7 @@ impl Want {
     }
 }
 
-/// A template's name with `*` for what is filled in.
+/// Returns a template's name with `*` for each `${…}`.
 fn template_pattern(name: &str) -> String {
     let piece = |piece: reference::Piece<'_>| match piece {
         reference::Piece::Plain(plain) | reference::Piece::Open(plain) => plain.to_owned(),
@@ -156,55 +157,68 @@ fn template_pattern(name: &str) -> String {
     reference::pieces(name).into_iter().map(piece).collect()
 }
 
-/// A stated reason for a risk.
+/// A waiver: an accepted risk with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiver {
-    /// Which risk of the resource, in the kind's words.
+    /// The key of the risk: the rule's id, or the key that the kind gives it.
     pub key: String,
-    /// Why it is meant.
+    /// Why the risk is accepted.
     pub reason: String,
-    /// Where the spec says so.
+    /// Its position in the spec.
     pub at: Position,
 }
 
 const ROOT: [&str; 12] = [
-    "region", "account", "include", "vars", "vpc", "profile", "role", "remember", "manual", "accept", "ignore",
+    "region",
+    "account",
+    "include",
+    "vars",
+    "vpc",
+    "profile",
+    "role",
+    "record_applied",
+    "manual",
+    "accept",
+    "ignore",
     "runbook",
 ];
 
-/// What an entry says when its resource is to be gone.
+/// Sections that were renamed: the old and the new name.
+const RENAMED: [(&str, &str); 1] = [("remember", "record_applied")];
+
+/// The value of an entry whose resource is deleted.
 const ABSENT: &str = "absent";
 
-/// Reads a spec file whole. The sources are filled even when it fails, so that faults can be shown.
+/// Reads a spec file with its includes. `sources` is filled even if it fails, because diagnostics need the texts.
 ///
 /// # Errors
-/// Every fault that can be found at once: syntax first, then everything else together.
+/// The syntax errors if there are any, otherwise all other faults together.
 pub fn read(
     path: &str,
     read_file: &ReadFile<'_>,
     registry: Registry,
-    sources: &mut Sources,
+    sources: &mut SourceFiles,
 ) -> Result<Spec, Diagnostics> {
     let root = load(path, read_file, sources)?;
-    Reader { root: &root, registry, sources, faults: Diagnostics::default() }.read(path)
+    SpecReader { root: &root, registry, sources, faults: Diagnostics::default() }.read(path)
 }
 
-/// Reads a spec's tree, and collects what is wrong with it.
-pub(super) struct Reader<'a> {
+/// Reads a spec's tree and collects its faults.
+pub(super) struct SpecReader<'a> {
     root: &'a Node,
     pub(super) registry: Registry,
-    pub(super) sources: &'a Sources,
+    pub(super) sources: &'a SourceFiles,
     pub(super) faults: Diagnostics,
 }
 
-impl Reader<'_> {
+impl SpecReader<'_> {
     fn read(mut self, path: &str) -> Result<Spec, Diagnostics> {
         let region = self.region();
         let account = self.account();
         let own = self.own_variables();
         let mut variables = Variables::new(built_in(&region.0, &account.0, self.root.span), own, self.sources);
         let (mut sections, mut vpc, mut manual) = (Vec::new(), VpcSelector::Default, Vec::new());
-        let (mut access, mut remember) = (Access::default(), false);
+        let (mut access, mut record_applied) = (CredentialSource::default(), false);
         let (mut accepted, mut ignored, mut runbook) = (Vec::new(), Vec::new(), Vec::new());
         let Value::Map(entries) = &self.root.value else { unreachable!("load returns mappings") };
         for entry in entries {
@@ -215,10 +229,10 @@ impl Reader<'_> {
                 }
                 "profile" => access.profile = accept::text(&variables.fill(&entry.value), &mut self.faults),
                 "role" => access.role = self.role(&variables.fill(&entry.value)),
-                "remember" => remember = accept::flag(&entry.value, &mut self.faults),
-                word @ ("accept" | "ignore" | "runbook") => {
+                "record_applied" => record_applied = accept::flag(&entry.value, &mut self.faults),
+                report_section @ ("accept" | "ignore" | "runbook") => {
                     let (section, faults) = (variables.fill(&entry.value), &mut self.faults);
-                    match word {
+                    match report_section {
                         "accept" => accepted = accept::accepted(&section, self.registry, self.sources, faults),
                         "ignore" => ignored = accept::ignored(&section, self.registry, self.sources, faults),
                         _ => runbook = accept::runbook(&section, self.registry, self.sources, faults),
@@ -252,28 +266,28 @@ impl Reader<'_> {
             manual,
             digest,
             access,
-            remember,
+            record_applied,
             accepted,
             ignored,
             runbook,
         })
     }
 
-    /// Says whether a want, or what its rule goes over, belongs to the VPC.
+    /// Whether the kind of an entry, or the kind that its rule iterates over, needs the VPC.
     fn needs_vpc(&self, want: &Want) -> bool {
-        let gone_over = match &want.stands {
+        let iterated = match &want.selector {
             Selector::ForEach(each) => self.registry.get(&each.kind).is_some_and(|kind| kind.facts().needs_vpc),
             _ => false,
         };
-        gone_over || self.registry.of(&want.address.kind).facts().needs_vpc
+        iterated || self.registry.of(&want.address.kind).facts().needs_vpc
     }
 
     fn role(&mut self, node: &Node) -> Option<String> {
         let role = accept::text(node, &mut self.faults)?;
         let parts: Vec<&str> = role.splitn(6, ':').collect();
         if !matches!(parts.as_slice(), ["arn", _, "iam", "", _, name] if name.starts_with("role/")) {
-            let help = "write its ARN, such as arn:aws:iam::123456789012:role/regionctl-plan";
-            let message = format!("'{role}' is not a role");
+            let help = "write the role's ARN, such as arn:aws:iam::123456789012:role/regionctl-plan";
+            let message = format!("'{role}' is not the ARN of a role");
             self.faults.push(Diagnostic::at("invalid-value", node.span, message).help(help));
         }
         Some(role)
@@ -284,12 +298,12 @@ impl Reader<'_> {
             Some(Node { value: Value::Text(text), span }) => (text.clone(), *span),
             Some(Node { value: Value::Int(number), span }) => (number.to_string(), *span),
             Some(Node { value, span }) => {
-                let message = format!("expected a text for '{field}', found {}", value.describe());
+                let message = format!("expected a text for `{field}`, found {}", value.describe());
                 self.faults.push(Diagnostic::at("wrong-type", *span, message).help(help));
                 (String::new(), *span)
             }
             None => {
-                let message = format!("the field '{field}' is missing");
+                let message = format!("the field `{field}` is missing");
                 self.faults.push(Diagnostic::at("missing-field", self.root.span, message).help(help));
                 (String::new(), self.root.span)
             }
@@ -297,21 +311,20 @@ impl Reader<'_> {
     }
 
     fn region(&mut self) -> (String, Span) {
-        let (region, span) = self.text("region", "the region this file describes, such as region: eu-central-1");
+        let (region, span) = self.text("region", "set the region of this file, such as region: eu-central-1");
         if !region.is_empty() && !names::is_region(&region) {
-            let message = format!("'{region}' does not have the shape of a region's code");
-            self.faults.push(Diagnostic::at("invalid-value", span, message).help("one looks like eu-central-1"));
+            let message = format!("'{region}' is not a region code");
+            self.faults.push(Diagnostic::at("invalid-value", span, message).help("write a code such as eu-central-1"));
         }
         (region, span)
     }
 
     fn account(&mut self) -> (String, Span) {
-        let help =
-            "the twelve digits of the only account this spec may be applied to, such as account: \"123456789012\"";
+        let help = "set the 12-digit id of the account that this spec is for, such as account: \"123456789012\"";
         let (account, span) = self.text("account", help);
         let fits = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
         if !account.is_empty() && !fits {
-            let message = format!("'{account}' is not an account id: those have twelve digits");
+            let message = format!("'{account}' is not a 12-digit account id");
             self.faults.push(Diagnostic::at("invalid-value", span, message).help(help));
         }
         (account, span)
@@ -350,11 +363,15 @@ impl Reader<'_> {
     }
 
     fn unknown_section(&mut self, entry: &Entry) {
+        if let Some((old, new)) = RENAMED.iter().find(|(old, _)| *old == entry.key) {
+            let fault = Diagnostic::at("unknown-field", entry.span, format!("`{old}` was renamed"));
+            return self.faults.push(fault.help(format!("write `{new}` instead")));
+        }
         let known: Vec<&str> = ROOT.into_iter().chain(self.registry.0.iter().map(|kind| kind.facts().name)).collect();
-        let message = format!("there is no field or kind '{}'", entry.key);
+        let message = format!("unknown field or kind '{}'", entry.key);
         let help = match did_you_mean(&entry.key, known.iter().copied()) {
             Some(near) => format!("did you mean '{near}'?"),
-            None => format!("possible here: {}", known.join(", ")),
+            None => format!("use one of {}", known.join(", ")),
         };
         self.faults.push(Diagnostic::at("unknown-field", entry.span, message).help(help));
     }
@@ -379,10 +396,10 @@ impl Reader<'_> {
         let address = Address::new(kind_name, &entry.key);
         let at = self.sources.position(entry.span);
         if matches!(&entry.value.value, Value::Text(text) if text == ABSENT) {
-            let stands = Selector::One;
+            let selector = Selector::One;
             return Some(Want {
                 address,
-                stands,
+                selector,
                 source: None,
                 absent: true,
                 model: Json::Null,
@@ -392,17 +409,17 @@ impl Reader<'_> {
                 whole: false,
             });
         }
-        // `name:` with nothing behind it wants the resource with all that a spec may leave out left out.
+        // `name:` without a value is an entry that states no fields.
         let mut node = match entry.value.value {
             Value::Null => Node { value: Value::Map(Vec::new()), span: entry.span },
             _ => entry.value.clone(),
         };
-        let follows = ["like", "copy"].iter().any(|word| node.get(word).is_some());
-        let (stands, source) = selector::take(entry, &mut node, kind.facts(), self.registry, &mut self.faults);
-        // What fills a template in is checked when it is known.
+        let follows = ["like", "copy"].iter().any(|field| node.get(field).is_some());
+        let (selector, source) = selector::take(entry, &mut node, kind.facts(), self.registry, &mut self.faults);
+        // The names that a template produces are checked when they are known.
         let is_template = entry.key.contains("${");
         let name = if is_template { template_pattern(&entry.key).replace('*', "x") } else { entry.key.clone() };
-        if matches!(stands, Selector::One | Selector::ForEach(_))
+        if matches!(selector, Selector::One | Selector::ForEach(_))
             && let Err(why) = kind.check_name(&name)
         {
             let (message, help) = why.split_once('\n').unwrap_or((&why, ""));
@@ -415,15 +432,21 @@ impl Reader<'_> {
         };
         let mut notes = Notes::new(&node, self.sources, region, follows);
         let model = kind.desire(&entry.key, &node, &mut notes);
+        if model.is_none()
+            && matches!(&node.value, Value::Text(text) if text.eq_ignore_ascii_case(ABSENT))
+            && let Some(fault) = notes.faults.0.last_mut()
+        {
+            fault.help.push(format!("write `{ABSENT}` in lower case to delete the resource"));
+        }
         self.faults.0.append(&mut notes.faults.0);
         let waivers = notes.waivers;
         let model = model?;
         let references = reference::find(&model).into_iter().collect();
-        Some(Want { address, stands, source, absent: false, model, references, at, waivers, whole: false })
+        Some(Want { address, selector, source, absent: false, model, references, at, waivers, whole: false })
     }
 }
 
-/// The variables that every spec has.
+/// Returns the built-in variables.
 fn built_in(region: &str, account: &str, span: Span) -> BTreeMap<String, Node> {
     let variables = [
         ("region", region.to_owned()),
@@ -435,7 +458,7 @@ fn built_in(region: &str, account: &str, span: Span) -> BTreeMap<String, Node> {
     variables.map(|(name, text)| (name.to_owned(), Node { value: Value::Text(text), span })).into()
 }
 
-/// Every resource that the spec names, faulty ones included, so that one fault does not make another.
+/// Returns every resource in the spec. It includes faulty ones: references to them are not another fault.
 fn addresses(sections: &[(&str, Node)]) -> Vec<Address> {
     let resources = |(kind, section): &(&str, Node)| match &section.value {
         Value::Map(entries) => entries.iter().map(|entry| Address::new(*kind, &entry.key)).collect(),
@@ -448,8 +471,8 @@ fn digest(region: &str, account: &str, vpc: &VpcSelector, wants: &[Want]) -> Str
     let mut hasher = Sha256::new();
     hasher.update(format!("{region}\n{account}\n{vpc}\n"));
     for want in wants {
-        let Want { address, stands, source, absent, model, references: _, at: _, waivers: _, whole: _ } = want;
-        hasher.update(format!("{address} {stands:?} {source:?} {absent} {model}\n"));
+        let Want { address, selector, source, absent, model, references: _, at: _, waivers: _, whole: _ } = want;
+        hasher.update(format!("{address} {selector:?} {source:?} {absent} {model}\n"));
     }
     hex(&hasher.finalize())
 }

@@ -1,6 +1,7 @@
-//! Checks that every reference of a spec leads to something that the spec has, and to a value that it gives.
+// SPDX-License-Identifier: Apache-2.0
+//! Checks that every reference names a resource of the spec and an attribute of its kind.
 
-use super::read::{Reader, Want};
+use super::read::{SpecReader, Want};
 use super::selector::Selector;
 use super::suggest::did_you_mean;
 use super::vars::Placed;
@@ -9,28 +10,28 @@ use crate::resource::address::Address;
 use crate::resource::reference::{self, Reference, Target};
 use serde_json::Value as Json;
 
-impl Reader<'_> {
-    /// `${each.…}` stands in entries with `for_each` alone, and names something that its kind gives.
+impl SpecReader<'_> {
+    /// Checks that `${each.…}` occurs only in entries with `for_each`, and names an attribute of the kind.
     pub(super) fn check_each(&mut self, wants: &[Want]) {
         for want in wants {
             let mut used = reference::find(&want.model);
             used.extend(reference::find(&Json::String(want.address.name.clone())));
             for reference in used.into_iter().filter(|reference| reference.target == Target::Each) {
-                let fault = match &want.stands {
+                let fault = match &want.selector {
                     Selector::ForEach(each) => {
-                        let outputs = self.registry.get(&each.kind).map_or(&[][..], |kind| kind.facts().outputs);
-                        let outputs = outputs.iter().copied().filter(|output| *output != "name");
-                        let given: Vec<&str> = std::iter::once("name").chain(outputs).collect();
-                        let known = given.contains(&reference.attribute.as_str());
+                        let attributes = self.registry.get(&each.kind).map_or(&[][..], |kind| kind.facts().attributes);
+                        let attributes = attributes.iter().copied().filter(|attribute| *attribute != "name");
+                        let all: Vec<&str> = std::iter::once("name").chain(attributes).collect();
+                        let known = all.contains(&reference.attribute.as_str());
                         (!known).then(|| {
-                            let message =
-                                format!("{}: a {} gives no '{}'", reference.text(), each.kind, reference.attribute);
-                            (message, format!("it gives {}", given.join(", ")))
+                            let Reference { attribute, .. } = &reference;
+                            let message = format!("{}: {} has no attribute `{attribute}`", reference.text(), each.kind);
+                            (message, format!("use one of {}", all.join(", ")))
                         })
                     }
                     _ => Some((
-                        format!("{} stands where there is no for_each", reference.text()),
-                        "add for_each: KIND beside it".to_owned(),
+                        format!("{} is used in an entry without `for_each`", reference.text()),
+                        "add `for_each: KIND` to the entry".to_owned(),
                     )),
                 };
                 if let Some((message, help)) = fault {
@@ -41,9 +42,9 @@ impl Reader<'_> {
         }
     }
 
-    /// A reference must lead to something that the spec has, and to a value that it gives.
+    /// Checks that every reference names a resource of the spec and an attribute of its kind.
     ///
-    /// References that a kind makes itself (an alarm's `topic`) are found in the models.
+    /// References that a kind creates (an alarm's `topic`) occur only in the models, so these are searched too.
     pub(super) fn check_references(&mut self, placed: &[Placed], wants: &[Want], named: &[Address]) {
         for (reference, span) in placed {
             if let Some(fault) = self.reference_fault(reference, named, wants) {
@@ -72,19 +73,19 @@ impl Reader<'_> {
 
     fn reference_fault(&self, reference: &Reference, named: &[Address], wants: &[Want]) -> Option<(String, String)> {
         let text = reference.text();
-        let (outputs, what): (&[&str], String) = match &reference.target {
+        let (attributes, what): (&[&str], String) = match &reference.target {
             Target::Each => return None,
             Target::Vpc => (&["id", "cidr", "region"], "the VPC".to_owned()),
             Target::Resource(address) => {
                 let Some(kind) = self.registry.get(&address.kind) else {
                     let near = self.registry.near(&address.kind);
                     let help = near.map_or_else(
-                        || "see the reference for the kinds".to_owned(),
+                        || "see docs/kinds.md for the list of kinds".to_owned(),
                         |near| format!("did you mean {near}?"),
                     );
-                    return Some((format!("{text} names no kind"), help));
+                    return Some((format!("{text}: unknown kind '{}'", address.kind), help));
                 };
-                // What is copied or made by a rule is known only when all is read.
+                // The names of copies and of a rule's resources are known only after the live resources are read.
                 let expected = wants.iter().any(|want| !want.is_one() && want.may_make(address));
                 if !named.contains(address) && !expected {
                     let names =
@@ -92,17 +93,20 @@ impl Reader<'_> {
                     let help = match did_you_mean(&address.name, names) {
                         Some(near) => format!("did you mean {}/{near}?", address.kind),
                         None => format!(
-                            "add it under `{}:`; for something that exists elsewhere write its ARN or id instead",
+                            "add it under `{}:`; for a resource outside the specs write its ARN or id instead",
                             address.kind
                         ),
                     };
-                    return Some((format!("this spec has no {address}"), help));
+                    return Some((format!("the spec has no {address}"), help));
                 }
-                (kind.facts().outputs, format!("a {}", address.kind))
+                (kind.facts().attributes, address.kind.clone())
             }
         };
-        (!outputs.contains(&reference.attribute.as_str())).then(|| {
-            (format!("{text}: {what} gives no '{}'", reference.attribute), format!("it gives {}", outputs.join(", ")))
+        (!attributes.contains(&reference.attribute.as_str())).then(|| {
+            (
+                format!("{text}: {what} has no attribute `{}`", reference.attribute),
+                format!("use one of {}", attributes.join(", ")),
+            )
         })
     }
 }

@@ -1,8 +1,9 @@
-//! What an entry of a section stands for: one resource, every live one, every one of a source, or one
-//! for each resource of some kind; and the source that it follows.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads which resources an entry matches (one, every live one, every one of a source, or one for each resource of a
+//! kind) and the source that it copies.
 //!
-//! These are words of every kind (`like`, `copy`, `except`, `rewrite`, `for_each`), taken out of an
-//! entry before the kind sees it.
+//! The fields `like`, `copy`, `except`, `rewrite` and `for_each` belong to every kind. They are removed from an entry
+//! before the kind decodes it.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::kind::{Facts, Registry};
@@ -10,61 +11,61 @@ use crate::model::pattern;
 use crate::spec::names;
 use crate::spec::tree::{Entry, Node, Value};
 
-/// What an entry stands for.
+/// Which resources an entry matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selector {
-    /// The resource of its name.
+    /// The resource with the entry's name.
     One,
-    /// Every live resource that its name matches.
+    /// Every live resource that the entry's name, a pattern, matches.
     EveryLive,
-    /// Every resource of the source that its name matches.
+    /// Every resource of the source region that the entry's name matches (`copy`).
     EveryOfSource,
-    /// One resource for each of a kind; `${each.name}` in its name is that one's name.
+    /// One resource for each resource of a kind (`for_each`), whose name replaces `${each.name}`.
     ForEach(Each),
 }
 
-/// What a `for_each` goes over: what the spec wants of a kind, and what is live.
+/// What a `for_each` iterates over: the desired and the live resources of a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Each {
-    /// The kind.
+    /// The name of the kind.
     pub kind: String,
-    /// The pattern that names must match.
+    /// The pattern that their names must match.
     pub matching: String,
-    /// Patterns of names that are left out.
+    /// Patterns of names that are excluded.
     pub except: Vec<String>,
 }
 
 impl Each {
-    /// Says whether a resource of this name is gone over.
+    /// Returns whether the rule includes a resource with this name.
     pub fn covers(&self, name: &str) -> bool {
         pattern::matches(&self.matching, name) && !self.except.iter().any(|except| pattern::matches(except, name))
     }
 }
 
-/// A live resource of another region (or of this one) that is followed.
+/// The live resource or resources that an entry copies, in another region or in the same one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// Its region.
+    /// The region code of the source.
     pub region: String,
-    /// Its name; for a copy the pattern that names must match.
+    /// The source's name; for `copy` the pattern that names must match.
     pub name: String,
     /// Patterns of names that are not copied.
     pub except: Vec<String>,
-    /// What is written anew in every text that is taken over: from, to.
+    /// Replacements in every copied text, as pairs of old and new text; the longest old text is first.
     pub rewrite: Vec<(String, String)>,
 }
 
 impl Source {
-    /// Says whether a copy takes a resource of this name.
+    /// Returns whether a copy includes a source resource with this name.
     pub fn covers(&self, name: &str) -> bool {
         pattern::matches(&self.name, name) && !self.except.iter().any(|except| pattern::matches(except, name))
     }
 }
 
-/// Every kind's words, as the schema has them too.
-pub const WORDS: [&str; 5] = ["like", "copy", "except", "rewrite", "for_each"];
+/// The fields that every kind has; the schema lists the same.
+pub const COMMON_FIELDS: [&str; 5] = ["like", "copy", "except", "rewrite", "for_each"];
 
-/// Takes the words out of an entry's node and says what it stands for.
+/// Removes the fields of [`COMMON_FIELDS`] from an entry's node and returns the selector and source that they state.
 pub fn take(
     entry: &Entry,
     node: &mut Node,
@@ -72,35 +73,35 @@ pub fn take(
     registry: Registry,
     faults: &mut Diagnostics,
 ) -> (Selector, Option<Source>) {
-    let mut words: Vec<Entry> = Vec::new();
+    let mut stated: Vec<Entry> = Vec::new();
     if let Value::Map(entries) = &mut node.value {
-        let (found, rest) = entries.drain(..).partition(|entry| WORDS.contains(&entry.key.as_str()));
-        words = found;
+        let (found, rest) = entries.drain(..).partition(|entry| COMMON_FIELDS.contains(&entry.key.as_str()));
+        stated = found;
         *entries = rest;
     }
-    let mut reader = Reader { entry, words, facts, registry, faults };
+    let mut reader = SelectorReader { entry, stated, facts, registry, faults };
     let each = reader.each();
     let source = reader.source(each.is_some());
-    let stands = match each {
+    let selector = match each {
         Some(each) => Selector::ForEach(each),
-        None if reader.word("copy").is_some() => Selector::EveryOfSource,
+        None if reader.field("copy").is_some() => Selector::EveryOfSource,
         None if facts.patterns && pattern::is_pattern(&entry.key) => Selector::EveryLive,
         None => Selector::One,
     };
-    (stands, source)
+    (selector, source)
 }
 
-struct Reader<'a> {
+struct SelectorReader<'a> {
     entry: &'a Entry,
-    words: Vec<Entry>,
+    stated: Vec<Entry>,
     facts: &'a Facts,
     registry: Registry,
     faults: &'a mut Diagnostics,
 }
 
-impl Reader<'_> {
-    fn word(&self, word: &str) -> Option<Entry> {
-        self.words.iter().find(|entry| entry.key == word).cloned()
+impl SelectorReader<'_> {
+    fn field(&self, name: &str) -> Option<Entry> {
+        self.stated.iter().find(|entry| entry.key == name).cloned()
     }
 
     fn fault(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
@@ -108,11 +109,11 @@ impl Reader<'_> {
     }
 
     fn each(&mut self) -> Option<Each> {
-        let word = self.word("for_each")?;
+        let field = self.field("for_each")?;
         let help = "write for_each: lambda.function, or for_each: {kind: lambda.function, matching: \"api-*\"}";
         let mut each = Each { kind: String::new(), matching: "*".to_owned(), except: self.texts("except") };
-        let mut at = word.value.span;
-        match &word.value.value {
+        let mut at = field.value.span;
+        match &field.value.value {
             Value::Text(kind) => each.kind.clone_from(kind),
             Value::Map(entries) => {
                 for part in entries {
@@ -122,31 +123,31 @@ impl Reader<'_> {
                             each.kind.clone_from(kind);
                         }
                         ("matching", Value::Text(pattern)) => each.matching.clone_from(pattern),
-                        _ => self.fault(part.span, format!("'{}' is not understood here", part.key), help),
+                        _ => self.fault(part.span, format!("invalid field '{}' of `for_each`", part.key), help),
                     }
                 }
             }
             other => self.fault(at, format!("expected a kind, found {}", other.describe()), help),
         }
         if !self.entry.key.contains("${each.") {
-            let message = "each of these would have the same name";
-            self.fault(self.entry.span, message, "put ${each.name} into the name");
+            let message = "all resources of this rule would have the same name";
+            self.fault(self.entry.span, message, "add ${each.name} to the name");
         }
         match self.registry.get(&each.kind) {
             Some(kind) if kind.facts().lists => Some(each),
             Some(_) => {
-                let message = format!("regionctl cannot list every {} of a region", each.kind);
+                let message = format!("`for_each` is not supported for {}", each.kind);
                 let kinds = self.listed();
-                self.fault(at, message, format!("for_each goes over {kinds}"));
+                self.fault(at, message, format!("use one of {kinds}"));
                 None
             }
             None if each.kind.is_empty() => None,
             None => {
                 let help = match self.registry.near(&each.kind) {
                     Some(near) => format!("did you mean {near}?"),
-                    None => format!("for_each goes over {}", self.listed()),
+                    None => format!("use one of {}", self.listed()),
                 };
-                self.fault(at, format!("there is no kind '{}'", each.kind), help);
+                self.fault(at, format!("unknown kind '{}'", each.kind), help);
                 None
             }
         }
@@ -158,61 +159,69 @@ impl Reader<'_> {
     }
 
     fn source(&mut self, has_each: bool) -> Option<Source> {
-        let (like, copy) = (self.word("like"), self.word("copy"));
-        let word = match (&like, &copy) {
+        let (like, copy) = (self.field("like"), self.field("copy"));
+        let field = match (&like, &copy) {
             (None, None) => {
-                for word in ["except", "rewrite"] {
-                    let stray = self.word(word).filter(|_| !(has_each && word == "except"));
+                for name in ["except", "rewrite"] {
+                    let stray = self.field(name).filter(|_| !(has_each && name == "except"));
                     if let Some(stray) = stray {
-                        let message = format!("`{word}` says how something is copied, and nothing is");
-                        self.fault(stray.span, message, "it goes with `copy` or `like`");
+                        let message = format!("`{name}` has no effect without `copy` or `like`");
+                        self.fault(stray.span, message, format!("remove `{name}`, or add `copy: REGION`"));
                     }
                 }
                 return None;
             }
             (Some(_), Some(copy)) => {
-                self.fault(copy.span, "`like` and `copy` together", "keep one: `like` follows one, `copy` all");
+                self.fault(
+                    copy.span,
+                    "an entry cannot have both `like` and `copy`",
+                    "keep one: `like` copies one resource, `copy` all that match",
+                );
                 return None;
             }
-            (Some(word), None) | (None, Some(word)) => word.clone(),
+            (Some(field), None) | (None, Some(field)) => field.clone(),
         };
         if !self.facts.follows || has_each {
-            let message = format!("a {} cannot follow another one here", self.facts.name);
-            self.fault(word.span, message, "state its settings instead");
+            let message = if has_each {
+                format!("`{}` is not supported together with `for_each`", field.key)
+            } else {
+                format!("`{}` is not supported for {}", field.key, self.facts.name)
+            };
+            self.fault(field.span, message, "state the settings instead");
             return None;
         }
-        let Value::Text(text) = &word.value.value else {
-            let message = format!("expected a text, found {}", word.value.value.describe());
-            self.fault(word.value.span, message, "like: us-east-1/NAME, or copy: us-east-1");
+        let Value::Text(text) = &field.value.value else {
+            let message = format!("expected a text, found {}", field.value.value.describe());
+            self.fault(field.value.span, message, "write like: us-east-1/NAME, or copy: us-east-1");
             return None;
         };
         let (region, name) = match (&like, text.split_once('/')) {
             (Some(_), Some((region, name))) if !name.is_empty() => (region, name.to_owned()),
             (None, None) => (text.as_str(), self.entry.key.clone()),
             (Some(_), _) => {
-                self.fault(word.value.span, format!("'{text}' names no resource"), "write like: REGION/NAME");
+                self.fault(field.value.span, format!("'{text}' is not a resource"), "write like: REGION/NAME");
                 return None;
             }
             (None, Some(_)) => {
-                let help = "write copy: REGION; which ones, the entry's own name says: \"*\" is all";
-                self.fault(word.value.span, format!("'{text}' is not a region"), help);
+                let help = "write copy: REGION; the entry's name selects the resources, \"*\" all of them";
+                self.fault(field.value.span, format!("'{text}' is not a region code"), help);
                 return None;
             }
         };
         if !names::is_region(region) {
-            let message = format!("'{region}' does not have the shape of a region's code");
-            self.fault(word.value.span, message, "one looks like us-east-1");
+            let message = format!("'{region}' is not a region code");
+            self.fault(field.value.span, message, "write a code such as us-east-1");
             return None;
         }
         let region = region.to_owned();
         Some(Source { region, name, except: self.texts("except"), rewrite: self.rewrite() })
     }
 
-    fn texts(&mut self, word: &str) -> Vec<String> {
-        let Some(word) = self.word(word) else { return Vec::new() };
-        let items = match &word.value.value {
+    fn texts(&mut self, name: &str) -> Vec<String> {
+        let Some(field) = self.field(name) else { return Vec::new() };
+        let items = match &field.value.value {
             Value::List(items) => items.iter().collect(),
-            _ => vec![&word.value],
+            _ => vec![&field.value],
         };
         let mut texts = Vec::new();
         for item in items {
@@ -220,7 +229,7 @@ impl Reader<'_> {
                 Value::Text(text) => texts.push(text.clone()),
                 other => {
                     let message = format!("expected a name or a pattern, found {}", other.describe());
-                    self.fault(item.span, message, "such as [canary-*, tmp]");
+                    self.fault(item.span, message, "write names or patterns, such as [canary-*, tmp]");
                 }
             }
         }
@@ -228,11 +237,11 @@ impl Reader<'_> {
     }
 
     fn rewrite(&mut self) -> Vec<(String, String)> {
-        let Some(word) = self.word("rewrite") else { return Vec::new() };
-        let help = "such as rewrite: {us-east-1: \"${region}\"}";
-        let Value::Map(entries) = &word.value.value else {
-            let message = format!("expected a mapping of texts, found {}", word.value.value.describe());
-            self.fault(word.value.span, message, help);
+        let Some(field) = self.field("rewrite") else { return Vec::new() };
+        let help = "write old and new texts, such as rewrite: {us-east-1: \"${region}\"}";
+        let Value::Map(entries) = &field.value.value else {
+            let message = format!("expected a mapping of texts, found {}", field.value.value.describe());
+            self.fault(field.value.span, message, help);
             return Vec::new();
         };
         let mut pairs = Vec::new();
@@ -244,7 +253,7 @@ impl Reader<'_> {
                 }
             }
         }
-        // The longest first, so that one text that holds another is not torn apart.
+        // The longest text first: a shorter one that it contains must not match inside it.
         pairs.sort_by(|a, b| (b.0.len(), &a.0).cmp(&(a.0.len(), &b.0)));
         pairs
     }

@@ -1,6 +1,7 @@
-//! "Did you mean": the nearest of the words that would have been right.
+// SPDX-License-Identifier: Apache-2.0
+//! The nearest candidate to a misspelled word, for "did you mean" help texts.
 
-/// Returns the candidate nearest to `word`, if one is near enough to have been meant.
+/// Returns the candidate nearest to `word`, if the edit distance is at most a third of the candidate's length.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
@@ -16,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_finger_finds_its_word_and_another_word_does_not() {
+    fn a_typo_is_matched_and_a_different_word_is_not() {
         let fields = ["subscriptions", "tags", "display_name"];
         assert_eq!(did_you_mean("subscription", fields), Some("subscriptions"));
         assert_eq!(did_you_mean("tgas", fields), Some("tags"));

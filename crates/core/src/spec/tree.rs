@@ -1,8 +1,8 @@
-//! A YAML document as a tree in which every node knows where it stands.
+// SPDX-License-Identifier: Apache-2.0
+//! Parses a YAML document into a tree of nodes with positions. Only this module uses the YAML library.
 //!
-//! This is the only module that knows the YAML library. It accepts one document of plain scalars,
-//! lists and mappings; it refuses tags, several documents and documents past the budget, and reports
-//! every duplicate key with both places.
+//! It accepts one document of scalars, lists and mappings. It rejects tags, several documents and documents over the
+//! size limits, and reports every duplicate key with both positions.
 
 use std::fmt;
 
@@ -13,49 +13,49 @@ use serde_saphyr::{DuplicateKeyPolicy, Location, Options, Spanned};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::resource::setting::UNSET;
 
-/// A value and where it stands.
+/// A value with its position.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// What is there.
+    /// The value.
     pub value: Value,
-    /// Where it is.
+    /// The value's position.
     pub span: Span,
 }
 
-/// What a node holds.
+/// The value of a node.
 #[derive(Debug, Clone)]
 pub enum Value {
-    /// `~`, `null` or nothing.
+    /// `~`, `null` or no value.
     Null,
-    /// `true` or `false`; `yes` and `no` are texts.
+    /// `true` or `false`. `yes` and `no` are texts.
     Bool(bool),
     /// A whole number.
     Int(i64),
     /// A number with a fraction or an exponent.
     Float(f64),
-    /// The plain word `unset`; in quotes it is text.
+    /// The plain word `unset`. In quotes it is a text.
     Unset,
-    /// Anything else that is not a collection.
+    /// Any other scalar.
     Text(String),
     /// A sequence.
     List(Vec<Node>),
-    /// A mapping, in the order of the file.
+    /// A mapping, in the file's order.
     Map(Vec<Entry>),
 }
 
-/// One key of a mapping with its value.
+/// A key of a mapping with its value.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The key's text.
+    /// The key, without quotes.
     pub key: String,
-    /// Where the key stands.
+    /// The key's position.
     pub span: Span,
-    /// Its value.
+    /// The value of the key.
     pub value: Node,
 }
 
 impl Value {
-    /// Names the type as error messages do.
+    /// Returns a description for error messages, such as `the number 5` or `a list`.
     pub fn describe(&self) -> String {
         match self {
             Self::Null => "nothing".to_owned(),
@@ -80,7 +80,7 @@ fn shorten(text: &str) -> String {
 }
 
 impl Node {
-    /// Returns the value of a key of a mapping.
+    /// Returns the entry with this key, if the node is a mapping that has it.
     pub fn get(&self, key: &str) -> Option<&Entry> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|entry| entry.key == key),
@@ -88,7 +88,7 @@ impl Node {
         }
     }
 
-    /// Returns the node that a dotted path such as `ingress[2].from` leads to, or the nearest to it.
+    /// Returns the position of the node at a path such as `ingress[2].from`, or of its nearest existing parent.
     pub fn locate(&self, path: &str) -> Span {
         let mut node = self;
         let mut span = self.span;
@@ -107,10 +107,10 @@ impl Node {
     }
 }
 
-/// Parses the text of one spec file. `file` is its number among the run's sources.
+/// Parses the text of one spec file. `file` is its number in [`SourceFiles`](crate::diagnostic::SourceFiles).
 ///
 /// # Errors
-/// Syntax errors (one: the parser stops there), duplicate keys (all of them), documents past the budget.
+/// The first syntax error, all duplicate keys, or a document over the size limits.
 pub fn parse(text: &str, file: usize) -> Result<Node, Diagnostics> {
     let raw: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options())
         .map_err(|error| Diagnostics::from(syntax_error(&error, text, file)))?;
@@ -119,8 +119,8 @@ pub fn parse(text: &str, file: usize) -> Result<Node, Diagnostics> {
     faults.or(node)
 }
 
-/// At most 250,000 nodes and 8 MiB of text: a thousand times the largest spec seen, and still a small
-/// amount of memory. Aliases replay into the same budget, so a bomb ends there.
+/// Limits a document to 250,000 nodes and 8 MiB of text. The nodes of an alias count each time it is used, so nested
+/// aliases are rejected before they use much memory.
 fn options() -> Options {
     serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -140,25 +140,25 @@ fn syntax_error(error: &serde_saphyr::Error, text: &str, file: usize) -> Diagnos
     let full = error.to_string();
     let message = full.split(" at line ").next().unwrap_or(&full).to_owned();
     if full.contains("budget") || full.contains("alias") {
-        return Diagnostic::new("spec-too-large", format!("the file is more than a spec can be: {message}"))
-            .help("a spec holds at most 250,000 values, aliases counted each time they are used");
+        return Diagnostic::new("spec-too-large", "the file has more than 250,000 values, or is nested too deep")
+            .help("split it, or use fewer aliases: an alias counts each time it is used");
     }
     if full.contains("multiple YAML documents") {
         let span = error.location().map_or(start(file), |location| span(location, text, file));
-        return Diagnostic::at("invalid-yaml", span, "a spec is one YAML document, and here a second one starts")
-            .help("put each region into a file of its own");
+        return Diagnostic::at("invalid-yaml", span, "a second YAML document starts here; a spec file has one")
+            .help("write one file for each region");
     }
     let location = error.location().filter(|location| location.line() > 0);
     let span = location.map_or(start(file), |location| span(location, text, file));
     let fault = Diagnostic::at("invalid-yaml", span, format!("not valid YAML: {message}"));
     let line = text.lines().nth(span.line.saturating_sub(1) as usize).unwrap_or_default();
     if full.contains("flow") && line.contains("${") {
-        return fault.help("inside {…} and […] a text with ${…} needs quotes: \"…-${region}\"");
+        return fault.help("quote a text with ${…} inside {…} and […]: \"…-${region}\"");
     }
     fault
 }
 
-/// Returns a tree's values as JSON, their places forgotten.
+/// Returns a tree as JSON, without positions. `unset` becomes a text.
 pub fn to_json(node: &Node) -> serde_json::Value {
     match &node.value {
         Value::Null => serde_json::Value::Null,
@@ -174,7 +174,7 @@ pub fn to_json(node: &Node) -> serde_json::Value {
     }
 }
 
-/// The first character of a file.
+/// Returns the position of the start of a file.
 pub fn start(file: usize) -> Span {
     Span { file, line: 1, column: 1, start: 0, len: 0 }
 }
@@ -190,7 +190,7 @@ fn span(location: Location, text: &str, file: usize) -> Span {
     Span { file, line, column, start: start.min(text.len()), len: len.min(text.len().saturating_sub(start)) }
 }
 
-/// Returns the byte offset of a line and column, both from 1.
+/// Returns the byte offset of a line and a column (in characters), both from 1.
 pub fn offset_of(text: &str, line: u32, column: u32) -> usize {
     let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
     let rest = &text[line_start.min(text.len())..];
@@ -206,7 +206,7 @@ fn convert(raw: Spanned<Raw>, text: &str, file: usize, faults: &mut Diagnostics)
         Raw::Bool(value) => Value::Bool(value),
         Raw::Int(value) => Value::Int(value),
         Raw::Float(value) => Value::Float(value),
-        // The library does not tell a plain word from a quoted one, the file does.
+        // The library does not report whether a scalar is quoted, so the file is checked.
         Raw::Text(value) if value == UNSET && text[span_of(raw.defined).start..].starts_with(UNSET) => Value::Unset,
         Raw::Text(value) => Value::Text(value),
         Raw::List(items) => Value::List(items.into_iter().map(|item| convert(item, text, file, faults)).collect()),
@@ -226,15 +226,15 @@ fn convert(raw: Spanned<Raw>, text: &str, file: usize, faults: &mut Diagnostics)
     Node { value, span: node_span }
 }
 
-/// Says that a key stands twice.
+/// Creates the diagnostic for a duplicate key.
 pub fn duplicate(code: &'static str, key: &str, first: Span, second: Span) -> Diagnostic {
-    Diagnostic::new(code, format!("'{key}' stands here twice"))
-        .label(second, "again here")
-        .label(first, "first here")
-        .help("keep one of them; YAML itself would silently take the last")
+    Diagnostic::new(code, format!("duplicate key '{key}'"))
+        .label(second, "duplicate")
+        .label(first, "first definition")
+        .help("remove one of them")
 }
 
-/// The shape that the YAML library fills.
+/// A YAML value as the library deserializes it.
 enum Raw {
     Null,
     Bool(bool),
@@ -318,7 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_node_knows_its_place() {
+    fn every_node_has_its_position() {
         let node = parse("a: 1\nb:\n  - x\n  - c: 012345678901\n", 0).unwrap();
         let span = node.locate("b[1].c");
         assert_eq!((span.line, span.column, span.len), (4, 8, 12));
@@ -326,21 +326,21 @@ mod tests {
     }
 
     #[test]
-    fn each_duplicate_key_is_reported_with_both_places() {
+    fn each_duplicate_key_is_reported_with_both_positions() {
         let faults = parse("a: 1\nb: 2\na: 3\nb: 4\n", 0).unwrap_err().0;
         let lines: Vec<_> = faults.iter().map(|fault| (fault.labels[0].0.line, fault.labels[1].0.line)).collect();
         assert_eq!(lines, [(3, 1), (4, 2)]);
     }
 
     #[test]
-    fn account_ids_and_yes_stay_texts() {
+    fn account_ids_and_no_are_texts() {
         let node = parse("account: 012345678901\nanswer: no\n", 0).unwrap();
         assert!(matches!(&node.get("account").unwrap().value.value, Value::Text(text) if text == "012345678901"));
         assert!(matches!(&node.get("answer").unwrap().value.value, Value::Text(text) if text == "no"));
     }
 
     #[test]
-    fn only_the_plain_word_unsets() {
+    fn only_the_unquoted_word_is_unset() {
         let node = parse("a: unset\nb: \"unset\"\nc: &x unset\nd: *x\ne: 'unset'\nf: [unset]\n", 0).unwrap();
         let is_unset = |key: &str| matches!(node.get(key).unwrap().value.value, Value::Unset);
         assert_eq!(["a", "b", "c", "d", "e"].map(is_unset), [true, false, true, true, false]);
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_bomb_ends_at_the_budget() {
+    fn an_alias_bomb_exceeds_the_limit() {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..9 {
             let inner = vec![format!("*a{}", level - 1); 10].join(", ");

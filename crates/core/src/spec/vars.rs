@@ -1,26 +1,26 @@
-//! Variables: `${name}` in values and in mapping keys, filled in before a kind sees the text.
+// SPDX-License-Identifier: Apache-2.0
+//! Variables: `${name}` in values and in mapping keys, replaced before a kind decodes the text.
 //!
-//! Built in are `region`, `Region` (its title form), `RegionId` (that without underscores, as a Sid takes
-//! it), `account` and `partition`; a spec adds its own
-//! under `vars`, which may use each other. References to resources (`${kind/name.attribute}`,
-//! `${vpc.id}`) are not variables: they stay, and are returned with their places.
+//! The built-in variables are `region`, `Region` (title form), `RegionId` (title form without underscores, which are
+//! invalid in a Sid), `account` and `partition`. A spec defines more under `vars`; these may use each other. References
+//! (`${kind/name.attribute}`, `${vpc.id}`) are not variables: they remain, and are returned with their positions.
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceFiles, Span};
 use crate::resource::reference::{Piece, Reference, pieces};
 use crate::spec::suggest::did_you_mean;
 use crate::spec::tree::{self, Entry, Node, Value};
 
-/// A reference to a resource and the place where it stands.
+/// A reference to a resource and its position.
 pub type Placed = (Reference, Span);
 
-/// The variables of a spec and what has been found while filling them in.
+/// The variables of a spec, and the faults and references found while replacing them.
 pub struct Variables<'a> {
     known: BTreeMap<String, Node>,
     own: BTreeMap<String, Node>,
     open: Vec<String>,
-    sources: &'a Sources,
+    sources: &'a SourceFiles,
     /// Faults found so far.
     pub faults: Diagnostics,
     /// References found so far.
@@ -28,8 +28,8 @@ pub struct Variables<'a> {
 }
 
 impl<'a> Variables<'a> {
-    /// Starts with the built-in variables and the spec's own, which are not filled in yet.
-    pub fn new(built_in: BTreeMap<String, Node>, own: BTreeMap<String, Node>, sources: &'a Sources) -> Self {
+    /// Creates the set of variables. The spec's own may contain variables themselves.
+    pub fn new(built_in: BTreeMap<String, Node>, own: BTreeMap<String, Node>, sources: &'a SourceFiles) -> Self {
         Self { known: built_in, own, open: Vec::new(), sources, faults: Diagnostics::default(), references: Vec::new() }
     }
 
@@ -51,7 +51,7 @@ impl<'a> Variables<'a> {
                 Value::Text(text) => text,
                 Value::Int(number) => number.to_string(),
                 other => {
-                    let message = format!("a key is a text, and '{}' is {}", entry.key, other.describe());
+                    let message = format!("expected a text for the key '{}', found {}", entry.key, other.describe());
                     self.faults.push(Diagnostic::at("wrong-type", entry.span, message));
                     continue;
                 }
@@ -87,8 +87,8 @@ impl<'a> Variables<'a> {
                 Piece::Open(rest) => {
                     let at = self.sources.narrow(span, rest.lines().next().unwrap_or(rest));
                     self.faults.push(
-                        Diagnostic::at("unknown-variable", at, "`${` without its `}`")
-                            .help("close it, or write `$${` for the two characters themselves"),
+                        Diagnostic::at("unknown-variable", at, "`${` has no closing `}`")
+                            .help("add the `}`, or write `$${` for a literal `${`"),
                     );
                 }
             }
@@ -107,7 +107,7 @@ impl<'a> Variables<'a> {
             return text;
         }
         if inner.contains(':') {
-            return format!("${{{inner}}}"); // IAM's own, such as ${aws:username}
+            return format!("${{{inner}}}"); // an IAM policy variable such as ${aws:username}
         }
         let Some(node) = self.lookup(&inner, span) else {
             self.unknown(&inner, span);
@@ -115,7 +115,7 @@ impl<'a> Variables<'a> {
         };
         scalar(&node.value).unwrap_or_else(|| {
             let at = self.sources.narrow(span, &format!("${{{inner}}}"));
-            let message = format!("the variable '{inner}' is {} and cannot stand inside a text", node.value.describe());
+            let message = format!("variable '{inner}' is {}, which cannot be part of a text", node.value.describe());
             self.faults.push(Diagnostic::at("wrong-type", at, message));
             String::new()
         })
@@ -142,10 +142,10 @@ impl<'a> Variables<'a> {
     fn unknown(&mut self, name: &str, span: Span) {
         let at = self.sources.narrow(span, &format!("${{{name}}}"));
         let names: Vec<&str> = self.known.keys().chain(self.own.keys()).map(String::as_str).collect();
-        let mut fault = Diagnostic::at("unknown-variable", at, format!("there is no variable '{name}'"));
+        let mut fault = Diagnostic::at("unknown-variable", at, format!("unknown variable '{name}'"));
         fault = match did_you_mean(name, names.iter().copied()) {
             Some(near) => fault.help(format!("did you mean ${{{near}}}?")),
-            None => fault.help(format!("define it under `vars:`; known are {}", names.join(", "))),
+            None => fault.help(format!("define it under `vars:`, or use one of {}", names.join(", "))),
         };
         self.faults.push(fault);
     }
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     fn fill(text: &str) -> (Node, Vec<String>, Vec<Placed>) {
-        let mut sources = Sources::default();
+        let mut sources = SourceFiles::default();
         let file = sources.add("a.yaml".into(), text.into());
         let tree = tree::parse(text, file).unwrap();
         let own = match tree.get("vars").map(|entry| &entry.value.value) {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_stand_in_keys_and_values_and_use_each_other() {
+    fn variables_are_replaced_in_keys_and_values_and_may_use_each_other() {
         let (node, faults, _) = fill("vars: {a: 'x-${b}', b: '${region}'}\nx: {'k-${a}': '${a}!'}\n");
         assert!(faults.is_empty());
         let entry = node.get("k-x-eu-central-1").unwrap();
@@ -188,35 +188,34 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_alone_keeps_its_type() {
+    fn a_value_that_is_one_variable_keeps_the_type_of_the_variable() {
         let (node, ..) = fill("vars: {port: 5432}\nx: ${port}\n");
         assert!(matches!(node.value, Value::Int(5432)));
     }
 
     #[test]
-    fn two_keys_that_become_one_are_a_duplicate_resource() {
+    fn keys_that_are_equal_after_replacement_are_a_duplicate_resource() {
         let (_, faults, _) = fill("x: {'a-${region}': 1, a-eu-central-1: 2}\n");
-        assert_eq!(faults, ["'a-eu-central-1' stands here twice"]);
+        assert_eq!(faults, ["duplicate key 'a-eu-central-1'"]);
     }
 
     #[test]
-    fn references_and_iam_variables_stay() {
+    fn references_and_iam_policy_variables_are_not_replaced() {
         let (node, faults, references) = fill("x: '${s3.bucket/b-${region}.arn} ${aws:username} $${region}'\n");
         assert!(faults.is_empty());
-        assert!(
-            matches!(&node.value, Value::Text(text) if text == "${s3.bucket/b-eu-central-1.arn} ${aws:username} ${region}")
-        );
+        let expected = "${s3.bucket/b-eu-central-1.arn} ${aws:username} ${region}";
+        assert!(matches!(&node.value, Value::Text(text) if text == expected));
         assert_eq!(references.len(), 1);
     }
 
     #[test]
-    fn an_unknown_variable_is_found_at_its_place() {
+    fn an_unknown_variable_is_reported() {
         let (_, faults, _) = fill("x: 'a ${regoin}'\n");
-        assert_eq!(faults, ["there is no variable 'regoin'"]);
+        assert_eq!(faults, ["unknown variable 'regoin'"]);
     }
 
     #[test]
-    fn a_cycle_of_variables_is_named() {
+    fn a_variable_cycle_is_reported_as_a_path() {
         let (_, faults, _) = fill("vars: {a: '${b}', b: '${a}'}\nx: '${a}'\n");
         assert_eq!(faults, ["variable cycle: a → b → a"]);
     }

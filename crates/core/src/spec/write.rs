@@ -1,4 +1,5 @@
-//! A spec's values as YAML text: the counterpart of [`super::tree`].
+// SPDX-License-Identifier: Apache-2.0
+//! Writes a spec's values as YAML text: the counterpart of [`super::tree`].
 
 use std::fmt::Write;
 
@@ -6,18 +7,18 @@ use serde_json::{Value, json};
 
 use crate::resource::setting::UNSET;
 
-/// The key of the marker.
+/// The key of the JSON object that represents the plain word `unset`.
 const MARKER: &str = "$unset";
 
-/// Returns what stands for the word `unset` in a value that is to be written.
+/// Returns the JSON value that [`yaml`] writes as the plain word `unset`.
 pub fn unset() -> Value {
     json!({ MARKER: true })
 }
 
-/// Writes a value as YAML in block style, each line indented by so many spaces.
+/// Returns a value as block-style YAML. Every line is indented by `indent` spaces.
 ///
 /// # Guarantees
-/// [`super::tree::parse`] reads it back as the same value: texts that YAML would take for something else are quoted.
+/// [`super::tree::parse`] reads the result as the same value: texts that YAML would read as another type are quoted.
 pub fn yaml(value: &Value, indent: usize) -> String {
     let mut out = String::new();
     block(value, indent, &mut out);
@@ -52,7 +53,7 @@ fn block(value: &Value, indent: usize, out: &mut String) {
     }
 }
 
-/// Writes what stands behind a key or a dash: a scalar on the same line, anything else below it.
+/// Writes the value after a key or a dash: scalars on the same line, collections on the lines below.
 fn below(item: &Value, indent: usize, out: &mut String) {
     let nested = match item {
         Value::Object(fields) => !fields.is_empty() && !is_unset(item),
@@ -82,7 +83,7 @@ fn inline(value: &Value) -> String {
     }
 }
 
-/// A text as it is where nobody could take it for anything else, in quotes otherwise. JSON's quotes are YAML's.
+/// Returns a text unquoted if YAML reads it as the same text, otherwise quoted as in JSON, which YAML accepts.
 fn text(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "_./-".contains(letter);
     let first = text.chars().next().is_some_and(|letter| letter.is_ascii_alphabetic() || letter == '/');
@@ -90,12 +91,12 @@ fn text(text: &str) -> String {
     if first && text.chars().all(plain) && !words.contains(&text.to_ascii_lowercase().as_str()) {
         return text.to_owned();
     }
-    // YAML refuses some characters that JSON takes as they are.
-    let refused = |letter: char| {
+    // YAML rejects some characters that JSON allows unescaped.
+    let rejected = |letter: char| {
         matches!(letter, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
     };
     let escaped =
-        |letter: char| if refused(letter) { format!("\\u{:04x}", u32::from(letter)) } else { letter.to_string() };
+        |letter: char| if rejected(letter) { format!("\\u{:04x}", u32::from(letter)) } else { letter.to_string() };
     Value::from(text).to_string().chars().map(escaped).collect()
 }
 
@@ -107,12 +108,13 @@ mod tests {
     use crate::spec::tree::{Value as Node, parse, to_json};
 
     #[test]
-    fn it_reads_as_a_person_would_write_it() {
+    fn texts_are_quoted_only_if_yaml_would_read_another_type() {
         let value = json!({
             "retention_days": unset(), "name": "unset", "on": true, "rules": [{"id": "a", "days": 3}, {"id": "b"}],
             "empty": [], "version": "16", "list": ["x", "1:2"],
         });
-        let text = "retention_days: unset\nname: \"unset\"\n\"on\": true\nrules:\n  - id: a\n    days: 3\n  - id: b\nempty: []\nversion: \"16\"\nlist:\n  - x\n  - \"1:2\"\n";
+        let text = "retention_days: unset\nname: \"unset\"\n\"on\": true\nrules:\n  - id: a\n    days: 3\
+            \n  - id: b\nempty: []\nversion: \"16\"\nlist:\n  - x\n  - \"1:2\"\n";
         assert_eq!(yaml(&value, 0), text);
         let node = parse(text, 0).unwrap();
         assert!(matches!(node.get("retention_days").unwrap().value.value, Node::Unset));
@@ -136,9 +138,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(value in values()) {
+        fn a_written_value_is_read_back_unchanged(value in values()) {
             let text = yaml(&value, 0);
-            let read = parse(&text, 0).map(|node| to_json(&node)).map_err(|faults| format!("{text}\n{faults:?}")).unwrap();
+            let read = parse(&text, 0).map(|node| to_json(&node));
+            let read = read.map_err(|faults| format!("{text}\n{faults:?}")).unwrap();
             prop_assert_eq!(read, value, "{}", text);
         }
     }

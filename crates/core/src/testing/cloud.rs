@@ -1,5 +1,6 @@
-//! A small cloud in memory, for tests of everything that goes through the seam: two kinds whose resources are mappings
-//! of texts, calls that can be made to fail, changes behind the engine's back, and a log of all calls.
+// SPDX-License-Identifier: Apache-2.0
+//! A small cloud in memory for tests of the engine. It has two kinds whose resources are maps of strings, calls that
+//! can be made to fail, changes outside the engine, and a log of all calls.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -7,8 +8,8 @@ use std::sync::Mutex;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::thing::{Op, Settings, Thing};
-use crate::diagnostic::Sources;
+use super::thing::{Op, Thing, ThingSettings};
+use crate::diagnostic::SourceFiles;
 use crate::kind::{Erased, Registry};
 use crate::observe::failure::Failure;
 use crate::observe::location::{Identity, Location};
@@ -16,49 +17,49 @@ use crate::observe::provider::{AuditEvent, Check, Provider, Status, StepTarget};
 use crate::observe::scope::{LiveResource, Observation, Scope};
 use crate::plan::Plan;
 use crate::resource::address::Address;
-use crate::resource::reference::Outputs;
+use crate::resource::reference::Attributes;
 use crate::spec::{self, Spec};
 
-/// The kinds of the cloud: `t.t`, which is of a region, and `g.g`, which is of the account.
+/// The kinds of the cloud: the regional `t.t` and the global `g.g`.
 pub const REGISTRY: Registry = Registry(&[&Erased::<Thing<false>>::NEW, &Erased::<Thing<true>>::NEW]);
 
 const REGION: &str = "eu-central-1";
 const ACCOUNT: &str = "123456789012";
 
-/// A setting of this name is accepted and never stored.
+/// A write accepts a setting with this name but does not store it.
 pub const NEVER_STORED: &str = "stuck";
 
-/// Reads a spec of the cloud's account for a region.
+/// Parses a spec of the cloud's account for a region.
 pub fn spec_of(region: &str, sections: &str) -> Spec {
     let text = format!("region: {region}\naccount: '{ACCOUNT}'\n{sections}");
     let read = |_: &str| Ok(text.clone());
-    spec::read("spec.yaml", &read, REGISTRY, &mut Sources::default()).unwrap()
+    spec::read("spec.yaml", &read, REGISTRY, &mut SourceFiles::default()).unwrap()
 }
 
-/// Reads a spec; its sections begin at line 3.
+/// Parses a spec of `eu-central-1`. Its sections start at line 3.
 pub fn spec(sections: &str) -> Spec {
     spec_of(REGION, sections)
 }
 
-/// Settings by their names.
-pub fn settings(pairs: &[(&str, &str)]) -> Settings {
+/// Returns settings from pairs of name and value.
+pub fn settings(pairs: &[(&str, &str)]) -> ThingSettings {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// The cloud.
+/// A provider that stores resources in memory.
 #[derive(Default)]
 pub struct Cloud(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// By region (empty for what is global), kind and name.
-    things: BTreeMap<(String, String, String), Settings>,
+    /// Settings by region (empty if global), kind and name.
+    things: BTreeMap<(String, String, String), ThingSettings>,
     record: Vec<String>,
     checks: Vec<Check>,
     statuses: BTreeMap<String, VecDeque<Status>>,
     failures: Vec<(String, Failure)>,
-    /// By the number of the read before which it happens.
-    changes: Vec<(usize, String, Settings)>,
+    /// Changes to apply before the n-th read, from 1.
+    changes: Vec<(usize, String, ThingSettings)>,
     reads: usize,
     log: Vec<String>,
 }
@@ -69,53 +70,53 @@ fn key(region: &str, kind: &str, name: &str) -> (String, String, String) {
 }
 
 impl Cloud {
-    /// Makes a resource, or replaces its settings, behind the engine's back.
-    pub fn put(&self, kind: &str, name: &str, settings: Settings) {
+    /// Creates a resource, or replaces its settings, outside the engine.
+    pub fn put(&self, kind: &str, name: &str, settings: ThingSettings) {
         self.0.lock().unwrap().things.insert(key(REGION, kind, name), settings);
     }
 
-    /// Replaces the settings of a `t.t` just before everything is read for the n-th time, from 1.
-    pub fn change_at_read(&self, number: usize, name: &str, settings: Settings) {
+    /// Replaces the settings of a `t.t` before the n-th read, from 1.
+    pub fn change_at_read(&self, number: usize, name: &str, settings: ThingSettings) {
         self.0.lock().unwrap().changes.push((number, name.to_owned(), settings));
     }
 
-    /// Makes every call fail whose line in the log begins so.
+    /// Makes every call fail whose log line starts with `call`.
     pub fn fail(&self, call: &str, failure: Failure) {
         self.0.lock().unwrap().failures.push((call.to_owned(), failure));
     }
 
-    /// Lets all calls succeed again.
+    /// Removes all failures.
     pub fn heal(&self) {
         self.0.lock().unwrap().failures.clear();
     }
 
-    /// Sets what the preflight finds.
+    /// Adds a result to the preflight.
     pub fn check(&self, check: Check) {
         self.0.lock().unwrap().checks.push(check);
     }
 
-    /// Sets how far a resource is the next time that it is asked; ready when nothing is left.
+    /// Queues a status for a resource. Each status read takes one; an empty queue means ready.
     pub fn status_of(&self, name: &str, status: Status) {
         self.0.lock().unwrap().statuses.entry(name.to_owned()).or_default().push_back(status);
     }
 
-    /// Returns all calls that write, in their order.
+    /// Returns all write calls in order.
     pub fn writes(&self) -> Vec<String> {
         let is_write = |call: &&String| call.starts_with("run ") || call.starts_with("save_applied");
         self.0.lock().unwrap().log.iter().filter(is_write).cloned().collect()
     }
 
-    /// Counts the calls whose line in the log begins so.
+    /// Counts the calls whose log line starts with `call`.
     pub fn count(&self, call: &str) -> usize {
         self.0.lock().unwrap().log.iter().filter(|line| line.starts_with(call)).count()
     }
 
-    /// Says whether a last-applied record was saved.
+    /// Returns whether a last-applied record was saved.
     pub fn has_record(&self) -> bool {
         !self.0.lock().unwrap().record.is_empty()
     }
 
-    /// Logs a call, and fails where it is to fail.
+    /// Logs a call and returns the failure set for it.
     fn call(&self, line: String) -> Result<(), Failure> {
         let mut state = self.0.lock().unwrap();
         let failure = state.failures.iter().find(|(call, _)| line.starts_with(call.as_str()));
@@ -134,7 +135,7 @@ impl Cloud {
         }
     }
 
-    /// Does what an operation says.
+    /// Executes an operation.
     fn change(&self, kind: &str, target: &StepTarget, op: Op) {
         let state = &mut *self.0.lock().unwrap();
         let key = key(&target.location.region, kind, &target.name);
@@ -151,8 +152,8 @@ impl Cloud {
     }
 }
 
-fn outputs(name: &str) -> Outputs {
-    Outputs::from([("id".to_owned(), format!("id-of-{name}"))])
+fn attributes(name: &str) -> Attributes {
+    Attributes::from([("id".to_owned(), format!("id-of-{name}"))])
 }
 
 impl Provider for Cloud {
@@ -173,7 +174,7 @@ impl Provider for Cloud {
                 let is_here = region.is_empty() || *region == scope.location.region;
                 if of == kind && is_here && scope.asks_for(name) {
                     let model = serde_json::to_value(settings).unwrap();
-                    observation.seen.push(LiveResource::new(name.as_str(), model, outputs(name)));
+                    observation.seen.push(LiveResource::new(name.as_str(), model, attributes(name)));
                 }
             }
             Ok(observation)
@@ -190,17 +191,17 @@ impl Provider for Cloud {
         })
     }
 
-    fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>> {
+    fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Attributes, Failure>> {
         Box::pin(async move {
             self.call(format!("run {} {}", crate::diff::operation(&op), target.name))?;
             self.change(kind, &target, serde_json::from_value(op).unwrap());
-            Ok(outputs(&target.name))
+            Ok(attributes(&target.name))
         })
     }
 
     fn preflight<'a>(&'a self, _: &'a Plan, _: &'a Location) -> BoxFuture<'a, Vec<Check>> {
         Box::pin(async move {
-            // The preflight has no failure of its own.
+            // The preflight returns no error.
             let _ = self.call("preflight".to_owned());
             self.0.lock().unwrap().checks.clone()
         })
@@ -219,7 +220,7 @@ impl Provider for Cloud {
         &'a self,
         address: &'a Address,
         _: &'a Location,
-        _: &'a Outputs,
+        _: &'a Attributes,
     ) -> BoxFuture<'a, Result<Vec<AuditEvent>, Failure>> {
         Box::pin(async move {
             self.call(format!("audit_events {address}"))?;

@@ -1,5 +1,5 @@
-//! Providers in memory, for tests of the engine. [`cloud`] holds resources; [`Fake`] only runs what it is told and
-//! remembers it.
+// SPDX-License-Identifier: Apache-2.0
+//! Providers in memory for tests of the engine. [`cloud`] stores resources; [`Fake`] only records operations.
 
 pub mod cloud;
 mod thing;
@@ -17,9 +17,9 @@ use crate::observe::provider::{AuditEvent, Check, Provider, Status, StepTarget};
 use crate::observe::scope::{Observation, Scope};
 use crate::plan::Plan;
 use crate::resource::address::Address;
-use crate::resource::reference::{Known, Outputs};
+use crate::resource::reference::{Attributes, Known};
 
-/// Runs everything but the operation `Fail`; `Hang` never ends.
+/// A provider without resources. Every operation succeeds except `Fail`, which fails, and `Hang`, which never ends.
 #[derive(Default)]
 pub struct Fake {
     pub ran: Mutex<Vec<Value>>,
@@ -38,7 +38,7 @@ impl Provider for Fake {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn run<'a>(&'a self, _: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Outputs, Failure>> {
+    fn run<'a>(&'a self, _: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Attributes, Failure>> {
         Box::pin(async move {
             self.ran.lock().unwrap().push(op.clone());
             if op == "Hang" {
@@ -47,7 +47,7 @@ impl Provider for Fake {
             if op == "Fail" {
                 return Err(Failure::new(FailureClass::Invalid, "T Fail", "no"));
             }
-            Ok(Outputs::from([("id".to_owned(), format!("id-of-{}", target.name))]))
+            Ok(Attributes::from([("id".to_owned(), format!("id-of-{}", target.name))]))
         })
     }
 
@@ -63,7 +63,7 @@ impl Provider for Fake {
         &'a self,
         _: &'a Address,
         _: &'a Location,
-        _: &'a Outputs,
+        _: &'a Attributes,
     ) -> BoxFuture<'a, Result<Vec<AuditEvent>, Failure>> {
         Box::pin(async { Ok(Vec::new()) })
     }
@@ -77,12 +77,12 @@ impl Provider for Fake {
     }
 }
 
-/// An inventory of nothing.
+/// Returns an empty inventory.
 pub fn inventory() -> Inventory {
     Inventory {
         location: Location { partition: String::new(), region: String::new(), account: String::new(), vpc: None },
         live: BTreeMap::new(),
-        unread: Vec::new(),
+        gaps: Vec::new(),
         wants: Vec::new(),
         known: Known::default(),
         notes: Vec::new(),

@@ -1,7 +1,8 @@
-//! The kinds of the cloud in memory: `t.t` and `g.g`, whose model is a mapping of texts.
+// SPDX-License-Identifier: Apache-2.0
+//! The kinds of the cloud in memory, `t.t` and `g.g`. Their model is a map of strings.
 //!
-//! Some settings mean something: `open` and `public` are risks, `fixed` cannot be changed; `person: pending` waits for
-//! a person and `state` is in progress, where live has them.
+//! Some settings have an effect: `open` and `public` are risks, and `fixed` cannot be changed in place. In live,
+//! `person: pending` waits for a person, and `state` is in progress.
 
 use std::collections::BTreeMap;
 
@@ -11,37 +12,37 @@ use crate::diff::{Diff, Phase};
 use crate::kind::{Facts, Kind, Notes, Risk};
 
 /// A resource's settings.
-pub type Settings = BTreeMap<String, String>;
+pub type ThingSettings = BTreeMap<String, String>;
 
-/// A kind; its names are the same in every region where it is global.
+/// A kind, regional or global.
 pub struct Thing<const GLOBAL: bool>;
 
-/// What is done to a thing.
+/// An operation on a resource.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Op {
-    CreateThing { settings: Settings },
-    SetThing { settings: Settings },
+    CreateThing { settings: ThingSettings },
+    SetThing { settings: ThingSettings },
     DeleteThing,
     AskAgain,
 }
 
-/// The settings that are risks, each with its rule.
+/// The settings that are risks, each with its rule id.
 const RISKS: [(&str, &str); 2] = [("open", "t-open"), ("public", "t-public")];
 
 impl<const GLOBAL: bool> Kind for Thing<GLOBAL> {
     const FACTS: Facts = Facts {
         name: if GLOBAL { "g.g" } else { "t.t" },
         service: "T",
-        outputs: &["id"],
+        attributes: &["id"],
         global: GLOBAL,
         inventory: &["ListThings"],
         ..Facts::DEFAULT
     };
-    type Spec = Settings;
-    type Model = Settings;
+    type Spec = ThingSettings;
+    type Model = ThingSettings;
     type Op = Op;
 
-    fn desire(_: &str, mut spec: Settings, notes: &mut Notes<'_>) -> Settings {
+    fn desire(_: &str, mut spec: ThingSettings, notes: &mut Notes<'_>) -> ThingSettings {
         if let Some(reason) = spec.remove("waiver") {
             for (_, rule) in RISKS {
                 notes.waive(rule, &reason, "waiver");
@@ -50,19 +51,19 @@ impl<const GLOBAL: bool> Kind for Thing<GLOBAL> {
         spec
     }
 
-    fn risks(model: &Settings) -> Vec<Risk> {
-        let is_there = |(path, _): &(&'static str, &'static str)| model.contains_key(*path);
+    fn risks(model: &ThingSettings) -> Vec<Risk> {
+        let is_set = |(path, _): &(&'static str, &'static str)| model.contains_key(*path);
         let risk = |(path, rule): (&'static str, &'static str)| Risk::new(rule, path, format!("makes it {path}"));
-        RISKS.into_iter().filter(is_there).map(risk).collect()
+        RISKS.into_iter().filter(is_set).map(risk).collect()
     }
 
-    fn remove(_: &Settings, out: &mut Diff<'_, Op>) {
+    fn remove(_: &ThingSettings, out: &mut Diff<'_, Op>) {
         out.removed(Op::DeleteThing);
     }
 
-    fn diff(want: &Settings, live: Option<&Settings>, out: &mut Diff<'_, Op>) {
-        let mut settings = Settings::new();
-        let mut covers = out.birth();
+    fn diff(want: &ThingSettings, live: Option<&ThingSettings>, out: &mut Diff<'_, Op>) {
+        let mut settings = ThingSettings::new();
+        let mut covers = out.creation();
         for (name, value) in want {
             let before = live.and_then(|live| live.get(name));
             let differs = out.value(name, value, before);
@@ -79,7 +80,7 @@ impl<const GLOBAL: bool> Kind for Thing<GLOBAL> {
             out.waiting_again("a person must confirm it", &Op::AskAgain);
         }
         if let Some(word) = live.and_then(|live| live.get("state")) {
-            out.coming(word.as_str());
+            out.in_progress(word.as_str());
         }
         match live {
             None => out.step(Phase::Create, covers, Op::CreateThing { settings }),

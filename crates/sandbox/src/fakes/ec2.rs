@@ -1,13 +1,14 @@
-//! Gateway endpoints, flow logs, key pairs and instances. Calls that only try (DryRun) do nothing here, as in AWS.
+// SPDX-License-Identifier: Apache-2.0
+//! EC2: gateway endpoints, flow logs, key pairs and instances. Requests with DryRun change nothing.
 
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};
 
-use super::{Form, Things, element, list, now, tag};
+use super::{Form, Records, element, list, now, tag};
 use crate::ACCOUNT;
 use crate::services::Services;
 
-/// How long an instance is pending, in seconds; in AWS it is half a minute.
-const TAKES: f64 = 0.7;
+/// How long an instance is `pending`, in seconds. In AWS it is about half a minute.
+const PENDING_SECONDS: f64 = 0.7;
 
 pub(super) async fn answer(services: &Services, region: &str, request: &MockRequest) -> Option<MockResponse> {
     let form = Form::of(request);
@@ -15,13 +16,13 @@ pub(super) async fn answer(services: &Services, region: &str, request: &MockRequ
     if form.get("DryRun") == Some("true") {
         return Some(error(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set."));
     }
-    let mut bucket_is_there = true;
+    let mut bucket_exists = true;
     if action == "CreateFlowLogs" {
         let bucket = form.text("LogDestination").rsplit(':').next().unwrap_or_default();
         let bucket = bucket.split('/').next().unwrap_or_default();
-        bucket_is_there = services.s3.snapshot(ACCOUNT, region).await.buckets.contains_key(bucket);
+        bucket_exists = services.s3.snapshot(ACCOUNT, region).await.buckets.contains_key(bucket);
     }
-    let done = services.memory.with(region, |things| Ec2 { things, form, bucket_is_there }.act(&action))?;
+    let done = services.memory.with(region, |records| Ec2 { records, form, bucket_exists }.act(&action))?;
     Some(match done {
         Ok(result) => MockResponse::xml(200, format!("<{action}Response>{result}</{action}Response>")),
         Err((code, message)) => error(400, code, &message),
@@ -41,9 +42,9 @@ fn error(status: u16, code: &str, message: &str) -> MockResponse {
 type Done = Result<String, (&'static str, String)>;
 
 struct Ec2<'a> {
-    things: &'a mut Things,
+    records: &'a mut Records,
     form: Form,
-    bucket_is_there: bool,
+    bucket_exists: bool,
 }
 
 const ENDPOINT: &str = "vpce";
@@ -51,11 +52,11 @@ const FLOW_LOG: &str = "fl";
 const KEY_PAIR: &str = "key";
 const INSTANCE: &str = "i";
 
-/// The policy of an endpoint that was given none.
-const OPEN: &str =
+/// The default policy of an endpoint.
+const DEFAULT_POLICY: &str =
     r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
 
-#[allow(clippy::unnecessary_wraps)] // every action answers in one form
+#[allow(clippy::unnecessary_wraps)] // all actions return one type
 impl Ec2<'_> {
     fn act(mut self, action: &str) -> Option<Done> {
         Some(match action {
@@ -70,7 +71,7 @@ impl Ec2<'_> {
             "DescribeKeyPairs" => self.key_pairs(),
             "DeleteKeyPair" => {
                 let name = self.form.text("KeyName").to_owned();
-                self.things.retain(|key, it| !key.starts_with("ec2/key-") || Form::kept(it).text("KeyName") != name);
+                self.records.retain(|key, it| !key.starts_with("ec2/key-") || Form::kept(it).text("KeyName") != name);
                 Ok("<return>true</return>".to_owned())
             }
             "RunInstances" => self.run_instances(),
@@ -84,12 +85,12 @@ impl Ec2<'_> {
         })
     }
 
-    /// Keeps what the request says under an id that follows from how many there were.
+    /// Stores the request under an unused id that is derived from the number of records, so that ids are reproducible.
     fn create(&mut self, kind: &str) -> String {
-        let number = self.form.0.len() + self.things.len();
+        let number = self.form.0.len() + self.records.len();
         let mut at = number;
         let mut id = format!("{kind}-0{at:016x}");
-        while self.things.contains_key(&format!("ec2/{id}")) {
+        while self.records.contains_key(&format!("ec2/{id}")) {
             at += 1;
             id = format!("{kind}-0{at:016x}");
         }
@@ -97,31 +98,36 @@ impl Ec2<'_> {
         self.form.set("Id", id.as_str());
         self.form.set("At", now().to_string());
         tag(&mut self.form, "Tag", tags);
-        self.things.insert(format!("ec2/{id}"), self.form.keep());
+        self.records.insert(format!("ec2/{id}"), self.form.keep());
         id
     }
 
     fn all(&self, kind: &str) -> Vec<Form> {
         let prefix = format!("ec2/{kind}-");
-        self.things.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(_, thing)| Form::kept(thing)).collect()
+        self.records
+            .iter()
+            .filter(|(key, _)| key.starts_with(&prefix))
+            .map(|(_, resource)| Form::kept(resource))
+            .collect()
     }
 
-    fn keep(&mut self, thing: &Form) {
-        self.things.insert(format!("ec2/{}", thing.text("Id")), thing.keep());
+    fn keep(&mut self, resource: &Form) {
+        self.records.insert(format!("ec2/{}", resource.text("Id")), resource.keep());
     }
 
-    fn thing(&self, id: &str, missing: &'static str) -> Result<Form, (&'static str, String)> {
-        let found = self.things.get(&format!("ec2/{id}")).map(Form::kept);
+    fn resource(&self, id: &str, missing: &'static str) -> Result<Form, (&'static str, String)> {
+        let found = self.records.get(&format!("ec2/{id}")).map(Form::kept);
         found.ok_or_else(|| (missing, format!("'{id}' does not exist")))
     }
 
-    fn passes(&self, thing: &Form, name: &str, told: &str) -> bool {
-        let wanted = self.form.filter("Filter", "Value", name);
-        wanted.is_none_or(|wanted| wanted.iter().any(|value| value == thing.text(told)))
+    fn passes(&self, resource: &Form, filter: &str, parameter: &str) -> bool {
+        let values = self.form.filter("Filter", "Value", filter);
+        values.is_none_or(|values| values.iter().any(|value| value == resource.text(parameter)))
     }
 
     fn create_endpoint(&mut self) -> Done {
-        let same = |thing: &Form| ["VpcId", "ServiceName"].iter().all(|name| thing.get(name) == self.form.get(name));
+        let same =
+            |resource: &Form| ["VpcId", "ServiceName"].iter().all(|name| resource.get(name) == self.form.get(name));
         if self.all(ENDPOINT).iter().any(same) {
             return Err(("RouteAlreadyExists", "the VPC has an endpoint for this service".to_owned()));
         }
@@ -130,7 +136,7 @@ impl Ec2<'_> {
     }
 
     fn modify_endpoint(&mut self) -> Done {
-        let mut endpoint = self.thing(self.form.text("VpcEndpointId"), "InvalidVpcEndpointId.NotFound")?;
+        let mut endpoint = self.resource(self.form.text("VpcEndpointId"), "InvalidVpcEndpointId.NotFound")?;
         let (add, remove) = (self.form.list("AddRouteTableId"), self.form.list("RemoveRouteTableId"));
         let mut tables = endpoint.list("RouteTableId");
         tables.retain(|table| !remove.contains(table));
@@ -140,16 +146,18 @@ impl Ec2<'_> {
             endpoint.set("PolicyDocument", policy);
         }
         if self.form.text("ResetPolicy") == "true" {
-            endpoint.set("PolicyDocument", OPEN);
+            endpoint.set("PolicyDocument", DEFAULT_POLICY);
         }
         self.keep(&endpoint);
         Ok("<return>true</return>".to_owned())
     }
 
     fn endpoints(&self) -> Done {
-        let asked = self.form.list("VpcEndpointId");
-        let shown =
-            self.all(ENDPOINT).into_iter().filter(|it| asked.is_empty() || asked.contains(&it.text("Id").to_owned()));
+        let requested = self.form.list("VpcEndpointId");
+        let shown = self
+            .all(ENDPOINT)
+            .into_iter()
+            .filter(|it| requested.is_empty() || requested.contains(&it.text("Id").to_owned()));
         let shown =
             shown.filter(|it| self.passes(it, "vpc-id", "VpcId") && self.passes(it, "service-name", "ServiceName"));
         let show = |it: Form| {
@@ -157,26 +165,26 @@ impl Ec2<'_> {
                 + &element("vpcId", it.get("VpcId"))
                 + &element("serviceName", it.get("ServiceName"))
                 + "<vpcEndpointType>Gateway</vpcEndpointType><state>available</state>"
-                + &element("policyDocument", Some(it.get("PolicyDocument").unwrap_or(OPEN)))
+                + &element("policyDocument", Some(it.get("PolicyDocument").unwrap_or(DEFAULT_POLICY)))
                 + &list("routeTableIdSet", "item", it.list("RouteTableId"))
                 + &tags(&it)
         };
         Ok(list("vpcEndpointSet", "item", shown.map(show)))
     }
 
-    /// It answers 200 also where it fails (CreateFlowLogs, Unsuccessful).
+    /// Errors are returned in `Unsuccessful`, with status 200 (CreateFlowLogs).
     fn create_flow_log(&mut self) -> Done {
         let failed = |code: &str, message: &str| {
             let error = element("code", Some(code)) + &element("message", Some(message));
             Ok(format!("<unsuccessful><item><error>{error}</error></item></unsuccessful>"))
         };
-        if !self.bucket_is_there {
+        if !self.bucket_exists {
             return failed("400", "LogDestination does not exist");
         }
         let names = ["ResourceId.1", "LogDestination", "TrafficType", "LogFormat", "MaxAggregationInterval"];
-        let same = |thing: &Form| names.iter().all(|name| thing.get(name) == self.form.get(name));
+        let same = |resource: &Form| names.iter().all(|name| resource.get(name) == self.form.get(name));
         if self.all(FLOW_LOG).iter().any(same) {
-            return failed("FlowLogAlreadyExists", "there is one with the same configuration");
+            return failed("FlowLogAlreadyExists", "a flow log with the same configuration exists");
         }
         let id = self.create(FLOW_LOG);
         Ok(list("flowLogIdSet", "item", [id]))
@@ -201,7 +209,7 @@ impl Ec2<'_> {
 
     fn delete(&mut self, name: &str) -> Done {
         for id in self.form.list(name) {
-            self.things.remove(&format!("ec2/{id}"));
+            self.records.remove(&format!("ec2/{id}"));
         }
         Ok("<unsuccessful/>".to_owned())
     }
@@ -218,7 +226,7 @@ impl Ec2<'_> {
     fn key_pairs(&self) -> Done {
         use base64::Engine;
         use base64::prelude::BASE64_STANDARD;
-        let asked = self.form.get("IncludePublicKey") == Some("true");
+        let requested = self.form.get("IncludePublicKey") == Some("true");
         let key = |it: &Form| {
             BASE64_STANDARD.decode(it.text("PublicKeyMaterial")).ok().and_then(|key| String::from_utf8(key).ok())
         };
@@ -226,13 +234,13 @@ impl Ec2<'_> {
         let show = |it: Form| {
             element("keyPairId", it.get("Id"))
                 + &element("keyName", it.get("KeyName"))
-                + &element("publicKey", key(&it).filter(|_| asked).as_deref())
+                + &element("publicKey", key(&it).filter(|_| requested).as_deref())
                 + &tags(&it)
         };
         Ok(list("keySet", "item", shown.map(show)))
     }
 
-    /// The same token gives the same instance (EC2 User Guide, "Ensuring idempotency").
+    /// The same client token returns the same instance (EC2 User Guide, "Ensuring idempotency").
     fn run_instances(&mut self) -> Done {
         let token = self.form.get("ClientToken").map(ToOwned::to_owned);
         let same =
@@ -244,7 +252,7 @@ impl Ec2<'_> {
                 self.create(INSTANCE)
             }
         };
-        let instance = self.thing(&id, "InvalidInstanceID.NotFound")?;
+        let instance = self.resource(&id, "InvalidInstanceID.NotFound")?;
         Ok(list("instancesSet", "item", [show_instance(&instance)]))
     }
 
@@ -263,7 +271,7 @@ impl Ec2<'_> {
 
     fn set_state(&mut self, state: &str) -> Done {
         for id in self.form.list("InstanceId") {
-            let mut instance = self.thing(&id, "InvalidInstanceID.NotFound")?;
+            let mut instance = self.resource(&id, "InvalidInstanceID.NotFound")?;
             instance.set("State", state);
             instance.set("At", now().to_string());
             self.keep(&instance);
@@ -272,31 +280,31 @@ impl Ec2<'_> {
     }
 
     fn modify_instance(&mut self) -> Done {
-        let mut instance = self.thing(self.form.text("InstanceId"), "InvalidInstanceID.NotFound")?;
+        let mut instance = self.resource(self.form.text("InstanceId"), "InvalidInstanceID.NotFound")?;
         instance.set_list("SecurityGroupId", &self.form.list("GroupId"));
         self.keep(&instance);
         Ok("<return>true</return>".to_owned())
     }
 
-    /// Tags of what is kept here; the rest is the emulated service's.
+    /// Tags a resource that is stored here. Other resources are tagged by the emulated service.
     fn tag(&mut self) -> Option<Done> {
         let id = self.form.get("ResourceId.1")?.to_owned();
-        let mut thing = self.things.get(&format!("ec2/{id}")).map(Form::kept)?;
-        tag(&mut thing, "Tag", self.form.pairs("Tag", "Key", "Value"));
-        self.keep(&thing);
+        let mut resource = self.records.get(&format!("ec2/{id}")).map(Form::kept)?;
+        tag(&mut resource, "Tag", self.form.pairs("Tag", "Key", "Value"));
+        self.keep(&resource);
         Some(Ok("<return>true</return>".to_owned()))
     }
 }
 
-fn tags(thing: &Form) -> String {
-    let pairs = thing.pairs("Tag", "Key", "Value");
+fn tags(resource: &Form) -> String {
+    let pairs = resource.pairs("Tag", "Key", "Value");
     list("tagSet", "item", pairs.iter().map(|(key, value)| element("key", Some(key)) + &element("value", Some(value))))
 }
 
 fn state_of(instance: &Form) -> &str {
     let since = instance.text("At").parse::<f64>().map_or(f64::MAX, |at| now() - at);
     match instance.text("State") {
-        "running" if since < TAKES => "pending",
+        "running" if since < PENDING_SECONDS => "pending",
         state => state,
     }
 }

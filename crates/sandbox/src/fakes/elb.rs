@@ -1,23 +1,24 @@
-//! Load balancers: made and listed, no more.
+// SPDX-License-Identifier: Apache-2.0
+//! Elastic Load Balancing: CreateLoadBalancer and DescribeLoadBalancers only.
 
 use winterbaume_core::{MockRequest, MockResponse};
 
-use super::{Form, Memory, element, list};
+use super::{FakeState, Form, element, list};
 use crate::ACCOUNT;
 
-pub(super) fn answer(memory: &Memory, region: &str, request: &MockRequest) -> Option<MockResponse> {
+pub(super) fn answer(memory: &FakeState, region: &str, request: &MockRequest) -> Option<MockResponse> {
     let mut form = Form::of(request);
     let action = form.get("Action")?.to_owned();
-    let result = memory.with(region, |things| match action.as_str() {
+    let result = memory.with(region, |records| match action.as_str() {
         "CreateLoadBalancer" => {
             let name = form.text("Name").to_owned();
-            let id = format!("app/{name}/{:016x}", things.len());
+            let id = format!("app/{name}/{:016x}", records.len());
             form.set("Arn", format!("arn:aws:elasticloadbalancing:{region}:{ACCOUNT}:loadbalancer/{id}"));
-            things.insert(format!("elb/{name}"), form.keep());
+            records.insert(format!("elb/{name}"), form.keep());
             Some(list("LoadBalancers", "member", [show(&form)]))
         }
         "DescribeLoadBalancers" => {
-            let all = things.iter().filter(|(key, _)| key.starts_with("elb/")).map(|(_, it)| show(&Form::kept(it)));
+            let all = records.iter().filter(|(key, _)| key.starts_with("elb/")).map(|(_, it)| show(&Form::kept(it)));
             Some(list("LoadBalancers", "member", all))
         }
         _ => None,

@@ -1,4 +1,5 @@
-//! Functions, with their code behind a URL that is good for everybody who has it, as GetFunction gives it.
+// SPDX-License-Identifier: Apache-2.0
+//! Lambda: functions, and their code behind the URL that GetFunction returns.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -6,45 +7,45 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use winterbaume_core::{MockRequest, MockResponse};
 
-use super::{BASE, Memory, Things};
+use super::{BASE, FakeState, Records};
 use crate::ACCOUNT;
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
 const TAGS: &str = "/2017-03-31/tags/";
 
-pub(super) fn answer(memory: &Memory, region: &str, request: &MockRequest) -> Option<MockResponse> {
+pub(super) fn answer(memory: &FakeState, region: &str, request: &MockRequest) -> Option<MockResponse> {
     let path = path(&request.uri);
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let base = request.headers.get(BASE).and_then(|base| base.to_str().ok());
-    memory.with(region, |things| {
+    memory.with(region, |records| {
         if let Some(arn) = path.strip_prefix(TAGS) {
             let arn = arn.replace("%3A", ":");
-            return Some(tags(things, arn.rsplit(':').next().unwrap_or_default(), &request.method, &body));
+            return Some(tags(records, arn.rsplit(':').next().unwrap_or_default(), &request.method, &body));
         }
         let rest = path.strip_prefix(FUNCTIONS)?.trim_matches('/');
         let (name, part) = rest.split_once('/').unwrap_or((rest, ""));
-        let there = things.contains_key(&key(name));
+        let exists = records.contains_key(&key(name));
         Some(match (request.method.as_str(), name, part) {
-            ("POST", "", _) => create(things, region, &body),
+            ("POST", "", _) => create(records, region, &body),
             ("GET", "", _) => {
-                let all: Vec<&Value> = functions(things).map(|function| &function["config"]).collect();
+                let all: Vec<&Value> = functions(records).map(|function| &function["config"]).collect();
                 ok(200, &json!({ "Functions": all }))
             }
-            (_, _, "" | "code" | "configuration") if !there => not_found(name),
-            ("GET", _, "configuration") => ok(200, &things[&key(name)]["config"]),
-            ("GET", _, "") => ok(200, &whole(&things[&key(name)], name, region, base)),
+            (_, _, "" | "code" | "configuration") if !exists => not_found(name),
+            ("GET", _, "configuration") => ok(200, &records[&key(name)]["config"]),
+            ("GET", _, "") => ok(200, &get_function(&records[&key(name)], name, region, base)),
             ("PUT", _, "code") => {
-                let function = things.get_mut(&key(name))?;
+                let function = records.get_mut(&key(name))?;
                 set_code(function, &body);
                 ok(200, &function["config"])
             }
             ("PUT", _, "configuration") => {
-                let function = things.get_mut(&key(name))?;
+                let function = records.get_mut(&key(name))?;
                 configure(&mut function["config"], &body);
                 ok(200, &function["config"])
             }
             ("DELETE", _, "") => {
-                things.remove(&key(name));
+                records.remove(&key(name));
                 MockResponse::rest_json(204, String::new())
             }
             _ => return None,
@@ -52,10 +53,10 @@ pub(super) fn answer(memory: &Memory, region: &str, request: &MockRequest) -> Op
     })
 }
 
-/// The package behind a URL of GetFunction.
-pub(super) fn package(memory: &Memory, region: &str, request: &MockRequest) -> Option<MockResponse> {
+/// Answers a request for the package of a function, by the URL from GetFunction.
+pub(super) fn package(memory: &FakeState, region: &str, request: &MockRequest) -> Option<MockResponse> {
     let name = path(&request.uri).split_once(&format!("snapshots/{ACCOUNT}/"))?.1.to_owned();
-    let zip = memory.with(region, |things| things.get(&key(&name)).map(|function| function["zip"].clone()))?;
+    let zip = memory.with(region, |records| records.get(&key(&name)).map(|function| function["zip"].clone()))?;
     let bytes = BASE64_STANDARD.decode(zip.as_str()?).ok()?;
     let mut answer = MockResponse::xml(200, String::new());
     answer.body = bytes.into();
@@ -72,8 +73,8 @@ fn key(name: &str) -> String {
     format!("lambda/{name}")
 }
 
-fn functions(things: &Things) -> impl Iterator<Item = &Value> {
-    things.iter().filter(|(key, _)| key.starts_with("lambda/")).map(|(_, function)| function)
+fn functions(records: &Records) -> impl Iterator<Item = &Value> {
+    records.iter().filter(|(key, _)| key.starts_with("lambda/")).map(|(_, function)| function)
 }
 
 fn ok(status: u16, value: &Value) -> MockResponse {
@@ -92,9 +93,9 @@ fn not_found(name: &str) -> MockResponse {
     error(404, "ResourceNotFoundException", &format!("Function not found: {name}"))
 }
 
-fn create(things: &mut Things, region: &str, body: &Value) -> MockResponse {
+fn create(records: &mut Records, region: &str, body: &Value) -> MockResponse {
     let name = body["FunctionName"].as_str().unwrap_or_default();
-    if things.contains_key(&key(name)) {
+    if records.contains_key(&key(name)) {
         return error(409, "ResourceConflictException", &format!("Function already exist: {name}"));
     }
     let config = json!({
@@ -116,19 +117,19 @@ fn create(things: &mut Things, region: &str, body: &Value) -> MockResponse {
     configure(&mut function["config"], body);
     set_code(&mut function, &body["Code"]);
     let answer = ok(201, &function["config"]);
-    things.insert(key(name), function);
+    records.insert(key(name), function);
     answer
 }
 
-/// Takes over what a request says; what it leaves out stays.
+/// Sets the parameters that the request has, and keeps the others (UpdateFunctionConfiguration).
 fn configure(config: &mut Value, body: &Value) {
     for name in
         ["Runtime", "Handler", "Role", "Description", "Timeout", "MemorySize", "EphemeralStorage", "Environment"]
     {
-        take(config, body, name);
+        set_from(config, body, name);
     }
     for name in ["TracingConfig", "VpcConfig", "KMSKeyArn", "DeadLetterConfig", "FileSystemConfigs", "Architectures"] {
-        take(config, body, name);
+        set_from(config, body, name);
     }
     if let Some(group) = body["LoggingConfig"].get("LogGroup") {
         config["LoggingConfig"]["LogGroup"] = group.clone();
@@ -138,7 +139,7 @@ fn configure(config: &mut Value, body: &Value) {
     }
 }
 
-fn take(config: &mut Value, body: &Value, name: &str) {
+fn set_from(config: &mut Value, body: &Value, name: &str) {
     if let Some(value) = body.get(name).filter(|value| !value.is_null()) {
         config[name] = value.clone();
     }
@@ -150,11 +151,11 @@ fn set_code(function: &mut Value, code: &Value) {
     function["zip"] = zip.into();
     function["config"]["CodeSha256"] = BASE64_STANDARD.encode(Sha256::digest(&bytes)).into();
     function["config"]["CodeSize"] = bytes.len().into();
-    take(&mut function["config"], code, "Architectures");
+    set_from(&mut function["config"], code, "Architectures");
 }
 
-/// What GetFunction answers.
-fn whole(function: &Value, name: &str, region: &str, base: Option<&str>) -> Value {
+/// Returns the response of GetFunction.
+fn get_function(function: &Value, name: &str, region: &str, base: Option<&str>) -> Value {
     let bucket = format!("awslambda-{region}-tasks");
     let start =
         base.map_or_else(|| format!("https://{bucket}.s3.{region}.amazonaws.com"), |base| format!("{base}/{bucket}"));
@@ -167,8 +168,8 @@ fn whole(function: &Value, name: &str, region: &str, base: Option<&str>) -> Valu
     Value::Object(answer)
 }
 
-fn tags(things: &mut Things, name: &str, method: &str, body: &Value) -> MockResponse {
-    let Some(function) = things.get_mut(&key(name)) else { return not_found(name) };
+fn tags(records: &mut Records, name: &str, method: &str, body: &Value) -> MockResponse {
+    let Some(function) = records.get_mut(&key(name)) else { return not_found(name) };
     if method == "GET" {
         return ok(200, &json!({ "Tags": function["tags"] }));
     }

@@ -1,7 +1,6 @@
-//! Services, or the parts of them, that the sandbox answers by itself, since the emulated ones forget
-//! most of what they are told: functions, databases, and what hangs on a VPC.
-//!
-//! What is told is kept as it was told, by region and kind of thing; what is asked is answered from it.
+// SPDX-License-Identifier: Apache-2.0
+//! Operations that the sandbox implements itself, because the emulated services do not store most of their parameters:
+//! Lambda, RDS, parts of EC2 and others. Requests are stored with their parameters, by region and `kind/name`.
 
 mod ec2;
 mod elb;
@@ -22,34 +21,34 @@ use winterbaume_core::{MockRequest, MockResponse};
 use crate::route::Route;
 use crate::services::Services;
 
-/// The header by which a request that came over a port says where that is.
+/// The header with the base URL of the server through which a request came.
 pub(crate) const BASE: &str = "x-sandbox-base";
 
-/// What a region holds, by `kind/name`.
-pub(crate) type Things = BTreeMap<String, Value>;
+/// The records of a region, by `kind/name`.
+pub(crate) type Records = BTreeMap<String, Value>;
 
-/// What every region holds.
+/// The records of all regions.
 #[derive(Default)]
-pub(crate) struct Memory(Mutex<BTreeMap<String, Things>>);
+pub(crate) struct FakeState(Mutex<BTreeMap<String, Records>>);
 
-impl Memory {
-    /// Works on what a region holds.
-    pub fn with<T>(&self, region: &str, work: impl FnOnce(&mut Things) -> T) -> T {
+impl FakeState {
+    /// Locks the state and runs `work` on the records of a region.
+    pub fn with<T>(&self, region: &str, work: impl FnOnce(&mut Records) -> T) -> T {
         work(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(region.to_owned()).or_default())
     }
 
     pub fn snapshot(&self, region: &str) -> Value {
-        self.with(region, |things| serde_json::to_value(things).unwrap_or_default())
+        self.with(region, |records| serde_json::to_value(records).unwrap_or_default())
     }
 
     pub fn restore(&self, region: &str, state: Value) -> Result<(), String> {
-        let restored: Things = serde_json::from_value(state).map_err(|error| error.to_string())?;
-        self.with(region, |things| *things = restored);
+        let restored: Records = serde_json::from_value(state).map_err(|error| error.to_string())?;
+        self.with(region, |records| *records = restored);
         Ok(())
     }
 }
 
-/// Answers what is answered here; the rest is the emulated services'.
+/// Answers a request, or returns None to pass it to the emulated services.
 pub(crate) async fn answer(services: &Services, route: &Route, request: &MockRequest) -> Option<MockResponse> {
     match route.service.as_str() {
         "cloudtrail" => trail::answer(&services.memory, &route.region, request),
@@ -66,7 +65,8 @@ pub(crate) async fn answer(services: &Services, route: &Route, request: &MockReq
     }
 }
 
-/// Seconds since 1970.
+/// Returns the seconds since the Unix epoch.
+#[expect(clippy::disallowed_methods, reason = "AWS answers with its own time")]
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
@@ -99,7 +99,7 @@ impl Form {
         self.0.insert(name.to_owned(), value.into());
     }
 
-    /// `Prefix.1`, `Prefix.2`, … in their order.
+    /// Returns the values of `prefix.1`, `prefix.2`, and so on.
     fn list(&self, prefix: &str) -> Vec<String> {
         (1..).map_while(|number| self.get(&format!("{prefix}.{number}")).map(ToOwned::to_owned)).collect()
     }
@@ -112,7 +112,7 @@ impl Form {
         }
     }
 
-    /// `Prefix.1.Key` and `Prefix.1.Value`, …
+    /// Returns the values of `prefix.1.key` and `prefix.1.value`, and so on.
     fn pairs(&self, prefix: &str, key: &str, value: &str) -> Vec<(String, String)> {
         let pair = |number: usize| {
             let key = self.get(&format!("{prefix}.{number}.{key}"))?;
@@ -121,7 +121,7 @@ impl Form {
         (1..).map_while(pair).collect()
     }
 
-    /// The values of a filter; `None` where it is not given.
+    /// Returns the values of a filter, or None if the request does not have it.
     fn filter(&self, prefix: &str, values: &str, name: &str) -> Option<Vec<String>> {
         let number = (1..)
             .map_while(|number| Some((number, self.get(&format!("{prefix}.{number}.Name"))?)))
@@ -131,7 +131,7 @@ impl Form {
     }
 }
 
-/// Adds or changes tags among those that a thing has.
+/// Adds tags to a resource, or changes them.
 fn tag(form: &mut Form, prefix: &str, tags: Vec<(String, String)>) {
     let mut all: BTreeMap<String, String> = form.pairs(prefix, "Key", "Value").into_iter().collect();
     all.extend(tags);
@@ -141,13 +141,13 @@ fn tag(form: &mut Form, prefix: &str, tags: Vec<(String, String)>) {
     }
 }
 
-/// `<name>text</name>`; nothing where there is no text.
+/// Returns `<name>text</name>`, or nothing if there is no text.
 fn element(name: &str, text: Option<&str>) -> String {
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     text.map_or_else(String::new, |text| format!("<{name}>{}</{name}>", escape(text)))
 }
 
-/// `<name><item>…</item></name>`
+/// Returns `<name><item>…</item></name>`.
 fn list(name: &str, item: &str, items: impl IntoIterator<Item = String>) -> String {
     let mut text = format!("<{name}>");
     for it in items {

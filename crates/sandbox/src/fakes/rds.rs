@@ -1,17 +1,18 @@
-//! Clusters and their instances, which take a moment to be made here, and their groups.
+// SPDX-License-Identifier: Apache-2.0
+//! RDS: clusters, instances, subnet groups and parameter groups. Clusters and instances are `creating` for a moment.
 
 use winterbaume_core::{MockRequest, MockResponse};
 
-use super::{Form, Memory, Things, element, list, now, tag};
+use super::{FakeState, Form, Records, element, list, now, tag};
 use crate::ACCOUNT;
 
-/// How long a cluster or an instance is being made or changed, in seconds; in AWS it is many minutes.
-const TAKES: f64 = 0.7;
+/// How long a cluster or instance is `creating` or `modifying`, in seconds. In AWS it is many minutes.
+const CHANGE_SECONDS: f64 = 0.7;
 
-pub(super) fn answer(memory: &Memory, region: &str, request: &MockRequest) -> Option<MockResponse> {
+pub(super) fn answer(memory: &FakeState, region: &str, request: &MockRequest) -> Option<MockResponse> {
     let form = Form::of(request);
     let action = form.get("Action")?.to_owned();
-    let done = memory.with(region, |things| Rds { things, region, form }.act(&action))?;
+    let done = memory.with(region, |records| Rds { records, region, form }.act(&action))?;
     Some(match done {
         Ok(result) => MockResponse::xml(
             200,
@@ -32,7 +33,7 @@ pub(super) fn answer(memory: &Memory, region: &str, request: &MockRequest) -> Op
 type Done = Result<String, (&'static str, String)>;
 
 struct Rds<'a> {
-    things: &'a mut Things,
+    records: &'a mut Records,
     region: &'a str,
     form: Form,
 }
@@ -69,23 +70,23 @@ impl Rds<'_> {
         format!("rds/{kind}/{name}")
     }
 
-    fn there(&self, kind: &str, name: &str) -> Result<Form, (&'static str, String)> {
-        let found = self.things.get(&Self::key(kind, name)).map(Form::kept);
+    fn existing(&self, kind: &str, name: &str) -> Result<Form, (&'static str, String)> {
+        let found = self.records.get(&Self::key(kind, name)).map(Form::kept);
         found.ok_or_else(|| (missing(kind), format!("{name} not found.")))
     }
 
-    fn keep(&mut self, kind: &str, name: &str, thing: &Form) {
-        self.things.insert(Self::key(kind, name), thing.keep());
+    fn keep(&mut self, kind: &str, name: &str, resource: &Form) {
+        self.records.insert(Self::key(kind, name), resource.keep());
     }
 
     fn create(&mut self, kind: &str, exists: &'static str) -> Done {
         let name = self.form.text(kind).to_owned();
-        if self.things.contains_key(&Self::key(kind, &name)) {
+        if self.records.contains_key(&Self::key(kind, &name)) {
             return Err((exists, format!("{name} already exists.")));
         }
         self.form.set("At", now().to_string());
-        let thing = Form(self.form.0.clone());
-        self.keep(kind, &name, &thing);
+        let resource = Form(self.form.0.clone());
+        self.keep(kind, &name, &resource);
         Ok(String::new())
     }
 
@@ -94,7 +95,7 @@ impl Rds<'_> {
             [(SUBNET_GROUP, self.form.get(SUBNET_GROUP)), (PARAMETER_GROUP, self.form.get(PARAMETER_GROUP))]
         {
             if let Some(name) = name.filter(|name| !name.starts_with("default")) {
-                self.there(kind, name)?;
+                self.existing(kind, name)?;
             }
         }
         if self.form.get("ManageMasterUserPassword").is_none() && self.form.get("MasterUserPassword").is_none() {
@@ -104,55 +105,56 @@ impl Rds<'_> {
     }
 
     fn create_instance(&mut self) -> Done {
-        self.there(CLUSTER, self.form.text(CLUSTER))?;
+        self.existing(CLUSTER, self.form.text(CLUSTER))?;
         self.create(INSTANCE, "DBInstanceAlreadyExists")
     }
 
-    /// Takes over what the request says. A cluster or instance takes no change while it is being made.
+    /// Sets the parameters of the request. A cluster or instance that is not `available` refuses changes.
     fn modify(&mut self, kind: &str) -> Done {
         let name = self.form.text(kind).to_owned();
-        let mut thing = self.there(kind, &name)?;
+        let mut resource = self.existing(kind, &name)?;
         let timed = matches!(kind, CLUSTER | INSTANCE);
-        if timed && status(&thing) != "available" {
+        if timed && status(&resource) != "available" {
             let code = if kind == CLUSTER { "InvalidDBClusterStateFault" } else { "InvalidDBInstanceState" };
             return Err((code, format!("{name} is not available.")));
         }
         for prefix in ["SubnetIds.SubnetIdentifier", "VpcSecurityGroupIds.VpcSecurityGroupId"] {
             let values = self.form.list(prefix);
             if !values.is_empty() {
-                thing.set_list(prefix, &values);
+                resource.set_list(prefix, &values);
             }
         }
         let plain = self.form.0.iter().filter(|(name, _)| !name.ends_with(|letter: char| letter.is_ascii_digit()));
-        thing.0.extend(plain.map(|(name, value)| (name.clone(), value.clone())));
-        thing.set("Changed", now().to_string());
-        self.keep(kind, &name, &thing);
+        resource.0.extend(plain.map(|(name, value)| (name.clone(), value.clone())));
+        resource.set("Changed", now().to_string());
+        self.keep(kind, &name, &resource);
         Ok(String::new())
     }
 
     fn describe(&self, name: &str, item: &str, kind: &str) -> Done {
         let asked = self.form.get(kind);
         if let Some(asked) = asked {
-            self.there(kind, asked)?;
+            self.existing(kind, asked)?;
         }
         let of_cluster = self.form.filter("Filters.Filter", "Values.Value", "db-cluster-id");
         let prefix = Self::key(kind, "");
-        let all = self.things.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(_, thing)| Form::kept(thing));
+        let all =
+            self.records.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(_, resource)| Form::kept(resource));
         let shown = all
-            .filter(|thing| asked.is_none_or(|asked| thing.text(kind) == asked))
-            .filter(|thing| of_cluster.as_ref().is_none_or(|ids| ids.iter().any(|id| id == thing.text(CLUSTER))));
-        Ok(list(name, item, shown.map(|thing| self.show(kind, &thing))))
+            .filter(|resource| asked.is_none_or(|asked| resource.text(kind) == asked))
+            .filter(|resource| of_cluster.as_ref().is_none_or(|ids| ids.iter().any(|id| id == resource.text(CLUSTER))));
+        Ok(list(name, item, shown.map(|resource| self.show(kind, &resource))))
     }
 
-    fn show(&self, kind: &str, thing: &Form) -> String {
+    fn show(&self, kind: &str, resource: &Form) -> String {
         let plain = |names: &[(&str, &str)]| -> String {
-            names.iter().map(|(shown, told)| element(shown, thing.get(told))).collect()
+            names.iter().map(|(shown, parameter)| element(shown, resource.get(parameter))).collect()
         };
-        let tags = thing.pairs("Tags.Tag", "Key", "Value");
+        let tags = resource.pairs("Tags.Tag", "Key", "Value");
         let tags = tags.iter().map(|(key, value)| element("Key", Some(key)) + &element("Value", Some(value)));
         let tags = list("TagList", "Tag", tags);
         match kind {
-            CLUSTER => self.show_cluster(thing, &plain(&CLUSTER_FIELDS)) + &tags,
+            CLUSTER => self.show_cluster(resource, &plain(&CLUSTER_FIELDS)) + &tags,
             INSTANCE => {
                 let fields = plain(&[
                     (INSTANCE, INSTANCE),
@@ -160,11 +162,11 @@ impl Rds<'_> {
                     ("DBInstanceClass", "DBInstanceClass"),
                     ("Engine", "Engine"),
                 ]);
-                let status = element("DBInstanceStatus", Some(status(thing)));
+                let status = element("DBInstanceStatus", Some(status(resource)));
                 fields + &status + "<AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>" + &tags
             }
             SUBNET_GROUP => {
-                let subnets = thing.list("SubnetIds.SubnetIdentifier");
+                let subnets = resource.list("SubnetIds.SubnetIdentifier");
                 let subnets = subnets.iter().map(|id| element("SubnetIdentifier", Some(id)));
                 plain(&[(SUBNET_GROUP, SUBNET_GROUP)]) + &list("Subnets", "Subnet", subnets)
             }
@@ -172,17 +174,17 @@ impl Rds<'_> {
         }
     }
 
-    fn show_cluster(&self, thing: &Form, fields: &str) -> String {
-        let name = thing.text(CLUSTER);
-        let or = |told: &str, default: &str| thing.get(told).unwrap_or(default).to_owned();
-        let postgres = thing.text("Engine").contains("postgresql");
-        let groups = thing.list("VpcSecurityGroupIds.VpcSecurityGroupId");
+    fn show_cluster(&self, resource: &Form, fields: &str) -> String {
+        let name = resource.text(CLUSTER);
+        let or = |parameter: &str, default: &str| resource.get(parameter).unwrap_or(default).to_owned();
+        let postgres = resource.text("Engine").contains("postgresql");
+        let groups = resource.list("VpcSecurityGroupIds.VpcSecurityGroupId");
         let groups = groups.iter().map(|id| element("VpcSecurityGroupId", Some(id)) + "<Status>active</Status>");
-        let mut logs = thing.list("EnableCloudwatchLogsExports.member");
-        logs.extend(thing.list("CloudwatchLogsExportConfiguration.EnableLogTypes.member"));
-        let default_group = format!("default.{}16", thing.text("Engine"));
-        let minimum = thing.get("ServerlessV2ScalingConfiguration.MinCapacity");
-        let maximum = thing.get("ServerlessV2ScalingConfiguration.MaxCapacity");
+        let mut logs = resource.list("EnableCloudwatchLogsExports.member");
+        logs.extend(resource.list("CloudwatchLogsExportConfiguration.EnableLogTypes.member"));
+        let default_group = format!("default.{}16", resource.text("Engine"));
+        let minimum = resource.get("ServerlessV2ScalingConfiguration.MinCapacity");
+        let maximum = resource.get("ServerlessV2ScalingConfiguration.MaxCapacity");
         let scaling = minimum.zip(maximum).map(|(minimum, maximum)| {
             let inside = element("MinCapacity", Some(minimum)) + &element("MaxCapacity", Some(maximum));
             format!("<ServerlessV2ScalingConfiguration>{inside}</ServerlessV2ScalingConfiguration>")
@@ -190,7 +192,7 @@ impl Rds<'_> {
         [
             fields.to_owned(),
             element("DBClusterArn", Some(&format!("arn:aws:rds:{}:{ACCOUNT}:cluster:{name}", self.region))),
-            element("Status", Some(status(thing))),
+            element("Status", Some(status(resource))),
             element("EngineVersion", Some(&or("EngineVersion", "16.4"))),
             element("Port", Some(&or("Port", if postgres { "5432" } else { "3306" }))),
             element("DBSubnetGroup", Some(&or(SUBNET_GROUP, "default"))),
@@ -209,7 +211,7 @@ impl Rds<'_> {
 
     fn set_parameters(&mut self) -> Done {
         let name = self.form.text(PARAMETER_GROUP).to_owned();
-        let mut group = self.there(PARAMETER_GROUP, &name)?;
+        let mut group = self.existing(PARAMETER_GROUP, &name)?;
         for (parameter, value) in self.form.pairs("Parameters.Parameter", "ParameterName", "ParameterValue") {
             group.set(&format!("parameter {parameter}"), value);
         }
@@ -218,7 +220,7 @@ impl Rds<'_> {
     }
 
     fn parameters(&self) -> Done {
-        let group = self.there(PARAMETER_GROUP, self.form.text(PARAMETER_GROUP))?;
+        let group = self.existing(PARAMETER_GROUP, self.form.text(PARAMETER_GROUP))?;
         let set = group.0.iter().filter_map(|(name, value)| Some((name.strip_prefix("parameter ")?, value)));
         let shown = set.map(|(name, value)| {
             element("ParameterName", Some(name)) + &element("ParameterValue", Some(value)) + "<Source>user</Source>"
@@ -231,14 +233,14 @@ impl Rds<'_> {
         let mut parts = arn.rsplit(':');
         let name = parts.next().unwrap_or_default().to_owned();
         let kind = if parts.next() == Some("db") { INSTANCE } else { CLUSTER };
-        let mut thing = self.there(kind, &name)?;
-        tag(&mut thing, "Tags.Tag", self.form.pairs("Tags.Tag", "Key", "Value"));
-        self.keep(kind, &name, &thing);
+        let mut resource = self.existing(kind, &name)?;
+        tag(&mut resource, "Tags.Tag", self.form.pairs("Tags.Tag", "Key", "Value"));
+        self.keep(kind, &name, &resource);
         Ok(String::new())
     }
 }
 
-/// What a cluster shows as it was told, by the names in answers and in requests.
+/// Fields that are returned as they were sent: name in the response, name in the request.
 const CLUSTER_FIELDS: [(&str, &str); 5] = [
     (CLUSTER, CLUSTER),
     ("Engine", "Engine"),
@@ -256,9 +258,9 @@ fn missing(kind: &str) -> &'static str {
     }
 }
 
-fn status(thing: &Form) -> &'static str {
-    let since = |name: &str| thing.get(name).and_then(|at| at.parse::<f64>().ok()).map_or(f64::MAX, |at| now() - at);
-    match (since("At") < TAKES, since("Changed") < TAKES) {
+fn status(resource: &Form) -> &'static str {
+    let since = |name: &str| resource.get(name).and_then(|at| at.parse::<f64>().ok()).map_or(f64::MAX, |at| now() - at);
+    match (since("At") < CHANGE_SECONDS, since("Changed") < CHANGE_SECONDS) {
         (true, _) => "creating",
         (_, true) => "modifying",
         _ => "available",

@@ -1,4 +1,5 @@
-//! A bucket's replication, kept as it was put, so that the rules of others can be held against it byte by byte.
+// SPDX-License-Identifier: Apache-2.0
+//! S3: the replication configuration of a bucket, returned exactly as it was put.
 
 use serde_json::Value;
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};
@@ -16,7 +17,7 @@ pub(super) async fn answer(services: &Services, region: &str, request: &MockRequ
     let there = serde_json::to_value(view.buckets.get(&name)?).ok()?;
     let key = format!("s3/replication/{name}");
     if request.method == "GET" {
-        let kept = services.memory.with(region, |things| things.get(&key).cloned());
+        let kept = services.memory.with(region, |records| records.get(&key).cloned());
         return Some(match kept.as_ref().and_then(Value::as_str) {
             Some(text) => MockResponse::xml(200, text.to_owned()),
             None => error(404, "ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
@@ -27,6 +28,6 @@ pub(super) async fn answer(services: &Services, region: &str, request: &MockRequ
         return Some(error(400, "InvalidRequest", message));
     }
     let body = String::from_utf8_lossy(&request.body).into_owned();
-    services.memory.with(region, |things| things.insert(key, body.into()));
+    services.memory.with(region, |records| records.insert(key, body.into()));
     Some(MockResponse::xml(200, String::new()))
 }

@@ -1,9 +1,10 @@
-//! The public parameters that hold the newest images (Systems Manager User Guide, "Public parameters").
+// SPDX-License-Identifier: Apache-2.0
+//! Systems Manager: the public parameters with the latest image ids (User Guide, "Calling AMI public parameters").
 
 use serde_json::{Value, json};
 use winterbaume_core::{MockRequest, MockResponse};
 
-/// The path below which Amazon Linux has its images.
+/// The path of the parameters of Amazon Linux.
 const IMAGES: &str = "/aws/service/ami-amazon-linux-latest/";
 
 pub(super) fn answer(region: &str, request: &MockRequest) -> Option<MockResponse> {

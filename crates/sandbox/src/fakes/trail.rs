@@ -1,39 +1,39 @@
-//! What CloudTrail remembers: who changed what, and when. Names are taken from a request's own parameters, values are
-//! not kept.
+// SPDX-License-Identifier: Apache-2.0
+//! CloudTrail: records successful writes and answers LookupEvents. Values of parameters are not recorded.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use winterbaume_core::{MockRequest, MockResponse};
 
-use super::{Memory, now};
+use super::{FakeState, now};
 use crate::ACCOUNT;
 use crate::route::{self, Route};
 
-/// So many events are kept a region.
+/// The maximum number of events per region. The oldest are deleted.
 const KEPT: usize = 500;
 
-/// Remembers a request that was done.
-pub(crate) fn record(memory: &Memory, route: &Route, request: &MockRequest, response: &MockResponse) {
+/// Records a request, unless it failed or only read.
+pub(crate) fn record(memory: &FakeState, route: &Route, request: &MockRequest, response: &MockResponse) {
     let event = event(route, request);
     if response.status >= 400 || event.starts_with("Get") || event.starts_with("List") {
         return;
     }
     let resources = resources(route, request, response);
-    memory.with(route.home(), |things| {
-        let keys: Vec<String> = things.keys().filter(|key| key.starts_with("trail/")).cloned().collect();
+    memory.with(route.home(), |records| {
+        let keys: Vec<String> = records.keys().filter(|key| key.starts_with("trail/")).cloned().collect();
         let number = keys.last().and_then(|key| key[6..].parse::<u64>().ok()).map_or(0, |last| last + 1);
         for old in keys.iter().take((keys.len() + 1).saturating_sub(KEPT)) {
-            things.remove(old);
+            records.remove(old);
         }
         let kept =
             json!({ "event": event, "service": route.service, "who": who(request), "at": now(), "of": resources });
-        things.insert(format!("trail/{number:09}"), kept);
+        records.insert(format!("trail/{number:09}"), kept);
     });
 }
 
-/// Answers LookupEvents, the newest event first.
-pub(super) fn answer(memory: &Memory, region: &str, request: &MockRequest) -> Option<MockResponse> {
+/// Answers LookupEvents, with the newest event first.
+pub(super) fn answer(memory: &FakeState, region: &str, request: &MockRequest) -> Option<MockResponse> {
     let target = request.headers.get("x-amz-target")?.to_str().ok()?;
     if !target.ends_with(".LookupEvents") {
         return None;
@@ -41,12 +41,12 @@ pub(super) fn answer(memory: &Memory, region: &str, request: &MockRequest) -> Op
     let asked: Value = serde_json::from_slice(&request.body).ok()?;
     let wanted = asked["LookupAttributes"][0]["AttributeValue"].as_str().unwrap_or_default().to_owned();
     let most = asked["MaxResults"].as_u64().and_then(|most| usize::try_from(most).ok()).unwrap_or(50);
-    let events: Vec<Value> = memory.with(region, |things| {
-        let kept = things.iter().rev().filter(|(key, _)| key.starts_with("trail/"));
-        let of_it = kept.filter(|(_, event)| {
+    let events: Vec<Value> = memory.with(region, |records| {
+        let kept = records.iter().rev().filter(|(key, _)| key.starts_with("trail/"));
+        let matching = kept.filter(|(_, event)| {
             event["of"].as_array().is_some_and(|names| names.iter().any(|name| name == wanted.as_str()))
         });
-        of_it.take(most).map(|(key, event)| shown(key, event)).collect()
+        matching.take(most).map(|(key, event)| shown(key, event)).collect()
     });
     Some(MockResponse::json(200, json!({ "Events": events }).to_string()))
 }
@@ -73,14 +73,14 @@ fn shown(key: &str, event: &Value) -> Value {
     })
 }
 
-/// The user behind an access key: the sandbox has one a key.
+/// Returns the user of an access key, see [`crate::Sandbox::credentials_of`].
 fn who(request: &MockRequest) -> String {
     let header = request.headers.get("authorization").and_then(|header| header.to_str().ok()).unwrap_or_default();
     let key = header.split("Credential=").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
     key.strip_prefix("AKIA").unwrap_or(key).to_ascii_lowercase()
 }
 
-/// The API operation as CloudTrail names it.
+/// Returns the name of the event, as in CloudTrail.
 fn event(route: &Route, request: &MockRequest) -> String {
     if let Some(operation) = route::operation(request) {
         return operation;
@@ -99,7 +99,7 @@ fn event(route: &Route, request: &MockRequest) -> String {
                 letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect();
             if sub.is_empty() { "CreateBucket".to_owned() } else { format!("{verb}Bucket{sub}") }
         }
-        // CloudTrail adds the API's version to Lambda's names.
+        // Lambda's event names contain the API version.
         "lambda" if path.ends_with("/configuration") => "UpdateFunctionConfiguration20150331v2".to_owned(),
         "lambda" if path.ends_with("/code") => "UpdateFunctionCode20150331v2".to_owned(),
         "lambda" if path.ends_with("/functions") => "CreateFunction20150331".to_owned(),
@@ -108,7 +108,7 @@ fn event(route: &Route, request: &MockRequest) -> String {
     }
 }
 
-/// The names by which an event is found: parameters that name or identify something, and the ids of what was made.
+/// Returns the names by which an event is found: parameters that name or identify a resource, and new ids.
 fn resources(route: &Route, request: &MockRequest, response: &MockResponse) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let path = request.uri.split_once("://").map_or("", |(_, rest)| rest);

@@ -1,10 +1,12 @@
-//! A region's default VPC, and security-group rules as EC2 keeps them.
+// SPDX-License-Identifier: Apache-2.0
+//! EC2: the default VPC, and security-group rules.
 //!
-//! - Every region of an account has a default VPC 172.31.0.0/16 with a subnet a zone, a main route
-//!   table and a `default` group that lets its own members in (VPC User Guide, "Default VPCs").
-//! - A rule is a protocol, ports and one peer: a duplicate is refused, and revoking takes away that
-//!   one and no other (API Reference, AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress). The
-//!   emulated service takes away every rule with the same ports, so rules are kept here.
+//! - Every region has a default VPC 172.31.0.0/16 with a subnet per zone, a main route table and a `default` group that
+//!   allows traffic among its members (VPC User Guide, "Default VPCs").
+//! - A rule is a protocol, ports and one peer: duplicates are refused, and revoking removes only that rule
+//!   (AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress). The emulated service removes every rule with the same
+//!   ports, so rules are implemented here.
+#![expect(clippy::disallowed_types, reason = "the emulated services' views are made of them")]
 
 use std::collections::HashMap;
 
@@ -18,7 +20,7 @@ use super::parameter;
 use crate::ACCOUNT;
 use crate::services::Services;
 
-/// Gives a region its default VPC.
+/// Creates the default VPC of a region.
 pub(super) async fn default_vpc(services: &Services, region: &str) {
     let mut view = services.ec2.snapshot(ACCOUNT, region).await;
     if view.vpcs.values().any(|vpc| vpc.is_default) {
@@ -38,11 +40,11 @@ pub(super) async fn default_vpc(services: &Services, region: &str) {
     }
     view.route_tables.insert(id("rtb"), route_table(id("rtb"), id("rtbassoc"), &vpc_id));
     view.security_groups.insert(id("sg"), default_group(id("sg"), &vpc_id));
-    // The state came from this very service, so it takes it back.
+    // Restoring a state that this service returned cannot fail.
     let _ = services.ec2.restore(ACCOUNT, region, view).await;
 }
 
-/// Ids that are the same for each sandbox, so that its plans can be compared.
+/// Hashes a text (FNV-1a), so that ids are the same in each sandbox.
 fn fnv(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
@@ -132,13 +134,13 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
     let action = parameter(&request.body, "Action")?;
     match action.as_str() {
         "DescribeVpcs" => {
-            // The documented name of the filter; the emulated service knows the older one.
+            // The emulated service supports only the older name of this filter.
             let body = String::from_utf8_lossy(&request.body).replace("=is-default", "=isDefault");
             request.body = body.into_bytes().into();
             None
         }
         "CreateSecurityGroup" => {
-            // EC2's name of it in requests; the emulated service knows only that in answers.
+            // The emulated service reads the parameter under its name in responses.
             let body = String::from_utf8_lossy(&request.body).replace("&GroupDescription=", "&Description=");
             request.body = body.into_bytes().into();
             duplicate_group(services, region, &request.body).await
@@ -155,13 +157,13 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
     }
 }
 
-/// Names are unique in a VPC, `default` included.
+/// Refuses a group name that exists in the VPC.
 async fn duplicate_group(services: &Services, region: &str, body: &[u8]) -> Option<MockResponse> {
     let [name, vpc] = ["GroupName", "VpcId"].map(|name| parameter(body, name).unwrap_or_default());
     let view = services.ec2.snapshot(ACCOUNT, region).await;
-    let there = view.security_groups.values().any(|group| group.group_name == name && group.vpc_id == vpc);
+    let exists = view.security_groups.values().any(|group| group.group_name == name && group.vpc_id == vpc);
     let message = format!("The security group '{name}' already exists for VPC '{vpc}'");
-    there.then(|| error("InvalidGroup.Duplicate", &message))
+    exists.then(|| error("InvalidGroup.Duplicate", &message))
 }
 
 fn error(code: &str, message: &str) -> MockResponse {
@@ -174,7 +176,7 @@ fn error(code: &str, message: &str) -> MockResponse {
     )
 }
 
-/// What happens to rules.
+/// The change of a rule; `Describe` updates its description.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verb {
     Authorize,
@@ -182,7 +184,7 @@ enum Verb {
     Describe,
 }
 
-/// What happens to the rules of one direction.
+/// A change of the rules of one direction.
 struct Change {
     verb: Verb,
     egress: bool,
@@ -207,18 +209,18 @@ impl Change {
             return error("InvalidGroup.NotFound", &format!("The security group '{id}' does not exist"));
         };
         let rules = if self.egress { &mut group.egress_rules } else { &mut group.ingress_rules };
-        let mut kept: Vec<IpPermissionView> = rules.iter().flat_map(single).collect();
-        for asked in asked(body) {
-            let at = kept.iter().position(|rule| identity(rule) == identity(&asked));
+        let mut rules_after: Vec<IpPermissionView> = rules.iter().flat_map(single).collect();
+        for requested in requested_rules(body) {
+            let at = rules_after.iter().position(|rule| identity(rule) == identity(&requested));
             match (self.verb, at) {
-                (Verb::Authorize, None) => kept.push(asked),
+                (Verb::Authorize, None) => rules_after.push(requested),
                 (Verb::Authorize, Some(_)) => {
                     return error("InvalidPermission.Duplicate", "the specified rule already exists");
                 }
                 (Verb::Revoke, Some(at)) => {
-                    kept.remove(at);
+                    rules_after.remove(at);
                 }
-                (Verb::Describe, Some(at)) => kept[at] = asked,
+                (Verb::Describe, Some(at)) => rules_after[at] = requested,
                 (Verb::Revoke | Verb::Describe, None) => {
                     return error(
                         "InvalidPermission.NotFound",
@@ -227,12 +229,12 @@ impl Change {
                 }
             }
         }
-        *rules = kept;
+        *rules = rules_after;
         MockResponse::xml(200, format!("<{action}Response><return>true</return></{action}Response>"))
     }
 }
 
-/// A permission with many peers as one permission a peer.
+/// Splits a permission into one permission per peer.
 fn single(permission: &IpPermissionView) -> Vec<IpPermissionView> {
     let bare = IpPermissionView {
         ip_ranges: Vec::new(),
@@ -264,8 +266,8 @@ fn identity(rule: &IpPermissionView) -> String {
     format!("{} {:?} {:?} {peer}", rule.ip_protocol, rule.from_port, rule.to_port)
 }
 
-/// The permissions of a request, one a peer.
-fn asked(body: &[u8]) -> Vec<IpPermissionView> {
+/// Returns the permissions of a request, one per peer.
+fn requested_rules(body: &[u8]) -> Vec<IpPermissionView> {
     let numbered = |prefix: &str, last: &str| {
         (1..)
             .map_while(|number| {

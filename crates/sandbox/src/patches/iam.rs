@@ -1,20 +1,21 @@
-//! Versions of a policy are numbered on, never from the start again (IAM User Guide, "Versioning IAM
-//! policies"); the emulated service forgets where it was when its state is kept.
+// SPDX-License-Identifier: Apache-2.0
+//! IAM: version numbers of a policy are never reused (IAM User Guide, "Versioning IAM policies"). The emulated service
+//! starts again at 1 after its state was restored.
 
 use winterbaume_core::{MockResponse, StatefulService};
 
-use super::{Asked, parameter};
+use super::{Sent, parameter};
 use crate::ACCOUNT;
 use crate::services::Services;
 
-/// Where a global service keeps its state.
+/// The region that holds the state of global services.
 const HOME: &str = "us-east-1";
 
-pub(super) async fn after(services: &Services, asked: &Asked, mut answer: MockResponse) -> MockResponse {
-    if answer.status != 200 || parameter(&asked.body, "Action").as_deref() != Some("CreatePolicyVersion") {
+pub(super) async fn after(services: &Services, sent: &Sent, mut answer: MockResponse) -> MockResponse {
+    if answer.status != 200 || parameter(&sent.body, "Action").as_deref() != Some("CreatePolicyVersion") {
         return answer;
     }
-    let arn = parameter(&asked.body, "PolicyArn").unwrap_or_default();
+    let arn = parameter(&sent.body, "PolicyArn").unwrap_or_default();
     let mut view = services.iam.snapshot(ACCOUNT, HOME).await;
     let Some(policy) = view.policies.get_mut(&arn) else { return answer };
     let Some((newest, others)) = policy.versions.split_last_mut() else { return answer };
@@ -30,7 +31,7 @@ pub(super) async fn after(services: &Services, asked: &Asked, mut answer: MockRe
     if newest.is_default_version {
         policy.default_version_id = id;
     }
-    // The state came from this very service, so it takes it back.
+    // Restoring a state that this service returned cannot fail.
     let _ = services.iam.restore(ACCOUNT, HOME, view).await;
     answer
 }

@@ -1,11 +1,11 @@
-//! A log group is made with its key, class and deletion protection (CreateLogGroup), is answered with them
-//! (DescribeLogGroups), and is not deleted while it is protected (PutLogGroupDeletionProtection). The emulated service
-//! does none of it.
+// SPDX-License-Identifier: Apache-2.0
+//! CloudWatch Logs: a log group has a key, a class and deletion protection (CreateLogGroup, DescribeLogGroups), and
+//! cannot be deleted while it is protected (PutLogGroupDeletionProtection). The emulated service supports none of it.
 
 use serde_json::{Value, json};
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};
 
-use super::Asked;
+use super::Sent;
 use crate::ACCOUNT;
 use crate::services::Services;
 
@@ -14,8 +14,8 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
     if !target.ends_with(".DeleteLogGroup") {
         return None;
     }
-    let asked: Value = serde_json::from_slice(&request.body).ok()?;
-    let name = asked["logGroupName"].as_str()?;
+    let sent: Value = serde_json::from_slice(&request.body).ok()?;
+    let name = sent["logGroupName"].as_str()?;
     let view = services.logs.snapshot(ACCOUNT, region).await;
     if view.log_groups.get(name)?.deletion_protection_enabled {
         let message = "The log group has deletion protection enabled";
@@ -24,19 +24,19 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
             json!({ "__type": "ValidationException", "message": message }).to_string(),
         ));
     }
-    services.memory.with(region, |things| things.remove(&class_of(name)));
+    services.memory.with(region, |records| records.remove(&class_of(name)));
     None
 }
 
-pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut answer: MockResponse) -> MockResponse {
+pub(super) async fn after(services: &Services, region: &str, sent: &Sent, mut answer: MockResponse) -> MockResponse {
     if answer.status != 200 {
         return answer;
     }
-    if let Ok(request) = serde_json::from_slice::<Value>(&asked.body) {
+    if let Ok(request) = serde_json::from_slice::<Value>(&sent.body) {
         keep(services, region, &request).await;
     }
     let Ok(mut listed) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
-    // Only the list of log groups has this member.
+    // Only DescribeLogGroups has this field.
     let Some(groups) = listed["logGroups"].as_array_mut() else { return answer };
     let view = services.logs.snapshot(ACCOUNT, region).await;
     for group in groups {
@@ -44,7 +44,7 @@ pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut 
         else {
             continue;
         };
-        let class = services.memory.with(region, |things| things.get(&class_of(name)).cloned());
+        let class = services.memory.with(region, |records| records.get(&class_of(name)).cloned());
         group["logGroupClass"] = class.unwrap_or_else(|| "STANDARD".into());
         group["deletionProtectionEnabled"] = kept.deletion_protection_enabled.into();
         if let Some(key) = &kept.kms_key_id {
@@ -55,13 +55,12 @@ pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut 
     answer
 }
 
-/// Keeps what a request says of a log group by its name. Of those with these members only CreateLogGroup is not kept
-/// by the service itself.
+/// Stores key, class and deletion protection of a request. The emulated service ignores them in CreateLogGroup.
 async fn keep(services: &Services, region: &str, request: &Value) {
     let Some(name) = request["logGroupName"].as_str() else { return };
     let (key, protection) = (request["kmsKeyId"].as_str(), request["deletionProtectionEnabled"].as_bool());
     if let Some(class) = request["logGroupClass"].as_str() {
-        services.memory.with(region, |things| things.insert(class_of(name), class.into()));
+        services.memory.with(region, |records| records.insert(class_of(name), class.into()));
     }
     if key.is_none() && protection.is_none() {
         return;
@@ -71,7 +70,7 @@ async fn keep(services: &Services, region: &str, request: &Value) {
         group.kms_key_id = key.map(ToOwned::to_owned).or(group.kms_key_id.take());
         group.deletion_protection_enabled = protection.unwrap_or(group.deletion_protection_enabled);
     }
-    // The state came from this very service, so it takes it back.
+    // Restoring a state that this service returned cannot fail.
     let _ = services.logs.restore(ACCOUNT, region, view).await;
 }
 

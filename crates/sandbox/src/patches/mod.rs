@@ -1,4 +1,5 @@
-//! AWS's truth where the emulated services are kinder or simply wrong. Each piece cites AWS.
+// SPDX-License-Identifier: Apache-2.0
+//! Corrections of the emulated services where they differ from AWS. Each one cites AWS's documentation.
 
 mod ec2;
 mod iam;
@@ -14,25 +15,25 @@ use crate::route::Route;
 use crate::services::Services;
 use crate::state::State;
 
-/// What was asked, kept for looking at the answer.
-pub(crate) struct Asked {
+/// The parts of a request that are needed to correct its response.
+pub(crate) struct Sent {
     pub method: String,
     pub uri: String,
     pub body: Bytes,
 }
 
-/// Gives a region that is used for the first time what a new account has there.
+/// Creates the resources of a new account when a region is first used.
 pub(crate) async fn region(services: &Services, state: &mut State, route: &Route) {
     if state.is_new_region(&route.region) {
-        // EC2's state is large, and so are the futures that hold it.
+        // Boxed because futures with EC2's state are large.
         Box::pin(ec2::default_vpc(services, &route.region)).await;
         let ec2 = Route { service: "ec2".to_owned(), region: route.region.clone() };
-        // A sandbox that cannot be saved says so with the first write.
+        // An error is reported by the next write.
         let _ = state.save(services, &ec2).await;
     }
 }
 
-/// Answers in the service's place, or lets it answer.
+/// Answers a request instead of the emulated service, or returns None to pass it on, possibly modified.
 pub(crate) async fn before(services: &Services, route: &Route, request: &mut MockRequest) -> Option<MockResponse> {
     match route.service.as_str() {
         "ec2" => Box::pin(ec2::before(services, &route.region, request)).await,
@@ -44,19 +45,19 @@ pub(crate) async fn before(services: &Services, route: &Route, request: &mut Moc
     }
 }
 
-/// Mends the service's answer.
-pub(crate) async fn after(services: &Services, route: &Route, asked: &Asked, answer: MockResponse) -> MockResponse {
+/// Corrects the response of the emulated service.
+pub(crate) async fn after(services: &Services, route: &Route, sent: &Sent, answer: MockResponse) -> MockResponse {
     match route.service.as_str() {
-        "iam" => iam::after(services, asked, answer).await,
-        "logs" => logs::after(services, &route.region, asked, answer).await,
-        "s3" => s3::after(services, &route.region, asked, answer).await,
-        "sns" => sns::after(services, &route.region, asked, answer).await,
+        "iam" => iam::after(services, sent, answer).await,
+        "logs" => logs::after(services, &route.region, sent, answer).await,
+        "s3" => s3::after(services, &route.region, sent, answer).await,
+        "sns" => sns::after(services, &route.region, sent, answer).await,
         "ssm" => ssm::after(services, &route.region, answer).await,
         _ => answer,
     }
 }
 
-/// A parameter of the query protocol.
+/// Returns a parameter of the query protocol.
 fn parameter(body: &[u8], name: &str) -> Option<String> {
     form_urlencoded::parse(body).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }

@@ -1,22 +1,23 @@
-//! Bucket names are global, and new buckets are closed.
+// SPDX-License-Identifier: Apache-2.0
+//! S3: bucket names are global, and new buckets are private.
 //!
-//! - Since April 2023 a new bucket has all four public-access blocks on, ACLs off and SSE-S3 on (S3
-//!   User Guide, "Default settings for new S3 buckets").
-//! - A name that another account has is answered with 403, and making it with `BucketAlreadyExists`;
-//!   one of the account's own in another region with 301 (S3 API Reference, HeadBucket, CreateBucket).
-//! - Access logs go to a bucket that exists in the same region, or the request is refused with
-//!   `InvalidTargetBucketForLogging` (PutBucketLogging). The emulated service forgets the setting.
+//! - Since April 2023 a new bucket has all four public-access blocks on, ACLs off and SSE-S3 on (S3 User Guide,
+//!   "Default settings for new S3 buckets").
+//! - A bucket of another account returns 403, and `BucketAlreadyExists` on creation; a bucket of the account in another
+//!   region returns 301 (HeadBucket, CreateBucket).
+//! - The target of access logs must exist in the same region, otherwise PutBucketLogging returns
+//!   `InvalidTargetBucketForLogging`. The emulated service does not store the setting.
 
 use http::HeaderValue;
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};
 use winterbaume_s3::views::PublicAccessBlockConfigView;
 
-use super::Asked;
+use super::Sent;
 use crate::ACCOUNT;
 use crate::seed::{FOREIGN_BUCKET, REGIONS};
 use crate::services::Services;
 
-/// What a bucket's encryption is until somebody changes it.
+/// The default encryption of a bucket.
 const SSE_S3: &str = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
     <SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled>\
     </Rule></ServerSideEncryptionConfiguration>";
@@ -50,15 +51,15 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
     Some(answer)
 }
 
-pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut answer: MockResponse) -> MockResponse {
-    let Some(name) = bucket(&asked.uri) else { return answer };
-    if asked.method == "HEAD"
+pub(super) async fn after(services: &Services, region: &str, sent: &Sent, mut answer: MockResponse) -> MockResponse {
+    let Some(name) = bucket(&sent.uri) else { return answer };
+    if sent.method == "HEAD"
         && answer.status == 200
         && let Ok(value) = HeaderValue::from_str(region)
     {
         answer.headers.insert("x-amz-bucket-region", value);
     }
-    if creates(&asked.method, &asked.uri) && answer.status == 200 {
+    if creates(&sent.method, &sent.uri) && answer.status == 200 {
         let mut view = services.s3.snapshot(ACCOUNT, region).await;
         if let Some(bucket) = view.buckets.get_mut(&name) {
             bucket.public_access_block = Some(PublicAccessBlockConfigView {
@@ -70,18 +71,18 @@ pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut 
             bucket.ownership_controls = Some("BucketOwnerEnforced".to_owned());
             bucket.encryption_configuration = Some(SSE_S3.to_owned());
         }
-        // The state came from this very service, so it takes it back.
+        // Restoring a state that this service returned cannot fail.
         let _ = services.s3.restore(ACCOUNT, region, view).await;
     }
     answer
 }
 
-/// S3's form of an error.
+/// Returns an error response in S3's format.
 pub(crate) fn error(status: u16, code: &str, message: &str) -> MockResponse {
     MockResponse::xml(status, format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
 }
 
-/// Keeps and gives back where a bucket's access logs go.
+/// Answers GetBucketLogging and PutBucketLogging.
 async fn logging(services: &Services, region: &str, bucket: &str, request: &MockRequest) -> Option<MockResponse> {
     let mut view = services.s3.snapshot(ACCOUNT, region).await;
     if request.method == "GET" {
@@ -95,7 +96,7 @@ async fn logging(services: &Services, region: &str, bucket: &str, request: &Mock
         return Some(error(400, "InvalidTargetBucketForLogging", message));
     }
     view.buckets.get_mut(bucket)?.logging_configuration = target.is_some().then_some(body);
-    // The state came from this very service, so it takes it back.
+    // Restoring a state that this service returned cannot fail.
     let _ = services.s3.restore(ACCOUNT, region, view).await;
     Some(MockResponse::xml(200, ""))
 }
@@ -105,7 +106,7 @@ pub(crate) fn has_query(uri: &str, name: &str) -> bool {
     query.split('&').any(|part| part.split('=').next() == Some(name))
 }
 
-/// The region where one of the account's buckets is; looked for near first.
+/// Returns the region of a bucket of the account, if it exists. `region` is searched first.
 async fn home(services: &Services, region: &str, bucket: &str) -> Option<String> {
     let others = REGIONS.iter().copied().filter(|other| *other != region);
     for candidate in std::iter::once(region).chain(others) {
@@ -116,7 +117,7 @@ async fn home(services: &Services, region: &str, bucket: &str) -> Option<String>
     None
 }
 
-/// `PUT /bucket` without a sub-resource.
+/// Returns whether a request is CreateBucket: `PUT /bucket` without a subresource.
 fn creates(method: &str, uri: &str) -> bool {
     method == "PUT" && key(uri).is_empty() && !uri.contains('?')
 }
@@ -127,7 +128,7 @@ fn split(uri: &str) -> (&str, &str) {
     (host, path.split('?').next().unwrap_or_default())
 }
 
-/// The bucket, from the host name or from the path.
+/// Returns the bucket, from the host name or the path.
 pub(crate) fn bucket(uri: &str) -> Option<String> {
     let (host, path) = split(uri);
     let name = match host.split_once(".s3.") {

@@ -1,10 +1,10 @@
-//! Subscriptions by mail stay pending until somebody clicks (SNS Developer Guide, "Confirm the
-//! subscription"), asking for a pair again gives the one that is there, and topics keep the attributes
-//! that they are made with.
+// SPDX-License-Identifier: Apache-2.0
+//! SNS: an email subscription is pending until it is confirmed (SNS Developer Guide, "Confirm the subscription"). To
+//! subscribe an endpoint again returns the existing subscription. CreateTopic stores attributes.
 
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};
 
-use super::{Asked, parameter};
+use super::{Sent, parameter};
 use crate::ACCOUNT;
 use crate::services::Services;
 
@@ -15,22 +15,22 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
     let [topic, protocol, endpoint] =
         ["TopicArn", "Protocol", "Endpoint"].map(|name| parameter(&request.body, name).unwrap_or_default());
     let view = services.sns.snapshot(ACCOUNT, region).await;
-    let there = view.subscriptions.values().find(|subscription| {
+    let existing = view.subscriptions.values().find(|subscription| {
         subscription.topic_arn == topic && subscription.protocol == protocol && subscription.endpoint == endpoint
     })?;
     Some(MockResponse::xml(
         200,
         format!(
             "<SubscribeResponse><SubscribeResult><SubscriptionArn>{}</SubscriptionArn></SubscribeResult></SubscribeResponse>",
-            there.arn
+            existing.arn
         ),
     ))
 }
 
-pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut answer: MockResponse) -> MockResponse {
-    match parameter(&asked.body, "Action").as_deref() {
-        Some("Subscribe") if answer.status == 200 => leave_pending(services, region, asked).await,
-        Some("CreateTopic") if answer.status == 200 => keep_attributes(services, region, asked).await,
+pub(super) async fn after(services: &Services, region: &str, sent: &Sent, mut answer: MockResponse) -> MockResponse {
+    match parameter(&sent.body, "Action").as_deref() {
+        Some("Subscribe") if answer.status == 200 => leave_pending(services, region, sent).await,
+        Some("CreateTopic") if answer.status == 200 => keep_attributes(services, region, sent).await,
         Some("ListSubscriptions" | "ListSubscriptionsByTopic") => {
             let view = services.sns.snapshot(ACCOUNT, region).await;
             let mut text = String::from_utf8_lossy(&answer.body).into_owned();
@@ -45,24 +45,24 @@ pub(super) async fn after(services: &Services, region: &str, asked: &Asked, mut 
     answer
 }
 
-/// A topic is made with its attributes (CreateTopic); the emulated service forgets them.
-async fn keep_attributes(services: &Services, region: &str, asked: &Asked) {
-    let name = parameter(&asked.body, "Name").unwrap_or_default();
+/// Stores the attributes of CreateTopic, which the emulated service ignores.
+async fn keep_attributes(services: &Services, region: &str, sent: &Sent) {
+    let name = parameter(&sent.body, "Name").unwrap_or_default();
     let attributes = (1..).map_while(|number| {
         let [key, value] =
-            ["key", "value"].map(|part| parameter(&asked.body, &format!("Attributes.entry.{number}.{part}")));
+            ["key", "value"].map(|part| parameter(&sent.body, &format!("Attributes.entry.{number}.{part}")));
         Some((key?, value?))
     });
     let mut view = services.sns.snapshot(ACCOUNT, region).await;
     if let Some(topic) = view.topics.values_mut().find(|topic| topic.name == name) {
         topic.attributes.extend(attributes);
     }
-    // The state came from this very service, so it takes it back.
+    // Restoring a state that this service returned cannot fail.
     let _ = services.sns.restore(ACCOUNT, region, view).await;
 }
 
-async fn leave_pending(services: &Services, region: &str, asked: &Asked) {
-    let [topic, endpoint] = ["TopicArn", "Endpoint"].map(|name| parameter(&asked.body, name).unwrap_or_default());
+async fn leave_pending(services: &Services, region: &str, sent: &Sent) {
+    let [topic, endpoint] = ["TopicArn", "Endpoint"].map(|name| parameter(&sent.body, name).unwrap_or_default());
     let mut view = services.sns.snapshot(ACCOUNT, region).await;
     let new = view.subscriptions.values_mut().find(|subscription| {
         subscription.protocol.starts_with("email")
@@ -73,6 +73,6 @@ async fn leave_pending(services: &Services, region: &str, asked: &Asked) {
         subscription.confirmed = false;
         subscription.attributes.insert("PendingConfirmation".to_owned(), "true".to_owned());
     }
-    // The state came from this very service, so it takes it back.
+    // Restoring a state that this service returned cannot fail.
     let _ = services.sns.restore(ACCOUNT, region, view).await;
 }

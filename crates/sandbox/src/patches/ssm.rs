@@ -1,5 +1,6 @@
-//! Documents are made with their tags and listed with them (CreateDocument, ListDocuments), and the same
-//! content twice is refused (UpdateDocument, DuplicateDocumentContent). The emulated service does neither.
+// SPDX-License-Identifier: Apache-2.0
+//! Systems Manager: CreateDocument stores tags, ListDocuments returns them, and UpdateDocument refuses unchanged
+//! content (`DuplicateDocumentContent`). The emulated service does not.
 
 use serde_json::{Value, json};
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};
@@ -9,14 +10,14 @@ use crate::services::Services;
 
 pub(super) async fn before(services: &Services, region: &str, request: &mut MockRequest) -> Option<MockResponse> {
     let target = request.headers.get("x-amz-target")?.to_str().ok()?;
-    let asked: Value = serde_json::from_slice(&request.body).ok()?;
+    let sent: Value = serde_json::from_slice(&request.body).ok()?;
     if target.ends_with(".CreateDocument") {
-        let name = asked["Name"].as_str().unwrap_or_default();
-        let tags = asked["Tags"].as_array().into_iter().flatten();
+        let name = sent["Name"].as_str().unwrap_or_default();
+        let tags = sent["Tags"].as_array().into_iter().flatten();
         let tags = tags.filter_map(|tag| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str()?.to_owned())));
         let mut view = services.ssm.snapshot(ACCOUNT, region).await;
         view.resource_tags.insert(name.to_owned(), tags.collect());
-        // The state came from this very service, so it takes it back.
+        // Restoring a state that this service returned cannot fail.
         let _ = services.ssm.restore(ACCOUNT, region, view).await;
         return None;
     }
@@ -24,12 +25,12 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
         return None;
     }
     let view = services.ssm.snapshot(ACCOUNT, region).await;
-    let document = serde_json::to_value(view.documents.get(asked["Name"].as_str()?)?).ok()?;
+    let document = serde_json::to_value(view.documents.get(sent["Name"].as_str()?)?).ok()?;
     let latest = document["latest_version"].as_str()?;
     let versions = document["versions"].as_array()?;
     let newest =
         versions.iter().find(|version| version["version"] == latest || version["document_version"] == latest)?;
-    (newest["content"] == asked["Content"]).then(|| {
+    (newest["content"] == sent["Content"]).then(|| {
         let message = "The content of the association document matches another document.";
         MockResponse::json(400, json!({ "__type": "DuplicateDocumentContent", "message": message }).to_string())
     })
@@ -37,7 +38,7 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
 
 pub(super) async fn after(services: &Services, region: &str, mut answer: MockResponse) -> MockResponse {
     let Ok(mut listed) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
-    // Only the list of documents has this member.
+    // Only ListDocuments has this field.
     let Some(documents) = listed["DocumentIdentifiers"].as_array_mut() else { return answer };
     let view = services.ssm.snapshot(ACCOUNT, region).await;
     for document in documents {

@@ -1,4 +1,5 @@
-//! Reading alarms in bulk, and the calls that change them.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads alarms in bulk and runs the calls that change them.
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{AlarmType, MetricAlarm};
@@ -8,7 +9,7 @@ use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 
 use super::model::AlarmModel;
@@ -21,8 +22,8 @@ use crate::tags::{self, collect};
 impl Live for Alarm {
     type Api = Client;
 
-    /// Everything is one chain of pages of 100; named alarms are found by 100 names a call, all calls at once. Tags
-    /// cost a call an alarm.
+    /// Reads all alarms in pages of 100, or named alarms with 100 names per call, concurrently. Tags need one call per
+    /// alarm.
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<AlarmModel>, CallError> {
         let alarms = if scope.everything.is_some() {
             describe(api, None).await?
@@ -32,16 +33,16 @@ impl Live for Alarm {
         };
         let named = alarms.into_iter().filter_map(|alarm| Some((alarm.alarm_name.clone()?, alarm)));
         let reads = named.filter(|(name, _)| scope.asks_for(name)).map(|(name, alarm)| {
-            let called = name.clone();
+            let alarm_name = name.clone();
             let read = async move {
-                let tags = if scope.reads(&called, "tags") {
+                let tags = if scope.reads(&alarm_name, "tags") {
                     tags::live(read_tags(api, &alarm).await?)
                 } else {
                     Setting::Unstated
                 };
                 let model = model(&alarm, tags)?;
-                let outputs = Self::outputs(&called, &scope.location);
-                Ok(Some(LiveResource::new(called, model, outputs).with_extras(extras(&alarm))))
+                let attributes = Self::attributes(&alarm_name, &scope.location);
+                Ok(Some(LiveResource::new(alarm_name, model, attributes).with_extras(extras(&alarm))))
             };
             (name, read)
         });
@@ -52,7 +53,7 @@ impl Live for Alarm {
         Ok(describe(api, None).await?.into_iter().filter_map(|alarm| alarm.alarm_name).collect())
     }
 
-    async fn run(api: &Client, target: &StepTarget, op: AlarmOp) -> Result<Outputs, CallError> {
+    async fn run(api: &Client, target: &StepTarget, op: AlarmOp) -> Result<Attributes, CallError> {
         let name = &target.name;
         let arn = target.location.arn("cloudwatch", &format!("alarm:{name}"));
         match op {
@@ -69,11 +70,11 @@ impl Live for Alarm {
                 api.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send().await?;
             }
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 }
 
-/// The metric alarms of these names, or all of them. Composite alarms and log alarms are other resources.
+/// Returns the metric alarms with these names, or all. Composite alarms and log alarms are other resources.
 async fn describe(api: &Client, names: Option<Vec<String>>) -> Result<Vec<MetricAlarm>, CallError> {
     let call = api.describe_alarms().set_alarm_names(names).alarm_types(AlarmType::MetricAlarm).max_records(100);
     let mut pages = call.into_paginator().send();
@@ -84,8 +85,8 @@ async fn describe(api: &Client, names: Option<Vec<String>>) -> Result<Vec<Metric
     Ok(alarms)
 }
 
-/// DescribeAlarms does not answer with tags. An alarm whose tags are not found went away meanwhile: it was not read,
-/// and has no known tags.
+/// Reads an alarm's tags, which DescribeAlarms does not return. Fails if the alarm was deleted in the meantime: its
+/// tags are then unknown, and the alarm is a gap.
 async fn read_tags(api: &Client, alarm: &MetricAlarm) -> Result<Tags, CallError> {
     let answer = api.list_tags_for_resource().set_resource_arn(alarm.alarm_arn.clone()).send().await?;
     Ok(collect(answer.tags().iter().map(|tag| (tag.key(), tag.value()))))
@@ -101,10 +102,10 @@ mod tests {
     use super::super::spec::AlarmSpec;
     use super::*;
 
-    /// What AWS answers after a request: the same members.
-    fn answered(yaml: &str) -> (AlarmModel, MetricAlarm) {
-        let wanted = decode::<AlarmSpec>(&parse(yaml, 0).unwrap()).unwrap().into_model();
-        let sent = request("a", wanted.clone()).build().unwrap();
+    /// Returns the desired model of a spec, and the alarm that DescribeAlarms returns after PutMetricAlarm.
+    fn put_and_describe(yaml: &str) -> (AlarmModel, MetricAlarm) {
+        let desired = decode::<AlarmSpec>(&parse(yaml, 0).unwrap()).unwrap().into_model();
+        let sent = request("a", desired.clone()).build().unwrap();
         let alarm = MetricAlarm::builder()
             .set_namespace(sent.namespace)
             .set_metric_name(sent.metric_name)
@@ -131,17 +132,17 @@ mod tests {
             .set_insufficient_data_actions(sent.insufficient_data_actions)
             .set_actions_enabled(sent.actions_enabled)
             .set_action_configuration(sent.action_configuration);
-        (wanted, alarm.build())
+        (desired, alarm.build())
     }
 
     fn assert_round_trip(yaml: &str) {
-        let (wanted, alarm) = answered(yaml);
-        assert_eq!(model(&alarm, Setting::Unstated).unwrap(), wanted, "{yaml}");
+        let (desired, alarm) = put_and_describe(yaml);
+        assert_eq!(model(&alarm, Setting::Unstated).unwrap(), desired, "{yaml}");
         assert!(extras(&alarm).is_empty());
     }
 
     #[test]
-    fn what_is_sent_is_what_is_read() {
+    fn an_alarm_survives_a_round_trip() {
         assert_round_trip("{namespace: A, metric: B, statistic: Sum, comparison: '>', threshold: 1, period: 60}");
         assert_round_trip(
             "{namespace: A, metric: B, dimensions: {C: d}, statistic: p99, low_sample_percentile: ignore, unit: Count, \
@@ -163,17 +164,17 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_known_makes_the_alarm_unreadable() {
-        let of = |alarm: MetricAlarm| model(&alarm, Setting::Unstated).unwrap_err().0;
-        let unit = of(plain().unit(StandardUnit::from("Parsecs")).build());
+    fn an_unknown_value_makes_the_alarm_unreadable() {
+        let failure = |alarm: MetricAlarm| model(&alarm, Setting::Unstated).unwrap_err().0;
+        let unit = failure(plain().unit(StandardUnit::from("Parsecs")).build());
         assert!(unit.class == FailureClass::Unknown && unit.message.contains("the unit 'Parsecs'"), "{unit}");
-        let comparison = of(plain().comparison_operator(ComparisonOperator::from("Resembles")).build());
+        let comparison = failure(plain().comparison_operator(ComparisonOperator::from("Resembles")).build());
         assert!(comparison.message.contains("'Resembles'"), "{comparison}");
-        assert!(of(plain().treat_missing_data("guess").build()).message.contains("'guess'"));
+        assert!(failure(plain().treat_missing_data("guess").build()).message.contains("'guess'"));
     }
 
     #[test]
-    fn none_has_one_form() {
+    fn an_empty_value_and_a_missing_value_are_the_same() {
         let empty = plain().alarm_description("").unit(StandardUnit::from("")).treat_missing_data("").build();
         let model = |alarm: &MetricAlarm| model(alarm, Setting::Unstated).unwrap();
         assert_eq!(model(&empty), model(&plain().build()));
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_of_another_form_is_never_replaced() {
+    fn an_alarm_of_an_unknown_form_is_never_replaced() {
         let alarm = MetricAlarm::builder().alarm_name("a").build();
         assert!(extras(&alarm).iter().all(|extra| !extra.kept) && !extras(&alarm).is_empty());
     }

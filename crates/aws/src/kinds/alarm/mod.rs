@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `cloudwatch.alarm`: a metric alarm.
 //!
-//! `PutMetricAlarm` replaces the whole alarm and what it leaves out falls to AWS's defaults, so a spec
-//! owns an alarm whole: what it does not state is the default, here as there. Tags are apart: others stay.
+//! PutMetricAlarm replaces the whole alarm and resets omitted fields to AWS's defaults. A spec therefore defines the
+//! whole alarm: a field that it leaves out has AWS's default. Tags are separate: tags with other keys do not change.
 
 mod api;
 mod check;
@@ -16,7 +17,7 @@ use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,26 +29,26 @@ use spec::AlarmSpec;
 /// The kind `cloudwatch.alarm`.
 pub struct Alarm;
 
-/// A call.
+/// The CloudWatch calls that create and change an alarm.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum AlarmOp {
-    /// Replaces the alarm whole. Tags are set only where it is new.
+    /// Creates or replaces the alarm. CloudWatch ignores the tags of an existing alarm.
     PutMetricAlarm(Box<AlarmModel>),
-    /// Its history stays.
+    /// Deletes the alarm.
     DeleteAlarms,
-    /// Adds or changes these; others stay.
+    /// Adds or changes tags.
     TagResource {
-        /// The spec's.
+        /// The tags of the spec.
         tags: Tags,
     },
-    /// Removes these.
+    /// Removes tags.
     UntagResource {
-        /// The keys.
+        /// The tag keys.
         keys: Vec<String>,
     },
 }
 
-/// Compares each of these fields with live's, and adds the differences to those that the same call covers.
+/// Compares each of these fields with the live alarm and adds the differences to `$covers`.
 macro_rules! compare_each {
     ($covers:ident, $out:ident, $live:ident: $($field:ident)*) => {
         $covers$(.and($out.value(stringify!($field), $field, $live.map(|live| &live.$field))))*
@@ -58,11 +59,11 @@ impl Kind for Alarm {
     const FACTS: Facts = Facts {
         name: "cloudwatch.alarm",
         service: "CloudWatch",
-        summary: "A metric alarm. The spec owns it whole: what it leaves out is AWS's default.",
+        summary: "A metric alarm. The spec defines the whole alarm: a field that it leaves out has AWS's default.",
         reads: &["DescribeAlarms", "ListTagsForResource"],
         writes: &["PutMetricAlarm", "TagResource", "UntagResource", "DeleteAlarms"],
         removes: &["DeleteAlarms"],
-        outputs: &["arn"],
+        attributes: &["arn"],
         parts: &["tags"],
         lists: true,
         inventory: &["DescribeAlarms"],
@@ -71,19 +72,19 @@ impl Kind for Alarm {
                 path: MISSING,
                 when: When::Differs,
                 severity: Severity::High,
-                why: "nobody is told: the alarm is gone",
+                why: "the alarm does not exist and notifies nobody",
             },
             Weight {
                 path: "actions_enabled",
                 when: When::Less,
                 severity: Severity::High,
-                why: "nobody is told: its actions are off",
+                why: "the alarm's actions are disabled",
             },
             Weight {
                 path: "alarm_actions",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "somebody else is told, or nobody",
+                why: "the alarm runs other actions or none",
             },
         ],
         example: "
@@ -119,8 +120,7 @@ cloudwatch.alarm:
         if (1..=255).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
             return Ok(());
         }
-        Err("CloudWatch does not take this as an alarm's name\n1 to 255 characters, none of them a control character"
-            .into())
+        Err("this is not a valid alarm name\nuse 1 to 255 characters without control characters".into())
     }
 
     fn desire(_: &str, spec: AlarmSpec, notes: &mut Notes<'_>) -> AlarmModel {
@@ -128,8 +128,8 @@ cloudwatch.alarm:
         spec.into_model()
     }
 
-    fn outputs(name: &str, location: &Location) -> Outputs {
-        Outputs::from([("arn".to_owned(), location.arn("cloudwatch", &format!("alarm:{name}")))])
+    fn attributes(name: &str, location: &Location) -> Attributes {
+        Attributes::from([("arn".to_owned(), location.arn("cloudwatch", &format!("alarm:{name}")))])
     }
 
     fn write(model: &AlarmModel) -> Option<Value> {
@@ -174,7 +174,7 @@ cloudwatch.alarm:
             notified_tags,
             tags,
         } = want;
-        let covers = out.birth();
+        let covers = out.creation();
         let covers = compare_each!(covers, out, live: namespace metric dimensions statistic metrics promql comparison
             threshold threshold_metric period evaluation_periods);
         let covers = covers
@@ -189,7 +189,7 @@ cloudwatch.alarm:
         match live {
             Some(live) => {
                 if want.loses_queries(live) {
-                    out.deletes("the queries that it watches are removed");
+                    out.deletes("the alarm's queries are removed");
                 }
                 out.step(Phase::Change, covers, put(AlarmModel { tags: Setting::Unstated, ..want.over(live) }));
                 out.step(Phase::Change, tagged.set, AlarmOp::TagResource { tags: tagged.tags });
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_that_aws_says_is_no_difference_and_is_sent_along() {
+    fn an_explicit_default_is_not_a_difference_and_is_sent_unchanged() {
         let live = alarm(&format!(
             "{PLAIN}, datapoints_to_alarm: 1, treat_missing_data: missing, low_sample_percentile: evaluate, \
              evaluation_window: sliding"
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_over_queries_does_not_become_one_over_a_metric_without_a_word() {
+    fn replacing_queries_with_a_metric_is_reported_as_a_deletion() {
         let live = alarm(
             "metrics: [{id: q, expression: 'SELECT AVG(CPUUtilization) FROM SCHEMA(\"AWS/EC2\")', period: 60}], \
              comparison: '>', threshold: 1",
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_model_cannot_express_is_never_overwritten() {
+    fn an_alarm_with_an_extra_is_never_overwritten() {
         let (want, live) = (alarm(&format!("{PLAIN}, description: new")), alarm(PLAIN));
         let calls = |draft: &Draft| draft.steps.iter().map(|step| operation(&step.op).to_owned()).collect::<Vec<_>>();
         assert_eq!(calls(&draft(&want, &live, &[])), ["PutMetricAlarm"]);

@@ -1,7 +1,8 @@
-//! An alarm, desired or live, in one form.
+// SPDX-License-Identifier: Apache-2.0
+//! The model of an alarm, desired or live.
 //!
-//! A spec owns an alarm whole, so nothing in it is unstated except tags: none means AWS's default, on both sides. A
-//! default that AWS says itself stays as it is; the comparison goes by the meaning.
+//! A spec defines the whole alarm, so only tags can be unstated. `None` means AWS's default. AWS can also return a
+//! default explicitly: methods such as [`AlarmModel::points`] return the effective value for the comparison.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::tags::TagSettings;
 
-/// An alarm, desired or live: on one metric, on the result of several, or on a PromQL query.
+/// An alarm, desired or live: on one metric, on metric queries, or on a PromQL query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlarmModel {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,7 +29,7 @@ pub struct AlarmModel {
     pub(super) period: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unit: Option<String>,
-    /// By id: AWS names a query by it, and their order means nothing.
+    /// Metric queries by id. Their order has no meaning.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) metrics: BTreeMap<String, Query>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,7 +59,7 @@ pub struct AlarmModel {
     pub(super) ok_actions: BTreeSet<String>,
     pub(super) insufficient_data_actions: BTreeSet<String>,
     pub(super) actions_enabled: bool,
-    /// None: no tags.
+    /// `None`: notifications include no tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) notified_tags: Option<NotifiedTags>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
@@ -66,27 +67,27 @@ pub struct AlarmModel {
 }
 
 impl AlarmModel {
-    /// How many periods must be beyond the threshold: all of them where nothing is said.
+    /// Returns the effective number of datapoints to alarm. Default: all evaluation periods.
     pub(super) fn points(&self) -> Option<i32> {
         self.datapoints_to_alarm.or(self.evaluation_periods)
     }
 
-    /// What periods without data count as: `missing` where nothing is said.
+    /// Returns the effective treatment of missing data. Default: `missing`.
     pub(super) fn missing_data(&self) -> &str {
         self.treat_missing_data.as_deref().unwrap_or("missing")
     }
 
-    /// What becomes of percentiles over too few values, where they are not evaluated.
+    /// Returns the treatment of low sample counts, or `None` for the default `evaluate`.
     pub(super) fn low_samples(&self) -> Option<&str> {
-        self.low_sample_percentile.as_deref().filter(|word| *word != "evaluate")
+        self.low_sample_percentile.as_deref().filter(|value| *value != "evaluate")
     }
 
-    /// The range of time that is evaluated, where it is not a sliding one.
+    /// Returns the evaluation window, or `None` for the default sliding window.
     pub(super) fn window(&self) -> Option<&Window> {
         self.evaluation_window.as_ref().filter(|window| **window != Window::Sliding)
     }
 
-    /// Returns what is sent over a live alarm: what has the same meaning stays in the form that AWS answers.
+    /// Returns the alarm to send. A value that equals the live one keeps its live form, explicit or omitted.
     pub(super) fn over(&self, live: &Self) -> Self {
         let mut sent = self.clone();
         if self.points() == live.points() {
@@ -104,14 +105,14 @@ impl AlarmModel {
         sent
     }
 
-    /// Says whether an alarm over queries would become one without any.
+    /// Whether replacing the live alarm removes all of its metric queries or its PromQL query.
     pub(super) fn loses_queries(&self, live: &Self) -> bool {
         let loses_metrics = self.metrics.is_empty() && !live.metrics.is_empty();
         loses_metrics || self.promql.is_none() && live.promql.is_some()
     }
 }
 
-/// One of several queries: an expression, or a metric.
+/// A metric data query: an expression, or a metric with its statistic and period.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Query {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,56 +136,57 @@ pub struct Query {
     pub(super) account: Option<String>,
 }
 
-/// A PromQL query and when its result fires.
+/// A PromQL query and the durations that its contributors must breach or recover.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PromQl {
-    /// The query. Each entry of its result is a series that can fire.
+    /// The PromQL query, 1 to 10,000 characters. Each entry of the vector that it returns is an alarm contributor.
     pub(super) query: String,
-    /// How often it is evaluated: 10, 20, 30 or a multiple of 60 seconds, up to an hour.
+    /// The evaluation interval in seconds: 10, 20, 30 or a multiple of 60, at most 3600.
     pub(super) interval_seconds: i32,
-    /// For how long a series must be in the result before the alarm fires. At once where it is left out.
+    /// How long a contributor must breach before it goes into ALARM, in seconds, 0 to 86400. Default: 0.
     #[serde(default)]
     pub(super) pending_seconds: i32,
-    /// For how long it must be out of the result before the alarm is over. At once where it is left out.
+    /// How long a contributor must not breach before it returns to OK, in seconds, 0 to 86400. Default: 0.
     #[serde(default)]
     pub(super) recovery_seconds: i32,
 }
 
-/// Which range of time is evaluated.
+/// The evaluation window: the time range of the data that each evaluation uses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
-    /// The range advances with each evaluation.
+    /// The range advances with each evaluation. AWS's default.
     Sliding,
-    /// The range ends at the full minute, hour, day or week of this time zone: `UTC`, `Europe/Berlin`, `+05:30`.
+    /// The range is aligned to the clock of a time zone, such as `UTC`, `Europe/Berlin` or `+05:30`. The period must be
+    /// one minute, five minutes, one hour, one day or one week.
     WallClock(String),
 }
 
-/// How long a new or changed alarm stays without data and performs no action.
+/// The warm-up period, in which a new or changed alarm stays in INSUFFICIENT_DATA and runs no actions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WarmUp {
-    /// 1 to 2880.
+    /// The length in minutes, 1 to 2880.
     pub(super) minutes: i32,
-    /// Whether it waits that long even if there is data earlier. It does not where it is left out.
+    /// Whether evaluation starts only after the whole period, even if data arrives earlier. Default: false.
     #[serde(default)]
     pub(super) whole_period: bool,
 }
 
-/// Which of the alarm's tags are in its notifications and events.
+/// The alarm's tags that notifications and events include (`AlarmTagsPropagation`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotifiedTags {
-    /// All of them.
+    /// All tags.
     All,
-    /// Those with these keys.
+    /// Tags with these keys only.
     Included(BTreeSet<String>),
-    /// All but those with these keys.
+    /// All tags except those with these keys.
     Excluded(BTreeSet<String>),
 }
 
-/// Says whether a query returns its data where nobody says so: the only one does, and an anomaly band does.
+/// Returns the default of `return_data`: true for a single query and for an anomaly detection band.
 pub(super) fn returns_data(id: &str, queries: usize, threshold_metric: Option<&str>) -> bool {
     queries == 1 || threshold_metric == Some(id)
 }

@@ -1,5 +1,6 @@
-//! Between the SDK's alarms and the model. A value that this version does not know makes the alarm unreadable: what is
-//! not understood is never taken for "not set".
+// SPDX-License-Identifier: Apache-2.0
+//! Converts between the SDK's alarms and the model. An unknown value is an error, so that it is never treated as
+//! `(not set)`.
 
 use std::collections::BTreeMap;
 
@@ -20,18 +21,18 @@ use super::words::{LowSamplePercentile, MissingData};
 use crate::error::CallError;
 use crate::tags::{self, TagSettings};
 
-/// Turns an answer into a model.
+/// Converts an alarm of DescribeAlarms to a model.
 ///
 /// # Errors
-/// A value that this version does not know.
+/// The alarm has a value that this version does not know.
 pub(super) fn model(alarm: &MetricAlarm, tags: Setting<TagSettings>) -> Result<AlarmModel, CallError> {
     let comparison = alarm.comparison_operator().map(ComparisonOperator::as_str);
     let statistic = known("statistic", alarm.statistic().map(Statistic::as_str), Statistic::values())?;
-    let missing = known("treatment of missing data", alarm.treat_missing_data(), &MissingData::WORDS)?;
+    let missing = known("treatment of missing data", alarm.treat_missing_data(), &MissingData::VALUES)?;
     let low = alarm.evaluate_low_sample_count_percentile();
-    let low = known("treatment of low sample counts", low, &LowSamplePercentile::WORDS)?;
+    let low = known("treatment of low sample counts", low, &LowSamplePercentile::VALUES)?;
     let promql = promql(alarm)?;
-    // A PromQL alarm has no periods.
+    // A PromQL alarm has no evaluation periods.
     let evaluation_periods = promql.is_none().then(|| alarm.evaluation_periods().unwrap_or(1));
     let points = alarm.datapoints_to_alarm().filter(|points| *points > 0);
     let threshold_metric = text(alarm.threshold_metric_id());
@@ -46,7 +47,7 @@ pub(super) fn model(alarm: &MetricAlarm, tags: Setting<TagSettings>) -> Result<A
         metrics: alarm.metrics().iter().map(query).collect::<Result<_, _>>()?,
         promql,
         comparison: known("comparison", comparison, ComparisonOperator::values())?,
-        // An anomaly band is in the threshold's place.
+        // An anomaly detection band replaces the threshold.
         threshold: alarm.threshold().filter(|_| threshold_metric.is_none()),
         threshold_metric,
         evaluation_periods,
@@ -64,12 +65,12 @@ pub(super) fn model(alarm: &MetricAlarm, tags: Setting<TagSettings>) -> Result<A
     })
 }
 
-/// Returns what the model cannot express. PutMetricAlarm would lose all of it.
+/// Returns the extras of an alarm: what the model cannot express and PutMetricAlarm would reset.
 pub(super) fn extras(alarm: &MetricAlarm) -> Vec<Extra> {
     let mut extras = Vec::new();
     for query in alarm.metrics() {
-        let of_metric = query.metric_stat().and_then(MetricStat::period);
-        if let Some(period) = query.period().filter(|period| of_metric.is_some_and(|other| other != *period)) {
+        let metric_period = query.metric_stat().and_then(MetricStat::period);
+        if let Some(period) = query.period().filter(|period| metric_period.is_some_and(|other| other != *period)) {
             extras.push(Extra::lost(format!("metrics.{}.period", query.id().unwrap_or_default()), period));
         }
     }
@@ -83,15 +84,15 @@ pub(super) fn extras(alarm: &MetricAlarm) -> Vec<Extra> {
     let is_known =
         alarm.metric_name().is_some() || !alarm.metrics().is_empty() || alarm.evaluation_criteria().is_some();
     if !is_known {
-        extras.push(Extra::lost("metric", "neither a metric nor a query that regionctl knows"));
+        extras.push(Extra::lost("metric", "neither a metric nor a known query"));
     }
     extras
 }
 
-/// Builds the request that makes the alarm, or replaces it whole. Tags count only where it is new.
+/// Builds the PutMetricAlarm request. CloudWatch ignores the tags of an existing alarm.
 pub(super) fn request(name: &str, alarm: AlarmModel) -> PutMetricAlarmInputBuilder {
     let is_promql = alarm.promql.is_some();
-    let standard = alarm.statistic.as_deref().filter(|word| Statistic::values().contains(word)).map(Statistic::from);
+    let standard = alarm.statistic.as_deref().filter(|name| Statistic::values().contains(name)).map(Statistic::from);
     let extended = alarm.statistic.clone().filter(|_| standard.is_none());
     let interval = alarm.promql.as_ref().map(|promql| promql.interval_seconds);
     let dimensions = sdk_dimensions(alarm.dimensions);
@@ -115,7 +116,7 @@ pub(super) fn request(name: &str, alarm: AlarmModel) -> PutMetricAlarmInputBuild
         .set_threshold_metric_id(alarm.threshold_metric)
         .set_evaluation_periods(alarm.evaluation_periods)
         .set_datapoints_to_alarm(alarm.datapoints_to_alarm)
-        // It is not applicable to PromQL alarms.
+        // TreatMissingData does not apply to PromQL alarms.
         .set_treat_missing_data(alarm.treat_missing_data.filter(|_| !is_promql))
         .set_evaluation_window(alarm.evaluation_window.map(sdk_window))
         .set_warm_up_configuration(alarm.warm_up.map(|warm_up| sdk_warm_up(&warm_up)))
@@ -136,15 +137,16 @@ fn if_any<T>(items: Vec<T>) -> Option<Vec<T>> {
     (!items.is_empty()).then_some(items)
 }
 
-/// One form for "none": CloudWatch leaves it out, or answers an empty text.
+/// Normalizes an absent text: CloudWatch omits it or returns an empty string.
 fn text(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(ToOwned::to_owned)
 }
 
-fn known(what: &str, word: Option<&str>, words: &[&str]) -> Result<Option<String>, CallError> {
-    match word.filter(|word| !word.is_empty()) {
-        Some(word) if !words.contains(&word) => Err(unknown(&format!("the {what} '{word}'"))),
-        word => Ok(word.map(ToOwned::to_owned)),
+/// Returns the value, or an error if it is not one of `values`.
+fn known(what: &str, value: Option<&str>, values: &[&str]) -> Result<Option<String>, CallError> {
+    match value.filter(|value| !value.is_empty()) {
+        Some(value) if !values.contains(&value) => Err(unknown(&format!("the {what} '{value}'"))),
+        value => Ok(value.map(ToOwned::to_owned)),
     }
 }
 
@@ -180,7 +182,7 @@ fn query(query: &MetricDataQuery) -> Result<(String, Query), CallError> {
         period: stat.and_then(MetricStat::period).or(query.period()).filter(|period| *period > 0),
         unit: unit(stat.and_then(MetricStat::unit))?,
         label: text(query.label()),
-        // AWS's default (MetricDataQuery, ReturnData).
+        // The default is true (MetricDataQuery, ReturnData).
         return_data: query.return_data().unwrap_or(true),
         account: text(query.account_id()),
     };
@@ -188,7 +190,7 @@ fn query(query: &MetricDataQuery) -> Result<(String, Query), CallError> {
 }
 
 fn sdk_query(id: String, query: Query) -> MetricDataQuery {
-    let of_metric = query.metric.is_some();
+    let is_metric = query.metric.is_some();
     let metric = Metric::builder()
         .set_namespace(query.namespace)
         .set_metric_name(query.metric)
@@ -203,8 +205,8 @@ fn sdk_query(id: String, query: Query) -> MetricDataQuery {
     MetricDataQuery::builder()
         .id(id)
         .set_expression(query.expression)
-        .set_metric_stat(of_metric.then_some(stat))
-        .set_period(query.period.filter(|_| !of_metric))
+        .set_metric_stat(is_metric.then_some(stat))
+        .set_period(query.period.filter(|_| !is_metric))
         .set_label(query.label)
         .return_data(query.return_data)
         .set_account_id(query.account)
@@ -220,7 +222,7 @@ fn promql(alarm: &MetricAlarm) -> Result<Option<PromQl>, CallError> {
             pending_seconds: criteria.pending_period().unwrap_or(0),
             recovery_seconds: criteria.recovery_period().unwrap_or(0),
         })),
-        Some(_) => Err(unknown("its evaluation criteria")),
+        Some(_) => Err(unknown("the evaluation criteria")),
     }
 }
 
@@ -233,7 +235,7 @@ fn criteria(promql: PromQl) -> EvaluationCriteria {
     EvaluationCriteria::PromQlCriteria(criteria)
 }
 
-/// A wall clock without a time zone is in UTC.
+/// Converts the evaluation window. A wall clock window without a time zone uses UTC.
 fn window(window: Option<&EvaluationWindow>) -> Result<Option<Window>, CallError> {
     match window {
         None => Ok(None),
@@ -241,7 +243,7 @@ fn window(window: Option<&EvaluationWindow>) -> Result<Option<Window>, CallError
         Some(EvaluationWindow::WallClockWindow(clock)) => {
             Ok(Some(Window::WallClock(clock.timezone().unwrap_or("UTC").to_owned())))
         }
-        Some(_) => Err(unknown("its evaluation window")),
+        Some(_) => Err(unknown("the evaluation window")),
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a person writes of an alarm, and what that is as a model.
+// SPDX-License-Identifier: Apache-2.0
+//! The spec of an alarm and its conversion to a model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,105 +11,108 @@ use super::model::{AlarmModel, NotifiedTags, PromQl, Query, WarmUp, Window, retu
 use super::words::{Comparison, LowSamplePercentile, MissingData, Period, Statistic};
 use crate::tags::TagSettings;
 
-/// What a person writes of an alarm. It is on one metric (`namespace`, `metric`, `statistic`, `period`), on the result
-/// of several (`metrics`), or on a PromQL query (`promql`).
+/// A metric alarm on one metric (`namespace`, `metric`, `statistic`, `period`), on metric math or a Metrics Insights
+/// query (`metrics`), or on a PromQL query (`promql`).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "CloudWatchAlarm")]
 pub struct AlarmSpec {
-    /// The metric's namespace, such as AWS/RDS.
+    /// The namespace of the metric, such as AWS/RDS.
     pub(super) namespace: Option<String>,
-    /// The metric's name, such as CPUUtilization.
+    /// The name of the metric, such as CPUUtilization.
     pub(super) metric: Option<String>,
-    /// All dimensions that the metric is published with; one too many or too few never fires.
+    /// The dimensions of the metric, at most 30: exactly those that the metric is published with. Otherwise the alarm
+    /// has no data and never fires.
     #[serde(default)]
     pub(super) dimensions: BTreeMap<String, String>,
-    /// How a period's values become one: Average, Maximum, Minimum, SampleCount, Sum, p99, TM(10%:90%).
+    /// The statistic: Average, Maximum, Minimum, SampleCount, Sum, or an extended statistic such as p99 or TM(10%:90%).
     pub(super) statistic: Option<Statistic>,
-    /// Whether a percentile is evaluated over too few values. It is where it is left out.
+    /// Whether a percentile with too few samples is evaluated or ignored. Default: `evaluate`.
     pub(super) low_sample_percentile: Option<LowSamplePercentile>,
-    /// 10, 20 or 30 seconds, or whole minutes: 900, 15m, 1h.
+    /// The period: 10, 20 or 30 seconds, or whole minutes, such as 900, 15m or 1h.
     pub(super) period: Option<Period>,
-    /// The metric's unit, if only values with it count.
+    /// The unit of the metric, such as Percent. Data with another unit is ignored. Default: any unit.
     pub(super) unit: Option<String>,
-    /// Metrics and expressions over them, in place of the one metric.
+    /// Metrics and expressions instead of a single metric, at most 10 of each. One of them returns the watched data.
     #[serde(default)]
     pub(super) metrics: Vec<QuerySpec>,
-    /// A PromQL query, in place of metrics.
+    /// A PromQL query instead of metrics, threshold and evaluation periods.
     pub(super) promql: Option<PromQl>,
-    /// How the value is compared with the threshold.
+    /// The comparison operator: `>`, `>=`, `<`, `<=`, or AWS's name for it.
     pub(super) comparison: Option<Comparison>,
-    /// The number it is compared with.
+    /// The threshold, a number. Excludes `threshold_metric`.
     pub(super) threshold: Option<f64>,
-    /// In place of the number: the id of the query in `metrics` that is an ANOMALY_DETECTION_BAND.
+    /// The id of the ANOMALY_DETECTION_BAND expression in `metrics` that replaces `threshold`.
     pub(super) threshold_metric: Option<String>,
-    /// Over how many periods. One where it is left out.
+    /// The number of most recent periods to evaluate. They cover at most one day, or seven days with a period of one
+    /// hour or longer. Default: 1.
     pub(super) evaluation_periods: Option<i32>,
-    /// How many of them must be beyond the threshold. All where it is left out.
+    /// How many datapoints within the evaluation periods must breach the threshold. Default: all.
     pub(super) datapoints_to_alarm: Option<i32>,
-    /// What periods without data count as. `missing` where it is left out.
+    /// How periods without data are treated. Default: `missing`.
     pub(super) treat_missing_data: Option<MissingData>,
-    /// Which range of time is evaluated: `sliding`, or `{wall_clock: TIME ZONE}`. Sliding where it is left out.
+    /// The evaluation window: `sliding`, or `{wall_clock: TIME ZONE}`. Default: `sliding`.
     pub(super) evaluation_window: Option<Window>,
-    /// How long a new or changed alarm stays without data and performs no action. Not at all where it is left out.
+    /// The warm-up period: a new or changed alarm stays in INSUFFICIENT_DATA and runs no actions. Default: none.
     pub(super) warm_up: Option<WarmUp>,
-    /// What it is about, for who gets the mail.
+    /// The description, at most 1,024 characters. Notifications include it.
     pub(super) description: Option<String>,
-    /// A topic of this spec that is told when the alarm fires.
+    /// The name of an `sns.topic` of this spec. It is added to `alarm_actions`.
     pub(super) topic: Option<String>,
-    /// ARNs of further actions when the alarm fires.
+    /// The ARNs of the actions for the ALARM state, at most five including `topic`.
     #[serde(default)]
     pub(super) alarm_actions: BTreeSet<String>,
-    /// ARNs of actions when all is well again.
+    /// The ARNs of the actions for the OK state, at most five.
     #[serde(default)]
     pub(super) ok_actions: BTreeSet<String>,
-    /// ARNs of actions when there is no data.
+    /// The ARNs of the actions for the INSUFFICIENT_DATA state, at most five.
     #[serde(default)]
     pub(super) insufficient_data_actions: BTreeSet<String>,
-    /// Whether actions are run at all. They are where it is left out.
+    /// Whether the alarm runs its actions. Default: true.
     pub(super) actions_enabled: Option<bool>,
-    /// Which of the alarm's tags are in its notifications and events: `all`, `{included: [KEYS]}` or
-    /// `{excluded: [KEYS]}`. None where it is left out.
+    /// The alarm's tags to include in notifications and events: `all`, `{included: [KEYS]}` or `{excluded: [KEYS]}`.
+    /// Default: none.
     pub(super) notified_tags: Option<NotifiedTags>,
-    /// Tags; others stay. `unset` removes a tag, or all of them.
+    /// Tags. Tags with other keys do not change. `unset` removes one tag, or all of them.
     #[serde(default)]
     pub(super) tags: Setting<TagSettings>,
 }
 
-/// One of several queries: an expression, or a metric.
+/// A metric data query: an expression, or a metric with its statistic and period.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "CloudWatchAlarmMetric")]
 pub struct QuerySpec {
-    /// Its name in expressions: a lower-case letter, then letters, digits and underscores.
+    /// The id, which expressions use: a lowercase letter, then letters, digits and underscores.
     pub(super) id: String,
-    /// Metric math over the other ids, or a Metrics Insights query.
+    /// A metric math expression over the ids of other queries, or a Metrics Insights query; 1 to 2,048 characters.
     pub(super) expression: Option<String>,
-    /// The metric's namespace, such as AWS/RDS.
+    /// The namespace of the metric, such as AWS/RDS.
     pub(super) namespace: Option<String>,
-    /// The metric's name, such as CPUUtilization.
+    /// The name of the metric, such as CPUUtilization.
     pub(super) metric: Option<String>,
-    /// All dimensions that the metric is published with.
+    /// The dimensions of the metric, at most 30: exactly those that the metric is published with.
     #[serde(default)]
     pub(super) dimensions: BTreeMap<String, String>,
-    /// How a period's values become one.
+    /// The statistic, as in the alarm.
     pub(super) statistic: Option<Statistic>,
-    /// The metric's period, or the expression's.
+    /// The period of the metric or of the expression.
     pub(super) period: Option<Period>,
-    /// The metric's unit, if only values with it count.
+    /// The unit of the metric, such as Percent. Data with another unit is ignored. Default: any unit.
     pub(super) unit: Option<String>,
-    /// What graphs call it.
+    /// The label in graphs.
     pub(super) label: Option<String>,
-    /// Whether the alarm watches it. One query does; an anomaly band and an only query do where it is left out.
+    /// Whether the query returns data. The alarm watches the one query that does, besides an anomaly detection band.
+    /// Default: true for an anomaly detection band and for a single query, otherwise false.
     pub(super) return_data: Option<bool>,
-    /// The account that the metric is in, where it is another.
+    /// The ID of the account that has the metric. Default: this account.
     pub(super) account: Option<String>,
 }
 
 impl AlarmSpec {
-    /// Turns it into a model. What is left out is AWS's default.
+    /// Converts the spec to a model. Fields that are left out have AWS's defaults.
     pub(super) fn into_model(self) -> AlarmModel {
-        // A PromQL alarm has no periods.
+        // A PromQL alarm has no evaluation periods.
         let evaluation_periods = self.promql.is_none().then(|| self.evaluation_periods.unwrap_or(1));
         let mut alarm_actions = self.alarm_actions;
         alarm_actions.extend(self.topic.map(|topic| format!("${{sns.topic/{topic}.arn}}")));
@@ -119,17 +123,17 @@ impl AlarmSpec {
             metric: self.metric,
             dimensions: self.dimensions,
             statistic: self.statistic.map(|statistic| statistic.0),
-            low_sample_percentile: self.low_sample_percentile.map(|word| word.word().to_owned()),
+            low_sample_percentile: self.low_sample_percentile.map(|value| value.as_str().to_owned()),
             period: self.period.map(|period| period.0),
             unit: self.unit,
             metrics,
             promql: self.promql,
-            comparison: self.comparison.map(|comparison| comparison.word().to_owned()),
+            comparison: self.comparison.map(|comparison| comparison.as_str().to_owned()),
             threshold: self.threshold,
             threshold_metric: self.threshold_metric,
             evaluation_periods,
             datapoints_to_alarm: self.datapoints_to_alarm,
-            treat_missing_data: self.treat_missing_data.map(|word| word.word().to_owned()),
+            treat_missing_data: self.treat_missing_data.map(|value| value.as_str().to_owned()),
             evaluation_window: self.evaluation_window,
             warm_up: self.warm_up,
             description: self.description.filter(|text| !text.is_empty()),

@@ -1,4 +1,5 @@
-//! The words and numbers that CloudWatch takes in an alarm.
+// SPDX-License-Identifier: Apache-2.0
+//! The enumerated values, statistics and periods of an alarm.
 
 use std::borrow::Cow;
 
@@ -6,7 +7,7 @@ use aws_sdk_cloudwatch::types::Statistic as SdkStatistic;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-/// How a period's values become one: one of the five statistics, or an extended one.
+/// One of the five statistics, or an extended statistic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Statistic(pub(super) String);
 
@@ -17,14 +18,15 @@ impl<'de> Deserialize<'de> for Statistic {
             return Ok(Self(text));
         }
         let message = format!(
-            "CloudWatch has no statistic '{text}'\nit has {}, and extended ones such as p99, tm90, IQM, TM(10%:90%), PR(0:100)",
+            "unknown statistic '{text}'\n\
+             use one of {}, or an extended statistic such as p99, tm90, IQM, TM(10%:90%), PR(0:100)",
             SdkStatistic::values().join(", ")
         );
         Err(serde::de::Error::custom(message))
     }
 }
 
-/// Says whether a text has the form of an extended statistic (PutMetricAlarm, ExtendedStatistic).
+/// Whether a text has the form of an extended statistic (PutMetricAlarm, ExtendedStatistic).
 fn is_extended(text: &str) -> bool {
     let is_number =
         |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.parse::<f64>().is_ok();
@@ -43,7 +45,7 @@ impl JsonSchema for Statistic {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "One of the five statistics, or an extended one: p99, tm90, IQM, TM(10%:90%).",
+            "description": "One of the five statistics, or an extended statistic: p99, tm90, IQM, TM(10%:90%).",
             "anyOf": [
                 { "enum": SdkStatistic::values() },
                 { "type": "string", "pattern": r"^((p|tm|tc|ts|wm)\d+(\.\d+)?|IQM|(PR|TC|TM|TS|WM)\([\d.%]*:[\d.%]*\))$" },
@@ -52,7 +54,7 @@ impl JsonSchema for Statistic {
     }
 }
 
-/// AWS's comparisons; the signs mean the same. The last three are for anomaly bands.
+/// The comparison operator, as AWS's name or as its sign. The last three names compare with an anomaly detection band.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema, PartialEq, Eq)]
 #[allow(clippy::enum_variant_names)] // AWS's names
 #[schemars(extend("enum" = [
@@ -75,8 +77,8 @@ pub(super) enum Comparison {
 }
 
 impl Comparison {
-    /// Returns AWS's word.
-    pub(super) fn word(self) -> &'static str {
+    /// Returns AWS's name of the value.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::GreaterThanThreshold => "GreaterThanThreshold",
             Self::GreaterThanOrEqualToThreshold => "GreaterThanOrEqualToThreshold",
@@ -88,8 +90,8 @@ impl Comparison {
         }
     }
 
-    /// Says whether it compares with an anomaly band and not with a number.
-    pub(super) fn is_of_a_band(self) -> bool {
+    /// Whether the operator compares with an anomaly detection band instead of a number.
+    pub(super) fn is_anomaly_band(self) -> bool {
         matches!(
             self,
             Self::GreaterThanUpperThreshold
@@ -99,37 +101,37 @@ impl Comparison {
     }
 }
 
-/// Returns the sign of a comparison, or AWS's word where it has none.
+/// Returns the sign of a comparison operator, or AWS's name if it has no sign.
 pub(super) fn sign(comparison: &str) -> &str {
     match comparison {
         "GreaterThanThreshold" => ">",
         "GreaterThanOrEqualToThreshold" => ">=",
         "LessThanThreshold" => "<",
         "LessThanOrEqualToThreshold" => "<=",
-        word => word,
+        name => name,
     }
 }
 
-/// What periods without data count as.
+/// How periods without data are treated (TreatMissingData).
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum MissingData {
-    /// Neither way; the alarm has insufficient data.
+    /// If all datapoints are missing, the alarm changes to INSUFFICIENT_DATA.
     Missing,
-    /// As beyond the threshold.
+    /// Missing datapoints count as breaching the threshold.
     Breaching,
-    /// As within it.
+    /// Missing datapoints count as within the threshold.
     NotBreaching,
-    /// The alarm stays as it is.
+    /// The alarm keeps its state.
     Ignore,
 }
 
 impl MissingData {
-    /// AWS's words.
-    pub(super) const WORDS: [&'static str; 4] = ["missing", "breaching", "notBreaching", "ignore"];
+    /// All of AWS's values.
+    pub(super) const VALUES: [&'static str; 4] = ["missing", "breaching", "notBreaching", "ignore"];
 
-    /// Returns AWS's word.
-    pub(super) fn word(self) -> &'static str {
+    /// Returns AWS's name of the value.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
             Self::Breaching => "breaching",
@@ -139,22 +141,23 @@ impl MissingData {
     }
 }
 
-/// Whether a percentile is evaluated over too few values to be significant.
+/// Whether a percentile is evaluated with too few samples to be statistically significant
+/// (EvaluateLowSampleCountPercentile).
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum LowSamplePercentile {
-    /// It is.
+    /// The percentile is always evaluated.
     Evaluate,
-    /// The alarm stays as it is.
+    /// The alarm keeps its state.
     Ignore,
 }
 
 impl LowSamplePercentile {
-    /// AWS's words.
-    pub(super) const WORDS: [&'static str; 2] = ["evaluate", "ignore"];
+    /// All of AWS's values.
+    pub(super) const VALUES: [&'static str; 2] = ["evaluate", "ignore"];
 
-    /// Returns AWS's word.
-    pub(super) fn word(self) -> &'static str {
+    /// Returns AWS's name of the value.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Evaluate => "evaluate",
             Self::Ignore => "ignore",
@@ -162,7 +165,7 @@ impl LowSamplePercentile {
     }
 }
 
-/// Seconds that CloudWatch takes as a period.
+/// A period in seconds: 10, 20, 30 or a multiple of 60.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Period(pub(super) i32);
 
@@ -181,14 +184,13 @@ impl<'de> Deserialize<'de> for Period {
         if is_period(seconds) {
             return Ok(Self(seconds));
         }
-        let message = format!(
-            "CloudWatch does not take a period of '{text}'\nit takes 10, 20 and 30 seconds and whole minutes: 60, 300, 15m, 1h"
-        );
+        let message =
+            format!("'{text}' is not a valid period\nuse 10, 20 or 30 seconds, or whole minutes: 60, 300, 15m, 1h");
         Err(serde::de::Error::custom(message))
     }
 }
 
-/// Says whether CloudWatch takes this number of seconds.
+/// Whether CloudWatch supports a period of this number of seconds.
 pub(super) fn is_period(seconds: i32) -> bool {
     seconds > 0 && (matches!(seconds, 10 | 20 | 30) || seconds % 60 == 0)
 }
@@ -200,7 +202,7 @@ impl JsonSchema for Period {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "Seconds, or minutes (15m), hours (1h) or days (1d): 10, 20, 30 or a multiple of 60 seconds.",
+            "description": "Seconds, minutes (15m), hours (1h) or days (1d): 10, 20, 30 or a multiple of 60 seconds.",
             "anyOf": [{ "type": "integer" }, { "type": "string", "pattern": r"^\d+[smhd]?$" }],
         })
     }
@@ -211,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_extended_statistic_has_one_of_awss_forms() {
+    fn an_extended_statistic_has_one_of_the_documented_forms() {
         for known in ["p99", "p99.9", "tm90", "IQM", "TM(10%:90%)", "TC(0.005:0.030)", "TS(80%:)", "PR(:300)", "wm98"] {
             assert!(is_extended(known), "{known}");
         }
@@ -221,12 +223,12 @@ mod tests {
     }
 
     #[test]
-    fn a_comparison_is_awss_word_or_its_sign() {
-        let read = |word: &str| serde_json::from_value::<Comparison>(word.into()).unwrap();
-        for word in ["GreaterThanThreshold", "LessThanOrEqualToThreshold", "GreaterThanUpperThreshold"] {
-            assert_eq!(read(word).word(), word);
-            assert_eq!(read(sign(word)).word(), word);
+    fn a_comparison_is_a_name_or_a_sign() {
+        let read = |name: &str| serde_json::from_value::<Comparison>(name.into()).unwrap();
+        for name in ["GreaterThanThreshold", "LessThanOrEqualToThreshold", "GreaterThanUpperThreshold"] {
+            assert_eq!(read(name).as_str(), name);
+            assert_eq!(read(sign(name)).as_str(), name);
         }
-        assert!(read("LessThanLowerThreshold").is_of_a_band() && !read("<").is_of_a_band());
+        assert!(read("LessThanLowerThreshold").is_anomaly_band() && !read("<").is_anomaly_band());
     }
 }

@@ -1,4 +1,5 @@
-//! An alarm as a person would write it: what AWS leaves to its defaults is left out.
+// SPDX-License-Identifier: Apache-2.0
+//! Converts an alarm's model to the fields of a spec. AWS's defaults are omitted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use super::model::{AlarmModel, Query, returns_data};
 use super::words::sign;
 use crate::tags;
 
-/// Writes a model as the fields of a spec.
+/// Returns the fields of a spec for a model.
 pub(super) fn write(model: &AlarmModel) -> Value {
     let mut fields = Fields::default();
     fields.some("namespace", model.namespace.as_ref());
@@ -20,8 +21,11 @@ pub(super) fn write(model: &AlarmModel) -> Value {
     fields.some("period", model.period);
     fields.some("unit", model.unit.as_ref());
     let band = model.threshold_metric.as_deref();
-    let metrics: Vec<Value> =
-        model.metrics.iter().map(|(id, one)| query(id, one, returns_data(id, model.metrics.len(), band))).collect();
+    let metrics: Vec<Value> = model
+        .metrics
+        .iter()
+        .map(|(id, metric)| query(id, metric, returns_data(id, model.metrics.len(), band)))
+        .collect();
     fields.some("metrics", (!metrics.is_empty()).then_some(metrics));
     fields.some("promql", model.promql.as_ref());
     fields.some("comparison", model.comparison.as_deref().map(sign));
@@ -42,7 +46,7 @@ pub(super) fn write(model: &AlarmModel) -> Value {
     Value::Object(fields.0)
 }
 
-fn query(id: &str, query: &Query, returns_by_itself: bool) -> Value {
+fn query(id: &str, query: &Query, default_return_data: bool) -> Value {
     let mut fields = Fields::default();
     fields.some("id", Some(id));
     fields.some("expression", query.expression.as_ref());
@@ -53,14 +57,14 @@ fn query(id: &str, query: &Query, returns_by_itself: bool) -> Value {
     fields.some("period", query.period);
     fields.some("unit", query.unit.as_ref());
     fields.some("label", query.label.as_ref());
-    fields.some("return_data", (query.return_data != returns_by_itself).then_some(query.return_data));
+    fields.some("return_data", (query.return_data != default_return_data).then_some(query.return_data));
     fields.some("account", query.account.as_ref());
     Value::Object(fields.0)
 }
 
-/// A whole number without a fraction: 80 and not 80.0.
+/// Writes a whole number without a fraction: 80 instead of 80.0.
 fn number(value: f64) -> Value {
-    // Beyond 2^53 not every whole number is one of f64's.
+    // An f64 represents every whole number up to 2^53.
     if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 {
         #[allow(clippy::cast_possible_truncation)] // whole, and within an i64
         return json!(value as i64);
@@ -98,7 +102,7 @@ mod tests {
         decode::<AlarmSpec>(&parse(yaml, 0).unwrap()).unwrap_or_else(|fault| panic!("{}", fault.message)).into_model()
     }
 
-    /// JSON is YAML, as long as nothing is unset.
+    /// Asserts that the written spec results in the same model. JSON is valid YAML if no setting is unset.
     fn assert_written(yaml: &str) -> Value {
         let model = model(yaml);
         let written = write(&model);
@@ -107,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_of_an_alarm_is_the_alarm() {
+    fn a_written_alarm_results_in_the_same_model() {
         let written = assert_written(
             "{namespace: AWS/RDS, metric: CPUUtilization, dimensions: {DBClusterIdentifier: c}, statistic: Maximum, \
              comparison: '>', threshold: 80, period: 15m, tags: {Team: sre}}",
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_of_queries_is_the_queries() {
+    fn written_queries_result_in_the_same_model() {
         let written = assert_written(
             "{metrics: [{id: rate, expression: errors / calls, label: rate, return_data: true}, \
              {id: errors, namespace: AWS/Lambda, metric: Errors, statistic: Sum, period: 1m}, \
@@ -150,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_has_no_fraction() {
+    fn a_whole_number_is_written_without_a_fraction() {
         assert_eq!((number(80.0), number(0.5)), (json!(80), json!(0.5)));
     }
 }

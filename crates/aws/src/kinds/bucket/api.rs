@@ -1,7 +1,7 @@
-//! Reading a bucket's settings, all at once, and the calls that change them.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads buckets concurrently and runs the calls that change them.
 //!
-//! Every call names the account that must own the bucket, so that a name taken by somebody else is
-//! never written to.
+//! Every call on an existing bucket sends `ExpectedBucketOwner`, so a bucket of another account is never changed.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use regionctl_core::model::tags::{Tags, is_aws};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 
 use super::cors::CorsRule;
@@ -20,10 +20,11 @@ use super::encryption::Encryption;
 use super::lifecycle::{LifecycleRule, MinimumSize};
 use super::lifecycle_sdk::{minimum_size_to_sdk, rule_to_sdk};
 use super::logging::Logging;
-use super::tagging::{self, TagSettings};
+use super::tagging;
 use super::{Bucket, BucketModel, BucketOp};
 use crate::error::{CallError, done_if, if_set, unbuilt};
 use crate::live::{Live, all_at_once, names_of};
+use crate::tags::TagSettings;
 
 impl Live for Bucket {
     type Api = Client;
@@ -40,25 +41,25 @@ impl Live for Bucket {
         Ok(all_at_once(reads).await)
     }
 
-    /// Buckets of other regions are left out by S3, or here where it does not know the filter.
+    /// Omits buckets of other regions. An endpoint may ignore the `BucketRegion` filter, so the answer is filtered too.
     async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
         let buckets =
             api.list_buckets().bucket_region(&location.region).max_buckets(1000).into_paginator().items().send();
         names_of(buckets, |bucket| {
-            let elsewhere = bucket.bucket_region().is_some_and(|region| region != location.region);
-            bucket.name.filter(|_| !elsewhere)
+            let other_region = bucket.bucket_region().is_some_and(|region| region != location.region);
+            bucket.name.filter(|_| !other_region)
         })
         .await
     }
 
-    async fn run(api: &Client, target: &StepTarget, op: BucketOp) -> Result<Outputs, CallError> {
+    async fn run(api: &Client, target: &StepTarget, op: BucketOp) -> Result<Attributes, CallError> {
         let bucket = OwnedBucket { api, name: &target.name, owner: &target.location.account };
         bucket.run(op, &target.location.region).await?;
-        Ok(Self::outputs(&target.name, &target.location))
+        Ok(Self::attributes(&target.name, &target.location))
     }
 }
 
-/// A bucket and the account that must own it.
+/// A bucket and the ID of the account that must own it.
 #[derive(Clone, Copy)]
 pub(super) struct OwnedBucket<'a> {
     pub(super) api: &'a Client,
@@ -66,7 +67,7 @@ pub(super) struct OwnedBucket<'a> {
     pub(super) owner: &'a str,
 }
 
-/// Starts a request on this bucket for its owner.
+/// Starts a request on the bucket, with `ExpectedBucketOwner`.
 macro_rules! request {
     ($bucket:expr, $call:ident) => {
         $bucket.api.$call().bucket($bucket.name).expected_bucket_owner($bucket.owner)
@@ -117,45 +118,45 @@ impl OwnedBucket<'_> {
             BucketOp::DeleteBucketCors => {
                 request!(self, delete_bucket_cors).send().await?;
             }
-            BucketOp::PutBucketLogging(target) => self.log_into(target).await?,
+            BucketOp::PutBucketLogging(target) => self.put_logging(target).await?,
             BucketOp::PutBucketTagging(tags) => self.tag(tags).await?,
             BucketOp::DeleteBucketTagging => self.untag().await?,
         }
         Ok(())
     }
 
-    /// us-east-1 takes no LocationConstraint, every other region needs one.
+    /// Creates the bucket. CreateBucket rejects a LocationConstraint in us-east-1 and requires one in other regions.
     async fn create(self, region: &str) -> Result<(), CallError> {
         let constraint = || {
             let location = s3::BucketLocationConstraint::from(region);
             s3::CreateBucketConfiguration::builder().location_constraint(location).build()
         };
         let configuration = (region != "us-east-1").then(constraint);
-        let made =
+        let created =
             self.api.create_bucket().bucket(self.name).set_create_bucket_configuration(configuration).send().await;
-        done_if(made.map(|_| ()).map_err(CallError::from), "BucketAlreadyOwnedByYou")
+        done_if(created.map(|_| ()).map_err(CallError::from), "BucketAlreadyOwnedByYou")
     }
 
-    /// PutBucketEncryption replaces the rule: what the spec leaves out is sent as it is, and with it which encryption
-    /// uploads may not bring (SSE-C, in new buckets).
+    /// Sends PutBucketEncryption, which replaces the whole rule. Parts that the spec leaves out are read first, such as
+    /// the blocked encryption types (SSE-C in new buckets).
     async fn encrypt(self, encryption: Encryption) -> Result<(), CallError> {
-        let there = if_set(request!(self, get_bucket_encryption).send().await.map_err(CallError::from))?;
-        let there = there.and_then(|answer| answer.server_side_encryption_configuration);
-        let configuration = encryption.into_sdk(there.as_ref().and_then(|there| there.rules().first()))?;
+        let answer = if_set(request!(self, get_bucket_encryption).send().await.map_err(CallError::from))?;
+        let live = answer.and_then(|answer| answer.server_side_encryption_configuration);
+        let configuration = encryption.into_sdk(live.as_ref().and_then(|live| live.rules().first()))?;
         request!(self, put_bucket_encryption).server_side_encryption_configuration(configuration).send().await?;
         Ok(())
     }
 
-    /// PutBucketLifecycleConfiguration replaces the rules, and sets the smallest size that is moved to AWS's default
-    /// unless it is said again: what the spec leaves out is sent as it is.
+    /// Sends PutBucketLifecycleConfiguration, which replaces the rules and resets an omitted minimum object size to
+    /// AWS's default. Parts that the spec leaves out are read first.
     async fn lifecycle(
         self,
         rules: Setting<Vec<LifecycleRule>>,
         minimum: Setting<MinimumSize>,
     ) -> Result<(), CallError> {
-        let there = if_set(request!(self, get_bucket_lifecycle_configuration).send().await.map_err(CallError::from))?;
+        let answer = if_set(request!(self, get_bucket_lifecycle_configuration).send().await.map_err(CallError::from))?;
         let (live_rules, live_minimum) =
-            there.map_or((None, None), |there| (there.rules, there.transition_default_minimum_object_size));
+            answer.map_or((None, None), |answer| (answer.rules, answer.transition_default_minimum_object_size));
         let rules = match rules.into_value() {
             Some(rules) => rules.into_iter().map(rule_to_sdk).collect::<Result<Vec<_>, _>>()?,
             None => live_rules.unwrap_or_default(),
@@ -174,14 +175,14 @@ impl OwnedBucket<'_> {
         Ok(())
     }
 
-    /// PutBucketLogging replaces the target whole: what the spec leaves out is sent as it is. An empty status turns
-    /// logging off.
-    async fn log_into(self, target: Option<Logging>) -> Result<(), CallError> {
+    /// Sends PutBucketLogging, which replaces the whole target. Parts that the spec leaves out are read first. An empty
+    /// status turns logging off.
+    async fn put_logging(self, target: Option<Logging>) -> Result<(), CallError> {
         let target = match target {
             None => None,
             Some(target) => {
-                let there = if_set(request!(self, get_bucket_logging).send().await.map_err(CallError::from))?;
-                Some(target.into_sdk(there.and_then(|answer| answer.logging_enabled))?)
+                let answer = if_set(request!(self, get_bucket_logging).send().await.map_err(CallError::from))?;
+                Some(target.into_sdk(answer.and_then(|answer| answer.logging_enabled))?)
             }
         };
         let status = s3::BucketLoggingStatus::builder().set_logging_enabled(target).build();
@@ -189,23 +190,23 @@ impl OwnedBucket<'_> {
         Ok(())
     }
 
-    /// PutBucketTagging replaces the whole set, so the others are read and sent along; AWS's own too,
-    /// as taking them away is refused.
+    /// Sends PutBucketTagging, which replaces the whole tag set. The other tags are read first, including AWS system
+    /// tags, because S3 rejects a set without them.
     async fn tag(self, want: TagSettings) -> Result<(), CallError> {
         let all = tagging::merged(self.all_tags().await?, want);
         self.put_tags(all).await
     }
 
-    /// Takes away all tags but AWS's own.
+    /// Removes all tags except AWS system tags.
     async fn untag(self) -> Result<(), CallError> {
-        let mut kept = self.all_tags().await?;
-        kept.retain(|key, _| is_aws(key));
-        self.put_tags(kept).await
+        let mut system_tags = self.all_tags().await?;
+        system_tags.retain(|key, _| is_aws(key));
+        self.put_tags(system_tags).await
     }
 
     async fn all_tags(self) -> Result<Tags, CallError> {
-        let there = if_set(request!(self, get_bucket_tagging).send().await.map_err(CallError::from))?;
-        Ok(there.into_iter().flat_map(|answer| answer.tag_set).map(|tag| (tag.key, tag.value)).collect())
+        let answer = if_set(request!(self, get_bucket_tagging).send().await.map_err(CallError::from))?;
+        Ok(answer.into_iter().flat_map(|answer| answer.tag_set).map(|tag| (tag.key, tag.value)).collect())
     }
 
     async fn put_tags(self, all: Tags) -> Result<(), CallError> {

@@ -1,4 +1,5 @@
-//! CORS rules in one form for spec and AWS.
+// SPDX-License-Identifier: Apache-2.0
+//! CORS rules, the same type for spec and live.
 
 use std::collections::BTreeSet;
 
@@ -10,57 +11,61 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{CallError, unbuilt};
 
-/// A CORS rule. Their order matters: the first that matches counts.
+/// A CORS rule. The order of rules matters: S3 uses the first rule that matches a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CorsRule {
-    /// The origins that may ask.
+    /// Allowed origins, such as `https://example.com` or `*`. At least one.
     pub origins: BTreeSet<String>,
-    /// The methods that they may use: GET, PUT, HEAD, POST, DELETE.
+    /// Allowed methods: GET, PUT, HEAD, POST and DELETE. At least one.
     pub methods: BTreeSet<String>,
-    /// The headers that they may send.
+    /// Allowed request headers. `*` allows all headers.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub headers: BTreeSet<String>,
-    /// The headers of the answer that they may read.
+    /// Response headers that browsers expose to applications.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub expose_headers: BTreeSet<String>,
-    /// The number of seconds for which browsers may remember the answer.
+    /// How long browsers may cache the preflight response, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age_seconds: Option<i32>,
-    /// Its id.
+    /// The ID of the rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 
-/// The methods that S3 takes (S3 API Reference, CORSRule).
+/// The methods that S3 supports (S3 API Reference, CORSRule).
 const METHODS: [&str; 5] = ["GET", "PUT", "HEAD", "POST", "DELETE"];
 
-/// Brings rules into the one form of spec and AWS: no rules at all is unset.
+/// Normalizes rules for comparison: an empty list is `Unset`.
 pub fn canonical(rules: Vec<CorsRule>) -> Setting<Vec<CorsRule>> {
     if rules.is_empty() { Setting::Unset } else { Setting::Set(rules) }
 }
 
-/// Notes what AWS refuses in a spec's rules.
+/// Adds a fault to the notes for every rule that S3 would reject.
 pub fn check(rules: &[CorsRule], notes: &mut Notes<'_>) {
     for (index, rule) in rules.iter().enumerate() {
         if let Some(fault) = rule.fault() {
-            notes.fault(&format!("cors[{index}]"), fault, "such as {origins: [https://example.com], methods: [GET]}");
+            notes.fault(
+                &format!("cors[{index}]"),
+                fault,
+                "write a rule such as `{origins: [https://example.com], methods: [GET]}`",
+            );
         }
     }
 }
 
 impl CorsRule {
-    /// Says what AWS refuses.
+    /// Returns why S3 would reject the rule, or `None` if it is valid.
     fn fault(&self) -> Option<String> {
         if self.origins.is_empty() || self.methods.is_empty() {
-            return Some("a rule names at least one origin and one method".to_owned());
+            return Some("a CORS rule needs at least one origin and one method".to_owned());
         }
         let unknown = self.methods.iter().find(|method| !METHODS.contains(&method.as_str()))?;
-        Some(format!("S3 does not take the method {unknown}; it takes {}", METHODS.join(", ")))
+        Some(format!("S3 does not support the method '{unknown}', only {}", METHODS.join(", ")))
     }
 
-    /// Reads AWS's answer. A method that nobody knows stays as it is.
-    pub fn of(rule: s3::CorsRule) -> Self {
+    /// Converts a rule of GetBucketCors. An unknown method is kept.
+    pub fn from_sdk(rule: s3::CorsRule) -> Self {
         Self {
             origins: rule.allowed_origins.into_iter().collect(),
             methods: rule.allowed_methods.into_iter().collect(),
@@ -71,7 +76,7 @@ impl CorsRule {
         }
     }
 
-    /// Writes it for a request.
+    /// Converts to the SDK's type.
     pub fn into_sdk(self) -> Result<s3::CorsRule, CallError> {
         let list = |set: BTreeSet<String>| (!set.is_empty()).then(|| set.into_iter().collect());
         s3::CorsRule::builder()
@@ -96,21 +101,21 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_comes_back_as_it_was_sent() {
+    fn a_rule_survives_a_round_trip() {
         for fields in [
             json!({"origins": ["*"], "methods": ["GET"]}),
             json!({"origins": ["https://a", "https://b"], "methods": ["GET", "PATCH"], "headers": ["*"],
                 "expose_headers": ["ETag"], "max_age_seconds": 0, "id": "a"}),
         ] {
             let rule = rule(fields);
-            assert_eq!(CorsRule::of(rule.clone().into_sdk().unwrap()), rule);
+            assert_eq!(CorsRule::from_sdk(rule.clone().into_sdk().unwrap()), rule);
         }
     }
 
     #[test]
-    fn what_s3_refuses_is_refused() {
+    fn a_rule_that_s3_rejects_is_a_fault() {
         assert!(rule(json!({"origins": [], "methods": ["GET"]})).fault().is_some());
         let fault = rule(json!({"origins": ["*"], "methods": ["PATCH"]})).fault().unwrap_or_default();
-        assert!(fault.contains("the method PATCH"), "{fault}");
+        assert!(fault.contains("the method 'PATCH'"), "{fault}");
     }
 }

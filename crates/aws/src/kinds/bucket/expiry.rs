@@ -1,19 +1,20 @@
-//! Which new lifecycle rules delete objects that no rule deletes now.
+// SPDX-License-Identifier: Apache-2.0
+//! Finds lifecycle rules that would delete objects that no live rule deletes.
 //!
-//! A rule deletes nothing new if a rule that is in force has at least its objects and deletes them at least as early.
+//! A rule deletes nothing new if an enabled live rule covers the same objects and deletes them at least as early.
 
 use super::lifecycle::LifecycleRule;
 
-/// Returns a sentence for each expiration that is new to an existing bucket.
+/// Returns a message for each expiration that is new to an existing bucket.
 ///
-/// `age_days` is how old the bucket is, where that is known: nothing in it is older.
+/// `age_days` is the bucket's age in days, if known. No object is older, so a later expiration deletes nothing yet.
 pub fn new_expirations(want: &[LifecycleRule], live: &[LifecycleRule], age_days: Option<i64>) -> Vec<String> {
     let reaches = |days: Option<i32>| days.zip(age_days).is_none_or(|(days, age)| i64::from(days) <= age);
     let live: Vec<&LifecycleRule> = live.iter().filter(|rule| rule.enabled).collect();
     let mut found = Vec::new();
     for rule in want.iter().filter(|rule| rule.enabled) {
         let covered = |as_early: fn(&LifecycleRule, &LifecycleRule) -> bool| {
-            live.iter().any(|there| has_its_objects(there, rule) && as_early(there, rule))
+            live.iter().any(|live| covers_objects(live, rule) && as_early(live, rule))
         };
         if let Some(when) = current(rule)
             && reaches(rule.expire_days)
@@ -23,9 +24,13 @@ pub fn new_expirations(want: &[LifecycleRule], live: &[LifecycleRule], age_days:
         }
         if let Some(when) = noncurrent(rule)
             && reaches(rule.noncurrent_expire_days)
-            && !covered(expires_old_as_early)
+            && !covered(noncurrent_expires_as_early)
         {
-            found.push(format!("the lifecycle rule '{}' deletes {} {when}", rule.id, objects(rule, "old versions")));
+            found.push(format!(
+                "the lifecycle rule '{}' deletes {} {when}",
+                rule.id,
+                objects(rule, "noncurrent versions")
+            ));
         }
     }
     found
@@ -39,7 +44,7 @@ fn current(rule: &LifecycleRule) -> Option<String> {
 fn noncurrent(rule: &LifecycleRule) -> Option<String> {
     let after = format!("after {}", in_days(rule.noncurrent_expire_days?));
     match rule.noncurrent_newer_versions {
-        Some(kept) => Some(format!("{after}, except for the newest {kept}")),
+        Some(kept) => Some(format!("{after}, except the newest {kept}")),
         None => Some(after),
     }
 }
@@ -48,7 +53,7 @@ fn in_days(days: i32) -> String {
     if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
 }
 
-/// Names the objects of a rule: `all objects`, `objects under 'tmp/' with tags and a size limit`.
+/// Describes the objects of a rule: `all objects`, `objects under 'tmp/' with the tag a=b`.
 fn objects(rule: &LifecycleRule, what: &str) -> String {
     let tagged = rule.tags.iter().map(|(key, value)| format!("the tag {key}={value}"));
     let larger = rule.size_greater_than.map(|size| format!("more than {size} bytes"));
@@ -65,35 +70,35 @@ fn objects(rule: &LifecycleRule, what: &str) -> String {
     text
 }
 
-/// Says whether every object of `rule` is one of `there`'s.
-fn has_its_objects(there: &LifecycleRule, rule: &LifecycleRule) -> bool {
-    let greater = match (there.size_greater_than, rule.size_greater_than) {
+/// Whether `live` applies to every object that `rule` applies to.
+fn covers_objects(live: &LifecycleRule, rule: &LifecycleRule) -> bool {
+    let greater = match (live.size_greater_than, rule.size_greater_than) {
         (None, _) => true,
-        (Some(there), Some(size)) => there <= size,
+        (Some(live), Some(size)) => live <= size,
         (Some(_), None) => false,
     };
-    let less = match (there.size_less_than, rule.size_less_than) {
+    let less = match (live.size_less_than, rule.size_less_than) {
         (None, _) => true,
-        (Some(there), Some(size)) => there >= size,
+        (Some(live), Some(size)) => live >= size,
         (Some(_), None) => false,
     };
-    let tags = there.tags.iter().all(|(key, value)| rule.tags.get(key) == Some(value));
-    rule.prefix.starts_with(&there.prefix) && tags && greater && less
+    let tags = live.tags.iter().all(|(key, value)| rule.tags.get(key) == Some(value));
+    rule.prefix.starts_with(&live.prefix) && tags && greater && less
 }
 
-/// Dates compare as text. A number of days and a date do not compare.
-fn expires_as_early(there: &LifecycleRule, rule: &LifecycleRule) -> bool {
-    match (there.expire_days, rule.expire_days, &there.expire_date, &rule.expire_date) {
-        (Some(there), Some(days), ..) => there <= days,
-        (.., Some(there), Some(date)) => there <= date,
+/// Compares dates as text. Days and dates cannot be compared: the expiration counts as new.
+fn expires_as_early(live: &LifecycleRule, rule: &LifecycleRule) -> bool {
+    match (live.expire_days, rule.expire_days, &live.expire_date, &rule.expire_date) {
+        (Some(live), Some(days), ..) => live <= days,
+        (.., Some(live), Some(date)) => live <= date,
         _ => false,
     }
 }
 
-fn expires_old_as_early(there: &LifecycleRule, rule: &LifecycleRule) -> bool {
+fn noncurrent_expires_as_early(live: &LifecycleRule, rule: &LifecycleRule) -> bool {
     let kept = |rule: &LifecycleRule| rule.noncurrent_newer_versions.unwrap_or(0);
-    match (there.noncurrent_expire_days, rule.noncurrent_expire_days) {
-        (Some(there_days), Some(days)) => there_days <= days && kept(there) <= kept(rule),
+    match (live.noncurrent_expire_days, rule.noncurrent_expire_days) {
+        (Some(live_days), Some(days)) => live_days <= days && kept(live) <= kept(rule),
         _ => false,
     }
 }
@@ -109,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_rule_deletes_already_is_not_new() {
+    fn an_expiration_that_a_live_rule_covers_is_not_new() {
         let live = json!({"id": "a", "prefix": "tmp/", "expire_days": 30});
         for want in [
             live.clone(),
@@ -124,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_rule_deletes_yet_is_named() {
+    fn an_expiration_that_no_live_rule_covers_is_described() {
         let live = json!({"id": "a", "prefix": "tmp/", "tags": {"a": "b"}, "expire_days": 30});
         for (want, sentence) in [
             (json!({"id": "a", "expire_days": 30}), "the lifecycle rule 'a' deletes all objects after 30 days"),
@@ -138,7 +143,7 @@ mod tests {
             ),
             (
                 json!({"id": "b", "noncurrent_expire_days": 9, "noncurrent_newer_versions": 2}),
-                "the lifecycle rule 'b' deletes all old versions after 9 days, except for the newest 2",
+                "the lifecycle rule 'b' deletes all noncurrent versions after 9 days, except the newest 2",
             ),
         ] {
             assert_eq!(new(want, live.clone()), [sentence]);
@@ -146,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_kept_versions_are_new() {
+    fn retaining_fewer_versions_is_a_new_expiration() {
         let live = json!({"id": "a", "noncurrent_expire_days": 9, "noncurrent_newer_versions": 10});
         assert!(!new(json!({"id": "a", "noncurrent_expire_days": 9}), live.clone()).is_empty());
         let more = json!({"id": "a", "noncurrent_expire_days": 9, "noncurrent_newer_versions": 20});
@@ -154,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_was_off_is_new() {
+    fn enabling_a_disabled_rule_is_a_new_expiration() {
         let live = json!({"id": "a", "expire_days": 9, "enabled": false});
         assert_eq!(new(json!({"id": "a", "expire_days": 9}), live).len(), 1);
     }

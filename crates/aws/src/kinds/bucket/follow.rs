@@ -1,4 +1,5 @@
-//! What a bucket takes over from the one that it follows.
+// SPDX-License-Identifier: Apache-2.0
+//! Copies settings from the bucket that a bucket follows.
 
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
@@ -9,86 +10,97 @@ use super::lifecycle::MinimumSize;
 use super::logging::Logging;
 use super::{BucketModel, tagging};
 
-/// Lays what the spec states over the other bucket's settings, but for those that name the other bucket or its region:
-/// they are left out, and `left` says so.
+/// Merges the spec over the settings of the source. Settings that name the source bucket or its region are not copied;
+/// `left` explains which and what to do.
 ///
-/// A source without a policy, logging or versioning says nothing about the copy: who may reach it and where it logs to
-/// is each region's own, and versioning cannot be unset.
+/// An unset policy, logging or versioning of the source is not copied: access and log delivery differ by region, and
+/// versioning cannot be unset.
 pub fn follow(
     own: BucketModel,
     source: &LiveResource<BucketModel>,
     location: &Location,
     left: &mut Vec<String>,
 ) -> BucketModel {
-    let there = source.model.clone();
-    let names_its_region = |text: &str| text.contains(&source.name) || text.contains(&location.region);
-    let policy = there.policy.filter(|policy| {
-        let foreign = own.policy.is_unstated() && names_its_region(&policy.to_aws());
-        if foreign {
-            left.push("its policy names its own bucket or region, and is not taken over: state `policy:`, or `rewrite:` what it names".to_owned());
-        }
-        !foreign
-    });
-    let logging = there.logging.filter(|logging| {
-        let names = [&logging.bucket, &logging.prefix].into_iter().any(|text| names_its_region(text));
-        let foreign = own.logging.is_unstated() && names;
-        if foreign {
-            left.push("its logging names its own bucket or region, and is not taken over: state `logging:`, or `rewrite:` what it names".to_owned());
-        }
-        !foreign
-    });
-    let encryption = there.encryption.filter(|encryption| {
-        let foreign = own.encryption.is_unstated() && has_regional_key(encryption);
-        if foreign {
+    let source_model = source.model.clone();
+    let names_source = |text: &str| text.contains(&source.name) || text.contains(&location.region);
+    let policy = source_model.policy.filter(|policy| {
+        let not_copied = own.policy.is_unstated() && names_source(&policy.to_aws());
+        if not_copied {
             left.push(
-                "its KMS key is of its region, and its encryption is not taken over: state `encryption:`".to_owned(),
+                "the policy is not copied, because it names the source bucket or region; add `policy:`, or replace the \
+                 names with `rewrite:`"
+                    .to_owned(),
             );
         }
-        !foreign
+        !not_copied
     });
-    let lifecycle = own.lifecycle.or(there.lifecycle);
+    let logging = source_model.logging.filter(|logging| {
+        let names = [&logging.bucket, &logging.prefix].into_iter().any(|text| names_source(text));
+        let not_copied = own.logging.is_unstated() && names;
+        if not_copied {
+            left.push(
+                "logging is not copied, because it names the source bucket or region; add `logging:`, or replace the \
+                 names with `rewrite:`"
+                    .to_owned(),
+            );
+        }
+        !not_copied
+    });
+    let encryption = source_model.encryption.filter(|encryption| {
+        let not_copied = own.encryption.is_unstated() && has_regional_key(encryption);
+        if not_copied {
+            left.push(
+                "encryption is not copied, because its KMS key belongs to the source region; add `encryption:`"
+                    .to_owned(),
+            );
+        }
+        !not_copied
+    });
+    let lifecycle = own.lifecycle.or(source_model.lifecycle);
     let minimum = if lifecycle.is_set() {
-        match own.transition_minimum_size.or(there.transition_minimum_size) {
+        match own.transition_minimum_size.or(source_model.transition_minimum_size) {
             Setting::Unset => Setting::Set(MinimumSize::AllStorageClasses128K),
             stated => stated,
         }
     } else {
         if own.transition_minimum_size.is_set() {
             left.push(
-                "it has no lifecycle rules, so `transition_minimum_size:` is not set: state `lifecycle:` too"
+                "`transition_minimum_size` is not set, because there are no lifecycle rules; add `lifecycle:`"
                     .to_owned(),
             );
         }
         Setting::Unstated
     };
     BucketModel {
-        public_access_block: own.public_access_block.or(there.public_access_block),
-        ownership: own.ownership.or(there.ownership),
+        public_access_block: own.public_access_block.or(source_model.public_access_block),
+        ownership: own.ownership.or(source_model.ownership),
         encryption: over_encryption(own.encryption, encryption),
-        versioning: own.versioning.or(where_set(there.versioning)),
-        policy: own.policy.or(where_set(policy)),
+        versioning: own.versioning.or(set_or_unstated(source_model.versioning)),
+        policy: own.policy.or(set_or_unstated(policy)),
         lifecycle,
         transition_minimum_size: minimum,
-        cors: own.cors.or(there.cors),
-        logging: over_logging(own.logging, where_set(logging)),
-        tags: tagging::over(own.tags, there.tags),
+        cors: own.cors.or(source_model.cors),
+        logging: over_logging(own.logging, set_or_unstated(logging)),
+        tags: tagging::over(own.tags, source_model.tags),
         age_days: None,
     }
 }
 
-fn where_set<T>(setting: Setting<T>) -> Setting<T> {
+/// Turns an unset setting into an unstated one.
+fn set_or_unstated<T>(setting: Setting<T>) -> Setting<T> {
     if setting.is_set() { setting } else { Setting::Unstated }
 }
 
-/// A key's id and its ARN are of one region; an alias can stand for a key in each.
+/// Whether the KMS key exists only in the source region. Key IDs and ARNs are regional; an alias can exist in every
+/// region.
 fn has_regional_key(encryption: &Encryption) -> bool {
     encryption.kms_key.is_set_and(|key| !key.starts_with("alias/"))
 }
 
-/// What a spec's encryption leaves out comes from the source, except for its key. A source that blocks no encryption type
-/// says nothing about the copy: AWS blocks SSE-C in new buckets, and that is not undone unasked.
+/// Merges a spec's encryption over the source's. The source's key is not copied into a stated encryption. A source
+/// without blocked types leaves the copy's unstated: S3 blocks SSE-C in new buckets, and copying must not unblock it.
 fn over_encryption(own: Setting<Encryption>, source: Setting<Encryption>) -> Setting<Encryption> {
-    let source = source.map(|it| Encryption { blocked_types: where_set(it.blocked_types), ..it });
+    let source = source.map(|it| Encryption { blocked_types: set_or_unstated(it.blocked_types), ..it });
     match (own, source) {
         (Setting::Set(mut own), Setting::Set(source)) => {
             let kms = |algorithm: Algorithm| algorithm != Algorithm::AES256;
@@ -102,7 +114,7 @@ fn over_encryption(own: Setting<Encryption>, source: Setting<Encryption>) -> Set
     }
 }
 
-/// What a spec's logging leaves out comes from the source.
+/// Merges a spec's logging over the source's.
 fn over_logging(own: Setting<Logging>, source: Setting<Logging>) -> Setting<Logging> {
     match (own, source) {
         (Setting::Set(mut own), Setting::Set(source)) => {

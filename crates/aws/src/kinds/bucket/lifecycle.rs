@@ -1,9 +1,10 @@
-//! Lifecycle rules in one form for spec and AWS: the whole of S3's `LifecycleRule`. `lifecycle_sdk` turns them into the
-//! SDK's types and back.
+// SPDX-License-Identifier: Apache-2.0
+//! Lifecycle rules, the same type for spec and live. They cover all of S3's `LifecycleRule`. `lifecycle_sdk` converts
+//! them to and from the SDK's types.
 //!
-//! S3 has several spellings of one filter: an empty filter and an empty prefix, the old top-level `Prefix` and
-//! `Filter.Prefix`, an `And` of one condition and the condition alone. Here each filter has one form: the conditions
-//! that all must hold (S3 API Reference, LifecycleRuleFilter).
+//! S3 can express one filter in several ways: an empty filter or an empty prefix, the deprecated top-level `Prefix` or
+//! `Filter.Prefix`, a condition alone or in an `And`. Here a filter has one form: a set of conditions that must all
+//! match (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRuleFilter.html>).
 
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use regionctl_core::kind::Notes;
@@ -14,102 +15,104 @@ use serde::{Deserialize, Serialize};
 
 use super::lifecycle_check::{Fault, faults};
 
-/// A lifecycle rule. All conditions must hold for an object; without any, the rule is for all objects.
+/// A lifecycle rule. It applies to objects that match all of its filters (`prefix`, `tags`, `size_greater_than`,
+/// `size_less_than`). Without filters it applies to all objects of the bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LifecycleRule {
-    /// Its id, by which it is known.
+    /// The ID, unique within the bucket, 1 to 255 characters.
     pub id: String,
-    /// Whether it is in force.
-    // `Clone::clone` leaves out `true`, and `Not::not` below leaves out `false`.
-    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    /// Whether S3 applies the rule. Default: true.
+    // Serialization omits defaults: `Clone::clone` is true for `true`, and `Not::not` below is true for `false`.
+    #[serde(default = "default_true", skip_serializing_if = "Clone::clone")]
     pub enabled: bool,
-    /// Only objects whose keys start with this.
+    /// Filter: the prefix of the object keys.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
-    /// Only objects that have all of these tags.
+    /// Filter: object tags. An object must have all of them.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
-    /// Only objects larger than this, in bytes.
+    /// Filter: objects larger than this size, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_greater_than: Option<i64>,
-    /// Only objects smaller than this, in bytes.
+    /// Filter: objects smaller than this size, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_less_than: Option<i64>,
-    /// The number of days after which objects expire.
+    /// Expiration: days after creation at which current versions expire, 1 or more. Excludes `expire_date`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_days: Option<i32>,
-    /// The day on which objects expire, such as 2027-01-31.
+    /// Expiration: the date on which current versions expire, as YYYY-MM-DD (midnight UTC). Excludes `expire_days`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_date: Option<String>,
-    /// Whether delete markers go that have no versions left.
+    /// Whether S3 removes expired object delete markers, which have no noncurrent versions. Excludes `expire_days`,
+    /// `expire_date` and `tags`. Default: false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub expire_delete_markers: bool,
-    /// The number of days after which old versions are deleted.
+    /// Days after becoming noncurrent at which versions are permanently deleted, 1 or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noncurrent_expire_days: Option<i32>,
-    /// How many of the newest old versions are kept all the same, 1 to 100.
+    /// The number of newest noncurrent versions to retain, 1 to 100. Needs `noncurrent_expire_days`. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noncurrent_newer_versions: Option<i32>,
-    /// The number of days after which unfinished uploads are aborted.
+    /// Days after initiation at which incomplete multipart uploads are aborted, 1 or more. Excludes `tags`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort_uploads_days: Option<i32>,
-    /// Moves of objects to other storage classes.
+    /// Transitions of current versions to other storage classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transitions: Vec<Transition>,
-    /// Moves of old versions to other storage classes.
+    /// Transitions of noncurrent versions to other storage classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub noncurrent_transitions: Vec<NoncurrentTransition>,
 }
 
-/// A move of objects to another storage class, after a number of days or on a day.
+/// A transition of current versions to another storage class. It has either `days` or `date`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transition {
-    /// The number of days after which objects are moved.
+    /// Days after creation at which objects transition, 0 or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<i32>,
-    /// The day on which objects are moved, such as 2027-01-31.
+    /// The date on which objects transition, as YYYY-MM-DD (midnight UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
-    /// AWS's name of the class, such as STANDARD_IA or GLACIER.
+    /// The storage class: STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING, GLACIER_IR, GLACIER or DEEP_ARCHIVE.
     pub storage_class: String,
 }
 
-/// A move of old versions to another storage class.
+/// A transition of noncurrent versions to another storage class.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoncurrentTransition {
-    /// The number of days after which old versions are moved.
+    /// Days after becoming noncurrent at which versions transition, 0 or more.
     pub days: i32,
-    /// AWS's name of the class, such as STANDARD_IA or GLACIER.
+    /// The storage class: STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING, GLACIER_IR, GLACIER or DEEP_ARCHIVE.
     pub storage_class: String,
-    /// How many of the newest old versions stay where they are, 1 to 100.
+    /// The number of newest noncurrent versions that do not transition, 1 to 100. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newer_versions: Option<i32>,
 }
 
-/// Which objects are too small to be moved, where a rule has no size condition of its own.
+/// The default minimum object size for transitions. A size filter of a rule overrides it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum MinimumSize {
-    /// Objects below 128 KB, to every class. AWS's default since September 2024.
+    /// Objects smaller than 128 KB do not transition to any storage class. AWS's default since September 2024.
     #[serde(rename = "all_storage_classes_128K")]
     AllStorageClasses128K,
-    /// Objects below 128 KB, but not to GLACIER and DEEP_ARCHIVE.
+    /// Objects smaller than 128 KB transition to GLACIER and DEEP_ARCHIVE only.
     #[serde(rename = "varies_by_storage_class")]
     VariesByStorageClass,
 }
 
-/// The storage classes that a lifecycle rule can move objects to (TransitionStorageClass).
+/// The storage classes that are valid in a transition (`TransitionStorageClass`).
 pub const CLASSES: [&str; 6] =
     ["STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"];
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
-/// Brings rules into the one form of spec and AWS: the order of rules and of moves means nothing, and no rules at all
-/// is unset.
+/// Normalizes rules for comparison: sorts the rules and their transitions, whose order has no meaning, and returns
+/// `Unset` for an empty list.
 pub fn canonical(rules: Vec<LifecycleRule>) -> Setting<Vec<LifecycleRule>> {
     if rules.is_empty() {
         return Setting::Unset;
@@ -123,12 +126,12 @@ pub fn canonical(rules: Vec<LifecycleRule>) -> Setting<Vec<LifecycleRule>> {
     Setting::Set(rules)
 }
 
-/// Notes what AWS refuses in a spec's rules.
+/// Adds a fault to the notes for everything that S3 would reject.
 pub fn check(rules: &[LifecycleRule], notes: &mut Notes<'_>) {
     for (index, rule) in rules.iter().enumerate() {
         if rules[..index].iter().any(|earlier| earlier.id == rule.id) {
-            let what = format!("another rule has the id '{}' too", rule.id);
-            notes.fault(&format!("lifecycle[{index}].id"), what, "give each rule its own id");
+            let what = format!("the lifecycle rule ID '{}' is not unique", rule.id);
+            notes.fault(&format!("lifecycle[{index}].id"), what, "give each rule a different `id`");
         }
         for Fault { field, what, help } in faults(rule) {
             let field = if field.is_empty() { field } else { format!(".{field}") };
@@ -137,14 +140,14 @@ pub fn check(rules: &[LifecycleRule], notes: &mut Notes<'_>) {
     }
 }
 
-/// Reads a day, `2027-01-31`, as S3's time: midnight in UTC. A text with a time of its own is read as it is.
+/// Parses a date: `2027-01-31` is midnight UTC, as S3 requires. A text with a time keeps that time.
 pub fn date_of(text: &str) -> Option<DateTime> {
     let full = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
     DateTime::from_str(&full, DateTimeFormat::DateTime).ok()
 }
 
 impl LifecycleRule {
-    /// Returns a rule without conditions and actions.
+    /// Returns a rule without filters and actions.
     #[cfg(test)]
     pub fn named(id: &str) -> Self {
         Self {
@@ -176,20 +179,23 @@ mod tests {
     }
 
     #[test]
-    fn what_s3_refuses_is_refused() {
+    fn a_rule_that_s3_rejects_is_a_fault() {
         for (fields, why) in [
             (json!({"id": "", "expire_days": 1}), "1 to 255"),
-            (json!({"id": "a", "prefix": "tmp/"}), "does nothing"),
-            (json!({"id": "a", "expire_days": 0}), "expire_days is 0"),
-            (json!({"id": "a", "expire_days": 1, "expire_date": "2027-01-31"}), "exclude each other"),
-            (json!({"id": "a", "expire_days": 1, "expire_delete_markers": true}), "which do the same"),
-            (json!({"id": "a", "expire_date": "2027-02-31"}), "not a day"),
-            (json!({"id": "a", "expire_date": "tomorrow"}), "not a day"),
-            (json!({"id": "a", "abort_uploads_days": 1, "tags": {"a": "b"}}), "have no tags"),
-            (json!({"id": "a", "expire_days": 1, "noncurrent_newer_versions": 3}), "needs noncurrent_expire_days"),
-            (json!({"id": "a", "noncurrent_expire_days": 1, "noncurrent_newer_versions": 101}), "_versions is 101"),
+            (json!({"id": "a", "prefix": "tmp/"}), "has no action"),
+            (json!({"id": "a", "expire_days": 0}), "`expire_days` cannot be 0"),
+            (json!({"id": "a", "expire_days": 1, "expire_date": "2027-01-31"}), "mutually exclusive"),
+            (json!({"id": "a", "expire_days": 1, "expire_delete_markers": true}), "cannot be combined"),
+            (json!({"id": "a", "expire_date": "2027-02-31"}), "not a date"),
+            (json!({"id": "a", "expire_date": "tomorrow"}), "not a date"),
+            (json!({"id": "a", "abort_uploads_days": 1, "tags": {"a": "b"}}), "combined with `tags`"),
+            (json!({"id": "a", "expire_days": 1, "noncurrent_newer_versions": 3}), "needs `noncurrent_expire_days`"),
+            (
+                json!({"id": "a", "noncurrent_expire_days": 1, "noncurrent_newer_versions": 101}),
+                "_versions` cannot be 101",
+            ),
             (json!({"id": "a", "expire_days": 1, "size_greater_than": 5, "size_less_than": 5}), "no object"),
-            (json!({"id": "a", "transitions": [{"storage_class": "GLACIER"}]}), "either days or a date"),
+            (json!({"id": "a", "transitions": [{"storage_class": "GLACIER"}]}), "either `days` or `date`"),
             (
                 json!({"id": "a", "transitions": [{"days": 1, "storage_class": "STANDARD"}]}),
                 "the storage class 'STANDARD'",
@@ -202,18 +208,18 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_of_a_rule_are_found_at_once() {
+    fn all_faults_of_a_rule_are_reported() {
         let fields = json!({"id": "a", "expire_days": -1, "size_greater_than": -5, "noncurrent_newer_versions": 101,
             "abort_uploads_days": 0, "transitions": [{"days": -1, "storage_class": "GLACIR"}]});
-        let fields_of: Vec<String> = faults(&rule(fields)).into_iter().map(|fault| fault.field).collect();
+        let found: Vec<String> = faults(&rule(fields)).into_iter().map(|fault| fault.field).collect();
         let newer = "noncurrent_newer_versions";
-        let moves = ["transitions[0].days", "transitions[0].storage_class"];
+        let transitions = ["transitions[0].days", "transitions[0].storage_class"];
         let numbers = ["expire_days", "abort_uploads_days", newer, "size_greater_than"];
-        assert_eq!(fields_of, [&[newer], &numbers[..], &moves[..]].concat());
+        assert_eq!(found, [&[newer], &numbers[..], &transitions[..]].concat());
     }
 
     #[test]
-    fn the_short_forms_are_enough() {
+    fn omitted_fields_have_defaults_and_are_not_serialized() {
         let short = rule(json!({"id": "a", "transitions": [{"days": 0, "storage_class": "INTELLIGENT_TIERING"}]}));
         assert_eq!(faults(&short), []);
         let transition = Transition { days: Some(0), date: None, storage_class: "INTELLIGENT_TIERING".to_owned() };
@@ -223,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rules_are_unset_and_their_order_means_nothing() {
+    fn an_empty_list_is_unset_and_the_order_of_rules_does_not_matter() {
         assert_eq!(canonical(Vec::new()), Setting::Unset);
         let (a, b) = (LifecycleRule::named("a"), LifecycleRule::named("b"));
         assert_eq!(canonical(vec![b.clone(), a.clone()]), canonical(vec![a, b]));

@@ -1,20 +1,20 @@
-//! What S3 refuses in a lifecycle rule, all of it at once, each with its field (S3 API Reference, LifecycleRule,
+// SPDX-License-Identifier: Apache-2.0
+//! Validates a lifecycle rule and reports everything that S3 would reject (S3 API Reference, LifecycleRule,
 //! LifecycleExpiration and Transition; S3 User Guide, "Lifecycle configuration elements").
 
 use super::lifecycle::{CLASSES, LifecycleRule, date_of};
 
-/// Something that S3 refuses.
+/// A fault in a lifecycle rule.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The field of the rule; empty for the rule as a whole.
+    /// The field's path within the rule; empty for the whole rule.
     pub field: String,
-    /// What is wrong.
+    /// The message.
     pub what: String,
-    /// What to do.
+    /// The help.
     pub help: String,
 }
 
-/// Collects what is wrong.
 struct Faults(Vec<Fault>);
 
 impl Faults {
@@ -25,36 +25,36 @@ impl Faults {
     fn number(&mut self, field: &str, value: Option<i64>, least: i64, most: i64) {
         if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
             let most = if most == i64::MAX { " or more".to_owned() } else { format!(" to {most}") };
-            self.add(field, format!("{field} is {value}"), format!("write {least}{most}"));
+            self.add(field, format!("`{field}` cannot be {value}"), format!("write {least}{most}"));
         }
     }
 
     fn date(&mut self, field: &str, date: Option<&String>) {
         if let Some(date) = date.filter(|date| date_of(date).is_none()) {
-            self.add(field, format!("'{date}' is not a day"), "write it as year-month-day, such as 2027-01-31");
+            self.add(field, format!("'{date}' is not a date"), "write YYYY-MM-DD, such as 2027-01-31");
         }
     }
 
     fn class(&mut self, field: &str, class: &str) {
         if !CLASSES.contains(&class) {
-            let what = format!("S3 moves nothing to the storage class '{class}'");
+            let what = format!("objects cannot transition to the storage class '{class}'");
             self.add(field, what, format!("write one of {}", CLASSES.join(", ")));
         }
     }
 }
 
-/// Returns what S3 refuses in a rule.
+/// Returns everything in a rule that S3 would reject.
 pub fn faults(rule: &LifecycleRule) -> Vec<Fault> {
     let mut out = Faults(Vec::new());
     if rule.id.is_empty() || rule.id.chars().count() > 255 {
-        out.add("id", "a rule's id has 1 to 255 characters", "name the rule for what it does");
+        out.add("id", "`id` must have 1 to 255 characters", "name the rule after its purpose");
     }
     actions(rule, &mut out);
     numbers(rule, &mut out);
     for (index, it) in rule.transitions.iter().enumerate() {
         let at = |field: &str| format!("transitions[{index}]{field}");
         if it.days.is_some() == it.date.is_some() {
-            out.add(&at(""), "a transition has either days or a date", "write one of them");
+            out.add(&at(""), "a transition needs either `days` or `date`", "write exactly one of them");
         }
         out.number(&at(".days"), it.days.map(Into::into), 0, i64::MAX);
         out.date(&at(".date"), it.date.as_ref());
@@ -69,33 +69,35 @@ pub fn faults(rule: &LifecycleRule) -> Vec<Fault> {
     out.0
 }
 
-/// What does not go together.
+/// Checks for a missing action and for fields that cannot be combined.
 fn actions(rule: &LifecycleRule, out: &mut Faults) {
     let dated = rule.expire_date.is_some();
     let days = [rule.expire_days, rule.noncurrent_expire_days, rule.abort_uploads_days];
-    let moves = !rule.transitions.is_empty() || !rule.noncurrent_transitions.is_empty();
-    if days.iter().all(Option::is_none) && !moves && !dated && !rule.expire_delete_markers {
-        out.add("", format!("the rule '{}' does nothing", rule.id), "add an action, such as expire_days");
+    let transitions = !rule.transitions.is_empty() || !rule.noncurrent_transitions.is_empty();
+    if days.iter().all(Option::is_none) && !transitions && !dated && !rule.expire_delete_markers {
+        out.add("", format!("the lifecycle rule '{}' has no action", rule.id), "add an action, such as `expire_days`");
     }
     if rule.expire_days.is_some() && dated {
-        out.add("expire_date", "expire_days and expire_date exclude each other", "remove one of them");
+        out.add("expire_date", "`expire_days` and `expire_date` are mutually exclusive", "remove one of them");
     }
     if rule.expire_delete_markers && (rule.expire_days.is_some() || dated) {
-        let what = "expire_delete_markers cannot stand beside expire_days or expire_date, which do the same";
-        out.add("expire_delete_markers", what, "remove it");
+        let what = "`expire_delete_markers` cannot be combined with `expire_days` or `expire_date`";
+        // Days and Date remove expired object delete markers too (LifecycleExpiration).
+        out.add("expire_delete_markers", what, "remove `expire_delete_markers`");
     }
     for (field, stated) in [
         ("expire_delete_markers", rule.expire_delete_markers),
         ("abort_uploads_days", rule.abort_uploads_days.is_some()),
     ] {
         if stated && !rule.tags.is_empty() {
-            let what = "delete markers and unfinished uploads have no tags, so a rule with tags cannot remove them";
-            out.add(field, what, "put it into a rule without tags");
+            // Delete markers and incomplete multipart uploads have no tags.
+            let what = format!("`{field}` cannot be combined with `tags`");
+            out.add(field, what, format!("move `{field}` to a rule without `tags`"));
         }
     }
     if rule.noncurrent_newer_versions.is_some() && rule.noncurrent_expire_days.is_none() {
-        let what = "noncurrent_newer_versions needs noncurrent_expire_days";
-        out.add("noncurrent_newer_versions", what, "add noncurrent_expire_days");
+        let what = "`noncurrent_newer_versions` needs `noncurrent_expire_days`";
+        out.add("noncurrent_newer_versions", what, "add `noncurrent_expire_days`");
     }
 }
 
@@ -111,6 +113,6 @@ fn numbers(rule: &LifecycleRule, out: &mut Faults) {
         && greater >= less
     {
         let what = format!("no object is larger than {greater} and smaller than {less} bytes");
-        out.add("size_less_than", what, format!("write more than {greater}"));
+        out.add("size_less_than", what, format!("set `size_less_than` to more than {greater}"));
     }
 }

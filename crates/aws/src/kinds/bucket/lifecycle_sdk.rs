@@ -1,6 +1,7 @@
-//! Lifecycle rules to and from the SDK's types.
+// SPDX-License-Identifier: Apache-2.0
+//! Converts lifecycle rules to and from the SDK's types.
 //!
-//! A live rule that has something that this SDK does not know is an error, as it could not be written back.
+//! A live rule with a value that this SDK does not know is an error, because it could not be written back.
 
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_s3::types as s3;
@@ -12,14 +13,13 @@ use crate::error::{CallError, unbuilt};
 
 const GET: &str = "S3 GetBucketLifecycleConfiguration";
 
-/// Reads all rules.
-pub fn rules_of(rules: Vec<s3::LifecycleRule>) -> Result<Setting<Vec<LifecycleRule>>, CallError> {
-    Ok(canonical(rules.into_iter().map(rule_of).collect::<Result<_, _>>()?))
+/// Converts all rules of GetBucketLifecycleConfiguration.
+pub fn rules_from_sdk(rules: Vec<s3::LifecycleRule>) -> Result<Setting<Vec<LifecycleRule>>, CallError> {
+    Ok(canonical(rules.into_iter().map(rule_from_sdk).collect::<Result<_, _>>()?))
 }
 
-/// Reads which objects are too small to be moved. S3 answers with it wherever there are rules; its default stands for
-/// an answer without it.
-pub fn minimum_size_of(size: Option<&s3::TransitionDefaultMinimumObjectSize>) -> Result<MinimumSize, CallError> {
+/// Converts the default minimum object size for transitions. A missing value is S3's default.
+pub fn minimum_size_from_sdk(size: Option<&s3::TransitionDefaultMinimumObjectSize>) -> Result<MinimumSize, CallError> {
     use s3::TransitionDefaultMinimumObjectSize as Size;
     match size {
         None | Some(Size::AllStorageClasses128K) => Ok(MinimumSize::AllStorageClasses128K),
@@ -28,6 +28,7 @@ pub fn minimum_size_of(size: Option<&s3::TransitionDefaultMinimumObjectSize>) ->
     }
 }
 
+/// Converts the default minimum object size to the SDK's type.
 pub fn minimum_size_to_sdk(size: MinimumSize) -> s3::TransitionDefaultMinimumObjectSize {
     match size {
         MinimumSize::AllStorageClasses128K => s3::TransitionDefaultMinimumObjectSize::AllStorageClasses128K,
@@ -35,23 +36,26 @@ pub fn minimum_size_to_sdk(size: MinimumSize) -> s3::TransitionDefaultMinimumObj
     }
 }
 
-/// Reads one rule.
-pub fn rule_of(rule: s3::LifecycleRule) -> Result<LifecycleRule, CallError> {
+/// Converts one rule of GetBucketLifecycleConfiguration.
+///
+/// # Errors
+/// The rule has an unknown value.
+pub fn rule_from_sdk(rule: s3::LifecycleRule) -> Result<LifecycleRule, CallError> {
     let enabled = match &rule.status {
         s3::ExpirationStatus::Enabled => true,
         s3::ExpirationStatus::Disabled => false,
         other => return Err(CallError::unknown(GET, "the rule status", other.as_str())),
     };
-    #[allow(deprecated)] // S3 answers with the old form where the rules were made with it
+    #[allow(deprecated)] // S3 returns the deprecated prefix for rules that were created with it
     let old_prefix = rule.prefix.unwrap_or_default();
-    let filter = filter_of(rule.filter.as_ref(), old_prefix)?;
+    let filter = filter_from_sdk(rule.filter.as_ref(), old_prefix)?;
     let expiration = rule.expiration.as_ref();
     let noncurrent = rule.noncurrent_version_expiration.as_ref();
     let abort_uploads_days = match rule.abort_incomplete_multipart_upload {
         None => None,
         Some(abort) => match abort.days_after_initiation {
             Some(days) => Some(days),
-            None => return Err(CallError::unknown(GET, "an abort of uploads", "without days")),
+            None => return Err(CallError::unknown(GET, "AbortIncompleteMultipartUpload", "(no days)")),
         },
     };
     Ok(LifecycleRule {
@@ -62,23 +66,23 @@ pub fn rule_of(rule: s3::LifecycleRule) -> Result<LifecycleRule, CallError> {
         size_greater_than: filter.size_greater_than,
         size_less_than: filter.size_less_than,
         expire_days: expiration.and_then(|it| it.days),
-        expire_date: expiration.and_then(|it| it.date.as_ref()).map(date_text).transpose()?,
+        expire_date: expiration.and_then(|it| it.date.as_ref()).map(date_from_sdk).transpose()?,
         expire_delete_markers: expiration.and_then(|it| it.expired_object_delete_marker).unwrap_or(false),
         noncurrent_expire_days: noncurrent.and_then(|it| it.noncurrent_days),
-        // Keeping none is the same as not saying how many.
+        // 0 means the same as no value.
         noncurrent_newer_versions: noncurrent.and_then(|it| it.newer_noncurrent_versions).filter(|kept| *kept != 0),
         abort_uploads_days,
-        transitions: rule.transitions.unwrap_or_default().iter().map(transition_of).collect::<Result<_, _>>()?,
+        transitions: rule.transitions.unwrap_or_default().iter().map(transition_from_sdk).collect::<Result<_, _>>()?,
         noncurrent_transitions: rule
             .noncurrent_version_transitions
             .unwrap_or_default()
             .iter()
-            .map(noncurrent_transition_of)
+            .map(noncurrent_transition_from_sdk)
             .collect::<Result<_, _>>()?,
     })
 }
 
-/// The conditions of a filter, which must all hold.
+/// The conditions of a filter. All of them must match.
 struct Conditions {
     prefix: String,
     tags: Tags,
@@ -86,16 +90,16 @@ struct Conditions {
     size_less_than: Option<i64>,
 }
 
-/// A filter has one condition, or several in `And`; several beside each other are nothing that S3 documents.
-fn filter_of(filter: Option<&s3::LifecycleRuleFilter>, old_prefix: String) -> Result<Conditions, CallError> {
+/// Converts a filter, which has one condition, or several in `And`. Several conditions without `And` are undocumented.
+fn filter_from_sdk(filter: Option<&s3::LifecycleRuleFilter>, old_prefix: String) -> Result<Conditions, CallError> {
     let mut found = Conditions { prefix: old_prefix, tags: Tags::new(), size_greater_than: None, size_less_than: None };
     let Some(filter) = filter else { return Ok(found) };
     let (greater, less) = (filter.object_size_greater_than, filter.object_size_less_than);
     let prefix = filter.prefix().filter(|prefix| !prefix.is_empty());
-    let stated = [prefix.is_some(), filter.tag.is_some(), greater.is_some(), less.is_some(), filter.and.is_some()];
-    let old = !found.prefix.is_empty();
-    if stated.iter().filter(|stated| **stated).count() + usize::from(old) > 1 {
-        return Err(CallError::unknown(GET, "a filter", "of several conditions without And"));
+    let conditions = [prefix.is_some(), filter.tag.is_some(), greater.is_some(), less.is_some(), filter.and.is_some()];
+    let has_old_prefix = !found.prefix.is_empty();
+    if conditions.iter().filter(|is_set| **is_set).count() + usize::from(has_old_prefix) > 1 {
+        return Err(CallError::unknown(GET, "a lifecycle filter", "(several conditions without And)"));
     }
     if let Some(and) = &filter.and {
         found.prefix = and.prefix.clone().unwrap_or_default();
@@ -111,8 +115,8 @@ fn filter_of(filter: Option<&s3::LifecycleRuleFilter>, old_prefix: String) -> Re
     Ok(found)
 }
 
-/// S3's times are midnight in UTC; any other is kept whole.
-fn date_text(date: &DateTime) -> Result<String, CallError> {
+/// Formats a date as `2027-01-31`. S3 stores midnight UTC; any other time is kept.
+fn date_from_sdk(date: &DateTime) -> Result<String, CallError> {
     let text =
         date.fmt(DateTimeFormat::DateTime).map_err(|_| CallError::unknown(GET, "the date", &format!("{date:?}")))?;
     if let Some(day) = text.strip_suffix("T00:00:00Z") {
@@ -121,7 +125,7 @@ fn date_text(date: &DateTime) -> Result<String, CallError> {
     Ok(text)
 }
 
-fn class_of(class: Option<&s3::TransitionStorageClass>) -> Result<String, CallError> {
+fn storage_class_from_sdk(class: Option<&s3::TransitionStorageClass>) -> Result<String, CallError> {
     let class = class.map_or("", s3::TransitionStorageClass::as_str);
     match s3::TransitionStorageClass::try_parse(class) {
         Ok(known) => Ok(known.as_str().to_owned()),
@@ -129,22 +133,24 @@ fn class_of(class: Option<&s3::TransitionStorageClass>) -> Result<String, CallEr
     }
 }
 
-fn transition_of(transition: &s3::Transition) -> Result<Transition, CallError> {
-    let date = transition.date.as_ref().map(date_text).transpose()?;
-    // Without days and date objects are moved as soon as they are there.
+fn transition_from_sdk(transition: &s3::Transition) -> Result<Transition, CallError> {
+    let date = transition.date.as_ref().map(date_from_sdk).transpose()?;
+    // Without days and date, objects transition as soon as they are created.
     let days = transition.days.or(date.is_none().then_some(0));
-    Ok(Transition { days, date, storage_class: class_of(transition.storage_class.as_ref())? })
+    Ok(Transition { days, date, storage_class: storage_class_from_sdk(transition.storage_class.as_ref())? })
 }
 
-fn noncurrent_transition_of(transition: &s3::NoncurrentVersionTransition) -> Result<NoncurrentTransition, CallError> {
+fn noncurrent_transition_from_sdk(
+    transition: &s3::NoncurrentVersionTransition,
+) -> Result<NoncurrentTransition, CallError> {
     Ok(NoncurrentTransition {
         days: transition.noncurrent_days.unwrap_or(0),
-        storage_class: class_of(transition.storage_class.as_ref())?,
+        storage_class: storage_class_from_sdk(transition.storage_class.as_ref())?,
         newer_versions: transition.newer_noncurrent_versions.filter(|kept| *kept != 0),
     })
 }
 
-/// Writes one rule.
+/// Converts one rule to the SDK's type.
 pub fn rule_to_sdk(rule: LifecycleRule) -> Result<s3::LifecycleRule, CallError> {
     let status = if rule.enabled { s3::ExpirationStatus::Enabled } else { s3::ExpirationStatus::Disabled };
     let expiration = expiration_to_sdk(&rule)?;
@@ -159,14 +165,14 @@ pub fn rule_to_sdk(rule: LifecycleRule) -> Result<s3::LifecycleRule, CallError> 
         .abort_uploads_days
         .map(|days| s3::AbortIncompleteMultipartUpload::builder().days_after_initiation(days).build());
     let transitions = rule.transitions.iter().map(transition_to_sdk).collect::<Result<Vec<_>, _>>()?;
-    let moved = rule.noncurrent_transitions.iter().map(|it| {
+    let noncurrent_transitions = rule.noncurrent_transitions.iter().map(|it| {
         s3::NoncurrentVersionTransition::builder()
             .noncurrent_days(it.days)
             .storage_class(s3::TransitionStorageClass::from(it.storage_class.as_str()))
             .set_newer_noncurrent_versions(it.newer_versions)
             .build()
     });
-    let moved: Vec<_> = moved.collect();
+    let noncurrent_transitions: Vec<_> = noncurrent_transitions.collect();
     s3::LifecycleRule::builder()
         .id(rule.id)
         .filter(filter)
@@ -175,12 +181,12 @@ pub fn rule_to_sdk(rule: LifecycleRule) -> Result<s3::LifecycleRule, CallError> 
         .set_noncurrent_version_expiration(noncurrent)
         .set_abort_incomplete_multipart_upload(abort)
         .set_transitions((!transitions.is_empty()).then_some(transitions))
-        .set_noncurrent_version_transitions((!moved.is_empty()).then_some(moved))
+        .set_noncurrent_version_transitions((!noncurrent_transitions.is_empty()).then_some(noncurrent_transitions))
         .build()
         .map_err(unbuilt)
 }
 
-/// One condition stands alone, several stand in `And`, and an empty prefix means all objects.
+/// Converts the conditions. One condition is sent alone, several in `And`. An empty prefix matches all objects.
 fn filter_to_sdk(rule: &LifecycleRule) -> Result<s3::LifecycleRuleFilter, CallError> {
     let tags = rule.tags.iter().map(|(key, value)| s3::Tag::builder().key(key).value(value).build().map_err(unbuilt));
     let mut tags = tags.collect::<Result<Vec<_>, _>>()?;
@@ -207,7 +213,7 @@ fn filter_to_sdk(rule: &LifecycleRule) -> Result<s3::LifecycleRuleFilter, CallEr
 }
 
 fn expiration_to_sdk(rule: &LifecycleRule) -> Result<Option<s3::LifecycleExpiration>, CallError> {
-    let date = rule.expire_date.as_deref().map(sdk_date).transpose()?;
+    let date = rule.expire_date.as_deref().map(date_to_sdk).transpose()?;
     if rule.expire_days.is_none() && date.is_none() && !rule.expire_delete_markers {
         return Ok(None);
     }
@@ -223,12 +229,12 @@ fn expiration_to_sdk(rule: &LifecycleRule) -> Result<Option<s3::LifecycleExpirat
 fn transition_to_sdk(transition: &Transition) -> Result<s3::Transition, CallError> {
     Ok(s3::Transition::builder()
         .set_days(transition.days)
-        .set_date(transition.date.as_deref().map(sdk_date).transpose()?)
+        .set_date(transition.date.as_deref().map(date_to_sdk).transpose()?)
         .storage_class(s3::TransitionStorageClass::from(transition.storage_class.as_str()))
         .build())
 }
 
-fn sdk_date(text: &str) -> Result<DateTime, CallError> {
+fn date_to_sdk(text: &str) -> Result<DateTime, CallError> {
     date_of(text).ok_or_else(|| CallError::unknown("regionctl", "the date", text))
 }
 

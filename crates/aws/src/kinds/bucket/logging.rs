@@ -1,6 +1,7 @@
-//! Server access logging in one form for spec and AWS.
+// SPDX-License-Identifier: Apache-2.0
+//! Server access logging, the same type for spec and live.
 //!
-//! PutBucketLogging replaces the whole target. What the spec leaves out is sent as it is.
+//! PutBucketLogging replaces the whole target, so parts that the spec leaves out are sent with their live values.
 
 use std::collections::BTreeSet;
 
@@ -15,86 +16,86 @@ use crate::error::{CallError, unbuilt};
 
 const GET: &str = "S3 GetBucketLogging";
 
-/// Where server access logs go.
+/// Server access logging. `key_format` and `grants` do not change if they are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Logging {
-    /// A bucket of the same region and account, whose policy lets `logging.s3.amazonaws.com` put objects.
+    /// The target bucket, in the same region and account. Its policy must let `logging.s3.amazonaws.com` put objects.
     pub bucket: String,
-    /// What the keys start with.
+    /// The prefix of the log object keys. Default: empty.
     #[serde(default)]
     pub prefix: String,
-    /// How the keys are formed; unset is `simple`.
+    /// The format of the log object keys. `unset`: `simple`.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     pub key_format: Setting<KeyFormat>,
-    /// Who may read the logs by ACL, where the target bucket has ACLs; unset for nobody.
+    /// Target grants: ACL permissions on the log objects, if the target bucket has ACLs enabled. `unset`: no grants.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     pub grants: Setting<BTreeSet<Grant>>,
 }
 
-/// How the keys of logs are formed.
+/// The format of the log object keys (`TargetObjectKeyFormat`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyFormat {
-    /// The prefix and the time.
+    /// The prefix, followed by the delivery time.
     Simple,
-    /// By account, region, bucket and day; the day is that of the requests.
+    /// Partitioned by account, region, bucket and day. The day is the day of the requests.
     PartitionedByEventTime,
-    /// By account, region, bucket and day; the day is that of the delivery.
+    /// Partitioned by account, region, bucket and day. The day is the day of the log delivery.
     PartitionedByDeliveryTime,
 }
 
-/// A permission on the logs.
+/// A target grant: a permission on the log objects.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
-    /// Who has it.
+    /// The grantee.
     pub grantee: Grantee,
-    /// What they may do.
+    /// The permission.
     pub permission: Permission,
 }
 
-/// Who has a permission on the logs.
+/// The grantee of a target grant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Grantee {
-    /// The canonical user id of an account.
+    /// The canonical user ID of an AWS account.
     Id(String),
-    /// The URI of a group.
+    /// The URI of an Amazon S3 predefined group.
     Group(String),
-    /// A mail address. S3 takes none any more.
+    /// An email address. S3 no longer accepts it.
     Email(String),
 }
 
-/// AWS's names of the permissions.
+/// The permission on log objects (`BucketLogsPermission`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Permission {
-    /// Both.
+    /// Read and write access.
     FullControl,
-    /// Reading.
+    /// Read access.
     Read,
-    /// Writing.
+    /// Write access.
     Write,
 }
 
 impl Logging {
-    /// Says what AWS refuses: where, why, and what to do.
+    /// Returns the path, message and help of the first fault, or `None` if the target is valid.
     pub fn fault(&self, own_name: &str) -> Option<(&'static str, &'static str, &'static str)> {
         if self.bucket == own_name {
-            let fault = "a bucket that logs into itself logs its own logging, without end";
-            return Some(("logging.bucket", fault, "name another bucket of this region"));
+            let fault = "a bucket that logs to itself creates an infinite loop of logs";
+            return Some(("logging.bucket", fault, "name another bucket in this region"));
         }
         let mut grants = self.grants.value().into_iter().flatten();
-        let by_mail = grants.any(|grant| matches!(grant.grantee, Grantee::Email(_)));
-        by_mail.then_some((
+        let by_email = grants.any(|grant| matches!(grant.grantee, Grantee::Email(_)));
+        by_email.then_some((
             "logging.grants",
-            "S3 takes no mail addresses as grantees since October 2025",
-            "state the account's canonical user id: {id: …}",
+            "S3 stopped accepting email addresses as grantees in October 2025",
+            "write the account's canonical user ID: `{id: …}`",
         ))
     }
 
-    /// Brings it into the one form of spec and AWS.
+    /// Normalizes the settings, so that equal settings of spec and AWS compare as equal.
     #[must_use]
     pub fn canonical(mut self) -> Self {
         if self.key_format == Setting::Unset {
@@ -106,11 +107,11 @@ impl Logging {
         self
     }
 
-    /// Reads AWS's answer. Without a key format S3 uses the simple one.
-    pub fn of(target: s3::LoggingEnabled) -> Result<Self, CallError> {
-        let format = target.target_object_key_format.as_ref().map(key_format_of).transpose()?;
+    /// Converts the target of GetBucketLogging. A target without a key format uses the simple prefix.
+    pub fn from_sdk(target: s3::LoggingEnabled) -> Result<Self, CallError> {
+        let format = target.target_object_key_format.as_ref().map(key_format_from_sdk).transpose()?;
         let grants =
-            target.target_grants.unwrap_or_default().iter().map(grant_of).collect::<Result<BTreeSet<_>, _>>()?;
+            target.target_grants.unwrap_or_default().iter().map(grant_from_sdk).collect::<Result<BTreeSet<_>, _>>()?;
         let found = Self {
             bucket: target.target_bucket,
             prefix: target.target_prefix,
@@ -120,7 +121,7 @@ impl Logging {
         Ok(found.canonical())
     }
 
-    /// Lays what is stated over the live target, and writes the whole for a request.
+    /// Merges the stated parts into the live target and returns the whole target for PutBucketLogging.
     pub fn into_sdk(self, live: Option<s3::LoggingEnabled>) -> Result<s3::LoggingEnabled, CallError> {
         let (live_grants, live_format) =
             live.map_or((None, None), |live| (live.target_grants, live.target_object_key_format));
@@ -144,10 +145,10 @@ impl Logging {
     }
 }
 
-fn key_format_of(format: &s3::TargetObjectKeyFormat) -> Result<KeyFormat, CallError> {
+fn key_format_from_sdk(format: &s3::TargetObjectKeyFormat) -> Result<KeyFormat, CallError> {
     let Some(partitioned) = &format.partitioned_prefix else { return Ok(KeyFormat::Simple) };
     match &partitioned.partition_date_source {
-        // S3's default (S3 API Reference, PartitionedPrefix).
+        // EventTime is S3's default (S3 API Reference, PartitionedPrefix).
         None | Some(s3::PartitionDateSource::EventTime) => Ok(KeyFormat::PartitionedByEventTime),
         Some(s3::PartitionDateSource::DeliveryTime) => Ok(KeyFormat::PartitionedByDeliveryTime),
         Some(other) => Err(CallError::unknown(GET, "the date source", other.as_str())),
@@ -167,7 +168,7 @@ fn key_format_to_sdk(format: KeyFormat) -> s3::TargetObjectKeyFormat {
     s3::TargetObjectKeyFormat::builder().partitioned_prefix(partitioned).build()
 }
 
-fn grant_of(grant: &s3::TargetGrant) -> Result<Grant, CallError> {
+fn grant_from_sdk(grant: &s3::TargetGrant) -> Result<Grant, CallError> {
     let permission = match &grant.permission {
         Some(s3::BucketLogsPermission::FullControl) => Permission::FullControl,
         Some(s3::BucketLogsPermission::Read) => Permission::Read,
@@ -177,7 +178,7 @@ fn grant_of(grant: &s3::TargetGrant) -> Result<Grant, CallError> {
             return Err(CallError::unknown(GET, "the permission", name));
         }
     };
-    let Some(grantee) = &grant.grantee else { return Err(CallError::unknown(GET, "a grant", "without a grantee")) };
+    let Some(grantee) = &grant.grantee else { return Err(CallError::unknown(GET, "the grantee", "(none)")) };
     let grantee = match (&grantee.r#type, &grantee.id, &grantee.uri, &grantee.email_address) {
         (s3::Type::CanonicalUser, Some(id), ..) => Grantee::Id(id.clone()),
         (s3::Type::Group, _, Some(uri), _) => Grantee::Group(uri.clone()),
@@ -202,7 +203,7 @@ fn grant_to_sdk(grant: Grant) -> Result<s3::TargetGrant, CallError> {
     Ok(s3::TargetGrant::builder().grantee(grantee.build().map_err(unbuilt)?).permission(permission).build())
 }
 
-/// Compares each part that the spec states.
+/// Compares the parts that the spec states.
 pub fn diff(want: &Logging, live: Option<&Logging>, out: &mut Diff<'_, BucketOp>) -> Covers {
     let Logging { bucket, prefix, key_format, grants } = want;
     out.value("logging.bucket", bucket, live.map(|live| &live.bucket))
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_is_read_back() {
+    fn settings_survive_a_round_trip() {
         let group = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
         for fields in [
             json!({"bucket": "b", "prefix": "", "key_format": "simple", "grants": null}),
@@ -232,27 +233,27 @@ mod tests {
             ]}),
         ] {
             let want = logging(fields);
-            assert_eq!(Logging::of(want.clone().into_sdk(None).unwrap()).unwrap(), want);
+            assert_eq!(Logging::from_sdk(want.clone().into_sdk(None).unwrap()).unwrap(), want);
         }
     }
 
     #[test]
-    fn what_is_left_out_stays_and_what_is_unset_goes() {
-        let there = json!({"bucket": "b", "prefix": "a", "key_format": "partitioned_by_delivery_time",
+    fn left_out_parts_keep_their_live_values_and_unset_parts_are_cleared() {
+        let current = json!({"bucket": "b", "prefix": "a", "key_format": "partitioned_by_delivery_time",
             "grants": [{"grantee": {"id": "abc"}, "permission": "READ"}]});
-        let live = logging(there).into_sdk(None).unwrap();
-        let read = |fields: Value| Logging::of(logging(fields).into_sdk(Some(live.clone())).unwrap()).unwrap();
+        let live = logging(current).into_sdk(None).unwrap();
+        let read = |fields: Value| Logging::from_sdk(logging(fields).into_sdk(Some(live.clone())).unwrap()).unwrap();
         let kept = read(json!({"bucket": "b", "prefix": "c"}));
         assert_eq!(kept.key_format, Setting::Set(KeyFormat::PartitionedByDeliveryTime));
         assert!(kept.grants.is_set());
-        let gone = read(json!({"bucket": "b", "key_format": null, "grants": []}));
-        assert_eq!((gone.key_format, gone.grants), (Setting::Set(KeyFormat::Simple), Setting::Unset));
+        let cleared = read(json!({"bucket": "b", "key_format": null, "grants": []}));
+        assert_eq!((cleared.key_format, cleared.grants), (Setting::Set(KeyFormat::Simple), Setting::Unset));
     }
 
     #[test]
     fn an_unknown_date_source_is_an_error() {
         let partitioned = s3::PartitionedPrefix::builder().partition_date_source("FOO".into()).build();
         let format = s3::TargetObjectKeyFormat::builder().partitioned_prefix(partitioned).build();
-        assert!(key_format_of(&format).unwrap_err().0.message.contains("FOO"));
+        assert!(key_format_from_sdk(&format).unwrap_err().0.message.contains("FOO"));
     }
 }

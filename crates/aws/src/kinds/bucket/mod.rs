@@ -1,9 +1,9 @@
-//! `s3.bucket`: a bucket and those of its settings that the spec states.
+// SPDX-License-Identifier: Apache-2.0
+//! `s3.bucket`: a bucket and the settings that the spec states. A bucket is never deleted.
 //!
-//! Each setting is its own Get and Put in S3, and what a spec leaves out is neither read nor touched. A Put replaces a
-//! whole document, so each document's model is complete, and what it cannot hold is an extra or an error. The steps of
-//! one bucket run one after the other, since S3 answers two changes at once with `OperationAborted`. A bucket is never
-//! deleted.
+//! S3 has one Get and one Put call per setting. Settings that the spec leaves out are neither read nor changed. A Put
+//! replaces the whole setting, so the model of a setting is complete: what it cannot express is an extra or an error.
+//! The steps of one bucket run in sequence, because S3 rejects concurrent changes with `OperationAborted`.
 
 mod api;
 mod cors;
@@ -31,7 +31,7 @@ use regionctl_core::kind::{Facts, Kind, Notes, Risk};
 use regionctl_core::model::policy::Policy;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -42,7 +42,8 @@ use lifecycle::{LifecycleRule, MinimumSize};
 use logging::Logging;
 use settings::{Ownership, PublicAccessBlock, Versioning};
 use spec::BucketSpec;
-use tagging::TagSettings;
+
+use crate::tags::TagSettings;
 
 /// The kind `s3.bucket`.
 pub struct Bucket;
@@ -70,48 +71,49 @@ pub struct BucketModel {
     logging: Setting<Logging>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     tags: Setting<TagSettings>,
-    /// How old the bucket is, in whole days begun, where it has no lifecycle rules: no object is older. Only live.
+    /// Live only, and only for a bucket without lifecycle rules: the bucket's age in days, rounded up. No object is
+    /// older.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     age_days: Option<i64>,
 }
 
-/// The calls.
+/// The S3 calls that create and change a bucket.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum BucketOp {
-    /// In the region; AWS turns all blocks on, ACLs off and SSE-S3 on.
+    /// Creates the bucket in the region. S3 turns on Block Public Access and SSE-S3, and disables ACLs.
     CreateBucket,
-    /// All four at once.
+    /// Replaces the four settings.
     PutPublicAccessBlock(PublicAccessBlock),
-    /// One rule.
+    /// Replaces the ownership controls, which have one rule.
     PutBucketOwnershipControls(Ownership),
-    /// One rule; what is unstated in it is sent as it is.
+    /// Replaces the encryption rule. Unstated parts are sent with their live values.
     PutBucketEncryption(Encryption),
-    /// On or suspended.
+    /// Enables or suspends versioning.
     PutBucketVersioning(Versioning),
-    /// The document whole.
+    /// Replaces the policy document.
     PutBucketPolicy(Policy),
-    /// Takes it away.
+    /// Deletes the policy.
     DeleteBucketPolicy,
-    /// The rules whole and the size that belongs to them; what is unstated is sent as it is.
+    /// Replaces all rules and the minimum object size. An unstated part is sent with its live value.
     PutBucketLifecycleConfiguration {
-        /// The rules.
+        /// All lifecycle rules of the bucket.
         #[serde(default, skip_serializing_if = "Setting::is_unstated")]
         rules: Setting<Vec<LifecycleRule>>,
-        /// Which objects are too small to be moved.
+        /// The default minimum object size for transitions.
         #[serde(default, skip_serializing_if = "Setting::is_unstated")]
         transition_minimum_size: Setting<MinimumSize>,
     },
-    /// Takes all rules away.
+    /// Deletes all lifecycle rules.
     DeleteBucketLifecycle,
-    /// The rules whole.
+    /// Replaces all CORS rules.
     PutBucketCors(Vec<CorsRule>),
-    /// Takes all rules away.
+    /// Deletes all CORS rules.
     DeleteBucketCors,
-    /// The target, or none; what is unstated in it is sent as it is.
+    /// Replaces the logging target, or turns logging off. Unstated parts are sent with their live values.
     PutBucketLogging(Option<Logging>),
-    /// The spec's, with the bucket's others.
+    /// Sets and removes the spec's tags. The bucket's other tags are sent unchanged.
     PutBucketTagging(TagSettings),
-    /// Takes all away but AWS's own.
+    /// Removes all tags except AWS system tags.
     DeleteBucketTagging,
 }
 
@@ -119,7 +121,7 @@ impl Kind for Bucket {
     const FACTS: Facts = Facts {
         name: "s3.bucket",
         service: "S3",
-        summary: "A bucket, with each sub-configuration that the spec states. It is never deleted.",
+        summary: "A bucket and the settings that the spec states. regionctl never deletes a bucket.",
         reads: &[
             "HeadBucket",
             "GetBucketPolicy",
@@ -149,7 +151,7 @@ impl Kind for Bucket {
             "PutBucketTagging",
             "DeleteBucketTagging",
         ],
-        outputs: &["arn", "name"],
+        attributes: &["arn", "name"],
         name_fields: &["bucket"],
         parts: &[
             "public_access_block",
@@ -168,48 +170,48 @@ impl Kind for Bucket {
         global_names: true,
         inventory: &["ListBuckets"],
         weights: &[
-            Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "the bucket is gone" },
+            Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "the bucket does not exist" },
             Weight {
                 path: "public_access_block*",
                 when: When::Less,
                 severity: Severity::High,
-                why: "lifts a block on public access",
+                why: "removes a public access block",
             },
             Weight {
                 path: "public_access_block*",
                 when: When::Lacking,
                 severity: Severity::High,
-                why: "lifts a block on public access",
+                why: "removes a public access block",
             },
             Weight {
                 path: "policy",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "others may do something else than the spec says",
+                why: "the bucket policy grants or denies different access",
             },
             Weight {
                 path: "logging*",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "who reads it is recorded elsewhere, or nowhere",
+                why: "access logs are delivered elsewhere or not at all",
             },
             Weight {
                 path: "encryption*",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "what is stored is encrypted otherwise",
+                why: "new objects are encrypted differently",
             },
             Weight {
                 path: "ownership",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "access may be given object by object",
+                why: "ACLs may grant access to objects",
             },
             Weight {
                 path: "versioning",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "what is overwritten or deleted may be lost",
+                why: "overwritten or deleted objects may be lost",
             },
         ],
         defaults: r#"{"public_access_block": {"block_public_acls": true, "ignore_public_acls": true, "block_public_policy": true, "restrict_public_buckets": true}, "ownership": "BucketOwnerEnforced", "encryption": {"algorithm": "AES256", "kms_key": null, "bucket_key": null}, "policy": null, "lifecycle": null, "cors": null, "logging": null}"#,
@@ -236,7 +238,7 @@ s3.bucket:
         name::check(name)
     }
 
-    /// A bucket that a day makes older is no other bucket.
+    /// Drops the age, so that a saved plan stays valid the next day.
     fn relevant(_: Option<&BucketModel>, live: BucketModel) -> BucketModel {
         BucketModel { age_days: None, ..live }
     }
@@ -245,8 +247,8 @@ s3.bucket:
         spec.into_model(name, notes)
     }
 
-    fn outputs(name: &str, location: &Location) -> Outputs {
-        Outputs::from([
+    fn attributes(name: &str, location: &Location) -> Attributes {
+        Attributes::from([
             ("arn".to_owned(), format!("arn:{}:s3:::{name}", location.partition)),
             ("name".to_owned(), name.to_owned()),
         ])
@@ -287,7 +289,7 @@ s3.bucket:
     }
 
     fn remove(_: &BucketModel, out: &mut Diff<'_, BucketOp>) {
-        out.never_removed("regionctl never deletes a bucket; empty and delete it by hand");
+        out.never_removed("regionctl never deletes a bucket; empty and delete it manually");
     }
 
     fn diff(want: &BucketModel, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
@@ -304,20 +306,20 @@ s3.bucket:
             tags,
             age_days: _,
         } = want;
-        let birth = out.birth();
-        out.step(Phase::Create, birth, BucketOp::CreateBucket);
-        let there = live.map(|live| &live.public_access_block);
-        steps::put("public_access_block", public_access_block, there, out, |block| {
+        let creation = out.creation();
+        out.step(Phase::Create, creation, BucketOp::CreateBucket);
+        let live_block = live.map(|live| &live.public_access_block);
+        steps::put("public_access_block", public_access_block, live_block, out, |block| {
             BucketOp::PutPublicAccessBlock(*block)
         });
-        let there = live.map(|live| &live.ownership);
-        steps::put("ownership", ownership, there, out, |rule| BucketOp::PutBucketOwnershipControls(*rule));
+        let live_ownership = live.map(|live| &live.ownership);
+        steps::put("ownership", ownership, live_ownership, out, |rule| BucketOp::PutBucketOwnershipControls(*rule));
         steps::encryption(encryption, live, out);
         steps::versioning(*versioning, live, out);
         steps::lifecycle(lifecycle, *transition_minimum_size, live, out);
-        let there = live.map(|live| &live.cors);
+        let live_cors = live.map(|live| &live.cors);
         let put = |rules: &Vec<CorsRule>| BucketOp::PutBucketCors(rules.clone());
-        steps::put_or_delete("cors", cors, there, out, put, BucketOp::DeleteBucketCors);
+        steps::put_or_delete("cors", cors, live_cors, out, put, BucketOp::DeleteBucketCors);
         steps::logging(logging, live, out);
         steps::policy(policy, live, out);
         tagging::diff(tags, live.map(|live| &live.tags), out);

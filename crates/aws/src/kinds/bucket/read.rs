@@ -1,4 +1,5 @@
-//! Reading one bucket: HeadBucket always, and each document that the scope asks for.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads one bucket: HeadBucket, and the settings that the scope requests.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,15 +20,15 @@ use super::api::{OwnedBucket, request};
 use super::cors::{self, CorsRule};
 use super::encryption::Encryption;
 use super::lifecycle::{LifecycleRule, MinimumSize};
-use super::lifecycle_sdk::{minimum_size_of, rules_of};
+use super::lifecycle_sdk::{minimum_size_from_sdk, rules_from_sdk};
 use super::logging::Logging;
 use super::settings::{Ownership, PublicAccessBlock, Versioning};
 use super::{Bucket, BucketModel, tagging};
 use crate::error::{CallError, if_found, if_set};
 use crate::tags::collect;
 
-/// Sends a read if the scope asks for one of these parts: unstated where it does not, unset where AWS says that there
-/// is none.
+/// Sends a Get call if the scope requests one of these parts. The result is unstated if it does not, and unset if the
+/// setting does not exist.
 macro_rules! read_if {
     ($bucket:ident, $scope:ident, $call:ident, $($part:literal),+) => {
         async {
@@ -41,7 +42,7 @@ macro_rules! read_if {
 }
 
 impl OwnedBucket<'_> {
-    /// Reads the bucket as deep as the scope says.
+    /// Reads the parts of the bucket that the scope requests. Returns `None` if the bucket does not exist.
     pub(super) async fn read(self, scope: &Scope) -> Result<Option<LiveResource<BucketModel>>, CallError> {
         let bucket = self;
         let head = async { if_found(request!(bucket, head_bucket).send().await.map_err(CallError::from)) };
@@ -57,14 +58,16 @@ impl OwnedBucket<'_> {
             read_if!(bucket, scope, get_bucket_logging, "logging"),
             read_if!(bucket, scope, get_bucket_tagging, "tags"),
         );
-        let Some(head) = head.map_err(|error| bucket.not_ours(error))? else { return Ok(None) };
+        let Some(head) = head.map_err(|error| bucket.explain_head_error(error))? else { return Ok(None) };
         bucket.check_region(head.bucket_region(), &scope.location.region)?;
         let mut extras = Vec::new();
         let (lifecycle, transition_minimum_size) = lifecycle_of(lifecycle?)?;
-        let policy = set(policy?.map(|answer| Setting::live(answer.policy)).flatten(), |text| policy_of(&text))?;
-        let logging = set(logging?.map(|answer| Setting::live(answer.logging_enabled)).flatten(), Logging::of)?;
+        let policy =
+            try_map(policy?.map(|answer| Setting::live(answer.policy)).flatten(), |text| policy_from_json(&text))?;
+        let logging =
+            try_map(logging?.map(|answer| Setting::live(answer.logging_enabled)).flatten(), Logging::from_sdk)?;
         let cors = cors?.map(|answer| Setting::live(answer.cors_rules)).flatten();
-        let cors = cors.map(|rules| cors::canonical(rules.into_iter().map(CorsRule::of).collect())).flatten();
+        let cors = cors.map(|rules| cors::canonical(rules.into_iter().map(CorsRule::from_sdk).collect())).flatten();
         let tags = tags?.map(|answer| collect(answer.tag_set().iter().map(|tag| (Some(tag.key()), Some(tag.value())))));
         let age_days = if lifecycle == Setting::Unset { bucket.age_days().await? } else { None };
         let model = BucketModel {
@@ -80,17 +83,18 @@ impl OwnedBucket<'_> {
             tags: tags.map(tagging::live).flatten(),
             age_days,
         };
-        let outputs = Bucket::outputs(bucket.name, &scope.location);
-        Ok(Some(LiveResource::new(bucket.name, model, outputs).with_extras(extras)))
+        let attributes = Bucket::attributes(bucket.name, &scope.location);
+        Ok(Some(LiveResource::new(bucket.name, model, attributes).with_extras(extras)))
     }
 
-    /// Returns how old the bucket is, in whole days begun. It is asked only of a bucket without lifecycle rules: a rule
-    /// deletes nothing in a bucket that is younger than the rule allows.
+    /// Returns the bucket's age in days, rounded up. It is read only for buckets without lifecycle rules: a new rule
+    /// deletes nothing in a bucket that is younger than the rule's days.
     async fn age_days(self) -> Result<Option<i64>, CallError> {
         let mut buckets = self.api.list_buckets().prefix(self.name).max_buckets(100).into_paginator().items().send();
         while let Some(found) = buckets.next().await {
             let found = found?;
             if found.name() == Some(self.name) {
+                #[expect(clippy::disallowed_methods, reason = "an age is relative to the present, here in whole days")]
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
                 let now = i64::try_from(now).unwrap_or(i64::MAX);
                 return Ok(found.creation_date().map(|created| (now - created.secs()).max(0) / 86_400 + 1));
@@ -99,18 +103,19 @@ impl OwnedBucket<'_> {
         Ok(None)
     }
 
-    /// HeadBucket answers without a word: 403 when the caller may not list the bucket, whoever owns it, and 301 when
-    /// it is in another region.
-    fn not_ours(self, mut error: CallError) -> CallError {
+    /// Replaces the message of a HeadBucket error, whose answer has no body: 403 if the caller may not list the bucket,
+    /// in whichever account it is, and 301 if it is in another region.
+    fn explain_head_error(self, mut error: CallError) -> CallError {
         let Self { name, owner, .. } = self;
         match error.0.class {
             FailureClass::Denied => {
                 error.0.class = FailureClass::Taken;
                 error.0.message = format!(
-                    "the bucket {name} belongs to another account, or this caller lacks s3:ListBucket on it, or its policy denies account {owner}"
+                    "the bucket '{name}' belongs to another account, the caller lacks `s3:ListBucket`, or the bucket \
+                     policy denies account {owner}"
                 );
             }
-            FailureClass::Taken => error.0.message = format!("the bucket {name} exists in another region"),
+            FailureClass::Taken => error.0.message = format!("the bucket '{name}' exists in another region"),
             _ => {}
         }
         error
@@ -121,15 +126,15 @@ impl OwnedBucket<'_> {
             Some(found) if found != region => Err(CallError(Failure::new(
                 FailureClass::Taken,
                 "S3 HeadBucket",
-                format!("the bucket {} exists in {found}, not in {region}", self.name),
+                format!("the bucket '{}' exists in {found}, not in {region}", self.name),
             ))),
             _ => Ok(()),
         }
     }
 }
 
-/// Changes a setting's value by something that can fail.
-fn set<T, U>(setting: Setting<T>, change: impl FnOnce(T) -> Result<U, CallError>) -> Result<Setting<U>, CallError> {
+/// Maps a setting's value with a fallible function.
+fn try_map<T, U>(setting: Setting<T>, change: impl FnOnce(T) -> Result<U, CallError>) -> Result<Setting<U>, CallError> {
     Ok(match setting {
         Setting::Unstated => Setting::Unstated,
         Setting::Unset => Setting::Unset,
@@ -137,37 +142,37 @@ fn set<T, U>(setting: Setting<T>, change: impl FnOnce(T) -> Result<U, CallError>
     })
 }
 
-/// Gives a setting that AWS does not have the value that this means.
+/// Replaces an unset setting with S3's default.
 fn or_default<T>(setting: Setting<T>, default: T) -> Setting<T> {
     if setting.is_unstated() || setting.is_set() { setting } else { Setting::Set(default) }
 }
 
-fn policy_of(text: &str) -> Result<Policy, CallError> {
-    Policy::from_aws(text).map_err(|_| CallError::unknown("S3 GetBucketPolicy", "a policy", "that is not JSON"))
+fn policy_from_json(text: &str) -> Result<Policy, CallError> {
+    Policy::from_aws(text).map_err(|_| CallError::unknown("S3 GetBucketPolicy", "the policy", "(invalid JSON)"))
 }
 
-/// A bucket without a block has all four off.
+/// Converts GetPublicAccessBlock. Without a public access block, all four settings are off.
 fn block_of(answer: Setting<GetPublicAccessBlockOutput>) -> Setting<PublicAccessBlock> {
     let block = answer.map(|answer| Setting::live(answer.public_access_block_configuration)).flatten();
-    or_default(block.map(|block| PublicAccessBlock::of(&block)), PublicAccessBlock::of_all(false))
+    or_default(block.map(|block| PublicAccessBlock::from_sdk(&block)), PublicAccessBlock::of_all(false))
 }
 
-/// S3 documents one rule, and a bucket without any has what it had before there were rules: the writer owns.
+/// Converts GetBucketOwnershipControls. S3 documents one rule. Without rules, `ObjectWriter` applies.
 fn ownership_of(
     answer: Setting<GetBucketOwnershipControlsOutput>,
     extras: &mut Vec<Extra>,
 ) -> Result<Setting<Ownership>, CallError> {
     let rules = answer.map(|answer| answer.ownership_controls.map(|it| it.rules).unwrap_or_default());
-    let further: Vec<Value> =
+    let extra_rules: Vec<Value> =
         rules.value().into_iter().flatten().skip(1).map(|rule| rule.object_ownership().as_str().into()).collect();
-    if !further.is_empty() {
-        extras.push(Extra::lost("ownership.further_rules", further));
+    if !extra_rules.is_empty() {
+        extras.push(Extra::lost("ownership.further_rules", extra_rules));
     }
     let first = rules.map(|rules| Setting::live(rules.into_iter().next())).flatten();
-    Ok(or_default(set(first, |rule| Ownership::of(&rule))?, Ownership::ObjectWriter))
+    Ok(or_default(try_map(first, |rule| Ownership::from_sdk(&rule))?, Ownership::ObjectWriter))
 }
 
-/// S3 documents one rule.
+/// Converts GetBucketEncryption. S3 documents one rule.
 fn encryption_of(
     answer: Setting<GetBucketEncryptionOutput>,
     extras: &mut Vec<Extra>,
@@ -177,15 +182,16 @@ fn encryption_of(
         let default = rule.apply_server_side_encryption_by_default();
         Value::from(default.map_or("", |default| default.sse_algorithm().as_str()))
     };
-    let further: Vec<Value> = rules.value().into_iter().flatten().skip(1).map(algorithm).collect();
-    if !further.is_empty() {
-        extras.push(Extra::lost("encryption.further_rules", further));
+    let extra_rules: Vec<Value> = rules.value().into_iter().flatten().skip(1).map(algorithm).collect();
+    if !extra_rules.is_empty() {
+        extras.push(Extra::lost("encryption.further_rules", extra_rules));
     }
     let first = rules.map(|rules| Setting::live(rules.into_iter().next())).flatten();
-    set(first, |rule| Encryption::of(&rule))
+    try_map(first, |rule| Encryption::from_sdk(&rule))
 }
 
-/// Only the root user can change MFA delete, with an MFA device; a Put without it leaves it as it is.
+/// Converts GetBucketVersioning. Only the root user can change MFA delete, with an MFA device. PutBucketVersioning
+/// without it does not change it.
 fn versioning_of(
     answer: Setting<GetBucketVersioningOutput>,
     extras: &mut Vec<Extra>,
@@ -195,10 +201,10 @@ fn versioning_of(
         extras.push(Extra::kept("versioning.mfa_delete", status.as_str()));
     }
     let status = answer.map(|answer| Setting::live(answer.status)).flatten();
-    set(status, |status| Versioning::of(&status))
+    try_map(status, |status| Versioning::from_sdk(&status))
 }
 
-/// The rules, and the size that belongs to them: without rules there is none.
+/// Converts GetBucketLifecycleConfiguration. The minimum object size exists only with rules.
 fn lifecycle_of(
     answer: Setting<GetBucketLifecycleConfigurationOutput>,
 ) -> Result<(Setting<Vec<LifecycleRule>>, Setting<MinimumSize>), CallError> {
@@ -207,8 +213,8 @@ fn lifecycle_of(
         Setting::Unset => return Ok((Setting::Unset, Setting::Unset)),
         Setting::Set(answer) => answer,
     };
-    let rules = rules_of(answer.rules.unwrap_or_default())?;
-    let minimum = minimum_size_of(answer.transition_default_minimum_object_size.as_ref())?;
+    let rules = rules_from_sdk(answer.rules.unwrap_or_default())?;
+    let minimum = minimum_size_from_sdk(answer.transition_default_minimum_object_size.as_ref())?;
     let minimum = if rules.is_set() { Setting::Set(minimum) } else { Setting::Unset };
     Ok((rules, minimum))
 }

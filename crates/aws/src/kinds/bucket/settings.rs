@@ -1,7 +1,8 @@
-//! The small settings in one form for spec and AWS: the public-access block, object ownership, versioning.
+// SPDX-License-Identifier: Apache-2.0
+//! Block Public Access, Object Ownership and versioning, the same types for spec and live.
 //!
-//! A bucket without a public-access block has all four blocks off, and one without ownership controls has
-//! `ObjectWriter`: so are they read, since both say the same (S3 User Guide, "Controlling ownership of objects").
+//! A bucket without a public access block reads as all four settings off. A bucket without ownership controls reads as
+//! `ObjectWriter` (S3 User Guide, "Controlling ownership of objects").
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::CallError;
 
-/// What a person writes of the public-access block: `all`, or the four settings.
+/// Block Public Access in a spec: `all`, or the four settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicAccessBlockSpec(pub PublicAccessBlock);
 
@@ -51,24 +52,24 @@ impl JsonSchema for PublicAccessBlockSpec {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let each = generator.subschema_for::<PublicAccessBlock>();
         json_schema!({
-            "description": "`all` turns the four settings on; or state each.",
+            "description": "`all` turns the four settings on, or state each of them.",
             "anyOf": [{ "const": "all" }, each],
         })
     }
 }
 
-/// The four settings.
+/// The four settings of S3 Block Public Access (`PublicAccessBlockConfiguration`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(clippy::struct_excessive_bools)] // AWS's own four
 pub struct PublicAccessBlock {
-    /// Refuses ACLs that let the public in.
+    /// Rejects requests that set a public ACL.
     pub block_public_acls: bool,
-    /// Ignores those that are there.
+    /// Ignores existing public ACLs.
     pub ignore_public_acls: bool,
-    /// Refuses policies that let the public in.
+    /// Rejects bucket policies that allow public access.
     pub block_public_policy: bool,
-    /// Shuts the public out of buckets whose policy lets it in.
+    /// Restricts a bucket with a public policy to AWS service principals and the bucket owner's account.
     pub restrict_public_buckets: bool,
 }
 
@@ -78,8 +79,8 @@ impl PublicAccessBlock {
         Self { block_public_acls: on, ignore_public_acls: on, block_public_policy: on, restrict_public_buckets: on }
     }
 
-    /// Reads AWS's answer; a setting that it leaves out is off.
-    pub fn of(block: &s3::PublicAccessBlockConfiguration) -> Self {
+    /// Converts the SDK's type. A missing setting is off.
+    pub fn from_sdk(block: &s3::PublicAccessBlockConfiguration) -> Self {
         Self {
             block_public_acls: block.block_public_acls.unwrap_or(false),
             ignore_public_acls: block.ignore_public_acls.unwrap_or(false),
@@ -88,7 +89,7 @@ impl PublicAccessBlock {
         }
     }
 
-    /// Writes it for a request.
+    /// Converts to the SDK's type.
     pub fn to_sdk(self) -> s3::PublicAccessBlockConfiguration {
         s3::PublicAccessBlockConfiguration::builder()
             .block_public_acls(self.block_public_acls)
@@ -112,20 +113,23 @@ impl PublicAccessBlock {
     }
 }
 
-/// Who owns what others put.
+/// S3 Object Ownership: who owns new objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Ownership {
-    /// The bucket's owner, always; ACLs are off.
+    /// The bucket owner owns all objects. ACLs are disabled.
     BucketOwnerEnforced,
-    /// The bucket's owner, if the ACL says so.
+    /// The bucket owner owns objects that are uploaded with the canned ACL `bucket-owner-full-control`.
     BucketOwnerPreferred,
-    /// Who put it.
+    /// The account that uploads an object owns it.
     ObjectWriter,
 }
 
 impl Ownership {
-    /// Reads a rule of AWS's answer.
-    pub fn of(rule: &s3::OwnershipControlsRule) -> Result<Self, CallError> {
+    /// Converts the SDK's type.
+    ///
+    /// # Errors
+    /// The value is unknown.
+    pub fn from_sdk(rule: &s3::OwnershipControlsRule) -> Result<Self, CallError> {
         match rule.object_ownership() {
             s3::ObjectOwnership::BucketOwnerEnforced => Ok(Self::BucketOwnerEnforced),
             s3::ObjectOwnership::BucketOwnerPreferred => Ok(Self::BucketOwnerPreferred),
@@ -134,7 +138,7 @@ impl Ownership {
         }
     }
 
-    /// Writes it for a request.
+    /// Converts to the SDK's type.
     pub fn to_sdk(self) -> s3::ObjectOwnership {
         match self {
             Self::BucketOwnerEnforced => s3::ObjectOwnership::BucketOwnerEnforced,
@@ -144,18 +148,21 @@ impl Ownership {
     }
 }
 
-/// Whether old versions are kept.
+/// The versioning state of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Versioning {
-    /// They are.
+    /// S3 keeps noncurrent versions of objects that are overwritten or deleted.
     Enabled,
-    /// No longer.
+    /// S3 creates no further versions. Existing versions stay.
     Suspended,
 }
 
 impl Versioning {
-    /// Reads AWS's answer.
-    pub fn of(status: &s3::BucketVersioningStatus) -> Result<Self, CallError> {
+    /// Converts the SDK's type.
+    ///
+    /// # Errors
+    /// The value is unknown.
+    pub fn from_sdk(status: &s3::BucketVersioningStatus) -> Result<Self, CallError> {
         match status {
             s3::BucketVersioningStatus::Enabled => Ok(Self::Enabled),
             s3::BucketVersioningStatus::Suspended => Ok(Self::Suspended),
@@ -163,7 +170,7 @@ impl Versioning {
         }
     }
 
-    /// Writes it for a request.
+    /// Converts to the SDK's type.
     pub fn to_sdk(self) -> s3::BucketVersioningStatus {
         match self {
             Self::Enabled => s3::BucketVersioningStatus::Enabled,

@@ -1,4 +1,5 @@
-//! What a person writes of a bucket, and what is wanted by it.
+// SPDX-License-Identifier: Apache-2.0
+//! The spec of a bucket, its checks and the desired model.
 
 use regionctl_core::kind::Notes;
 use regionctl_core::model::policy::PolicySpec;
@@ -11,50 +12,52 @@ use super::encryption::Encryption;
 use super::lifecycle::{self, LifecycleRule, MinimumSize};
 use super::logging::Logging;
 use super::settings::{Ownership, PublicAccessBlockSpec, Versioning};
-use super::tagging::{self, TagSettings};
+use super::tagging;
 use super::{BucketModel, risks};
+use crate::tags::TagSettings;
 
-/// What a person writes of a bucket. What is left out is not managed, and `unset` removes a setting.
+/// An S3 general purpose bucket. Settings that are left out are not managed. `unset` removes a setting.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "S3Bucket")]
 pub struct BucketSpec {
-    /// The bucket policy; unset for none.
+    /// The bucket policy, at most 20 KB. `unset`: the bucket has no policy.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     policy: Setting<PolicySpec>,
-    /// `all`, or each of the four settings.
+    /// Block Public Access: `all` turns the four settings on, or state each of them. It cannot be unset.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     public_access_block: Setting<PublicAccessBlockSpec>,
-    /// Who owns objects that others put; BucketOwnerEnforced turns ACLs off.
+    /// S3 Object Ownership: who owns new objects. BucketOwnerEnforced disables ACLs. It cannot be unset.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     ownership: Setting<Ownership>,
-    /// Default encryption of new objects. What it leaves out stays as it is.
+    /// Default encryption of new objects. It cannot be unset: S3 encrypts every bucket.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     encryption: Setting<Encryption>,
-    /// Whether old versions are kept; unset for a bucket that never had versioning.
+    /// Versioning: Enabled or Suspended. `unset`: versioning was never enabled; S3 cannot return to this state.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     versioning: Setting<Versioning>,
-    /// The lifecycle rules, all of them; unset or an empty list for none.
+    /// All lifecycle rules of the bucket. `unset` or `[]`: no rules.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     lifecycle: Setting<Vec<LifecycleRule>>,
-    /// Which objects are too small to be moved by the lifecycle rules; unset for AWS's default.
+    /// The default minimum object size for transitions. It needs lifecycle rules. `unset`: all_storage_classes_128K.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     transition_minimum_size: Setting<MinimumSize>,
-    /// The CORS rules, all of them; unset or an empty list for none.
+    /// All CORS rules of the bucket, in order. `unset` or `[]`: no rules.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     cors: Setting<Vec<CorsRule>>,
-    /// Where server access logs go; unset for nowhere.
+    /// Server access logging. `unset`: logging is off.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     logging: Setting<Logging>,
-    /// Tags; others stay, and an unset one is removed.
+    /// Tags. Tags with other keys do not change. `unset` removes one tag, or all of them.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     tags: Setting<TagSettings>,
-    /// Why it is meant that the policy lets everyone in or locks everyone out, or that a public-access block is off.
+    /// The reason to waive the risks of a public policy, of a policy that denies access from outside the VPC, and of a
+    /// public access block setting that is off.
     waiver: Option<String>,
 }
 
 impl BucketSpec {
-    /// Turns it into what is wanted; faults go into the notes.
+    /// Returns the desired model. Adds faults and waivers to the notes.
     pub fn into_model(self, name: &str, notes: &mut Notes<'_>) -> BucketModel {
         self.check(name, notes);
         if let Some(reason) = &self.waiver {
@@ -92,34 +95,42 @@ impl BucketSpec {
         lifecycle::check(rules, notes);
         cors::check(self.cors.value().map(Vec::as_slice).unwrap_or_default(), notes);
         if let Some(fault) = self.encryption.value().and_then(Encryption::fault) {
-            notes.fault("encryption", fault, "kms_key and bucket_key go with algorithm: aws:kms");
+            notes.fault(
+                "encryption",
+                fault,
+                "set `algorithm: aws:kms` to use `kms_key`; SSE-C is the only value of `blocked_types`",
+            );
         }
         let size = &self.transition_minimum_size;
-        let alone = if self.lifecycle.is_unstated() {
-            // What follows another may have that one's rules.
+        let without_rules = if self.lifecycle.is_unstated() {
+            // The lifecycle rules may be copied from the source.
             !size.is_unstated() && !notes.follows
         } else {
             size.is_set() && rules.is_empty()
         };
-        if alone {
-            let message = "the size is sent with the lifecycle rules, and the spec states none";
-            notes.fault("transition_minimum_size", message, "state `lifecycle:` too");
+        if without_rules {
+            let message = "`transition_minimum_size` needs lifecycle rules, and the spec states none";
+            notes.fault("transition_minimum_size", message, "add `lifecycle:`");
         }
     }
 
-    /// Some settings every bucket has.
+    /// Rejects `unset` for settings that every bucket has.
     fn check_unset(&self, notes: &mut Notes<'_>) {
         if self.public_access_block == Setting::Unset {
-            let message = "a public access block cannot be unset: without one all four settings are off";
-            notes.fault("public_access_block", message, "state the four settings");
+            let message = "`public_access_block` cannot be unset: without it, all four settings are off";
+            notes.fault("public_access_block", message, "state each of the four settings");
         }
         if self.ownership == Setting::Unset {
-            let message = "the ownership cannot be unset: every bucket has one";
-            notes.fault("ownership", message, "state ObjectWriter, which is what S3 does without a rule");
+            let message = "`ownership` cannot be unset: every bucket has one";
+            notes.fault(
+                "ownership",
+                message,
+                "write `ownership: ObjectWriter`, which S3 uses without ownership controls",
+            );
         }
         if self.encryption == Setting::Unset {
-            let message = "the encryption cannot be unset: S3 encrypts every bucket";
-            notes.fault("encryption", message, "state {algorithm: AES256} for S3's own keys");
+            let message = "`encryption` cannot be unset: S3 encrypts every bucket";
+            notes.fault("encryption", message, "write `encryption: {algorithm: AES256}` for SSE-S3");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Which calls turn a bucket's live settings into the desired ones.
+// SPDX-License-Identifier: Apache-2.0
+//! The steps that change a bucket's live settings to the desired ones.
 
 use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::model::policy::Policy;
@@ -12,7 +13,7 @@ use super::logging::{self, Logging};
 use super::settings::Versioning;
 use super::{BucketModel, BucketOp};
 
-/// A setting that one call puts whole, and that S3 always has.
+/// Adds the step for a setting that one Put call replaces and that cannot be unset.
 pub fn put<T: Serialize>(
     path: &str,
     want: &Setting<T>,
@@ -26,7 +27,7 @@ pub fn put<T: Serialize>(
     }
 }
 
-/// A setting that one call puts whole and another takes away.
+/// Adds the step for a setting that one call replaces and another deletes.
 pub fn put_or_delete<T: Serialize>(
     path: &str,
     want: &Setting<T>,
@@ -46,20 +47,20 @@ pub fn encryption(want: &Setting<Encryption>, live: Option<&BucketModel>, out: &
     out.step(Phase::Change, covers, BucketOp::PutBucketEncryption(want.clone()));
 }
 
-/// Versioning can be turned on and suspended, and never again be unset (S3 User Guide, "Using versioning in S3
-/// buckets").
+/// Adds the step for versioning, which can be enabled and suspended but not return to unset (S3 User Guide, "Using
+/// versioning in S3 buckets").
 pub fn versioning(want: Setting<Versioning>, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
-    let there = live.map(|live| &live.versioning);
-    let covers = out.setting("versioning", &want, there);
+    let live = live.map(|live| &live.versioning);
+    let covers = out.setting("versioning", &want, live);
     match want {
         Setting::Unstated => {}
         Setting::Unset => {
-            out.blocked(&covers, "versioning cannot be unset once it was on; state `versioning: Suspended`");
+            out.blocked(&covers, "versioning cannot be unset after it was enabled; write `versioning: Suspended`");
         }
         Setting::Set(status) => {
-            let was_on = there == Some(&Setting::Set(Versioning::Enabled));
-            if was_on && status == Versioning::Suspended {
-                out.remark(&covers, "objects that are overwritten or deleted from now on cannot be restored");
+            let is_enabled = live == Some(&Setting::Set(Versioning::Enabled));
+            if is_enabled && status == Versioning::Suspended {
+                out.remark(&covers, "objects overwritten or deleted from now on cannot be restored");
             }
             out.step(Phase::Change, covers, BucketOp::PutBucketVersioning(status));
         }
@@ -85,22 +86,22 @@ pub fn logging(want: &Setting<Logging>, live: Option<&BucketModel>, out: &mut Di
     out.step(Phase::Change, covers, BucketOp::PutBucketLogging(target));
 }
 
-/// The rules and the size that belongs to them are put by one call.
+/// Adds the step for the lifecycle rules and the minimum object size, which one call replaces together.
 pub fn lifecycle(
     rules: &Setting<Vec<LifecycleRule>>,
     size: Setting<MinimumSize>,
     live: Option<&BucketModel>,
     out: &mut Diff<'_, BucketOp>,
 ) {
-    let of_rules = out.setting("lifecycle", rules, live.map(|live| &live.lifecycle));
-    if let (Setting::Set(rules), Some(live), false) = (rules, live, of_rules.is_empty()) {
-        let there: &[LifecycleRule] = live.lifecycle.value().map(Vec::as_slice).unwrap_or_default();
-        for expiration in new_expirations(rules, there, live.age_days) {
+    let rule_covers = out.setting("lifecycle", rules, live.map(|live| &live.lifecycle));
+    if let (Setting::Set(rules), Some(live), false) = (rules, live, rule_covers.is_empty()) {
+        let live_rules: &[LifecycleRule] = live.lifecycle.value().map(Vec::as_slice).unwrap_or_default();
+        for expiration in new_expirations(rules, live_rules, live.age_days) {
             out.deletes(expiration);
         }
     }
     let covers =
-        of_rules.and(out.setting("transition_minimum_size", &size, live.map(|live| &live.transition_minimum_size)));
+        rule_covers.and(out.setting("transition_minimum_size", &size, live.map(|live| &live.transition_minimum_size)));
     let op = match rules {
         Setting::Unset => BucketOp::DeleteBucketLifecycle,
         Setting::Unstated | Setting::Set(_) => {

@@ -1,6 +1,5 @@
-//! Tags: a spec sets keys, unsets keys and leaves all others as they are.
-
-use std::collections::BTreeMap;
+// SPDX-License-Identifier: Apache-2.0
+//! Bucket tags. A spec sets and unsets single keys; tags with other keys do not change.
 
 use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::Notes;
@@ -8,11 +7,9 @@ use regionctl_core::model::tags::{self, Tags, is_aws};
 use regionctl_core::resource::setting::Setting;
 
 use super::BucketOp;
+use crate::tags::TagSettings;
 
-/// Tags, each set or to be removed.
-pub type TagSettings = BTreeMap<String, Setting<String>>;
-
-/// Returns live tags as settings. AWS's own are no setting of ours, and without others the tags are unset.
+/// Converts live tags, without AWS system tags, to settings. No tags at all are `Unset`.
 pub fn live(tags: Tags) -> Setting<TagSettings> {
     if tags.is_empty() {
         return Setting::Unset;
@@ -26,7 +23,7 @@ pub fn plain(tags: &Setting<TagSettings>) -> Tags {
     tags.value().into_iter().flatten().filter_map(set).collect()
 }
 
-/// Notes what is wrong with the tags that a spec states, and returns them without those that it leaves empty.
+/// Adds the faults of a spec's tags to the notes and returns the tags that have a value or are unset.
 pub fn checked(tags: Setting<TagSettings>, notes: &mut Notes<'_>) -> Setting<TagSettings> {
     tags::check(Some(&plain(&tags)), notes);
     tags.map(|mut tags| {
@@ -36,7 +33,11 @@ pub fn checked(tags: Setting<TagSettings>, notes: &mut Notes<'_>) -> Setting<Tag
                 let help = "write \"\" for an empty value, or `unset` to remove the tag";
                 notes.fault(&at, format!("the tag '{key}' has no value"), help);
             } else if *value == Setting::Unset && is_aws(key) {
-                notes.fault(&at, format!("the tag '{key}' is AWS's own"), "AWS's own tags cannot be removed");
+                notes.fault(
+                    &at,
+                    format!("the tag '{key}' is an AWS system tag"),
+                    "remove it from the spec; AWS does not allow changes to `aws:` tags",
+                );
             }
         }
         tags.retain(|_, value| !value.is_unstated());
@@ -44,7 +45,7 @@ pub fn checked(tags: Setting<TagSettings>, notes: &mut Notes<'_>) -> Setting<Tag
     })
 }
 
-/// Lays a spec's tags over those of a source. A source without tags removes none.
+/// Merges a spec's tags over the tags of a source. A source without tags removes none.
 pub fn over(own: Setting<TagSettings>, source: Setting<TagSettings>) -> Setting<TagSettings> {
     match (own, source) {
         (Setting::Set(own), Setting::Set(mut source)) => {
@@ -56,17 +57,17 @@ pub fn over(own: Setting<TagSettings>, source: Setting<TagSettings>) -> Setting<
     }
 }
 
-/// Compares, and says which call changes the tags.
+/// Compares the tags and adds the step that changes them.
 pub fn diff(want: &Setting<TagSettings>, live: Option<&Setting<TagSettings>>, out: &mut Diff<'_, BucketOp>) {
-    let there = live.map(plain).unwrap_or_default();
+    let live = live.map(plain).unwrap_or_default();
     let want: TagSettings = match want {
         Setting::Unstated => return,
-        Setting::Unset => there.keys().map(|key| (key.clone(), Setting::Unset)).collect(),
+        Setting::Unset => live.keys().map(|key| (key.clone(), Setting::Unset)).collect(),
         Setting::Set(want) => want.clone(),
     };
-    let (set, removed) = out.entries("tags", &want, &there);
-    let stays = there.keys().any(|key| !want.contains_key(key));
-    let op = if stays || want.values().any(Setting::is_set) {
+    let (set, removed) = out.entries("tags", &want, &live);
+    let keeps_others = live.keys().any(|key| !want.contains_key(key));
+    let op = if keeps_others || want.values().any(Setting::is_set) {
         BucketOp::PutBucketTagging(want)
     } else {
         BucketOp::DeleteBucketTagging
@@ -74,9 +75,9 @@ pub fn diff(want: &Setting<TagSettings>, live: Option<&Setting<TagSettings>>, ou
     out.step(Phase::Change, set.and(removed), op);
 }
 
-/// Returns the whole set that a Put sends: what is there, with what is stated laid over it.
-pub fn merged(there: Tags, want: TagSettings) -> Tags {
-    let mut all = there;
+/// Returns the complete tag set for PutBucketTagging: the live tags with the spec's changes.
+pub fn merged(live: Tags, want: TagSettings) -> Tags {
+    let mut all = live;
     for (key, value) in want.into_iter().filter(|(key, _)| !is_aws(key)) {
         match value {
             Setting::Unstated => {}
@@ -99,32 +100,32 @@ mod tests {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn ops(want: &Setting<TagSettings>, there: &[(&str, &str)]) -> Vec<String> {
+    fn ops(want: &Setting<TagSettings>, live_tags: &[(&str, &str)]) -> Vec<String> {
         let mut out = Diff::new(true, &[]);
-        diff(want, Some(&live(tags(there))), &mut out);
+        diff(want, Some(&live(tags(live_tags))), &mut out);
         let steps = out.finish().unwrap().steps;
         steps.into_iter().map(|step| step.op.to_string()).collect()
     }
 
     #[test]
-    fn the_last_tag_goes_with_a_delete() {
-        let team_off = Setting::Set(TagSettings::from([("Team".to_owned(), Setting::Unset)]));
+    fn removing_the_last_tag_deletes_the_tag_set() {
+        let team_unset = Setting::Set(TagSettings::from([("Team".to_owned(), Setting::Unset)]));
         let put = r#"{"PutBucketTagging":{"Team":null}}"#;
-        assert_eq!(ops(&team_off, &[("Team", "a"), ("Theirs", "b")]), [put]);
-        assert_eq!(ops(&team_off, &[("Team", "a")]), [r#""DeleteBucketTagging""#]);
+        assert_eq!(ops(&team_unset, &[("Team", "a"), ("Theirs", "b")]), [put]);
+        assert_eq!(ops(&team_unset, &[("Team", "a")]), [r#""DeleteBucketTagging""#]);
         assert_eq!(ops(&Setting::Unset, &[("Team", "a"), ("Theirs", "b")]), [r#""DeleteBucketTagging""#]);
-        assert!(ops(&team_off, &[("Theirs", "b")]).is_empty());
+        assert!(ops(&team_unset, &[("Theirs", "b")]).is_empty());
         assert!(ops(&Setting::Unset, &[]).is_empty());
     }
 
     #[test]
-    fn what_others_set_is_sent_along() {
-        let there = tags(&[("aws:a", "1"), ("Theirs", "2"), ("Team", "3")]);
+    fn tags_with_other_keys_are_sent_unchanged() {
+        let live = tags(&[("aws:a", "1"), ("Theirs", "2"), ("Team", "3")]);
         let want = TagSettings::from([
             ("Team".to_owned(), Setting::Unset),
             ("Ours".to_owned(), Setting::Set("4".to_owned())),
             ("aws:a".to_owned(), Setting::Unset),
         ]);
-        assert_eq!(merged(there, want), tags(&[("aws:a", "1"), ("Theirs", "2"), ("Ours", "4")]));
+        assert_eq!(merged(live, want), tags(&[("aws:a", "1"), ("Theirs", "2"), ("Ours", "4")]));
     }
 }

@@ -1,4 +1,5 @@
-//! A bucket as a person would write it in a spec.
+// SPDX-License-Identifier: Apache-2.0
+//! Converts a bucket's model to the fields of a spec.
 
 use regionctl_core::resource::setting::Setting;
 use regionctl_core::spec::write::unset;
@@ -8,11 +9,11 @@ use serde_json::{Map, Value};
 use super::BucketModel;
 use super::encryption::{Algorithm, Encryption};
 
-/// Writes a model.
+/// Returns the fields of a spec for a model.
 ///
 /// # Guarantees
-/// `desire` makes the same model of it. The one setting that a spec cannot unset, `encryption`, is left out where it is
-/// unset; S3 encrypts every bucket, so that no live one is without.
+/// `desire` returns the same model for these fields. An unset `encryption` is left out, because a spec cannot unset it;
+/// live buckets always have one.
 pub fn write(model: &BucketModel) -> Value {
     let BucketModel {
         age_days: _,
@@ -35,7 +36,7 @@ pub fn write(model: &BucketModel) -> Value {
         ("ownership", ownership.as_ref().map(json)),
         ("encryption", if encryption == Setting::Unset { Setting::Unstated } else { encryption }),
         ("versioning", versioning.as_ref().map(json)),
-        // The document is the author's: nothing in it is a setting of ours.
+        // A `null` within the policy document is part of the document, not an unset setting.
         ("policy", policy.as_ref().map(json)),
         ("lifecycle", lifecycle.as_ref().map(json)),
         ("transition_minimum_size", transition_minimum_size.as_ref().map(json)),
@@ -58,7 +59,7 @@ pub fn write(model: &BucketModel) -> Value {
     Value::Object(spec)
 }
 
-/// With AES256 a key and a bucket key mean nothing, and are not written.
+/// Leaves out `kms_key` and `bucket_key` with AES256, where they have no effect.
 fn short_encryption(encryption: &Encryption) -> Value {
     let mut short = encryption.clone();
     if short.algorithm == Algorithm::AES256 {
@@ -71,7 +72,7 @@ fn json<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).expect("invariant: models are plain data")
 }
 
-/// A model's JSON has `null` for unset, and a spec has a word of its own.
+/// Replaces the `null` of a model's JSON with the `unset` of a spec.
 fn with_unset(value: Value) -> Value {
     match value {
         Value::Null => unset(),

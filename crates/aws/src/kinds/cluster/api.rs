@@ -1,4 +1,5 @@
-//! Reading clusters and instances in bulk, and the calls that make and change them.
+// SPDX-License-Identifier: Apache-2.0
+//! The RDS API calls that list, create and modify clusters and instances.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 
 use super::read::{clusters, instances, read};
 use super::spec::Scaling;
@@ -22,16 +23,17 @@ use crate::error::{CallError, done_if, if_found};
 use crate::live::Live;
 use crate::preflight::{check_of, room};
 
-/// RDS's word for what is ready.
+/// The status of a cluster or instance that is ready.
 pub(super) const AVAILABLE: &str = "available";
 
-/// ModifyDBClusterParameterGroup takes so many at once.
-const PARAMETERS_A_CALL: usize = 20;
+/// The most parameters in one request
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBClusterParameterGroup.html>).
+const MAX_PARAMETERS: usize = 20;
 
 impl Live for Cluster {
     type Api = (Client, aws_sdk_ec2::Client);
 
-    /// Both lists at once, then the groups of the clusters that state them.
+    /// Lists clusters and instances concurrently, then reads the subnet and parameter groups that the scope asks for.
     async fn observe((api, ec2): &Self::Api, scope: &Scope) -> Result<Observation<ClusterModel>, CallError> {
         let (clusters, instances) = try_join(clusters(api), instances(api)).await?;
         let reads = clusters.into_iter().filter(|cluster| scope.asks_for(id_of(cluster))).map(|cluster| {
@@ -47,11 +49,11 @@ impl Live for Cluster {
         for (name, model) in join_all(reads).await {
             match model {
                 Ok(model) => {
-                    let mut outputs = Self::outputs(&name, &scope.location);
-                    outputs.extend(Self::given(&model));
-                    observation.seen.push(LiveResource::new(name, model, outputs));
+                    let mut attributes = Self::attributes(&name, &scope.location);
+                    attributes.extend(Self::model_attributes(&model));
+                    observation.seen.push(LiveResource::new(name, model, attributes));
                 }
-                Err(error) => observation.unread.push((name, error.0)),
+                Err(error) => observation.gaps.push((name, error.0)),
             }
         }
         Ok(observation)
@@ -61,7 +63,7 @@ impl Live for Cluster {
         Ok(clusters(api).await?.iter().map(|cluster| id_of(cluster).to_owned()).collect())
     }
 
-    async fn run((api, ec2): &Self::Api, target: &StepTarget, op: ClusterOp) -> Result<Outputs, CallError> {
+    async fn run((api, ec2): &Self::Api, target: &StepTarget, op: ClusterOp) -> Result<Attributes, CallError> {
         let name = &target.name;
         match op {
             ClusterOp::CreateDBSubnetGroup(group) => {
@@ -127,10 +129,10 @@ impl Live for Cluster {
                 api.add_tags_to_resource().resource_name(arn).set_tags(sdk_tags(&tags)).send().await?;
             }
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 
-    /// The classes must be on offer for the engine, and there must be room for what is made.
+    /// Checks that the region offers the instance classes for the engine, and that the quotas allow the new resources.
     async fn preflight((api, _): &Self::Api, location: &Location, steps: Vec<(String, ClusterOp)>) -> Vec<Check> {
         let (mut clusters, mut classes) = (0, Vec::new());
         let mut versions: BTreeMap<String, Option<String>> = BTreeMap::new();
@@ -147,18 +149,19 @@ impl Live for Cluster {
         if clusters + classes.len() == 0 {
             return Vec::new();
         }
-        let wanted: BTreeSet<(String, Option<String>, String)> = classes
+        let requested: BTreeSet<(String, Option<String>, String)> = classes
             .iter()
             .map(|(name, engine, class)| (engine.clone(), versions.get(name).cloned().flatten(), class.clone()))
             .collect();
-        let offers =
-            wanted.iter().map(|(engine, version, class)| on_offer(api, location, engine, version.as_deref(), class));
+        let offers = requested
+            .iter()
+            .map(|(engine, version, class)| class_check(api, location, engine, version.as_deref(), class));
         let (mut checks, quotas) = join(join_all(offers), quotas(api, clusters, classes.len())).await;
         checks.extend(quotas);
         checks
     }
 
-    /// The cluster is ready when it and all its instances are.
+    /// Returns `Ready` when the cluster and all its instances are available.
     async fn status((api, _): &Self::Api, target: &StepTarget) -> Result<Status, CallError> {
         let cluster = api.describe_db_clusters().db_cluster_identifier(&target.name).send();
         let cluster = async { if_found(cluster.await.map_err(CallError::from)) };
@@ -167,28 +170,28 @@ impl Live for Cluster {
         let instances = async { Ok::<_, CallError>(instances.await?) };
         let (cluster, instances) = Box::pin(try_join(cluster, instances)).await?;
         let Some(cluster) = cluster.and_then(|answer| answer.db_clusters.unwrap_or_default().into_iter().next()) else {
-            return Ok(Status::Failed("the cluster is not there any more".to_owned()));
+            return Ok(Status::Failed("the cluster no longer exists".to_owned()));
         };
         let of_instances = instances.db_instances().iter().map(|instance| {
             (instance.db_instance_identifier().unwrap_or_default(), instance.db_instance_status().unwrap_or(AVAILABLE))
         });
         let all = std::iter::once(("the cluster", cluster.status().unwrap_or(AVAILABLE))).chain(of_instances);
-        let mut coming = BTreeSet::new();
+        let mut in_progress = BTreeSet::new();
         for (what, status) in all.filter(|(_, status)| *status != AVAILABLE) {
             if stuck(status) {
                 return Ok(Status::Failed(format!("{what} is {status}")));
             }
-            coming.insert(status.to_owned());
+            in_progress.insert(status.to_owned());
         }
-        let words = coming.into_iter().collect::<Vec<_>>().join(", ");
-        Ok(if words.is_empty() { Status::Ready } else { Status::InProgress(words) })
+        let statuses = in_progress.into_iter().collect::<Vec<_>>().join(", ");
+        Ok(if statuses.is_empty() { Status::Ready } else { Status::InProgress(statuses) })
     }
 }
 
-async fn on_offer(api: &Client, location: &Location, engine: &str, version: Option<&str>, class: &str) -> Check {
-    let name = format!("instance class {class} is on offer");
+async fn class_check(api: &Client, location: &Location, engine: &str, version: Option<&str>, class: &str) -> Check {
+    let name = format!("DB instance class {class} is available");
     let ask = |class: Option<&str>| {
-        // A stated version may be less exact than those that RDS offers.
+        // RDS only knows exact versions, so a major version such as 16 cannot be a filter.
         let version = version.filter(|version| version.contains('.')).map(ToOwned::to_owned);
         let call = api.describe_orderable_db_instance_options().engine(engine).set_engine_version(version);
         let call = call.set_db_instance_class(class.map(ToOwned::to_owned)).max_records(20).send();
@@ -196,13 +199,13 @@ async fn on_offer(api: &Client, location: &Location, engine: &str, version: Opti
     };
     let result = match ask(Some(class)).await {
         Ok(true) => Ok((Verdict::Passed, format!("{} offers it for {engine}", location.region))),
-        // Where no class at all is on offer, it is the version that RDS does not know.
+        // If RDS offers no class at all, it does not know the version.
         Ok(false) => ask(None).await.map(|any| {
             if any {
                 (Verdict::Failed, format!("{} does not offer it for {engine}", location.region))
             } else {
                 let version = version.unwrap_or_default();
-                (Verdict::CouldNotCheck, format!("RDS names no class at all for {engine} {version}"))
+                (Verdict::CouldNotCheck, format!("RDS lists no instance class for {engine} {version}"))
             }
         }),
         Err(error) => Err(error),
@@ -213,19 +216,19 @@ async fn on_offer(api: &Client, location: &Location, engine: &str, version: Opti
 async fn quotas(api: &Client, clusters: usize, instances: usize) -> Vec<Check> {
     let answer = match api.describe_account_attributes().send().await.map_err(CallError::from) {
         Ok(answer) => answer,
-        Err(error) => return vec![Check::new("quota of databases", Verdict::CouldNotCheck, error.0.to_string())],
+        Err(error) => return vec![Check::new("quotas of RDS", Verdict::CouldNotCheck, error.0.to_string())],
     };
     let of = |quota: &str| {
         let found = answer.account_quotas().iter().find(|it| it.account_quota_name() == Some(quota))?;
         found.used().zip(found.max())
     };
-    [("DBClusters", "clusters", clusters), ("DBInstances", "database instances", instances)]
+    [("DBClusters", "DB clusters", clusters), ("DBInstances", "DB instances", instances)]
         .into_iter()
         .filter_map(|(quota, name, more)| of(quota).map(|(used, most)| room(name, used, most, more)))
         .collect()
 }
 
-/// States from which a database does not come back by itself (Aurora User Guide, "Viewing DB cluster status").
+/// Returns whether a status does not change without a manual step (Aurora User Guide, "Viewing DB cluster status").
 fn stuck(status: &str) -> bool {
     matches!(status, "stopped" | "failed" | "storage-full" | "restore-error" | "deleting")
         || status.starts_with("incompatible-")
@@ -249,7 +252,7 @@ async fn subnet_ids(
     Ok(ids.into_iter().collect())
 }
 
-/// Static parameters take effect with the next restart, and RDS takes that method for all of them.
+/// Sets parameters with `pending-reboot`: RDS accepts it for static and dynamic parameters.
 async fn set_parameters(api: &Client, group: &str, parameters: BTreeMap<String, String>) -> Result<(), CallError> {
     let parameter = |(name, value): (String, String)| {
         Parameter::builder()
@@ -259,7 +262,7 @@ async fn set_parameters(api: &Client, group: &str, parameters: BTreeMap<String, 
             .build()
     };
     let parameters: Vec<Parameter> = parameters.into_iter().map(parameter).collect();
-    let calls = parameters.chunks(PARAMETERS_A_CALL).map(|chunk| {
+    let calls = parameters.chunks(MAX_PARAMETERS).map(|chunk| {
         let call = api.modify_db_cluster_parameter_group().db_cluster_parameter_group_name(group);
         let call = call.set_parameters(Some(chunk.to_vec())).send();
         async { call.await.map(|_| ()).map_err(CallError::from) }

@@ -1,8 +1,8 @@
-//! `rds.cluster`: an Aurora cluster with its instances, its subnet group and its parameter group.
+// SPDX-License-Identifier: Apache-2.0
+//! `rds.cluster`: an Aurora DB cluster with its instances, DB subnet group and DB cluster parameter group.
 //!
-//! A database is never replaced and never deleted: what cannot change in place is refused with the way
-//! to do it. Its password is made and kept by Secrets Manager; a spec that holds one is refused. Minor
-//! versions move by themselves and are compared only as far as they are stated.
+//! A database is never replaced or deleted: a change that RDS cannot make in place is blocked. Secrets Manager
+//! creates and stores the master password. The engine version is compared only as precisely as the spec states it.
 
 mod api;
 mod check;
@@ -20,12 +20,12 @@ use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use serde::{Deserialize, Serialize};
 
 use check::{check, identifier};
-use follow::carried;
+use follow::copied_cluster;
 use parts::{members, modified, parameters, subnets};
 use spec::{ClusterSpec, InstanceSpec, ParameterGroup, Scaling, SubnetGroupSpec};
 
@@ -48,7 +48,7 @@ pub struct ClusterModel {
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     port: Setting<i32>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    instances: Setting<BTreeMap<String, Instance>>,
+    instances: Setting<BTreeMap<String, ClusterInstance>>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     subnet_group: Setting<SubnetGroup>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
@@ -74,97 +74,97 @@ pub struct ClusterModel {
     apply_immediately: bool,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     tags: Setting<Tags>,
-    /// Tags that the spec states for every instance; only desired.
+    /// Tags for every instance. Set in desired models only.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     instance_tags: Setting<Tags>,
     live: LiveOnly,
 }
 
-/// An instance, desired or live.
+/// A DB instance, desired or live.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Instance {
+struct ClusterInstance {
     class: String,
     tags: Tags,
 }
 
-/// A subnet group, desired or live. `None` stands for all subnets of the VPC.
+/// A DB subnet group, desired or live. `subnets: None` means all subnets of the VPC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubnetGroup {
     name: String,
     subnets: Option<BTreeSet<String>>,
 }
 
-/// What only AWS says.
+/// State that only a live cluster has.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct LiveOnly {
-    /// RDS's word, unless it is available.
+    /// The statuses of the cluster and its instances other than `available`, joined with commas.
     status: Option<String>,
-    /// Whether minor versions move by themselves.
+    /// Whether an instance has automatic minor version upgrades.
     moves: bool,
-    /// All subnets of the VPC, where the subnet group was read.
+    /// All subnet IDs of the VPC; empty unless the subnet group was read.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     of_vpc: BTreeSet<String>,
-    /// What waits for the maintenance window.
+    /// Changes that wait for the maintenance window.
     pending: Vec<String>,
-    /// Parameter groups of instances that are not AWS's own.
+    /// DB parameter groups of the instances, without AWS's default groups.
     instance_parameter_groups: BTreeSet<String>,
 }
 
-/// A call.
+/// The RDS API calls that create and modify a cluster.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ClusterOp {
-    /// Over these subnets.
+    /// Creates the DB subnet group.
     CreateDBSubnetGroup(SubnetGroup),
-    /// Over other subnets.
+    /// Replaces the group's subnets.
     ModifyDBSubnetGroup(SubnetGroup),
-    /// Without parameters.
+    /// Creates a DB cluster parameter group without parameters.
     CreateDBClusterParameterGroup {
-        /// Its name.
+        /// The group's name.
         name: String,
-        /// What it is for.
+        /// DB parameter group family, such as `aurora-postgresql16`.
         family: String,
     },
-    /// Twenty parameters a call.
+    /// Sets parameters, at most 20 in one request.
     ModifyDBClusterParameterGroup {
-        /// Its name.
+        /// The group's name.
         name: String,
-        /// What is set.
+        /// Values by parameter name.
         parameters: BTreeMap<String, String>,
     },
-    /// With all it has but instances; its password is Secrets Manager's.
+    /// Creates the cluster without instances. Secrets Manager creates the master password.
     CreateDBCluster(Box<ClusterModel>),
-    /// What differs.
+    /// Changes the settings that differ.
     ModifyDBCluster(Box<Modified>),
-    /// One instance.
+    /// Creates one instance of the cluster.
     CreateDBInstance {
-        /// Its identifier.
+        /// DB instance identifier.
         id: String,
-        /// Its class.
+        /// DB instance class, such as `db.r6g.large`.
         class: String,
         /// The cluster's engine.
         engine: String,
-        /// The spec's.
+        /// Tags of the new instance.
         tags: Tags,
     },
-    /// Another class.
+    /// Changes an instance's class.
     ModifyDBInstance {
-        /// Its identifier.
+        /// DB instance identifier.
         id: String,
-        /// Its class.
+        /// DB instance class, such as `db.r6g.large`.
         class: String,
-        /// Whether at once.
+        /// Whether RDS applies the change now instead of in the maintenance window.
         apply_immediately: bool,
     },
-    /// Adds or changes these; others stay.
+    /// Adds or updates tags; other tags stay.
     AddTagsToResource {
-        /// An instance's identifier, or none for the cluster.
+        /// DB instance identifier; `None` for the cluster.
         instance: Option<String>,
-        /// The spec's.
+        /// Tags to set.
         tags: Tags,
     },
 }
 
-/// What ModifyDBCluster changes.
+/// The settings that ModifyDBCluster changes. `None` leaves a setting as it is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Modified {
     engine_version: Option<String>,
@@ -181,14 +181,15 @@ pub struct Modified {
     apply_immediately: bool,
 }
 
-/// AWS's own parameter groups start with this, and nothing in them can be changed.
+/// The name prefix of AWS's default parameter groups, which cannot be modified.
 const AWS_GROUP: &str = "default.";
 
 impl Kind for Cluster {
     const FACTS: Facts = Facts {
         name: "rds.cluster",
         service: "RDS",
-        summary: "An Aurora cluster with its instances, subnet group and parameter group. It is never replaced and never deleted.",
+        summary: "An Aurora DB cluster with its instances, subnet group and parameter group. It is never replaced or \
+                  deleted.",
         reads: &[
             "DescribeDBClusters",
             "DescribeDBInstances",
@@ -208,8 +209,8 @@ impl Kind for Cluster {
             "AddTagsToResource",
         ],
         checks: &["DescribeOrderableDBInstanceOptions", "DescribeAccountAttributes"],
-        // RDS asks with the caller's permissions for the password's secret and for a stated key (User Guide: "Password
-        // management with Secrets Manager", "AWS KMS key management").
+        // RDS uses the caller's permissions for the master password's secret and the KMS key (Aurora User Guide:
+        // "Password management with Amazon Aurora and AWS Secrets Manager", "AWS KMS key management").
         also: &[
             regionctl_core::kind::Need::always("ec2:DescribeSubnets", &["*"]).to_read(),
             regionctl_core::kind::Need::always("kms:DescribeKey", &["*"]),
@@ -219,46 +220,56 @@ impl Kind for Cluster {
             regionctl_core::kind::Need::if_stated("kms_key", "kms:Decrypt", crate::services::KEYS),
             regionctl_core::kind::Need::if_stated("kms_key", "kms:GenerateDataKey*", crate::services::KEYS),
         ],
-        outputs: &["arn", "name", "engine"],
+        attributes: &["arn", "name", "engine"],
         name_fields: &["DBClusterIdentifier"],
         needs_vpc: true,
         lists: true,
         follows: true,
         inventory: &["DescribeDBClusters"],
         weights: &[
-            Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "the database is gone" },
+            Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "the database does not exist" },
             Weight {
                 path: "deletion_protection",
                 when: When::Less,
                 severity: Severity::High,
-                why: "one call deletes the database",
+                why: "one API call can delete the database",
             },
             Weight {
                 path: "backup_days",
                 when: When::Less,
                 severity: Severity::High,
-                why: "backups are kept for less time",
+                why: "backups are kept for a shorter time",
             },
             Weight {
                 path: "storage_encrypted",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "what is stored is encrypted otherwise",
+                why: "encryption at rest differs from the spec",
             },
             Weight {
                 path: "kms_key",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "what is stored is encrypted otherwise",
+                why: "data is encrypted with a different key",
             },
             Weight {
                 path: "security_groups",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "others reach the database",
+                why: "different hosts can reach the database",
             },
-            Weight { path: "log_exports", when: When::Differs, severity: Severity::High, why: "less is recorded" },
-            Weight { path: "iam_auth", when: When::Differs, severity: Severity::High, why: "others may log in" },
+            Weight {
+                path: "log_exports",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "the exported logs differ from the spec",
+            },
+            Weight {
+                path: "iam_auth",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "different users can log in",
+            },
         ],
         defaults: r#"{"deletion_protection": false, "backup_days": 1, "iam_auth": false, "copy_tags_to_snapshots": false}"#,
         example: "
@@ -295,7 +306,7 @@ rds.cluster:
     fn desire(_: &str, spec: ClusterSpec, notes: &mut Notes<'_>) -> ClusterModel {
         check(&spec, notes);
         let instance = |(id, instance): (String, InstanceSpec)| {
-            (id, Instance { class: instance.class, tags: spec.instance_tags.clone().unwrap_or_default() })
+            (id, ClusterInstance { class: instance.class, tags: spec.instance_tags.clone().unwrap_or_default() })
         };
         ClusterModel {
             engine: Setting::stated(spec.engine),
@@ -326,14 +337,14 @@ rds.cluster:
         }
     }
 
-    fn outputs(name: &str, location: &Location) -> Outputs {
-        Outputs::from([
+    fn attributes(name: &str, location: &Location) -> Attributes {
+        Attributes::from([
             ("arn".to_owned(), location.arn("rds", &format!("cluster:{name}"))),
             ("name".to_owned(), name.to_owned()),
         ])
     }
 
-    fn given(model: &ClusterModel) -> Outputs {
+    fn model_attributes(model: &ClusterModel) -> Attributes {
         model.engine.value().map(|engine| ("engine".to_owned(), engine.clone())).into_iter().collect()
     }
 
@@ -341,12 +352,12 @@ rds.cluster:
         own: ClusterModel,
         source: &LiveResource<ClusterModel>,
         _: &Location,
-        left: &mut Vec<String>,
+        not_copied: &mut Vec<String>,
     ) -> Option<ClusterModel> {
-        Some(carried(own, source.model.clone(), left))
+        Some(copied_cluster(own, source.model.clone(), not_copied))
     }
 
-    /// The password is made in Secrets Manager, and encrypted with a key.
+    /// RDS creates the master password's secret in Secrets Manager with the caller's permissions.
     fn also_needs(op: &ClusterOp) -> Vec<(&'static str, String)> {
         match op {
             ClusterOp::CreateDBCluster(_) => {
@@ -364,7 +375,7 @@ rds.cluster:
 
     fn remove(_: &ClusterModel, out: &mut Diff<'_, ClusterOp>) {
         out.never_removed(
-            "regionctl never deletes a database; take `absent` out, or delete it by hand with a final snapshot",
+            "regionctl never deletes a database: remove `absent`, or delete the cluster manually with a final snapshot",
         );
     }
 
@@ -392,7 +403,7 @@ rds.cluster:
             instance_tags: _,
             live: _,
         } = want;
-        let fixed = out
+        let immutable = out
             .setting("engine", engine, live.map(|live| &live.engine))
             .and(out.setting("master_username", master_username, live.map(|live| &live.master_username)))
             .and(out.setting("database", database, live.map(|live| &live.database)))
@@ -400,40 +411,44 @@ rds.cluster:
             .and(out.setting("kms_key", kms_key, live.map(|live| &live.kms_key)));
         let versioned = version::compare(engine_version.value().map(String::as_str), live, out);
         let restarting = versioned.clone().and(out.setting("port", port, live.map(|live| &live.port)));
-        let copied = live.map(|live| &live.copy_tags_to_snapshots);
+        let live_copy_tags = live.map(|live| &live.copy_tags_to_snapshots);
         let settings = out
             .setting("security_groups", security_groups, live.map(|live| &live.security_groups))
             .and(out.setting("deletion_protection", deletion_protection, live.map(|live| &live.deletion_protection)))
             .and(out.setting("backup_days", backup_days, live.map(|live| &live.backup_days)))
             .and(out.setting("iam_auth", iam_auth, live.map(|live| &live.iam_auth)))
-            .and(out.setting("copy_tags_to_snapshots", copy_tags_to_snapshots, copied))
+            .and(out.setting("copy_tags_to_snapshots", copy_tags_to_snapshots, live_copy_tags))
             .and(out.setting("log_exports", log_exports, live.map(|live| &live.log_exports)))
             .and(out.setting("serverless", serverless, live.map(|live| &live.serverless)));
         let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
         subnets(subnet_group.value(), live, out);
         let grouped = parameters(parameter_group.value(), live, out);
-        let covers = fixed.clone().and(restarting.clone()).and(settings.clone()).and(grouped.clone());
-        let Some(there) = live else {
-            let covers = covers.and(out.birth()).and(tagged);
+        let covers = immutable.clone().and(restarting.clone()).and(settings.clone()).and(grouped.clone());
+        let Some(live) = live else {
+            let covers = covers.and(out.creation()).and(tagged);
             out.step(Phase::Create, covers, ClusterOp::CreateDBCluster(Box::new(want.clone())));
             return members(instances.value(), want, None, out);
         };
-        out.blocked(&fixed, "this never changes in place, and a database is never replaced: restore a snapshot into a new cluster with it, move, and change the spec");
-        parts::in_progress(there, &covers, out);
+        out.blocked(
+            &immutable,
+            "RDS cannot change this in place, and regionctl never replaces a database: restore a snapshot into a new \
+             cluster with this setting, migrate, then change the spec",
+        );
+        parts::in_progress(live, &covers, out);
         let when = if *apply_immediately {
-            "at once; it may restart"
+            "immediately; the cluster may restart"
         } else {
-            "in the maintenance window; `apply_immediately: true` does it at once"
+            "in the maintenance window; set `apply_immediately: true` to apply it immediately"
         };
         out.remark(&restarting, when);
         let modified = Modified {
             engine_version: engine_version.get().filter(|_| !versioned.is_empty()),
             parameter_group: parameter_group.value().map(|group| group.name.clone()).filter(|_| !grouped.is_empty()),
-            ..modified(want, there)
+            ..modified(want, live)
         };
         out.step(Phase::Change, restarting.and(settings).and(grouped), ClusterOp::ModifyDBCluster(Box::new(modified)));
         let tag = ClusterOp::AddTagsToResource { instance: None, tags: tags.clone().unwrap_or_default() };
         out.step(Phase::Change, tagged, tag);
-        members(instances.value(), want, Some(there), out);
+        members(instances.value(), want, Some(live), out);
     }
 }

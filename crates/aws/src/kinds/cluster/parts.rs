@@ -1,75 +1,81 @@
-//! The parts of a cluster that have calls of their own: its settings, its groups, its instances.
+// SPDX-License-Identifier: Apache-2.0
+//! Comparing the parts of a cluster that have their own API calls: settings, groups and instances.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use regionctl_core::diff::{Covers, Diff, Phase};
 use regionctl_core::resource::setting::Setting;
 
-use super::{AWS_GROUP, ClusterModel, ClusterOp, Instance, Modified, ParameterGroup, SubnetGroup};
+use super::{AWS_GROUP, ClusterInstance, ClusterModel, ClusterOp, LiveOnly, Modified, ParameterGroup, SubnetGroup};
 
-/// What differs of the settings that one call changes.
-pub(super) fn modified(want: &ClusterModel, there: &ClusterModel) -> Modified {
+/// Returns the settings that differ and that ModifyDBCluster changes.
+pub(super) fn modified(want: &ClusterModel, live: &ClusterModel) -> Modified {
     let logs = |cluster: &ClusterModel| cluster.log_exports.get().unwrap_or_default();
-    let (wanted, live) = (logs(want), logs(there));
+    let (desired_logs, live_logs) = (logs(want), logs(live));
     Modified {
         engine_version: None,
-        port: differing(&want.port, &there.port),
+        port: differing(&want.port, &live.port),
         parameter_group: None,
-        security_groups: differing(&want.security_groups, &there.security_groups),
-        deletion_protection: differing(&want.deletion_protection, &there.deletion_protection),
-        backup_days: differing(&want.backup_days, &there.backup_days),
-        iam_auth: differing(&want.iam_auth, &there.iam_auth),
-        copy_tags_to_snapshots: differing(&want.copy_tags_to_snapshots, &there.copy_tags_to_snapshots),
-        enable_logs: &wanted - &live,
-        disable_logs: if want.log_exports.is_set() { &live - &wanted } else { BTreeSet::new() },
-        serverless: differing(&want.serverless, &there.serverless),
+        security_groups: differing(&want.security_groups, &live.security_groups),
+        deletion_protection: differing(&want.deletion_protection, &live.deletion_protection),
+        backup_days: differing(&want.backup_days, &live.backup_days),
+        iam_auth: differing(&want.iam_auth, &live.iam_auth),
+        copy_tags_to_snapshots: differing(&want.copy_tags_to_snapshots, &live.copy_tags_to_snapshots),
+        enable_logs: &desired_logs - &live_logs,
+        disable_logs: if want.log_exports.is_set() { &live_logs - &desired_logs } else { BTreeSet::new() },
+        serverless: differing(&want.serverless, &live.serverless),
         apply_immediately: want.apply_immediately,
     }
 }
 
-/// The wanted value, where live has another.
+/// Returns the desired value if the live value differs.
 fn differing<T: Clone + PartialEq>(want: &Setting<T>, live: &Setting<T>) -> Option<T> {
     want.get().filter(|_| want != live)
 }
 
-/// The subnet group is made or spread over other subnets; a cluster never moves to another one.
+/// Compares the DB subnet group. ModifyDBCluster cannot move a cluster to another group.
 pub(super) fn subnets(want: Option<&SubnetGroup>, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
     let Some(group) = want else { return };
-    let there = live.and_then(|live| live.subnet_group.value());
+    let live_group = live.and_then(|live| live.subnet_group.value());
     let all = "all of the VPC".to_owned();
-    // A group that has all of the VPC's subnets is what "all" means, however it came by them.
+    // A live group always lists its subnets, so "all" is compared with the VPC's subnets.
     let has_all = |ids: &BTreeSet<String>| group.subnets.is_none() && live.is_some_and(|live| live.live.of_vpc == *ids);
     let shown = |group: &SubnetGroup| match &group.subnets {
         Some(ids) if !has_all(ids) => ids.iter().cloned().collect::<Vec<_>>().join(", "),
         _ => all.clone(),
     };
-    let named = out.value("subnet_group.name", &group.name, there.map(|there| &there.name));
-    let spread = out.value("subnet_group.subnets", &shown(group), there.map(shown).as_ref());
+    let named = out.value("subnet_group.name", &group.name, live_group.map(|live| &live.name));
+    let subnets = out.value("subnet_group.subnets", &shown(group), live_group.map(shown).as_ref());
     if live.is_some() {
-        out.blocked(&named, "a cluster never changes its subnet group: restore a snapshot into a new cluster in it, move, and change the spec");
-        out.step(Phase::Widen, spread, ClusterOp::ModifyDBSubnetGroup(group.clone()));
+        out.blocked(
+            &named,
+            "a cluster cannot change its subnet group: restore a snapshot into a new cluster in that group, migrate, \
+             then change the spec",
+        );
+        out.step(Phase::Widen, subnets, ClusterOp::ModifyDBSubnetGroup(group.clone()));
     } else {
-        out.step(Phase::Create, named.and(spread), ClusterOp::CreateDBSubnetGroup(group.clone()));
+        out.step(Phase::Create, named.and(subnets), ClusterOp::CreateDBSubnetGroup(group.clone()));
     }
 }
 
-/// Returns the difference "the cluster has another parameter group", which the cluster's step mends.
+/// Compares the DB cluster parameter group. Returns the difference in the group's name, which ModifyDBCluster changes.
 pub(super) fn parameters(
     want: Option<&ParameterGroup>,
     live: Option<&ClusterModel>,
     out: &mut Diff<'_, ClusterOp>,
 ) -> Covers {
     let Some(ParameterGroup { name, family, parameters }) = want else { return Covers::default() };
-    let there = live.and_then(|live| live.parameter_group.value());
-    let named = out.value("parameter_group.name", name, there.map(|there| &there.name));
+    let live_group = live.and_then(|live| live.parameter_group.value());
+    let named = out.value("parameter_group.name", name, live_group.map(|live| &live.name));
     if name.starts_with(AWS_GROUP) {
         return named;
     }
-    let there = there.filter(|there| there.name == *name);
-    let of_family = out.value("parameter_group.family", family, there.map(|there| &there.family));
-    let set = out.stated_entries("parameter_group.parameters", Some(parameters), there.map(|there| &there.parameters));
-    if there.is_some() {
-        out.blocked(&of_family, "a parameter group's family never changes: name another group");
+    let live_group = live_group.filter(|live| live.name == *name);
+    let of_family = out.value("parameter_group.family", family, live_group.map(|live| &live.family));
+    let live_parameters = live_group.map(|live| &live.parameters);
+    let set = out.stated_entries("parameter_group.parameters", Some(parameters), live_parameters);
+    if live_group.is_some() {
+        out.blocked(&of_family, "a parameter group's family cannot change: name another group");
     } else {
         let (name, family) = (name.clone(), family.clone());
         let create = ClusterOp::CreateDBClusterParameterGroup { name, family };
@@ -80,25 +86,25 @@ pub(super) fn parameters(
     named
 }
 
-/// Instances that are wanted are made or changed; others stay, as nothing of a database is deleted.
+/// Creates or changes the desired instances. Others stay, because regionctl deletes no part of a database.
 pub(super) fn members(
-    instances: Option<&BTreeMap<String, Instance>>,
+    instances: Option<&BTreeMap<String, ClusterInstance>>,
     want: &ClusterModel,
     live: Option<&ClusterModel>,
     out: &mut Diff<'_, ClusterOp>,
 ) {
-    for (id, Instance { class, tags }) in instances.into_iter().flatten() {
-        let there = live.and_then(|live| live.instances.value()).and_then(|instances| instances.get(id));
-        let classed = out.value(&format!("instances.{id}.class"), class, there.map(|there| &there.class));
+    for (id, ClusterInstance { class, tags }) in instances.into_iter().flatten() {
+        let member = live.and_then(|live| live.instances.value()).and_then(|instances| instances.get(id));
+        let classed = out.value(&format!("instances.{id}.class"), class, member.map(|member| &member.class));
         let path = format!("instances.{id}.tags");
-        let tagged = out.stated_entries(&path, Some(tags), there.map(|there| &there.tags));
+        let tagged = out.stated_entries(&path, Some(tags), member.map(|member| &member.tags));
         let (id, class, tags) = (id.clone(), class.clone(), tags.clone());
-        if there.is_some() {
+        if member.is_some() {
             let apply_immediately = want.apply_immediately;
             let when = if apply_immediately {
-                "at once; it restarts"
+                "immediately; the instance restarts"
             } else {
-                "in the maintenance window; `apply_immediately: true` does it at once"
+                "in the maintenance window; set `apply_immediately: true` to apply it immediately"
             };
             out.remark(&classed, when);
             out.step(Phase::Change, classed, ClusterOp::ModifyDBInstance { id: id.clone(), class, apply_immediately });
@@ -111,15 +117,16 @@ pub(super) fn members(
     }
 }
 
-/// Says what the cluster is doing, and what it waits for.
-pub(super) fn in_progress(there: &ClusterModel, covers: &Covers, out: &mut Diff<'_, ClusterOp>) {
-    if there.live.status.as_deref() == Some("stopped") {
-        out.blocked(covers, "the cluster is stopped and takes no change: start it, then apply again");
+/// Reports the status of a cluster that is not available, and the changes that wait for its maintenance window.
+pub(super) fn in_progress(cluster: &ClusterModel, covers: &Covers, out: &mut Diff<'_, ClusterOp>) {
+    let LiveOnly { status, pending, .. } = &cluster.live;
+    if status.as_deref() == Some("stopped") {
+        out.blocked(covers, "the cluster is stopped and cannot be changed: start it, then apply again");
     }
-    there.live.status.iter().filter(|status| *status != "stopped").for_each(|status| out.coming(status));
-    there
-        .live
-        .pending
-        .iter()
-        .for_each(|what| out.waiting(format!("{what} waits for the cluster's maintenance window")));
+    for status in status.iter().filter(|status| *status != "stopped") {
+        out.in_progress(status);
+    }
+    for what in pending {
+        out.waiting(format!("{what} waits for the cluster's maintenance window"));
+    }
 }

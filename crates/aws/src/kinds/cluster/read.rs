@@ -1,4 +1,5 @@
-//! Reading clusters, their instances and their groups.
+// SPDX-License-Identifier: Apache-2.0
+//! Reading clusters, their instances, and their subnet and parameter groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +12,11 @@ use regionctl_core::resource::setting::Setting;
 
 use super::api::AVAILABLE;
 use super::spec::{ParameterGroup, Scaling};
-use super::{AWS_GROUP, ClusterModel, Instance, LiveOnly, SubnetGroup};
+use super::{AWS_GROUP, ClusterInstance, ClusterModel, LiveOnly, SubnetGroup};
 use crate::error::{CallError, if_found};
 use crate::tags::collect;
 
-/// All clusters of the region.
+/// Returns all clusters of the region.
 pub(super) async fn clusters(api: &Client) -> Result<Vec<DbCluster>, CallError> {
     let mut items = api.describe_db_clusters().into_paginator().items().send();
     let mut clusters = Vec::new();
@@ -25,7 +26,7 @@ pub(super) async fn clusters(api: &Client) -> Result<Vec<DbCluster>, CallError> 
     Ok(clusters)
 }
 
-/// All instances of the region.
+/// Returns all DB instances of the region.
 pub(super) async fn instances(api: &Client) -> Result<Vec<DbInstance>, CallError> {
     let mut items = api.describe_db_instances().into_paginator().items().send();
     let mut instances = Vec::new();
@@ -35,7 +36,7 @@ pub(super) async fn instances(api: &Client) -> Result<Vec<DbInstance>, CallError
     Ok(instances)
 }
 
-/// Reads the groups of a cluster, as deep as the scope says.
+/// Returns a cluster's model. Reads its subnet group and parameter group only if the scope asks for them.
 pub(super) async fn read(
     api: &Client,
     ec2: &aws_sdk_ec2::Client,
@@ -47,7 +48,7 @@ pub(super) async fn read(
     let subnets = async {
         match cluster.db_subnet_group() {
             Some(group) if !scope.reads(name, "subnet_group") || group.is_empty() => Ok(None),
-            // A source's subnets are never taken over, so its group's name is all that matters.
+            // Only a source has no VPC here. Its subnets are not copied, so the group's name is enough.
             Some(group) if scope.location.vpc.is_none() => {
                 Ok(Some((SubnetGroup { name: group.to_owned(), subnets: None }, BTreeSet::new())))
             }
@@ -66,7 +67,6 @@ pub(super) async fn read(
     let (subnets, parameter_group) = try_join(subnets, parameters).await?;
     let (subnet_group, of_vpc) = subnets.map_or((None, BTreeSet::new()), |(group, of_vpc)| (Some(group), of_vpc));
     let model = model(cluster, members);
-    // What was not read stays unstated.
     let subnet_group = if scope.reads(name, "subnet_group") { Setting::live(subnet_group) } else { Setting::Unstated };
     let parameter_group =
         if scope.reads(name, "parameter_group") { Setting::live(parameter_group) } else { Setting::Unstated };
@@ -76,7 +76,7 @@ pub(super) async fn read(
 fn model(cluster: &DbCluster, members: &[&DbInstance]) -> ClusterModel {
     let pending = cluster.pending_modified_values();
     let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
-    // What waits for the window was told, and is no difference.
+    // A change that waits for the maintenance window was already requested, so it is not a difference.
     let version = pending.and_then(|pending| pending.engine_version()).or(cluster.engine_version());
     let backup =
         pending.and_then(ClusterPendingModifiedValues::backup_retention_period).or(cluster.backup_retention_period());
@@ -117,11 +117,11 @@ fn model(cluster: &DbCluster, members: &[&DbInstance]) -> ClusterModel {
     }
 }
 
-fn member(instance: &DbInstance) -> (String, Instance) {
+fn member(instance: &DbInstance) -> (String, ClusterInstance) {
     let pending = instance.pending_modified_values().and_then(|pending| pending.db_instance_class());
     let class = pending.or(instance.db_instance_class()).unwrap_or_default().to_owned();
     let tags = collect(instance.tag_list().iter().map(|tag| (tag.key(), tag.value())));
-    (instance.db_instance_identifier().unwrap_or_default().to_owned(), Instance { class, tags })
+    (instance.db_instance_identifier().unwrap_or_default().to_owned(), ClusterInstance { class, tags })
 }
 
 fn live_only(cluster: &DbCluster, members: &[&DbInstance]) -> LiveOnly {
@@ -150,7 +150,7 @@ fn live_only(cluster: &DbCluster, members: &[&DbInstance]) -> LiveOnly {
     }
 }
 
-/// The group with its subnets, and all subnets of the VPC beside it.
+/// Returns the DB subnet group with its subnet IDs, and all subnet IDs of the VPC.
 async fn subnet_group(
     api: &Client,
     ec2: &aws_sdk_ec2::Client,

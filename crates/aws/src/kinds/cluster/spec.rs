@@ -1,4 +1,5 @@
-//! What a person writes of a cluster.
+// SPDX-License-Identifier: Apache-2.0
+//! The fields of an `rds.cluster` entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,51 +8,55 @@ use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-/// What a person writes of a cluster. What is left out comes from the source, where there is one.
+/// An Aurora DB cluster. A field that is left out is copied from the source (`like:` or `copy:`). Without a source, it
+/// is not managed, and AWS's default applies on creation.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RdsCluster")]
 pub struct ClusterSpec {
-    /// AWS's word: aurora-postgresql or aurora-mysql.
+    /// Database engine: aurora-postgresql or aurora-mysql. Required without a source. Cannot change.
     pub(super) engine: Option<String>,
-    /// The version, as exactly as it is meant: 16, or 16.4.
+    /// Engine version. Compared only as precisely as it is stated: 16 matches every 16.x. Newer minor versions match if
+    /// automatic minor version upgrades are on. The major version cannot change.
     pub(super) engine_version: Option<String>,
-    /// The first user's name. The password is Secrets Manager's business.
+    /// Master user name. Required without a source. Cannot change. Secrets Manager creates and stores the password.
     pub(super) master_username: Option<String>,
-    /// The first database's name.
+    /// Name of the initial database. Cannot change.
     pub(super) database: Option<String>,
-    /// The port; the engine's where it is left out.
+    /// Port of the cluster. AWS's default depends on the engine.
     pub(super) port: Option<i32>,
-    /// Its instances by their identifiers.
+    /// DB instances by DB instance identifier. Other instances stay; regionctl deletes none.
     pub(super) instances: Option<BTreeMap<String, InstanceSpec>>,
-    /// Tags of every instance; others stay.
+    /// Tags to set on every instance. Other tags stay.
     pub(super) instance_tags: Option<Tags>,
-    /// The subnets it lies in. AWS's default where it is left out.
+    /// DB subnet group. A cluster cannot move to another group. Never copied; AWS's default is the group `default`.
     pub(super) subnet_group: Option<SubnetGroupSpec>,
-    /// What its engine is set to. AWS's default where it is left out.
+    /// DB cluster parameter group. AWS's default is the engine's default group.
     pub(super) parameter_group: Option<ParameterGroup>,
-    /// Security groups of this spec, or their ids. The VPC's default group where it is left out.
+    /// VPC security groups: names of `ec2.security_group` entries of this spec, or IDs. Never copied; AWS's default is
+    /// the VPC's default group.
     pub(super) security_groups: Option<BTreeSet<String>>,
-    /// Whether nobody can delete it. So it is where it is left out.
+    /// Deletion protection. Default: true, also with a source.
     pub(super) deletion_protection: Option<bool>,
-    /// For how many days backups are kept: 1 to 35.
+    /// Backup retention period in days: 1 to 35. AWS's default is 1.
     pub(super) backup_days: Option<i32>,
-    /// Whether it is encrypted. So it is where it is left out and nothing is followed.
+    /// Encryption at rest. Default: true without a source. Cannot change.
     pub(super) storage_encrypted: Option<bool>,
-    /// The ARN of the key that it is encrypted with; AWS's own where it is left out.
+    /// ARN of the KMS key for encryption at rest. Cannot change. Never copied; AWS's default is its own key.
     pub(super) kms_key: Option<String>,
-    /// Whether users of IAM can log in.
+    /// IAM database authentication. AWS's default is false.
     pub(super) iam_auth: Option<bool>,
-    /// Whether snapshots get its tags.
+    /// Whether the cluster's tags are copied to its snapshots. AWS's default is false.
     pub(super) copy_tags_to_snapshots: Option<bool>,
-    /// The engine's logs that go to CloudWatch Logs, such as postgresql.
+    /// Engine logs to export to CloudWatch Logs, such as postgresql. Other log exports are disabled; `[]` disables all.
     pub(super) log_exports: Option<BTreeSet<String>>,
-    /// The smallest and largest capacity, in ACUs, of instances of class db.serverless.
+    /// Serverless v2 scaling: the capacity range of instances of class db.serverless.
     pub(super) serverless: Option<Scaling>,
-    /// Whether changes that may restart it are made at once, instead of in its maintenance window.
+    /// Whether RDS applies changes immediately, with a possible restart, instead of in the maintenance window. Default:
+    /// false.
     #[serde(default)]
     pub(super) apply_immediately: bool,
-    /// Tags; others stay.
+    /// Tags to set on the cluster. Other tags stay.
     pub(super) tags: Option<Tags>,
     #[serde(default)]
     #[schemars(skip)]
@@ -61,47 +66,48 @@ pub struct ClusterSpec {
     pub(super) master_user_password: Option<IgnoredAny>,
 }
 
-/// An instance.
+/// A DB instance of the cluster.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RdsInstance")]
 pub struct InstanceSpec {
-    /// Its class, such as db.r6g.large or db.serverless.
+    /// DB instance class, such as db.r6g.large or db.serverless.
     pub(super) class: String,
 }
 
-/// A subnet group.
+/// A DB subnet group.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RdsSubnetGroup")]
 pub struct SubnetGroupSpec {
-    /// Its name. It is made where it is not there.
+    /// DB subnet group name. The group is created with the cluster.
     pub(super) name: String,
-    /// Ids of subnets; all of the VPC's where they are left out.
+    /// Subnet IDs. Default: all subnets of the VPC.
     pub(super) subnets: Option<BTreeSet<String>>,
 }
 
-/// A cluster parameter group.
+/// A DB cluster parameter group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RdsParameterGroup")]
 pub struct ParameterGroup {
-    /// Its name. It is made where it is not there.
+    /// DB cluster parameter group name. The group is created if the cluster does not use it yet. A group of AWS, whose
+    /// name starts with `default.`, is never created or modified.
     pub(super) name: String,
-    /// AWS's word for what it is for, such as aurora-postgresql16.
+    /// DB parameter group family, such as aurora-postgresql16. Cannot change.
     pub(super) family: String,
-    /// What is set; others stay. Static ones take effect with the next restart.
+    /// Parameter values by name. Other parameters stay. Changes take effect at the next restart.
     #[serde(default)]
     pub(super) parameters: BTreeMap<String, String>,
 }
 
-/// Capacity.
+/// Serverless v2 capacity range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RdsServerlessScaling")]
 pub struct Scaling {
-    /// 0 to 256, in halves.
+    /// Minimum capacity in ACUs: 0 to 256 in steps of 0.5.
     pub(super) min: f64,
-    /// 1 to 256, in halves.
+    /// Maximum capacity in ACUs: 1 to 256 in steps of 0.5.
     pub(super) max: f64,
 }

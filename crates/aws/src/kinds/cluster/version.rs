@@ -1,22 +1,23 @@
-//! Engine versions: compared as far as they are stated, since minor ones move by themselves.
+// SPDX-License-Identifier: Apache-2.0
+//! Comparing engine versions. RDS upgrades minor versions itself, so only the stated part is compared.
 
 use regionctl_core::diff::{Covers, Diff};
 
 use super::{ClusterModel, ClusterOp};
 
-/// Compares the version that is stated; another major one is refused.
+/// Compares the stated version. A change of the major version is blocked.
 pub fn compare(want: Option<&str>, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) -> Covers {
     let Some(want) = want else { return Covers::default() };
-    let there = live.and_then(|live| live.engine_version.value().map(String::as_str));
-    let moves = live.is_some_and(|live| live.live.moves);
-    if there.is_some_and(|there| is_met(want, there, moves)) {
+    let live_version = live.and_then(|live| live.engine_version.value().map(String::as_str));
+    let upgrades = live.is_some_and(|live| live.live.moves);
+    if live_version.is_some_and(|version| matches(want, version, upgrades)) {
         return Covers::default();
     }
-    let covers = out.value("engine_version", want, there);
-    if there.is_some_and(|there| major(there) != major(want)) {
+    let covers = out.value("engine_version", want, live_version);
+    if live_version.is_some_and(|version| major(version) != major(want)) {
         out.blocked(
             &covers,
-            "another major version needs people: upgrade by hand, with a snapshot before it, then change the spec",
+            "regionctl does not change the major version: take a snapshot, upgrade manually, then change the spec",
         );
     }
     covers
@@ -26,10 +27,11 @@ fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or_default()
 }
 
-/// Says whether a live version is what is stated: it begins with it, or it moved on by itself from there.
-fn is_met(want: &str, there: &str, moves: bool) -> bool {
-    let begins = there == want || there.strip_prefix(want).is_some_and(|rest| rest.starts_with('.'));
-    begins || (moves && major(want) == major(there) && numbers(there) >= numbers(want))
+/// Returns whether the live version matches: it starts with the stated one, or it is a newer minor version and RDS
+/// upgrades minor versions automatically.
+fn matches(want: &str, live: &str, upgrades: bool) -> bool {
+    let starts = live == want || live.strip_prefix(want).is_some_and(|rest| rest.starts_with('.'));
+    starts || (upgrades && major(want) == major(live) && numbers(live) >= numbers(want))
 }
 
 fn numbers(version: &str) -> Vec<u32> {
@@ -41,14 +43,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_compared_as_far_as_it_is_stated() {
-        assert!(is_met("16", "16.4", false) && is_met("16.4", "16.4", false));
-        assert!(!is_met("16.4", "16.40", false) && !is_met("16.4", "16.6", false));
+    fn a_live_version_matches_the_stated_part_of_a_version() {
+        assert!(matches("16", "16.4", false) && matches("16.4", "16.4", false));
+        assert!(!matches("16.4", "16.40", false) && !matches("16.4", "16.6", false));
     }
 
     #[test]
-    fn a_minor_version_that_moved_by_itself_is_no_drift() {
-        assert!(is_met("16.4", "16.6", true) && is_met("16.9", "16.10", true));
-        assert!(!is_met("16.6", "16.4", true) && !is_met("16.4", "17.1", true));
+    fn an_automatic_minor_version_upgrade_is_not_drift() {
+        assert!(matches("16.4", "16.6", true) && matches("16.9", "16.10", true));
+        assert!(!matches("16.6", "16.4", true) && !matches("16.4", "17.1", true));
     }
 }

@@ -1,7 +1,8 @@
-//! `ssm.document`: an own document of Systems Manager, its default version.
+// SPDX-License-Identifier: Apache-2.0
+//! `ssm.document`: the default version of a Systems Manager document that the account owns.
 //!
-//! Content is compared by its meaning: JSON and YAML are parsed, a text is taken as it is. A new
-//! content makes a version that is not in force until it is made the default.
+//! JSON and YAML content is compared after parsing, TEXT content byte by byte. Changed content creates a version,
+//! which a second call makes the default version.
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::operation::list_documents::builders::ListDocumentsFluentBuilder;
@@ -14,7 +15,7 @@ use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use regionctl_core::spec::tree;
 use schemars::JsonSchema;
@@ -28,19 +29,20 @@ use crate::tags::collect;
 /// The kind `ssm.document`.
 pub struct Document;
 
-/// What a person writes of a document. What is left out comes from the source, where there is one.
+/// A Systems Manager document. A field that is left out is copied from the source (`like:` or `copy:`). Without a
+/// source, it is not managed, and AWS's default applies on creation.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "SsmDocument")]
 pub struct DocumentSpec {
-    /// The content, as YAML or as a text of JSON or YAML.
+    /// The document's content: YAML, or a string that contains JSON or YAML. Required without a source.
     content: Option<Value>,
-    /// What it is, in AWS's word: Command, Automation, Session, … Command where it is left out.
+    /// Document type, such as Command, Automation or Session. AWS's default is Command. Cannot change.
     #[serde(rename = "type")]
     document_type: Option<String>,
-    /// The resources it can run on, such as /AWS::EC2::Instance.
+    /// Target type: the resource type that the document can run on, such as /AWS::EC2::Instance.
     target_type: Option<String>,
-    /// Tags; others stay.
+    /// Tags to set. Other tags stay.
     tags: Option<Tags>,
 }
 
@@ -57,54 +59,54 @@ pub struct DocumentModel {
     target_type: Setting<String>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     tags: Setting<Tags>,
-    /// What cannot be copied with it; only live.
+    /// Names of the attachments, which are not copied. Set in live models only.
     attachments: Vec<String>,
 }
 
-/// A call.
+/// The Systems Manager API calls that create, change and delete a document.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum DocumentOp {
-    /// With all it has.
+    /// Creates the document with its tags.
     CreateDocument {
-        /// The text.
+        /// The content as text in `format`.
         content: String,
-        /// JSON, YAML or TEXT.
+        /// `JSON`, `YAML` or `TEXT`; AWS's default is `JSON`.
         format: Option<String>,
-        /// AWS's word.
+        /// Document type, such as `Command`; AWS's default is `Command`.
         document_type: Option<String>,
-        /// What it can run on.
+        /// Resource type that the document can run on.
         target_type: Option<String>,
-        /// The spec's tags.
+        /// Tags of the new document.
         tags: Tags,
     },
-    /// Makes a version that is not in force yet.
+    /// Creates a version, which is not the default version yet.
     UpdateDocument {
-        /// The text.
+        /// The content as text in `format`.
         content: String,
-        /// JSON, YAML or TEXT.
+        /// `JSON`, `YAML` or `TEXT`; AWS's default is `JSON`.
         format: Option<String>,
-        /// What it can run on.
+        /// Resource type that the document can run on.
         target_type: Option<String>,
     },
-    /// Puts the newest version in force.
+    /// Makes the newest version the default version.
     UpdateDocumentDefaultVersion,
-    /// Adds or changes these; others stay.
+    /// Adds or updates tags; other tags stay.
     AddTagsToResource {
-        /// The spec's.
+        /// Tags to set.
         tags: Tags,
     },
-    /// All versions.
+    /// Deletes the document with all its versions.
     DeleteDocument,
 }
 
-/// The output by which a new version is known to the step that puts it in force.
+/// The step attribute with which UpdateDocument passes the new version to UpdateDocumentDefaultVersion.
 const VERSION: &str = "version";
 
 impl Kind for Document {
     const FACTS: Facts = Facts {
         name: "ssm.document",
         service: "SSM",
-        summary: "An own document of Systems Manager: its default version, compared by meaning.",
+        summary: "The default version of a Systems Manager document that the account owns, compared after parsing.",
         reads: &["ListDocuments", "GetDocument"],
         removes: &["DeleteDocument"],
         writes: &[
@@ -114,7 +116,7 @@ impl Kind for Document {
             "AddTagsToResource",
             "DeleteDocument",
         ],
-        outputs: &["arn", "name"],
+        attributes: &["arn", "name"],
         lists: true,
         follows: true,
         inventory: &["ListDocuments"],
@@ -136,25 +138,26 @@ ssm.document:
     type Op = DocumentOp;
 
     fn check_name(name: &str) -> Result<(), String> {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
         let reserved = ["aws", "amazon", "amzn"].iter().any(|prefix| name.to_ascii_lowercase().starts_with(prefix));
-        if (3..=128).contains(&name.len()) && name.bytes().all(fits) && !reserved {
+        if (3..=128).contains(&name.len()) && name.bytes().all(allowed) && !reserved {
             return Ok(());
         }
         Err(format!(
-            "Systems Manager does not take '{name}' as a document's name\n\
-             3 to 128 letters, digits and _-. that do not start with aws, amazon or amzn"
+            "'{name}' is not a valid Systems Manager document name\n\
+             use 3 to 128 letters, digits, `_`, `-` and `.`; the prefixes aws, amazon and amzn are reserved"
         ))
     }
 
     fn desire(_: &str, spec: DocumentSpec, notes: &mut Notes<'_>) -> DocumentModel {
         tags::check(spec.tags.as_ref(), notes);
         if spec.content.is_none() && !notes.follows {
-            notes.fault("", "a document needs its content", "state `content:`, or follow one with `like:` or `copy:`");
+            notes.fault("", "a document needs `content`", "add it, or copy a document with `like:` or `copy:`");
         }
         let known = DocumentType::values();
         if let Some(word) = spec.document_type.as_deref().filter(|word| !known.contains(word)) {
-            notes.fault("type", format!("Systems Manager knows no document of type {word}"), known.join(", "));
+            let help = format!("use one of: {}", known.join(", "));
+            notes.fault("type", format!("'{word}' is not a Systems Manager document type"), help);
         }
         let (content, format) = match spec.content {
             None => (None, None),
@@ -175,8 +178,8 @@ ssm.document:
         }
     }
 
-    fn outputs(name: &str, location: &Location) -> Outputs {
-        Outputs::from([
+    fn attributes(name: &str, location: &Location) -> Attributes {
+        Attributes::from([
             ("arn".to_owned(), location.arn("ssm", &format!("document/{name}"))),
             ("name".to_owned(), name.to_owned()),
         ])
@@ -190,11 +193,11 @@ ssm.document:
         own: DocumentModel,
         source: &LiveResource<DocumentModel>,
         location: &Location,
-        left: &mut Vec<String>,
+        not_copied: &mut Vec<String>,
     ) -> Option<DocumentModel> {
         let DocumentModel { content, format, document_type, target_type, tags, attachments } = source.model.clone();
         if !attachments.is_empty() {
-            left.push(format!("its attachments are not copied: {}; add them by hand", attachments.join(", ")));
+            not_copied.push(format!("attachments are not copied: {}; add them manually", attachments.join(", ")));
         }
         let (content, format) = if own.content.is_set() { (own.content, own.format) } else { (content, format) };
         Some(DocumentModel {
@@ -216,23 +219,26 @@ ssm.document:
 
     fn diff(want: &DocumentModel, live: Option<&DocumentModel>, out: &mut Diff<'_, DocumentOp>) {
         let DocumentModel { content, format, document_type, target_type, tags, attachments: _ } = want;
-        let meaning = |model: &DocumentModel| {
-            model.content.value().map(|text| meaning(text, model.format.value().map(String::as_str)))
+        let parsed = |model: &DocumentModel| {
+            model.content.value().map(|text| parsed(text, model.format.value().map(String::as_str)))
         };
-        let live_content = live.and_then(meaning);
-        let written = out.stated("content", meaning(want).as_ref(), live_content.as_ref());
+        let live_content = live.and_then(parsed);
+        let written = out.stated("content", parsed(want).as_ref(), live_content.as_ref());
         let typed = out.setting("type", document_type, live.map(|live| &live.document_type));
         let targeted = out.setting("target_type", target_type, live.map(|live| &live.target_type));
         let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
         let tags = tags.clone().unwrap_or_default();
         let (text, format, target_type) = (content.clone().unwrap_or_default(), format.get(), target_type.get());
         if live.is_none() {
-            let covers = out.birth().and(written).and(typed).and(targeted).and(tagged);
+            let covers = out.creation().and(written).and(typed).and(targeted).and(tagged);
             let document_type = document_type.get();
             let op = DocumentOp::CreateDocument { content: text, format, document_type, target_type, tags };
             return out.step(Phase::Create, covers, op);
         }
-        out.blocked(&typed, "a document's type never changes: make one of another name, then say `absent` of this one");
+        out.blocked(
+            &typed,
+            "a document's type cannot change: create a document with another name, then set this one to `absent`",
+        );
         let changed = written.and(targeted);
         out.step(Phase::Change, changed.clone(), DocumentOp::UpdateDocument { content: text, format, target_type });
         out.step(Phase::Change, changed, DocumentOp::UpdateDocumentDefaultVersion);
@@ -240,20 +246,21 @@ ssm.document:
     }
 }
 
-/// What a text means: the order of keys and white space do not count.
-fn meaning(text: &str, format: Option<&str>) -> Value {
-    let parsed = match format {
+/// Returns the content parsed, so that white space and the order of keys do not matter. Text that cannot be parsed is
+/// returned as a string.
+fn parsed(text: &str, format: Option<&str>) -> Value {
+    let value = match format {
         Some("TEXT") => None,
         Some("YAML") => tree::parse(text, 0).ok().map(|node| tree::to_json(&node)),
         _ => serde_json::from_str(text).ok(),
     };
-    parsed.unwrap_or_else(|| text.into())
+    value.unwrap_or_else(|| text.into())
 }
 
 impl Live for Document {
     type Api = Client;
 
-    /// The list has no content, so each document is got; the two are all the round trips there are.
+    /// ListDocuments returns no content, so each document is read with GetDocument.
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<DocumentModel>, CallError> {
         let mut items = own(api).into_paginator().items().send();
         let mut documents = Vec::new();
@@ -265,10 +272,10 @@ impl Live for Document {
         }
         let reads = documents.into_iter().map(|document| {
             let name = document.name().unwrap_or_default().to_owned();
-            let outputs = Self::outputs(&name, &scope.location);
+            let attributes = Self::attributes(&name, &scope.location);
             let read = async move {
                 let name = document.name().unwrap_or_default().to_owned();
-                Ok(Some(LiveResource::new(name, read(api, &document).await?, outputs)))
+                Ok(Some(LiveResource::new(name, read(api, &document).await?, attributes)))
             };
             (name, read)
         });
@@ -279,7 +286,7 @@ impl Live for Document {
         names_of(own(api).into_paginator().items().send(), |document| document.name).await
     }
 
-    async fn run(api: &Client, target: &StepTarget, op: DocumentOp) -> Result<Outputs, CallError> {
+    async fn run(api: &Client, target: &StepTarget, op: DocumentOp) -> Result<Attributes, CallError> {
         let name = &target.name;
         match op {
             DocumentOp::CreateDocument { content, format, document_type, target_type, tags } => {
@@ -308,14 +315,14 @@ impl Live for Document {
                     .map_err(CallError::from);
                 let version = match made {
                     Ok(made) => made.document_description.and_then(|it| it.latest_version.or(it.document_version)),
-                    // The newest version is this one already: a run was cut before it was put in force.
+                    // The newest version already has this content: an interrupted run did not make it the default.
                     Err(error) if error.is("DuplicateDocumentContent") => Some(LATEST.to_owned()),
                     Err(error) => return Err(error),
                 };
                 return Ok(version.map(|version| (VERSION.to_owned(), version)).into_iter().collect());
             }
             DocumentOp::UpdateDocumentDefaultVersion => {
-                let mut version = target.outputs.get(VERSION).cloned().unwrap_or_else(|| LATEST.to_owned());
+                let mut version = target.attributes.get(VERSION).cloned().unwrap_or_else(|| LATEST.to_owned());
                 if version == LATEST {
                     let newest = api.get_document().name(name).document_version(LATEST).send().await?;
                     version = newest.document_version.unwrap_or_default();
@@ -334,11 +341,11 @@ impl Live for Document {
                 api.delete_document().name(name).send().await?;
             }
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 }
 
-/// SSM's word for the newest version in requests.
+/// The newest version, in requests.
 const LATEST: &str = "$LATEST";
 
 fn sdk_tags(tags: &Tags) -> Vec<Tag> {
@@ -346,13 +353,13 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|pair| tag(pair).expect("invariant: key and value are set")).collect()
 }
 
-/// Without a version, the default one is meant.
-/// Asks for the account's own documents.
+/// Lists the documents that the account owns.
 fn own(api: &Client) -> ListDocumentsFluentBuilder {
     let own = DocumentKeyValuesFilter::builder().key("Owner").values("Self").build();
     api.list_documents().filters(own).max_results(50)
 }
 
+/// Reads the default version: GetDocument returns it if the request names no version.
 async fn read(api: &Client, listed: &DocumentIdentifier) -> Result<DocumentModel, CallError> {
     let document = api.get_document().set_name(listed.name.clone()).send().await?;
     let attachments = document.attachments_content().iter().filter_map(|it| it.name().map(ToOwned::to_owned));
@@ -371,9 +378,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn white_space_and_the_order_of_keys_mean_nothing() {
-        assert_eq!(meaning("{\"b\": 1, \"a\": [2]}", Some("JSON")), meaning("{\"a\":[2],\n\"b\":1}", Some("JSON")));
-        assert_eq!(meaning("b: 1\na: [2]\n", Some("YAML")), meaning("{a: [2], b: 1}", Some("YAML")));
-        assert_ne!(meaning("a  b", Some("TEXT")), meaning("a b", Some("TEXT")));
+    fn white_space_and_the_order_of_keys_are_not_compared() {
+        assert_eq!(parsed("{\"b\": 1, \"a\": [2]}", Some("JSON")), parsed("{\"a\":[2],\n\"b\":1}", Some("JSON")));
+        assert_eq!(parsed("b: 1\na: [2]\n", Some("YAML")), parsed("{a: [2], b: 1}", Some("YAML")));
+        assert_ne!(parsed("a  b", Some("TEXT")), parsed("a b", Some("TEXT")));
     }
 }

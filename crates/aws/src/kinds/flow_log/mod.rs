@@ -1,7 +1,8 @@
-//! `ec2.flow_log`: a flow log of the region's VPC into a bucket.
+// SPDX-License-Identifier: Apache-2.0
+//! `ec2.flow_log`: a VPC flow log of the region's VPC with an S3 destination.
 //!
-//! A flow log never changes: for another one the new is made first, then the old goes. It is found by
-//! its Name tag, else by where it writes. Flow logs into CloudWatch Logs or Firehose are not of this kind.
+//! EC2 cannot change a flow log, so the new one is created before the old one is deleted. A live flow log is found by
+//! its `Name` tag, or else by its destination. CloudWatch Logs and Firehose destinations are not covered.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,44 +28,45 @@ use crate::tags::collect;
 /// The kind `ec2.flow_log`.
 pub struct FlowLog;
 
-/// What a person writes of a flow log.
+/// A VPC flow log to an S3 bucket. A change other than of tags creates a new flow log, then deletes the old one.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Ec2FlowLog")]
 pub struct FlowLogSpec {
-    /// The bucket that it writes into. Its policy must let delivery.logs.amazonaws.com do so.
+    /// Destination bucket: the name of an `s3.bucket` entry of this spec, or a bucket ARN. The bucket policy must allow
+    /// `delivery.logs.amazonaws.com` to write.
     bucket: String,
-    /// What the keys start with.
+    /// Key prefix in the bucket, without a leading slash and without `AWSLogs`. Default: none.
     #[serde(default)]
     prefix: String,
-    /// Which traffic is recorded. ALL where it is left out.
+    /// Traffic to record: ALL, ACCEPT or REJECT. Default: ALL.
     #[serde(default)]
     traffic: Traffic,
-    /// Over how many minutes records are put together: 1 or 10. Ten where it is left out.
+    /// Maximum aggregation interval in minutes: 1 or 10. Default: 10.
     aggregation_minutes: Option<i32>,
-    /// The fields of a record, in AWS's words. AWS's default where it is left out.
+    /// Log record format (`LogFormat`). If it is left out, AWS's default format applies and the field is not managed.
     format: Option<String>,
-    /// Tags; others stay.
+    /// Tags to set. Other tags stay.
     tags: Option<Tags>,
 }
 
-/// AWS's kinds of traffic.
+/// The traffic that a flow log records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 enum Traffic {
-    /// What was let through and what was not.
+    /// Accepted and rejected traffic.
     #[default]
     All,
-    /// What was let through.
+    /// Accepted traffic.
     Accept,
-    /// What was not.
+    /// Rejected traffic.
     Reject,
 }
 
 /// A flow log, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FlowLogModel {
-    /// The bucket's ARN.
+    /// Bucket ARN.
     bucket: String,
     prefix: String,
     traffic: Traffic,
@@ -72,42 +74,42 @@ pub struct FlowLogModel {
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     format: Setting<String>,
     tags: Tags,
-    /// Further flow logs of this name, left by a run that was cut; only live.
+    /// Further flow logs with this name, left by an interrupted run. Set in live models only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     others: Vec<FlowLogModel>,
-    /// Its own id; only live.
+    /// Flow log ID. Set in live models only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
 }
 
-/// A call.
+/// The EC2 API calls that create, tag and delete a flow log.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FlowLogOp {
-    /// With all it has.
+    /// Creates the flow log with its tags.
     CreateFlowLogs {
-        /// The bucket's ARN.
+        /// Bucket ARN.
         bucket: String,
-        /// What the keys start with.
+        /// Key prefix without slashes at either end; empty for none.
         prefix: String,
-        /// AWS's word.
+        /// `ALL`, `ACCEPT` or `REJECT`.
         traffic: String,
-        /// 60 or 600.
+        /// Maximum aggregation interval in seconds: 60 or 600.
         aggregation_seconds: i32,
-        /// The fields of a record.
+        /// Log record format; `None` for AWS's default.
         format: Option<String>,
-        /// The spec's tags, and its name.
+        /// Tags of the new flow log, with its `Name` tag.
         tags: Tags,
     },
-    /// Adds or changes these; others stay.
+    /// Adds or updates tags; other tags stay.
     CreateTags {
-        /// Which.
+        /// Flow log ID; `None` if the flow log is created in the same run.
         id: Option<String>,
-        /// The spec's.
+        /// Tags to set.
         tags: Tags,
     },
-    /// What was recorded stays in the bucket.
+    /// Deletes flow logs. Their records stay in the bucket.
     DeleteFlowLogs {
-        /// Which.
+        /// Flow log IDs.
         ids: Vec<String>,
     },
 }
@@ -116,7 +118,8 @@ impl Kind for FlowLog {
     const FACTS: Facts = Facts {
         name: "ec2.flow_log",
         service: "EC2",
-        summary: "A flow log of the region's VPC into a bucket. It never changes: the new one comes before the old one goes.",
+        summary: "A flow log of the region's VPC with an S3 destination. A change creates the new flow log, then \
+                  deletes the old one.",
         reads: &["DescribeFlowLogs"],
         writes: &["CreateFlowLogs", "CreateTags", "DeleteFlowLogs"],
         also: &[
@@ -124,7 +127,7 @@ impl Kind for FlowLog {
             regionctl_core::kind::Need::always("logs:CreateLogDelivery", &["*"]),
             regionctl_core::kind::Need::always("logs:DeleteLogDelivery", &["*"]),
         ],
-        outputs: &["id"],
+        attributes: &["id"],
         needs_vpc: true,
         adopts: true,
         inventory: &["DescribeFlowLogs"],
@@ -134,13 +137,13 @@ impl Kind for FlowLog {
                 path: "traffic",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "other traffic is recorded than the spec says",
+                why: "the recorded traffic differs from the spec",
             },
             Weight {
                 path: "bucket",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "traffic is recorded elsewhere",
+                why: "traffic is recorded in another bucket",
             },
         ],
         example: "
@@ -159,12 +162,12 @@ ec2.flow_log:
     fn desire(name: &str, spec: FlowLogSpec, notes: &mut Notes<'_>) -> FlowLogModel {
         let minutes = spec.aggregation_minutes.unwrap_or(10);
         if minutes != 1 && minutes != 10 {
-            let message = format!("EC2 puts no records of {minutes} minutes together");
-            notes.fault("aggregation_minutes", message, "write 1 or 10");
+            let message = format!("an aggregation interval of {minutes} minutes is not supported");
+            notes.fault("aggregation_minutes", message, "set 1 or 10");
         }
         if spec.prefix.starts_with('/') || spec.prefix.contains("AWSLogs") {
-            let message = format!("EC2 does not take '{}' as a prefix", spec.prefix);
-            notes.fault("prefix", message, "without a slash in front; AWS itself adds AWSLogs/");
+            let message = format!("'{}' is not a valid flow log prefix", spec.prefix);
+            notes.fault("prefix", message, "remove the leading slash and `AWSLogs`; AWS adds AWSLogs/ itself");
         }
         tags::check(spec.tags.as_ref(), notes);
         FlowLogModel {
@@ -192,10 +195,10 @@ ec2.flow_log:
         }
     }
 
-    /// One without a name that records into the same place: AWS allows no second one there.
+    /// Adopts a flow log without a `Name` tag that has the same destination, because EC2 rejects a second one there.
     fn adopts(want: &FlowLogModel, live: &FlowLogModel) -> Option<Fit> {
-        let unnamed_there = !live.tags.contains_key(NAME) && want.bucket == live.bucket && want.prefix == live.prefix;
-        unnamed_there.then(|| if same(want, live) { Fit::Same } else { Fit::Changed })
+        let adoptable = !live.tags.contains_key(NAME) && want.bucket == live.bucket && want.prefix == live.prefix;
+        adoptable.then(|| if same(want, live) { Fit::Same } else { Fit::Changed })
     }
 
     fn remove(live: &FlowLogModel, out: &mut Diff<'_, FlowLogOp>) {
@@ -223,33 +226,33 @@ ec2.flow_log:
         let create = FlowLogOp::CreateFlowLogs {
             bucket: bucket.clone(),
             prefix: prefix.clone(),
-            traffic: word(*traffic),
+            traffic: traffic_type(*traffic),
             aggregation_seconds: *aggregation_seconds,
             format: format.get(),
             tags: live.map(|live| live.tags.clone()).into_iter().flatten().chain(tags.clone()).collect(),
         };
         let Some(live) = live else {
-            let covers = out.birth().and(differs).and(tagged);
+            let covers = out.creation().and(differs).and(tagged);
             return out.step(Phase::Create, covers, create);
         };
-        let mut going = older.clone();
+        let mut deleted = older.clone();
         let mut gone: Covers = older.iter().map(|id| out.gone("older", id)).fold(Covers::default(), Covers::and);
         if differs.is_empty() {
             out.step(Phase::Change, tagged, FlowLogOp::CreateTags { id: live.id.clone(), tags: tags.clone() });
         } else {
-            out.replaced("a flow log never changes: the new one is made first, then the old one goes");
+            out.replaced("EC2 cannot change a flow log: the new one is created before the old one is deleted");
             out.step(Phase::Create, differs.clone().and(tagged), create);
-            going.extend(live.id.clone());
+            deleted.extend(live.id.clone());
             gone = gone.and(differs);
         }
         if !gone.is_empty() {
-            out.deletes(format!("the flow log {} is deleted; what it recorded stays in the bucket", going.join(", ")));
-            out.step(Phase::Narrow, gone, FlowLogOp::DeleteFlowLogs { ids: going });
+            out.deletes(format!("flow log {} is deleted; its records stay in the bucket", deleted.join(", ")));
+            out.step(Phase::Narrow, gone, FlowLogOp::DeleteFlowLogs { ids: deleted });
         }
     }
 }
 
-fn word(traffic: Traffic) -> String {
+fn traffic_type(traffic: Traffic) -> String {
     match traffic {
         Traffic::All => "ALL",
         Traffic::Accept => "ACCEPT",
@@ -278,10 +281,10 @@ impl Live for FlowLog {
             logs.sort_by(|a, b| a.id.cmp(&b.id));
             let mut logs = logs.into_iter();
             let first = logs.next()?;
-            let outputs = first.id.iter().map(|id| ("id".to_owned(), id.clone())).collect();
-            Some(LiveResource::new(name, FlowLogModel { others: logs.collect(), ..first }, outputs))
+            let attributes = first.id.iter().map(|id| ("id".to_owned(), id.clone())).collect();
+            Some(LiveResource::new(name, FlowLogModel { others: logs.collect(), ..first }, attributes))
         });
-        Ok(Observation { seen: seen.collect(), unread: Vec::new() })
+        Ok(Observation { seen: seen.collect(), gaps: Vec::new() })
     }
 
     async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
@@ -291,7 +294,7 @@ impl Live for FlowLog {
         names_of(logs, |log| name_or(log.tags(), log.flow_log_id())).await
     }
 
-    async fn run(api: &Client, target: &StepTarget, op: FlowLogOp) -> Result<Outputs, CallError> {
+    async fn run(api: &Client, target: &StepTarget, op: FlowLogOp) -> Result<Attributes, CallError> {
         match op {
             FlowLogOp::CreateFlowLogs { bucket, prefix, traffic, aggregation_seconds, format, tags } => {
                 let vpc = target.location.vpc.as_ref().map_or("", |vpc| &vpc.id);
@@ -308,13 +311,13 @@ impl Live for FlowLog {
                     .set_tag_specifications(tag_specification(ResourceType::VpcFlowLog, &tags))
                     .send()
                     .await?;
-                // It answers 200 also where it failed.
+                // CreateFlowLogs returns status 200 even if it fails; the errors are in `Unsuccessful`.
                 successful("CreateFlowLogs", made.unsuccessful())?;
                 let id = made.flow_log_ids().first();
                 return Ok(id.map(|id| ("id".to_owned(), id.clone())).into_iter().collect());
             }
             FlowLogOp::CreateTags { id, tags } => {
-                let id = id.or_else(|| target.outputs.get("id").cloned()).unwrap_or_default();
+                let id = id.or_else(|| target.attributes.get("id").cloned()).unwrap_or_default();
                 api.create_tags().resources(id).set_tags(Some(sdk_tags(&tags))).send().await?;
             }
             FlowLogOp::DeleteFlowLogs { ids } => {
@@ -322,16 +325,17 @@ impl Live for FlowLog {
                 done_if(successful("DeleteFlowLogs", answer.unsuccessful()), "InvalidFlowLogId.NotFound")?;
             }
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 }
 
+/// Returns whether nothing but tags differs.
 fn same(want: &FlowLogModel, log: &FlowLogModel) -> bool {
     let key = |log: &FlowLogModel| (log.bucket.clone(), log.prefix.clone(), log.traffic, log.aggregation_seconds);
     key(want) == key(log) && (want.format.is_unstated() || want.format == log.format)
 }
 
-/// Only those into buckets are of this kind.
+/// Returns the model; `None` if the destination is not a bucket.
 fn model(log: &SdkFlowLog) -> Option<Result<FlowLogModel, CallError>> {
     let destination = log.log_destination().filter(|_| log.log_destination_type() == Some(&LogDestinationType::S3))?;
     let (bucket, prefix) = destination.split_once('/').unwrap_or((destination, ""));

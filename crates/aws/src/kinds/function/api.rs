@@ -1,4 +1,5 @@
-//! Reading functions in bulk, and the calls that change them.
+// SPDX-License-Identifier: Apache-2.0
+//! The Lambda API calls that list, create, change and delete functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,7 @@ use regionctl_core::model::tags::{Tags, is_aws, of_copy};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::secret::Secret;
 use regionctl_core::resource::setting::Setting;
 
@@ -30,7 +31,7 @@ use crate::session::Anywhere;
 impl Live for Function {
     type Api = Anywhere<Client>;
 
-    /// One chain of pages of 50. Tags are not in it, and are read only where a spec states some.
+    /// Lists the functions. ListFunctions returns no tags, so ListTags reads them if the spec states tags.
     async fn observe(api: &Anywhere<Client>, scope: &Scope) -> Result<Observation<FunctionModel>, CallError> {
         let api = api.at(&scope.location.region);
         let depths = || scope.names.values().chain(&scope.everything);
@@ -43,24 +44,24 @@ impl Live for Function {
             if !scope.asks_for(&name) {
                 continue;
             }
-            // Where the caller may not decrypt the environment, Lambda answers without it and says so inside the answer.
+            // If the caller cannot decrypt the environment, Lambda omits it and returns an error inside the response.
             if let Some(error) = function.environment().and_then(|environment| environment.error()) {
                 let (code, message) = (error.error_code().unwrap_or_default(), error.message().unwrap_or_default());
                 let failure = CallError::of_item("Lambda ListFunctions".to_owned(), code, message).0;
-                observation.unread.push((name, failure));
+                observation.gaps.push((name, failure));
                 continue;
             }
             let event_sources = sources.remove(function.function_arn().unwrap_or_default()).unwrap_or_default();
-            let outputs = Self::outputs(&name, &scope.location);
+            let attributes = Self::attributes(&name, &scope.location);
             let event_sources = if scope.reads(&name, "event_sources") { event_sources } else { Vec::new() };
             match model(function, event_sources) {
-                Ok(model) => seen.push(LiveResource::new(name, model, outputs)),
-                Err(error) => observation.unread.push((name, error.0)),
+                Ok(model) => seen.push(LiveResource::new(name, model, attributes)),
+                Err(error) => observation.gaps.push((name, error.0)),
             }
         }
         let reads = seen.into_iter().map(|seen| async {
             let tags =
-                if scope.reads(&seen.name, "tags") { read_tags(&api, &seen.outputs["arn"]).await } else { Ok(None) };
+                if scope.reads(&seen.name, "tags") { read_tags(&api, &seen.attributes["arn"]).await } else { Ok(None) };
             (seen, tags)
         });
         for (mut seen, tags) in join_all(reads).await {
@@ -71,7 +72,7 @@ impl Live for Function {
                     }
                     observation.seen.push(seen);
                 }
-                Err(error) => observation.unread.push((seen.name, error.0)),
+                Err(error) => observation.gaps.push((seen.name, error.0)),
             }
         }
         Ok(observation)
@@ -82,7 +83,7 @@ impl Live for Function {
         Ok(functions.into_iter().filter_map(|function| function.function_name).collect())
     }
 
-    async fn run(api: &Anywhere<Client>, target: &StepTarget, op: FunctionOp) -> Result<Outputs, CallError> {
+    async fn run(api: &Anywhere<Client>, target: &StepTarget, op: FunctionOp) -> Result<Attributes, CallError> {
         let (here, name) = (api.here(), &target.name);
         match op {
             FunctionOp::CreateFunction { code, config, tags } => create(api, target, code, *config, tags).await?,
@@ -106,7 +107,7 @@ impl Live for Function {
                 here.delete_function().function_name(name).send().await?;
             }
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 
     async fn preflight(api: &Anywhere<Client>, _: &Location, steps: Vec<(String, FunctionOp)>) -> Vec<Check> {
@@ -123,16 +124,16 @@ impl Live for Function {
             let verdict = if used < most { Verdict::Passed } else { Verdict::Failed };
             (verdict, format!("{} of {} MB are used", used >> 20, most >> 20))
         });
-        vec![check_of("quota of functions' code", result)]
+        vec![check_of("quota of Lambda code storage", result)]
     }
 
-    /// The list says nothing of a function's state (ListFunctions), so it is asked for.
+    /// Reads the state with GetFunctionConfiguration, because ListFunctions does not return it.
     async fn status(api: &Anywhere<Client>, target: &StepTarget) -> Result<Status, CallError> {
         let answer = api.here().get_function_configuration().function_name(&target.name).send().await;
         let Some(function) = if_found(answer.map_err(CallError::from))? else {
-            return Ok(Status::Failed("it is not there any more".to_owned()));
+            return Ok(Status::Failed("the function no longer exists".to_owned()));
         };
-        let reason = |reason: Option<&str>| reason.unwrap_or("without an explanation").to_owned();
+        let reason = |reason: Option<&str>| reason.unwrap_or("AWS returned no reason").to_owned();
         Ok(match (function.state(), function.last_update_status()) {
             (Some(State::Failed), _) => Status::Failed(reason(function.state_reason())),
             (_, Some(LastUpdateStatus::Failed)) => Status::Failed(reason(function.last_update_status_reason())),
@@ -143,7 +144,7 @@ impl Live for Function {
     }
 }
 
-/// Sets a configuration on either call: their builders share these setters, and no trait.
+/// Sets the configuration on a CreateFunction or UpdateFunctionConfiguration builder, which share no trait.
 macro_rules! configured {
     ($call:expr, $config:expr) => {{
         let parts = Parts::of($config);
@@ -184,7 +185,7 @@ async fn create(
         .set_architectures(code.architecture.as_deref().map(|it| vec![Architecture::from(it)]))
         .set_tags((!all.is_empty()).then(|| all.into_iter().collect()));
     let made = configured!(call, config).customize().interceptor(Upload::new(package.file.path())).send().await;
-    // "Function already exist": an earlier try of this very call went through.
+    // "Function already exist": an earlier attempt of this call succeeded.
     done_if(made.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
 }
 
@@ -193,7 +194,7 @@ async fn configure(api: &Client, name: &str, config: Config) -> Result<(), CallE
     Ok(())
 }
 
-/// A configuration as the SDK takes it, for both calls.
+/// A configuration as SDK types.
 struct Parts {
     runtime: Option<Runtime>,
     handler: Option<String>,
@@ -228,14 +229,14 @@ impl Parts {
                 .set_security_group_ids(Some(vpc.security_groups.into_iter().collect()))
                 .build()
         };
-        // An empty text, or an empty list, is how UpdateFunctionConfiguration takes a setting off.
+        // UpdateFunctionConfiguration clears a setting if its value is an empty string or list.
         let text = |setting: Setting<String>| match setting {
             Setting::Unset => Some(String::new()),
             setting => setting.into_value(),
         };
-        let nothing = VpcAccess { subnets: BTreeSet::new(), security_groups: BTreeSet::new() };
+        let no_vpc = VpcAccess { subnets: BTreeSet::new(), security_groups: BTreeSet::new() };
         let vpc = match config.vpc {
-            Setting::Unset => Some(nothing),
+            Setting::Unset => Some(no_vpc),
             setting => setting.into_value(),
         };
         Self {
@@ -266,10 +267,10 @@ async fn functions(api: &Client) -> Result<Vec<FunctionConfiguration>, CallError
     Ok(functions)
 }
 
-/// The event sources of a region by the function's ARN. They are read only where something is copied.
-async fn event_sources(api: &Client, wanted: bool) -> Result<BTreeMap<String, Vec<String>>, CallError> {
+/// Returns the region's event sources by function ARN; empty unless `needed`, which only copies set.
+async fn event_sources(api: &Client, needed: bool) -> Result<BTreeMap<String, Vec<String>>, CallError> {
     let mut by_function: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    if !wanted {
+    if !needed {
         return Ok(by_function);
     }
     let mut items = api.list_event_source_mappings().max_items(100).into_paginator().items().send();
@@ -300,7 +301,7 @@ fn model(function: FunctionConfiguration, event_sources: Vec<String>) -> Result<
         security_groups: vpc.security_group_ids().iter().cloned().collect(),
     };
     let variables = function.environment().and_then(|environment| environment.variables());
-    // AWS answers with an empty text where somebody took a setting off.
+    // Lambda returns an empty string for a setting that was cleared.
     let set = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
     let tracing = match function.tracing_config().and_then(|it| it.mode()) {
         Some(TracingMode::Active) => Some(Tracing::Active),

@@ -1,5 +1,7 @@
-//! A function's code on its way from one region to another: fetched to a file in pieces, held against
-//! its digest, and sent from there in pieces. Never more of it is in memory than one piece.
+// SPDX-License-Identifier: Apache-2.0
+//! Downloading a source function's code to a temporary file, in chunks, and verifying its digest.
+//!
+//! `upload.rs` sends the file. Only one chunk of a package is in memory at a time.
 
 use std::io::Write;
 
@@ -17,51 +19,52 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::error::CallError;
 use crate::session::Anywhere;
 
-/// So many packages are on their way at once, so that the disk is not filled.
+/// Limits concurrent transfers, so that the packages do not fill the disk.
 static TRANSFERS: Semaphore = Semaphore::const_new(4);
 
-/// Where code is to be had.
+/// A source function's code.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Code {
-    /// The source's region.
+    /// Region of the source function.
     pub region: String,
-    /// The source's name.
+    /// Name of the source function.
     pub function: String,
-    /// The digest that it must have, in Base64.
+    /// Expected SHA-256 of the package in Base64 (Lambda's `CodeSha256`).
     pub sha256: String,
-    /// What it is built for, in AWS's word.
+    /// Instruction set architecture: `x86_64` or `arm64`.
     pub architecture: Option<String>,
 }
 
-/// A package in a file.
+/// A downloaded deployment package.
 pub struct Package {
-    /// The file, which goes with the package.
+    /// The package's file, which is deleted on drop.
     pub file: NamedTempFile,
-    /// The tags of the function that it is of.
+    /// The source function's tags.
     pub tags: Tags,
     _permit: SemaphorePermit<'static>,
 }
 
 impl Code {
-    /// Fetches the package. The URL is valid for ten minutes (GetFunction), so it is asked for only now.
+    /// Downloads the package. GetFunction's download URL is valid for ten minutes, so it is requested only now.
     ///
     /// # Errors
-    /// The source cannot be read, or its code is another by now.
+    /// The source cannot be read, the temporary file cannot be written, or the code has another digest.
     pub async fn fetch(&self, api: &Anywhere<Client>) -> Result<Package, CallError> {
-        let permit = TRANSFERS.acquire().await.map_err(|_| failed("the transfer was given up"))?;
+        let permit = TRANSFERS.acquire().await.map_err(|_| failed("the transfer was canceled"))?;
         let source = api.at(&self.region).get_function().function_name(&self.function).send().await?;
         let url = source.code().and_then(|code| code.location()).unwrap_or_default();
         let session = api.session(&self.region);
-        let mut pieces = ByteStream::new(session.fetch(url).await?);
-        let mut file = NamedTempFile::new().map_err(|error| failed(&format!("no temporary file: {error}")))?;
+        let mut chunks = ByteStream::new(session.fetch(url).await?);
+        let mut file =
+            NamedTempFile::new().map_err(|error| failed(&format!("cannot create a temporary file: {error}")))?;
         let mut hasher = Sha256::new();
-        while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(|error| failed(&format!("the download broke off: {error}")))?;
-            hasher.update(&piece);
-            file.write_all(&piece).map_err(|error| failed(&format!("the temporary file is not written: {error}")))?;
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| failed(&format!("the download failed: {error}")))?;
+            hasher.update(&chunk);
+            file.write_all(&chunk).map_err(|error| failed(&format!("cannot write the temporary file: {error}")))?;
         }
         if BASE64_STANDARD.encode(hasher.finalize()) != self.sha256 {
-            return Err(failed("the source's code is another by now: plan again"));
+            return Err(failed("the source's code changed after the plan: plan again"));
         }
         let tags = source.tags().into_iter().flatten().filter(|(key, _)| !is_aws(key));
         let tags = tags.map(|(key, value)| (key.clone(), value.clone())).collect();

@@ -1,4 +1,5 @@
-//! The configuration of a function: what one call changes.
+// SPDX-License-Identifier: Apache-2.0
+//! A function's configuration: the settings that UpdateFunctionConfiguration changes.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FunctionOp, Tracing, VpcAccess};
 
-/// What UpdateFunctionConfiguration changes.
+/// The settings that UpdateFunctionConfiguration changes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Config {
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
@@ -43,7 +44,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Compares what is stated.
+    /// Compares the stated settings.
     pub(super) fn compare(&self, live: Option<&Self>, out: &mut Diff<'_, FunctionOp>) -> Covers {
         let Self {
             runtime,
@@ -64,9 +65,9 @@ impl Config {
         let none = Self::default();
         let live = live.unwrap_or(&none);
         if !environment.is_unstated() {
-            let lost = live.environment.value().into_iter().flatten().map(|(key, _)| key);
-            for key in lost.filter(|key| environment.value().is_none_or(|want| !want.contains_key(*key))) {
-                out.deletes(format!("the variable {key} is removed with its value: the spec does not state it"));
+            let live_keys = live.environment.value().into_iter().flatten().map(|(key, _)| key);
+            for key in live_keys.filter(|key| environment.value().is_none_or(|want| !want.contains_key(*key))) {
+                out.deletes(format!("the variable {key} is removed with its value: it is not in the spec"));
             }
         }
         out.setting("runtime", runtime, Some(&live.runtime))

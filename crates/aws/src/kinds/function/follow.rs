@@ -1,4 +1,5 @@
-//! What a function takes over from the one that it follows, and what it leaves, said.
+// SPDX-License-Identifier: Apache-2.0
+//! Copying a source function's code and configuration to its follower, and reporting what is not copied.
 
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
@@ -7,14 +8,15 @@ use regionctl_core::resource::setting::Setting;
 use super::code::Code;
 use super::{Beyond, CodeModel, Config, FunctionModel, LARGEST_PACKAGE};
 
-/// The code that a follower has, if anything can be made of the source.
-pub(super) fn carried_code(
+/// Returns the follower's code; `None` if the source's package cannot be copied. Each reason adds a message to
+/// `not_copied`.
+pub(super) fn copied_code(
     own: &CodeModel,
     code: &CodeModel,
     beyond: &Beyond,
     source: &LiveResource<FunctionModel>,
     location: &Location,
-    left: &mut Vec<String>,
+    not_copied: &mut Vec<String>,
 ) -> Option<CodeModel> {
     let CodeModel::Is { sha256, .. } = code else { return None };
     let from = Code {
@@ -26,16 +28,16 @@ pub(super) fn carried_code(
     match own {
         CodeModel::External => Some(CodeModel::External),
         _ if beyond.is_image => {
-            left.push(
-                "it is a container image, which is not copied: push the image to this region's ECR, deploy the \
-                 function from it, and name it here with `code: external`"
+            not_copied.push(
+                "a container image is not copied: push it to this region's ECR, deploy the function from it, and set \
+                 `code: external`"
                     .to_owned(),
             );
             None
         }
         _ if beyond.code_bytes > LARGEST_PACKAGE => {
-            left.push(format!(
-                "its package has {} MB and Lambda takes 50 MB at once: deploy it through S3, and name it here with \
+            not_copied.push(format!(
+                "the package has {} MB, and Lambda accepts at most 50 MB in a request: deploy it through S3, and set \
                  `code: external`",
                 beyond.code_bytes >> 20
             ));
@@ -49,50 +51,48 @@ pub(super) fn carried_code(
     }
 }
 
-/// The spec's fields over the source's. What is of the source's region is left out, and said.
-pub(super) fn carried_config(own: Config, source: Config, region: &str, left: &mut Vec<String>) -> Config {
-    let mut leave = |what: &str, of: &str, stated: bool, there: bool| {
-        if there && !stated {
-            left.push(format!(
-                "{what} not taken over, since {of} of their region: state `{}:` here",
-                what.split(' ').next().unwrap_or_default()
-            ));
+/// Returns the source's configuration with the spec's own on top. Settings that belong to the source's region are not
+/// copied; each but `dead_letter` adds a message to `not_copied`.
+pub(super) fn copied_config(own: Config, source: Config, region: &str, not_copied: &mut Vec<String>) -> Config {
+    let mut omit = |field: &str, stated: bool, in_source: bool| {
+        if in_source && !stated {
+            not_copied.push(format!("`{field}` belongs to the source's region and is not copied: set `{field}:`"));
         }
     };
-    leave("layers are", "they are", !own.layers.is_unstated(), source.layers.is_set_and(|it| !it.is_empty()));
-    leave("vpc access is", "subnets and groups are", !own.vpc.is_unstated(), source.vpc.is_set());
-    leave("kms_key is", "keys are", !own.kms_key.is_unstated(), source.kms_key.is_set());
+    omit("layers", !own.layers.is_unstated(), source.layers.is_set_and(|it| !it.is_empty()));
+    omit("vpc", !own.vpc.is_unstated(), source.vpc.is_set());
+    omit("kms_key", !own.kms_key.is_unstated(), source.kms_key.is_set());
     let dead_letter = source.dead_letter.filter(|arn| !arn.contains(region));
     let environment = match (own.environment, source.environment) {
         (Setting::Set(own), Setting::Set(mut source)) => {
             source.extend(own);
             Setting::Set(source)
         }
-        (own, source) => own.or(carried(source)),
+        (own, source) => own.or(copied(source)),
     };
     for (key, _) in environment.value().into_iter().flatten().filter(|(_, value)| value.reveal().contains(region)) {
-        left.push(format!("its environment's {key} names {region}: add it to `rewrite:` if it should not"));
+        not_copied.push(format!("the variable {key} contains '{region}': add it to `rewrite:` if it must change"));
     }
     Config {
-        runtime: own.runtime.or(carried(source.runtime)),
-        handler: own.handler.or(carried(source.handler)),
-        role: own.role.or(carried(source.role)),
-        description: own.description.or(carried(source.description)),
-        timeout: own.timeout.or(carried(source.timeout)),
-        memory_mb: own.memory_mb.or(carried(source.memory_mb)),
-        ephemeral_mb: own.ephemeral_mb.or(carried(source.ephemeral_mb)),
+        runtime: own.runtime.or(copied(source.runtime)),
+        handler: own.handler.or(copied(source.handler)),
+        role: own.role.or(copied(source.role)),
+        description: own.description.or(copied(source.description)),
+        timeout: own.timeout.or(copied(source.timeout)),
+        memory_mb: own.memory_mb.or(copied(source.memory_mb)),
+        ephemeral_mb: own.ephemeral_mb.or(copied(source.ephemeral_mb)),
         environment,
-        tracing: own.tracing.or(carried(source.tracing)),
-        log_group: own.log_group.or(carried(source.log_group)),
+        tracing: own.tracing.or(copied(source.tracing)),
+        log_group: own.log_group.or(copied(source.log_group)),
         layers: own.layers,
         vpc: own.vpc,
         kms_key: own.kms_key,
-        dead_letter: own.dead_letter.or(carried(dead_letter)),
+        dead_letter: own.dead_letter.or(copied(dead_letter)),
     }
 }
 
-/// What the source has not is not stated here: AWS's default is taken.
-fn carried<T>(setting: Setting<T>) -> Setting<T> {
+/// Leaves a setting unstated if the source does not have it, so that AWS's default applies.
+fn copied<T>(setting: Setting<T>) -> Setting<T> {
     Setting::stated(setting.into_value())
 }
 
@@ -116,17 +116,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_the_sources_region_is_left_out_and_said() {
+    fn settings_of_the_sources_region_are_not_copied_and_are_reported() {
         let own = Config {
             environment: Setting::Set(BTreeMap::from([("A".to_owned(), Secret::new("own"))])),
             ..Config::default()
         };
-        let mut left = Vec::new();
-        let carried = carried_config(own, source(), "eu-west-1", &mut left);
-        assert_eq!(carried.runtime.value().map(String::as_str), Some("nodejs22.x"));
-        assert_eq!((carried.layers, carried.kms_key), (Setting::Unstated, Setting::Unstated));
-        assert_eq!(carried.environment.into_value().unwrap()["A"].reveal(), "own");
-        assert_eq!(left.len(), 3, "{left:?}");
-        assert!(left[2].contains("QUEUE") && !left[2].contains("https"), "{left:?}");
+        let mut not_copied = Vec::new();
+        let copied = copied_config(own, source(), "eu-west-1", &mut not_copied);
+        assert_eq!(copied.runtime.value().map(String::as_str), Some("nodejs22.x"));
+        assert_eq!((copied.layers, copied.kms_key), (Setting::Unstated, Setting::Unstated));
+        assert_eq!(copied.environment.into_value().unwrap()["A"].reveal(), "own");
+        assert_eq!(not_copied.len(), 3, "{not_copied:?}");
+        assert!(not_copied[2].contains("QUEUE") && !not_copied[2].contains("https"), "{not_copied:?}");
     }
 }

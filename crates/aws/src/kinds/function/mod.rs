@@ -1,8 +1,8 @@
-//! `lambda.function`: a function's configuration, and where its code comes from.
+// SPDX-License-Identifier: Apache-2.0
+//! `lambda.function`: a function's configuration and code.
 //!
-//! Code is followed from a source, pinned to a digest, or deployed by something else; it is compared by
-//! its digest and never downloaded unless it differs. Values of the environment may be secrets and are
-//! never shown. Versions, aliases, event sources and resource policies are not of this kind.
+//! Code is copied from a source, pinned to a digest, or deployed by another tool. It is compared by its digest and only
+//! downloaded if it differs. Versions, aliases, event source mappings and resource policies are not covered.
 
 mod api;
 mod code;
@@ -20,7 +20,7 @@ use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::secret::Secret;
 use regionctl_core::resource::setting::Setting;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -28,62 +28,65 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use code::Code;
 use config::Config;
-use follow::{carried_code, carried_config};
+use follow::{copied_code, copied_config};
 
 /// The kind `lambda.function`.
 pub struct Function;
 
-/// What a person writes of a function. What is left out comes from the source, where there is one.
+/// A Lambda function. A field that is left out is copied from the source (`like:` or `copy:`). Without a source, it is
+/// not managed.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "LambdaFunction")]
 pub struct FunctionSpec {
-    /// Where the code comes from: `follow` the source, `{pinned: DIGEST}`, or `external`. A function
-    /// that follows another follows its code where this is left out.
+    /// Source of the code: `follow` copies the source's code, `{pinned: DIGEST}` copies it only if it has this digest,
+    /// `external` leaves it to another tool. Default with a source: `follow`. Without a source it must be `external`.
     code: Option<CodeSpec>,
-    /// AWS's word, such as nodejs22.x.
+    /// Runtime identifier, such as nodejs22.x.
     runtime: Option<String>,
-    /// What is called.
+    /// Handler: the method in the code that Lambda calls, such as index.handler.
     handler: Option<String>,
-    /// The ARN of the role that it has.
+    /// ARN of the execution role.
     role: Option<String>,
-    /// What it is for.
+    /// Description, at most 256 characters.
     description: Option<String>,
-    /// After how many seconds it is given up: 1 to 900.
+    /// Timeout in seconds: 1 to 900. AWS's default is 3.
     timeout: Option<i32>,
-    /// Memory in MB: 128 to 10,240.
+    /// Memory in MB: 128 to 10,240. AWS's default is 128.
     memory_mb: Option<i32>,
-    /// Size of /tmp in MB: 512 to 10,240.
+    /// Ephemeral storage (/tmp) in MB: 512 to 10,240. AWS's default is 512.
     ephemeral_mb: Option<i32>,
-    /// Its environment. Where it follows another, these win over the other's. Values are never shown.
+    /// Environment variables, all of them; other live variables are removed. With a source, they are merged into the
+    /// source's and override them. Values are never shown.
     environment: Option<BTreeMap<String, String>>,
-    /// Whether calls are traced: Active or PassThrough.
+    /// X-Ray tracing mode: Active or PassThrough. AWS's default is PassThrough.
     tracing: Option<Tracing>,
-    /// The log group it logs into.
+    /// Name of the CloudWatch Logs log group. AWS's default is /aws/lambda/NAME.
     log_group: Option<String>,
-    /// ARNs of layers, in their order.
+    /// ARNs of layer versions, in order. `[]` removes all. Never copied from a source.
     layers: Option<Vec<String>>,
-    /// The subnets and groups that it reaches; `unset` for no VPC.
+    /// VPC access. `unset` detaches the function from its VPC. Never copied from a source.
     #[serde(default)]
     vpc: Setting<VpcAccess>,
-    /// The ARN of the KMS key that its environment is encrypted with; `unset` for AWS's own.
+    /// ARN of the KMS key that encrypts the environment. `unset` uses AWS's own key. Never copied from a source.
     #[serde(default)]
     kms_key: Setting<String>,
-    /// The ARN of the queue or topic for calls that failed; `unset` for none.
+    /// Dead-letter queue: ARN of the SQS queue or SNS topic for failed asynchronous invocations. `unset` removes it.
+    /// Not copied from a source if the ARN contains the source's region.
     #[serde(default)]
     dead_letter: Setting<String>,
-    /// Tags; others stay.
+    /// Tags to set. Other tags stay. On creation, the source's tags are copied too.
     tags: Option<Tags>,
 }
 
-/// Where code comes from.
+/// Source of a function's code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum CodeSpec {
-    /// The source's, whatever it is.
+    /// The source's code.
     Follow,
-    /// The source's, as long as it has this digest.
+    /// The source's code, if it has this digest (SHA-256 in Base64).
     Pinned(String),
-    /// Something else deploys it.
+    /// Another tool deploys the code.
     External,
 }
 
@@ -101,7 +104,7 @@ impl<'de> Deserialize<'de> for CodeSpec {
             Written::External => Ok(Self::External),
             Written::Pinned(digest) if digest.len() == 44 && digest.ends_with('=') => Ok(Self::Pinned(digest)),
             Written::Pinned(digest) => Err(serde::de::Error::custom(format!(
-                "'{digest}' is not the digest of a function's code\nit is the SHA-256 in Base64, as Lambda's CodeSha256 says it"
+                "'{digest}' is not a code digest\nuse the SHA-256 in Base64 that Lambda returns as `CodeSha256`"
             ))),
         }
     }
@@ -127,24 +130,24 @@ impl JsonSchema for CodeSpec {
     }
 }
 
-/// AWS's words.
+/// X-Ray tracing mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "LambdaTracing")]
 enum Tracing {
-    /// Calls are sampled.
+    /// Lambda samples and traces requests.
     Active,
-    /// Only what comes with a trace is traced.
+    /// Lambda traces only requests that the caller traces.
     PassThrough,
 }
 
-/// What a function reaches in a VPC.
+/// A function's access to a VPC (`VpcConfig`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "LambdaVpcAccess")]
 struct VpcAccess {
-    /// Ids of subnets.
+    /// Subnet IDs.
     subnets: BTreeSet<String>,
-    /// Ids of security groups.
+    /// Security group IDs.
     security_groups: BTreeSet<String>,
 }
 
@@ -156,30 +159,30 @@ pub struct FunctionModel {
     config: Config,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     tags: Setting<Tags>,
-    /// What calls it by itself, which a copy lacks; only live.
+    /// ARNs of event sources, which are not copied. Set in live models only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     event_sources: Vec<String>,
-    /// What only the live one has, and a copy may lack; only live.
+    /// Properties that no spec field has. Set in live models only.
     beyond: Beyond,
 }
 
-/// What is known of a function's code.
+/// A function's code, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 enum CodeModel {
-    /// To be taken from the source, which is not known yet.
+    /// The source's code, before the source is read.
     Follow,
-    /// This one. A pinned one may be nowhere to be had.
+    /// Code with a known digest.
     Is {
-        /// Its digest, in Base64.
+        /// SHA-256 in Base64 (Lambda's `CodeSha256`).
         sha256: String,
-        /// Where it can be had.
+        /// The source that has this code; `None` in live models, and if the source has other code than the pinned one.
         from: Option<Code>,
     },
-    /// Something else deploys it.
+    /// Another tool deploys the code.
     External,
 }
 
-/// What a spec cannot state or a copy cannot have.
+/// Properties of a live function that no spec field has.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Beyond {
     is_image: bool,
@@ -188,45 +191,45 @@ struct Beyond {
     file_systems: Vec<String>,
 }
 
-/// A call.
+/// The Lambda API calls that create, change and delete a function.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FunctionOp {
-    /// With the code, which is fetched from its source only then.
+    /// Downloads the code from its source, and creates the function.
     CreateFunction {
-        /// Where the code is.
+        /// Source of the code.
         code: Code,
-        /// All that is stated.
+        /// All stated settings.
         config: Box<Config>,
-        /// The spec's tags; the source's are added.
+        /// The spec's tags; the source's tags are added.
         tags: Tags,
     },
-    /// Another code, which is fetched from its source only then.
+    /// Downloads the code from its source, and replaces the function's code.
     UpdateFunctionCode {
-        /// Where it is.
+        /// Source of the code.
         code: Code,
     },
-    /// All that is stated.
+    /// Changes the configuration.
     UpdateFunctionConfiguration {
-        /// What stays as it is, too.
+        /// All stated settings, including those that do not differ.
         config: Box<Config>,
     },
-    /// Adds or changes these; others stay.
+    /// Adds or updates tags; other tags stay.
     TagResource {
-        /// The spec's.
+        /// Tags to set.
         tags: Tags,
     },
-    /// With all its versions.
+    /// Deletes the function with all its versions.
     DeleteFunction,
 }
 
-/// What Lambda takes in a request; a larger package goes through S3.
+/// The largest package in bytes that Lambda accepts in a request. A larger one must be uploaded through S3.
 const LARGEST_PACKAGE: i64 = 50 << 20;
 
 impl Kind for Function {
     const FACTS: Facts = Facts {
         name: "lambda.function",
         service: "Lambda",
-        summary: "A function: its configuration, and its code by digest. Values of its environment are never shown.",
+        summary: "A function's configuration and code. Values of environment variables are never shown.",
         reads: &["ListFunctions", "ListTags", "ListEventSourceMappings", "GetFunction", "GetFunctionConfiguration"],
         removes: &["DeleteFunction"],
         writes: &[
@@ -237,7 +240,7 @@ impl Kind for Function {
             "DeleteFunction",
         ],
         checks: &["GetAccountSettings"],
-        // Lambda asks with the caller's permissions (Developer Guide: "Working with layers", "Giving Lambda functions access
+        // Lambda uses the caller's permissions (Developer Guide: "Working with layers", "Giving Lambda functions access
         // to resources in an Amazon VPC", "Securing Lambda environment variables").
         also: &[
             regionctl_core::kind::Need::named_by("role", "iam:PassRole", crate::services::ROLES),
@@ -253,7 +256,7 @@ impl Kind for Function {
             regionctl_core::kind::Need::if_stated("kms_key", "kms:Encrypt", crate::services::KEYS),
             regionctl_core::kind::Need::if_stated("kms_key", "kms:Decrypt", crate::services::KEYS).to_read(),
         ],
-        outputs: &["arn", "name"],
+        attributes: &["arn", "name"],
         name_fields: &["FunctionName"],
         lists: true,
         follows: true,
@@ -263,13 +266,13 @@ impl Kind for Function {
                 path: "role",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "it may do something else than the spec says",
+                why: "the execution role's permissions may differ from the spec",
             },
             Weight {
                 path: "kms_key",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "its environment is encrypted otherwise",
+                why: "the environment is encrypted with a different key",
             },
         ],
         defaults: r#"{"timeout": 3, "memory_mb": 128, "ephemeral_mb": 512, "tracing": "PassThrough"}"#,
@@ -294,11 +297,11 @@ logs.log_group:
     type Op = FunctionOp;
 
     fn check_name(name: &str) -> Result<(), String> {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-        if (1..=64).contains(&name.len()) && name.bytes().all(fits) {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        if (1..=64).contains(&name.len()) && name.bytes().all(allowed) {
             return Ok(());
         }
-        Err(format!("Lambda does not take '{name}' as a function's name\n1 to 64 letters, digits, - and _"))
+        Err(format!("'{name}' is not a valid Lambda function name\nuse 1 to 64 letters, digits, `-` and `_`"))
     }
 
     fn desire(_: &str, spec: FunctionSpec, notes: &mut Notes<'_>) -> FunctionModel {
@@ -336,8 +339,8 @@ logs.log_group:
         }
     }
 
-    fn outputs(name: &str, location: &Location) -> Outputs {
-        Outputs::from([
+    fn attributes(name: &str, location: &Location) -> Attributes {
+        Attributes::from([
             ("arn".to_owned(), location.arn("lambda", &format!("function:{name}"))),
             ("name".to_owned(), name.to_owned()),
         ])
@@ -351,21 +354,23 @@ logs.log_group:
         own: FunctionModel,
         source: &LiveResource<FunctionModel>,
         location: &Location,
-        left: &mut Vec<String>,
+        not_copied: &mut Vec<String>,
     ) -> Option<FunctionModel> {
         let FunctionModel { code, config, tags: _, event_sources, beyond } = source.model.clone();
-        let code = carried_code(&own.code, &code, &beyond, source, location, left)?;
-        let config = carried_config(own.config, config, &location.region, left);
+        let code = copied_code(&own.code, &code, &beyond, source, location, not_copied)?;
+        let config = copied_config(own.config, config, &location.region, not_copied);
         for system in &beyond.file_systems {
-            left.push(format!("the file system {system} is of its region and not taken over; mount one by hand"));
+            not_copied.push(format!(
+                "file system '{system}' belongs to the source's region and is not copied: mount one manually"
+            ));
         }
         for event_source in &event_sources {
-            left.push(format!("the event source {event_source} is not taken over; make one here if it is wanted"));
+            not_copied.push(format!("event source '{event_source}' is not copied: create a mapping here if needed"));
         }
         Some(FunctionModel { code, config, tags: own.tags, event_sources: Vec::new(), beyond: Beyond::default() })
     }
 
-    /// A function's role is passed to it.
+    /// Both calls pass the execution role to Lambda.
     fn also_needs(op: &FunctionOp) -> Vec<(&'static str, String)> {
         match op {
             FunctionOp::CreateFunction { config, .. } | FunctionOp::UpdateFunctionConfiguration { config } => {
@@ -395,7 +400,7 @@ logs.log_group:
         if !coded.is_empty() && code.is_none() {
             out.blocked(
                 &coded,
-                "the source no longer has the pinned code: pin the digest that it has, or deploy this one",
+                "the source no longer has the pinned code: pin the source's current digest, or deploy the pinned code",
             );
         }
         match (live, code) {
@@ -403,7 +408,8 @@ logs.log_group:
                 if live.beyond.is_image {
                     out.blocked(
                         &coded,
-                        "it is a container image here, and its code a package there; that never changes",
+                        "the live function is a container image and the source is not: Lambda cannot change the \
+                         package type",
                     );
                 }
                 out.step(Phase::Change, tagged, FunctionOp::TagResource { tags });
@@ -414,44 +420,44 @@ logs.log_group:
                 out.step(Phase::Change, configured, FunctionOp::UpdateFunctionConfiguration { config });
             }
             (None, Some(code)) => {
-                let covers = out.birth().and(coded).and(configured).and(tagged);
+                let covers = out.creation().and(coded).and(configured).and(tagged);
                 let config = Box::new(config.clone());
                 out.step(Phase::Create, covers, FunctionOp::CreateFunction { code, config, tags });
             }
-            (None, None) => out.made_by_others("its code is deployed by something else, which has not made it yet"),
+            (None, None) => out.made_by_others("another tool deploys the code, and has not created the function yet"),
         }
     }
 }
 
-/// Lambda's own limits (CreateFunction).
+/// Validates the fields against Lambda's limits (CreateFunction).
 fn check(spec: &FunctionSpec, notes: &mut Notes<'_>) {
     if !notes.follows && spec.code != Some(CodeSpec::External) {
-        let help = "follow one with `like:` or `copy:`, or say `code: external` if something else deploys it";
-        notes.fault("code", "a function needs its code from somewhere", help);
+        let help = "copy a function with `like:` or `copy:`, or set `code: external` if another tool deploys it";
+        notes.fault("code", "a function needs a source for its code", help);
     }
     let range = |notes: &mut Notes<'_>, field: &str, value: Option<i32>, least: i32, most: i32| {
         if value.is_some_and(|value| !(least..=most).contains(&value)) {
-            notes.fault(field, format!("Lambda takes {least} to {most} here"), "write another number");
+            notes.fault(field, format!("`{field}` must be {least} to {most}"), "set a number in this range");
         }
     };
     range(notes, "timeout", spec.timeout, 1, 900);
     range(notes, "memory_mb", spec.memory_mb, 128, 10_240);
     range(notes, "ephemeral_mb", spec.ephemeral_mb, 512, 10_240);
     if let Some(word) = spec.runtime.as_deref().filter(|word| !Runtime::values().contains(word)) {
-        notes.fault("runtime", format!("Lambda has no runtime {word}"), "one looks like nodejs22.x");
+        notes.fault("runtime", format!("'{word}' is not a Lambda runtime"), "use a runtime such as nodejs22.x");
     }
     if spec.role.as_deref().is_some_and(|role| !role.starts_with("arn:") && !role.contains("${")) {
-        notes.fault("role", "a role is named by its ARN", "one looks like arn:aws:iam::123456789012:role/name");
+        notes.fault("role", "a role must be an ARN", "use an ARN such as arn:aws:iam::123456789012:role/name");
     }
     if spec.description.as_ref().is_some_and(|text| text.chars().count() > 256) {
-        notes.fault("description", "a function's description has 256 characters at most", "shorten it");
+        notes.fault("description", "the description is longer than 256 characters", "shorten it");
     }
     for key in spec.environment.iter().flatten().map(|(key, _)| key) {
-        let fits = key.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        let valid = key.starts_with(|letter: char| letter.is_ascii_alphabetic())
             && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !fits {
-            let message = format!("Lambda does not take '{key}' as a variable's name");
-            notes.fault(&format!("environment.{key}"), message, "letters, digits and _, a letter first");
+        if !valid {
+            let message = format!("'{key}' is not a valid environment variable name");
+            notes.fault(&format!("environment.{key}"), message, "use letters, digits and `_`; start with a letter");
         }
     }
     tags::check(spec.tags.as_ref(), notes);

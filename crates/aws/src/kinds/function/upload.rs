@@ -1,8 +1,8 @@
-//! Sends a package from its file in the SDK's own request, a piece at a time.
+// SPDX-License-Identifier: Apache-2.0
+//! Streaming a deployment package from its file in the SDK's own request, in chunks.
 //!
-//! Lambda takes a package as Base64 inside JSON, and the SDK builds that whole in memory: five times
-//! the package. So the request is built with a mark in the package's place, and before it is signed its
-//! body becomes what stands before the mark, the file, and what stands behind.
+//! Lambda takes the package as Base64 in JSON, for which the SDK needs five times the package's size in memory. So the
+//! request is built with a placeholder, which is replaced by the file before the request is signed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -24,21 +24,20 @@ use http_body::{Body, Frame, SizeHint};
 use regionctl_core::digest::hex;
 use sha2::{Digest, Sha256};
 
-/// What stands in the package's place until the request is sent. A multiple of three bytes, so that it
-/// is a whole piece of Base64.
+/// The placeholder for the package. Its length is a multiple of three bytes, so that its Base64 has no padding.
 pub const MARK: &[u8; 30] = b"regionctl puts the code here..";
 
-/// Bytes of a package that are in memory at once; a multiple of three.
-const PIECE: usize = 48 << 10;
+/// The chunk size in bytes. A multiple of three, so that only the last chunk has Base64 padding.
+const CHUNK: usize = 48 << 10;
 
-/// Puts the package into the request.
+/// An SDK interceptor that replaces the placeholder in the request body with the package.
 #[derive(Debug)]
 pub struct Upload {
     package: PathBuf,
 }
 
 impl Upload {
-    /// Will send this file, which must stay until the call is over.
+    /// Returns an interceptor for this file, which must exist until the call ends.
     pub fn new(package: &Path) -> Self {
         Self { package: package.to_owned() }
     }
@@ -46,10 +45,10 @@ impl Upload {
 
 impl Intercept for Upload {
     fn name(&self) -> &'static str {
-        "a package from its file"
+        "package upload"
     }
 
-    /// Once before the first try; the body can be made anew for each further one.
+    /// Replaces the body once before the first attempt. The new body can be created again for each retry.
     fn modify_before_retry_loop(
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
@@ -58,76 +57,76 @@ impl Intercept for Upload {
     ) -> Result<(), BoxError> {
         let request = context.request_mut();
         let text = std::str::from_utf8(request.body().bytes().ok_or("the request has no body")?)?;
-        let (before, behind) =
-            text.split_once(&BASE64_STANDARD.encode(MARK)).ok_or("the request has no place for the package")?;
-        let (before, behind, package) = (before.to_owned(), behind.to_owned(), self.package.clone());
-        let mut whole = Pieces::open(&before, &package, &behind)?;
+        let (before, after) =
+            text.split_once(&BASE64_STANDARD.encode(MARK)).ok_or("the request has no placeholder for the package")?;
+        let (before, after, package) = (before.to_owned(), after.to_owned(), self.package.clone());
+        let mut whole = Chunks::open(&before, &package, &after)?;
         let (length, mut hasher) = (whole.left, Sha256::new());
-        while let Some(piece) = whole.piece()? {
-            hasher.update(&piece);
+        while let Some(chunk) = whole.chunk()? {
+            hasher.update(&chunk);
         }
         cfg.interceptor_state().store_put(PayloadSigningOverride::Precomputed(hex(&hasher.finalize())));
         request.headers_mut().insert("content-length", length.to_string());
-        *request.body_mut() = SdkBody::retryable(move || match Pieces::open(&before, &package, &behind) {
-            Ok(pieces) => SdkBody::from_body_1_x(pieces),
-            Err(error) => SdkBody::from_body_1_x(Pieces::broken(error)),
+        *request.body_mut() = SdkBody::retryable(move || match Chunks::open(&before, &package, &after) {
+            Ok(chunks) => SdkBody::from_body_1_x(chunks),
+            Err(error) => SdkBody::from_body_1_x(Chunks::broken(error)),
         });
         Ok(())
     }
 }
 
-/// A body: a text, a file in Base64, a text.
-struct Pieces {
+/// A request body: text, then a file in Base64, then text.
+struct Chunks {
     before: Option<Bytes>,
     file: Option<io::Result<File>>,
-    behind: Option<Bytes>,
+    after: Option<Bytes>,
     left: u64,
 }
 
-impl Pieces {
-    fn open(before: &str, package: &Path, behind: &str) -> io::Result<Self> {
+impl Chunks {
+    fn open(before: &str, package: &Path, after: &str) -> io::Result<Self> {
         let file = File::open(package)?;
         let encoded = file.metadata()?.len().div_ceil(3) * 4;
-        let left = encoded + (before.len() + behind.len()) as u64;
+        let left = encoded + (before.len() + after.len()) as u64;
         let text = |text: &str| Some(Bytes::copy_from_slice(text.as_bytes()));
-        Ok(Self { before: text(before), file: Some(Ok(file)), behind: text(behind), left })
+        Ok(Self { before: text(before), file: Some(Ok(file)), after: text(after), left })
     }
 
     fn broken(error: io::Error) -> Self {
-        Self { before: None, file: Some(Err(error)), behind: None, left: 0 }
+        Self { before: None, file: Some(Err(error)), after: None, left: 0 }
     }
 
-    fn piece(&mut self) -> io::Result<Option<Bytes>> {
+    fn chunk(&mut self) -> io::Result<Option<Bytes>> {
         if let Some(before) = self.before.take() {
             return Ok(Some(before));
         }
         match self.file.take() {
-            None => Ok(self.behind.take()),
+            None => Ok(self.after.take()),
             Some(file) => {
                 let mut file = file?;
-                let mut piece = Vec::with_capacity(PIECE);
-                (&mut file).take(PIECE as u64).read_to_end(&mut piece)?;
-                if piece.is_empty() {
-                    return Ok(self.behind.take());
+                let mut chunk = Vec::with_capacity(CHUNK);
+                (&mut file).take(CHUNK as u64).read_to_end(&mut chunk)?;
+                if chunk.is_empty() {
+                    return Ok(self.after.take());
                 }
                 self.file = Some(Ok(file));
-                Ok(Some(BASE64_STANDARD.encode(piece).into()))
+                Ok(Some(BASE64_STANDARD.encode(chunk).into()))
             }
         }
     }
 }
 
-impl Body for Pieces {
+impl Body for Chunks {
     type Data = Bytes;
     type Error = io::Error;
 
-    /// The file was just written, so reading it does not wait for a disk.
+    /// Reads the file synchronously: it was just written, so it is in the page cache.
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let piece = self.piece();
-        if let Ok(Some(piece)) = &piece {
-            self.left = self.left.saturating_sub(piece.len() as u64);
+        let chunk = self.chunk();
+        if let Ok(Some(chunk)) = &chunk {
+            self.left = self.left.saturating_sub(chunk.len() as u64);
         }
-        Poll::Ready(piece.transpose().map(|piece| piece.map(Frame::data)))
+        Poll::Ready(chunk.transpose().map(|chunk| chunk.map(Frame::data)))
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -141,16 +140,16 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn the_file_stands_between_the_texts_as_base64() {
-        for size in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 2] {
+    fn the_body_is_the_file_as_base64_between_two_texts() {
+        for size in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 2] {
             let package = vec![7_u8; size];
             let mut file = tempfile::NamedTempFile::new().unwrap();
             file.write_all(&package).unwrap();
-            let mut pieces = Pieces::open("{\"Z\":\"", file.path(), "\"}").unwrap();
-            let (length, mut all) = (pieces.left, Vec::new());
-            while let Some(piece) = pieces.piece().unwrap() {
-                assert!(piece.len() <= PIECE / 3 * 4);
-                all.extend(piece);
+            let mut chunks = Chunks::open("{\"Z\":\"", file.path(), "\"}").unwrap();
+            let (length, mut all) = (chunks.left, Vec::new());
+            while let Some(chunk) = chunks.chunk().unwrap() {
+                assert!(chunk.len() <= CHUNK / 3 * 4);
+                all.extend(chunk);
             }
             let expected = format!("{{\"Z\":\"{}\"}}", BASE64_STANDARD.encode(&package));
             assert_eq!(String::from_utf8(all).unwrap(), expected, "{size}");

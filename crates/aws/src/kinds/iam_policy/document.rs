@@ -1,5 +1,5 @@
-//! A policy document as text: statements are put in, changed and taken out by Sid, and every byte of
-//! the others stays as it is.
+// SPDX-License-Identifier: Apache-2.0
+//! Editing a policy document as text: statements are added, replaced and removed by Sid. Every other byte stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -11,7 +11,10 @@ use serde_json::{Error, Value};
 /// A document without statements.
 pub const EMPTY: &str = r#"{"Version":"2012-10-17","Statement":[]}"#;
 
-/// Returns the statements that bear a Sid, each as a policy of its own.
+/// Returns the statements that have a Sid, each as a policy with one statement.
+///
+/// # Errors
+/// The document is not JSON, not an object, or has no `Statement`.
 pub fn statements(document: &str) -> Result<BTreeMap<String, Policy>, Error> {
     let (_, items) = spans(document)?;
     let mut found = BTreeMap::new();
@@ -24,11 +27,15 @@ pub fn statements(document: &str) -> Result<BTreeMap<String, Policy>, Error> {
     Ok(found)
 }
 
-/// Puts statements in or in place of those of the same Sid, and takes out those that are to be absent.
-pub fn merge(document: &str, wanted: &BTreeMap<String, Policy>, absent: &BTreeSet<String>) -> Result<String, Error> {
+/// Returns the document with `desired` added or in place of the statements with the same Sid, and without those in
+/// `absent`.
+///
+/// # Errors
+/// The document is not JSON, not an object, or has no `Statement`.
+pub fn merge(document: &str, desired: &BTreeMap<String, Policy>, absent: &BTreeSet<String>) -> Result<String, Error> {
     let (list, items) = spans(document)?;
     let mut parts: Vec<String> = Vec::new();
-    let mut left: BTreeMap<&String, &Policy> = wanted.iter().collect();
+    let mut left: BTreeMap<&String, &Policy> = desired.iter().collect();
     for span in items {
         let text = &document[span];
         let statement: Value = serde_json::from_str(text)?;
@@ -44,11 +51,11 @@ pub fn merge(document: &str, wanted: &BTreeMap<String, Policy>, absent: &BTreeSe
     Ok(format!("{}[{}]{}", &document[..list.start], parts.join(","), &document[list.end..]))
 }
 
-/// Where the value of `Statement` stands, and each statement in it.
+/// Returns the byte ranges of the value of `Statement` and of each statement in it.
 fn spans(document: &str) -> Result<(Range<usize>, Vec<Range<usize>>), Error> {
-    let list = member(document, "Statement")?.ok_or_else(|| Error::custom("it has no Statement"))?;
+    let list = member(document, "Statement")?.ok_or_else(|| Error::custom("the document has no `Statement`"))?;
     if !document[list.clone()].starts_with('[') {
-        return Ok((list.clone(), vec![list])); // a single statement may stand without a list
+        return Ok((list.clone(), vec![list])); // IAM allows a single statement without a list.
     }
     let mut items = Vec::new();
     let mut at = list.start + 1;
@@ -63,11 +70,11 @@ fn spans(document: &str) -> Result<(Range<usize>, Vec<Range<usize>>), Error> {
     }
 }
 
-/// Where the value of a member of the outermost object stands.
+/// Returns the byte range of the value of a member of the outermost object.
 fn member(document: &str, name: &str) -> Result<Option<Range<usize>>, Error> {
     let mut at = skipped(document, "");
     if !document[at..].starts_with('{') {
-        return Err(Error::custom("it is not an object"));
+        return Err(Error::custom("the document is not a JSON object"));
     }
     at += 1;
     let mut found = None;
@@ -86,17 +93,17 @@ fn member(document: &str, name: &str) -> Result<Option<Range<usize>>, Error> {
     }
 }
 
-/// How many bytes of white space and of one separator stand at the beginning.
+/// Returns the length of the white space and one separator at the start of the text, in bytes.
 fn skipped(text: &str, separator: &str) -> usize {
     let rest = text.trim_start();
     let rest = rest.strip_prefix(separator).unwrap_or(rest).trim_start();
     text.len() - rest.len()
 }
 
-/// One JSON value from an offset on, and where it ends.
+/// Returns the JSON value at a byte offset, and the offset of its end.
 fn one<T: DeserializeOwned>(text: &str, at: usize) -> Result<(T, usize), Error> {
     let mut values = serde_json::Deserializer::from_str(&text[at..]).into_iter::<T>();
-    let value = values.next().ok_or_else(|| Error::custom("it ends too early"))??;
+    let value = values.next().ok_or_else(|| Error::custom("the document ends unexpectedly"))??;
     Ok((value, at + values.byte_offset()))
 }
 
@@ -113,7 +120,7 @@ mod tests {
     const THEIRS: &str = r#"{ "Version": "2012-10-17", "Statement" : [ {"Sid":"Theirs",  "Effect":"Allow","Action":["s3:*"],"Resource":"*"}, {"Effect":"Deny","Action":"iam:*","Resource":"*"} ] , "Id":"x"}"#;
 
     #[test]
-    fn what_others_wrote_stays_to_the_byte() {
+    fn statements_of_others_stay_byte_for_byte() {
         let merged = merge(THEIRS, &ours("Ours", "a"), &BTreeSet::new()).unwrap();
         for theirs in [
             r#"{"Sid":"Theirs",  "Effect":"Allow","Action":["s3:*"],"Resource":"*"}"#,
@@ -127,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_is_changed_and_taken_out_by_its_sid() {
+    fn a_statement_is_replaced_and_removed_by_its_sid() {
         let one = merge(EMPTY, &ours("Ours", "a"), &BTreeSet::new()).unwrap();
         let other = merge(&one, &ours("Ours", "b"), &BTreeSet::new()).unwrap();
         assert!(other.contains("\"b\"") && !other.contains("\"a\""), "{other}");
@@ -136,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn a_single_statement_without_a_list_is_added_to() {
+    fn a_statement_is_added_to_a_single_one_without_a_list() {
         let single = r#"{"Statement":{"Sid":"Theirs","Effect":"Allow","Action":"a:B","Resource":"*"}}"#;
         let merged = merge(single, &ours("Ours", "a"), &BTreeSet::new()).unwrap();
         assert_eq!(statements(&merged).unwrap().len(), 2);
     }
 
     #[test]
-    fn what_is_there_already_is_not_written_anew() {
+    fn an_equal_statement_is_not_rewritten() {
         let reordered = r#"{"Statement":[{"Resource":["a"],"Action":"S3:getobject","Effect":"Allow","Sid":"Ours"}]}"#;
         assert_eq!(merge(reordered, &ours("Ours", "a"), &BTreeSet::new()).unwrap(), reordered);
     }

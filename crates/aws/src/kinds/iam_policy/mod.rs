@@ -1,8 +1,8 @@
-//! `iam.policy`: a customer-managed policy, to which several specs may contribute statements.
+// SPDX-License-Identifier: Apache-2.0
+//! `iam.policy`: a customer managed policy that several specs can share, each with its own statements by Sid.
 //!
-//! A spec owns the statements that it names by Sid and no others; those of others stay to the byte.
-//! IAM keeps five versions: the oldest that is not in force goes before a sixth is made. Between
-//! reading and writing somebody else may have made a version too, so that is looked at again.
+//! Statements of others stay byte for byte. IAM keeps five versions of a policy, so the oldest non-default version is
+//! deleted before a sixth is created. A version that another caller creates concurrently is merged.
 
 mod document;
 
@@ -19,7 +19,7 @@ use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, StepTarget, Verdict};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,20 +31,20 @@ use crate::preflight::room;
 /// The kind `iam.policy`.
 pub struct IamPolicy;
 
-/// What a person writes of a managed policy.
+/// A customer managed policy. It is global: specs of several regions can contribute statements to it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "IamPolicy")]
 pub struct IamPolicySpec {
-    /// The statements that this spec contributes, by Sid (letters and digits). Others stay as they are.
+    /// Policy statements by Sid (letters and digits). Other statements of the policy stay as they are.
     #[serde(default)]
     statements: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
-    /// Sids of statements that are to go.
+    /// Sids of statements to remove.
     #[serde(default)]
     absent: BTreeSet<String>,
-    /// What it is for; said when it is made, and never changed by IAM.
+    /// Description, at most 1,000 characters. Set on creation only; IAM cannot change it.
     description: Option<String>,
-    /// Tags, set when it is made; others stay.
+    /// Tags. Set on creation only, and not compared afterwards.
     tags: Option<Tags>,
 }
 
@@ -57,53 +57,54 @@ pub struct IamPolicyModel {
     description: Setting<String>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     tags: Setting<Tags>,
-    /// The version that goes before a sixth is made; only live.
+    /// The oldest non-default version, if the policy has five versions. Set in live models only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     oldest: Option<String>,
 }
 
-/// A call.
+/// The IAM API calls that create and change a policy.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum IamPolicyOp {
-    /// The policy with this spec's statements.
+    /// Creates the policy with the spec's statements.
     CreatePolicy {
-        /// By Sid.
+        /// Statements by Sid.
         statements: BTreeMap<String, Policy>,
-        /// What it is for.
+        /// Description of the policy.
         description: Option<String>,
-        /// The spec's tags.
+        /// Tags of the policy.
         tags: Tags,
     },
-    /// Makes room for another version.
+    /// Deletes a non-default version, to make room for a new one.
     DeletePolicyVersion {
-        /// `v1`
+        /// Version ID, such as `v1`.
         version: String,
     },
-    /// Merges this spec's statements into the version in force.
+    /// Merges the spec's statements into the default version and makes the result the default version.
     CreatePolicyVersion {
-        /// By Sid.
+        /// Statements by Sid.
         statements: BTreeMap<String, Policy>,
-        /// Sids that go.
+        /// Sids of statements to remove.
         absent: BTreeSet<String>,
     },
 }
 
-/// IAM keeps so many versions (IAM quotas).
-const VERSIONS: usize = 5;
+/// The most versions of a managed policy (IAM quota).
+const MAX_VERSIONS: usize = 5;
 
-/// The most that IAM takes of a managed policy, white space not counted.
-const CHARACTERS: usize = 6144;
+/// The most characters of a managed policy, without white space (IAM quota).
+const MAX_CHARACTERS: usize = 6144;
 
 impl Kind for IamPolicy {
     const FACTS: Facts = Facts {
         name: "iam.policy",
         service: "IAM",
-        summary: "A customer-managed policy, shared by all regions: a spec adds its statements by Sid, and the others stay.",
+        summary: "A customer managed policy, shared by all regions. A spec manages its own statements by Sid; other \
+                  statements stay.",
         reads: &["ListPolicyVersions", "GetPolicyVersion"],
         writes: &["CreatePolicy", "CreatePolicyVersion", "DeletePolicyVersion"],
         checks: &["GetAccountSummary"],
         also: &[regionctl_core::kind::Need::always("iam:TagPolicy", &["arn:{partition}:iam::{account}:policy/{name}"])],
-        outputs: &["arn"],
+        attributes: &["arn"],
         global: true,
         inventory: &["ListPolicies"],
         weights: &[
@@ -111,13 +112,13 @@ impl Kind for IamPolicy {
                 path: MISSING,
                 when: When::Differs,
                 severity: Severity::High,
-                why: "nobody has these permissions",
+                why: "no principal has these permissions",
             },
             Weight {
                 path: "statements*",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "others may do something else than the spec says",
+                why: "the granted permissions differ from the spec",
             },
         ],
         example: "
@@ -137,11 +138,11 @@ iam.policy:
     type Op = IamPolicyOp;
 
     fn check_name(name: &str) -> Result<(), String> {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
-        if (1..=128).contains(&name.len()) && name.bytes().all(fits) {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
+        if (1..=128).contains(&name.len()) && name.bytes().all(allowed) {
             return Ok(());
         }
-        Err(format!("IAM does not take '{name}' as a policy's name\n1 to 128 letters, digits and +=,.@_-"))
+        Err(format!("'{name}' is not a valid IAM policy name\nuse 1 to 128 letters, digits and +=,.@_-"))
     }
 
     fn desire(_: &str, spec: IamPolicySpec, notes: &mut Notes<'_>) -> IamPolicyModel {
@@ -149,22 +150,22 @@ iam.policy:
         for (sid, fields) in spec.statements {
             let path = format!("statements.{sid}");
             if sid.is_empty() || !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-                let message = format!("IAM does not take '{sid}' as a Sid");
-                notes.fault(&path, message, "letters and digits only");
+                notes.fault(&path, format!("'{sid}' is not a valid Sid"), "use letters and digits only");
             }
             if spec.absent.contains(&sid) {
-                notes.fault(&path, format!("'{sid}' is wanted and to be absent"), "keep one of the two");
+                notes.fault(&path, format!("'{sid}' is in both `statements` and `absent`"), "remove one of the two");
             }
             for field in ["Principal", "NotPrincipal"].iter().filter(|field| fields.contains_key(**field)) {
-                let message = format!("a policy of IAM has no {field}: it is for whoever it is attached to");
-                notes.fault(&format!("{path}.{field}"), message, "take it out");
+                let message =
+                    format!("a managed policy has no `{field}`: it applies to the identities it is attached to");
+                notes.fault(&format!("{path}.{field}"), message, "remove it");
             }
-            if let Some(policy) = PolicySpec::of_statement(&sid, fields).check(&path, CHARACTERS, notes) {
+            if let Some(policy) = PolicySpec::of_statement(&sid, fields).check(&path, MAX_CHARACTERS, notes) {
                 statements.insert(sid, policy);
             }
         }
         if spec.description.as_ref().is_some_and(|text| text.chars().count() > 1000) {
-            notes.fault("description", "a policy's description has 1,000 characters at most", "shorten it");
+            notes.fault("description", "the description is longer than 1,000 characters", "shorten it");
         }
         tags::check(spec.tags.as_ref(), notes);
         let absent = spec.absent;
@@ -172,11 +173,11 @@ iam.policy:
         IamPolicyModel { statements, absent, description, tags, oldest: None }
     }
 
-    fn outputs(name: &str, location: &Location) -> Outputs {
-        Outputs::from([("arn".to_owned(), arn(name, location))])
+    fn attributes(name: &str, location: &Location) -> Attributes {
+        Attributes::from([("arn".to_owned(), arn(name, location))])
     }
 
-    /// Others' statements may change under a saved plan: they are merged as they are then.
+    /// Keeps only the statements that the spec names: a saved plan stays valid if other statements change.
     fn relevant(want: Option<&IamPolicyModel>, live: IamPolicyModel) -> IamPolicyModel {
         let Some(want) = want else { return live };
         let named = |sid: &String| want.statements.contains_key(sid) || want.absent.contains(sid);
@@ -191,12 +192,12 @@ iam.policy:
         let IamPolicyModel { statements, absent, description, tags, oldest: _ } = want;
         let mut covers = Covers::default();
         for (sid, statement) in statements {
-            let there = live.and_then(|live| live.statements.get(sid));
-            covers = covers.and(out.statement(&format!("statements[{sid}]"), statement, there));
+            let live_statement = live.and_then(|live| live.statements.get(sid));
+            covers = covers.and(out.statement(&format!("statements[{sid}]"), statement, live_statement));
         }
         let Some(live) = live else {
             let covers = covers
-                .and(out.birth())
+                .and(out.creation())
                 .and(out.setting("description", description, None))
                 .and(out.stated_entries("tags", tags.value(), None));
             let (statements, description) = (statements.clone(), description.get());
@@ -204,11 +205,11 @@ iam.policy:
             out.step(Phase::Create, covers, IamPolicyOp::CreatePolicy { statements, description, tags });
             return;
         };
-        for (sid, there) in live.statements.iter().filter(|(sid, _)| absent.contains(*sid)) {
-            covers = covers.and(out.gone(&format!("statements[{sid}]"), &there.statement()));
+        for (sid, statement) in live.statements.iter().filter(|(sid, _)| absent.contains(*sid)) {
+            covers = covers.and(out.gone(&format!("statements[{sid}]"), &statement.statement()));
         }
         if let Some(version) = live.oldest.clone() {
-            let note = format!("IAM keeps five versions: {version}, the oldest that is not in force, goes first");
+            let note = format!("IAM keeps five versions: {version}, the oldest non-default version, is deleted first");
             out.remark(&covers, &note);
             out.step(Phase::Widen, covers.clone(), IamPolicyOp::DeletePolicyVersion { version });
         }
@@ -217,7 +218,7 @@ iam.policy:
     }
 }
 
-/// Policies with a path are somebody else's; a spec names those without one.
+/// Returns a policy's ARN. A spec can only name policies without a path.
 fn arn(name: &str, location: &Location) -> String {
     format!("arn:{}:iam::{}:policy/{name}", location.partition, location.account)
 }
@@ -229,14 +230,14 @@ impl Live for IamPolicy {
         let reads = scope.names.keys().map(|name| {
             let read = async move {
                 let model = read(api, &arn(name, &scope.location)).await?;
-                Ok(model.map(|model| LiveResource::new(name, model, Self::outputs(name, &scope.location))))
+                Ok(model.map(|model| LiveResource::new(name, model, Self::attributes(name, &scope.location))))
             };
             (name.clone(), read)
         });
         Ok(all_at_once(reads).await)
     }
 
-    /// AWS's own policies are left out.
+    /// Lists customer managed policies only.
     async fn list(api: &Client, _: &Location) -> Result<Vec<String>, CallError> {
         let policies =
             api.list_policies().scope(PolicyScopeType::Local).max_items(1000).into_paginator().items().send();
@@ -247,7 +248,7 @@ impl Live for IamPolicy {
         policies(api, steps.iter().filter(|(_, op)| matches!(op, IamPolicyOp::CreatePolicy { .. })).count()).await
     }
 
-    async fn run(api: &Client, target: &StepTarget, op: IamPolicyOp) -> Result<Outputs, CallError> {
+    async fn run(api: &Client, target: &StepTarget, op: IamPolicyOp) -> Result<Attributes, CallError> {
         let arn = arn(&target.name, &target.location);
         match op {
             IamPolicyOp::CreatePolicy { statements, description, tags } => {
@@ -276,11 +277,11 @@ impl Live for IamPolicy {
             }
             IamPolicyOp::CreatePolicyVersion { statements, absent } => merge(api, &arn, &statements, &absent).await?,
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 }
 
-/// Whether the account has room for so many policies more.
+/// Checks that the quota allows `more` additional policies.
 async fn policies(api: &Client, more: usize) -> Vec<Check> {
     if more == 0 {
         return Vec::new();
@@ -300,32 +301,32 @@ async fn policies(api: &Client, more: usize) -> Vec<Check> {
 
 async fn read(api: &Client, arn: &str) -> Result<Option<IamPolicyModel>, CallError> {
     let Some(versions) = if_found(versions(api, arn).await)? else { return Ok(None) };
-    let text = text_of(api, arn, &versions.in_force).await?;
+    let text = text_of(api, arn, &versions.default).await?;
     let statements = document::statements(&text).map_err(unreadable)?;
     Ok(Some(IamPolicyModel {
         statements: statements.into_iter().collect(),
         absent: BTreeSet::new(),
         description: Setting::Unstated,
         tags: Setting::Unstated,
-        oldest: versions.full(),
+        oldest: versions.oldest_if_full(),
     }))
 }
 
-/// A policy's versions by number.
+/// A policy's default version ID, and the numbers of its other versions.
 struct Versions {
-    in_force: String,
+    default: String,
     others: Vec<u32>,
 }
 
 impl Versions {
-    /// The highest number there is; numbers only grow.
+    /// Returns the highest version number. IAM never reuses a number.
     fn newest(&self) -> u32 {
-        self.others.iter().copied().chain(number(&self.in_force)).max().unwrap_or_default()
+        self.others.iter().copied().chain(number(&self.default)).max().unwrap_or_default()
     }
 
-    /// The oldest that is not in force, where there is no room for another.
-    fn full(&self) -> Option<String> {
-        (self.others.len() + 1 >= VERSIONS)
+    /// Returns the oldest non-default version ID if the policy has the most versions.
+    fn oldest_if_full(&self) -> Option<String> {
+        (self.others.len() + 1 >= MAX_VERSIONS)
             .then(|| self.others.iter().min().map(|number| format!("v{number}")))
             .flatten()
     }
@@ -333,12 +334,12 @@ impl Versions {
 
 async fn versions(api: &Client, arn: &str) -> Result<Versions, CallError> {
     let mut pages = api.list_policy_versions().policy_arn(arn).into_paginator().send();
-    let mut versions = Versions { in_force: String::new(), others: Vec::new() };
+    let mut versions = Versions { default: String::new(), others: Vec::new() };
     while let Some(page) = pages.next().await {
         for version in page?.versions() {
             let id = version.version_id().unwrap_or_default();
             if version.is_default_version() {
-                id.clone_into(&mut versions.in_force);
+                id.clone_into(&mut versions.default);
             } else {
                 versions.others.extend(number(id));
             }
@@ -351,15 +352,16 @@ fn number(version: &str) -> Option<u32> {
     version.trim_start_matches('v').parse().ok()
 }
 
-/// Documents come back URL-encoded (GetPolicyVersion).
+/// Returns a version's document. GetPolicyVersion URL-encodes it.
 async fn text_of(api: &Client, arn: &str, version: &str) -> Result<String, CallError> {
     let answer = api.get_policy_version().policy_arn(arn).version_id(version).send().await?;
     let text = answer.policy_version().and_then(|version| version.document()).unwrap_or_default();
     Ok(percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned())
 }
 
-/// Reads the version in force, merges, and writes; and does it again over what somebody else made between
-/// the two, so that what they wrote is not lost.
+/// Merges the statements into the default version and creates a new default version.
+///
+/// If another caller creates a version in between, merges into that version too, so that its changes are not lost.
 async fn merge(
     api: &Client,
     arn: &str,
@@ -368,14 +370,14 @@ async fn merge(
 ) -> Result<(), CallError> {
     const TRIES: usize = 4;
     let before = versions(api, arn).await?;
-    // The version in force need not be the newest: what is newer now was there before, and is nobody's answer to ours.
+    // The default version need not be the newest: versions that already exist are not concurrent changes.
     let mut read = before.newest();
-    let mut base = before.in_force;
+    let mut base = before.default;
     let mut own: Vec<u32> = Vec::new();
     for _ in 0..TRIES {
         let text = text_of(api, arn, &base).await?;
         let document = document::merge(&text, statements, absent).map_err(unreadable)?;
-        // Once a version of ours is in force, a version that needs nothing added must still take its place.
+        // Once a version of ours is the default, the concurrent version must replace it even if nothing is added.
         if document == text && own.is_empty() {
             return Ok(());
         }
@@ -384,27 +386,27 @@ async fn merge(
         let newest =
             made.policy_version().and_then(|version| version.version_id()).and_then(number).unwrap_or_default();
         let now = versions(api, arn).await?;
-        // Numbers only grow, so what lies between and is not ours was made by somebody else in the meantime.
+        // Version numbers only grow, so another caller created each version in between that is not ours.
         let theirs = |other: &&u32| (read + 1..newest).contains(other) && !own.contains(other);
         let Some(other) = now.others.iter().filter(theirs).max() else { return Ok(()) };
         (base, read) = (format!("v{other}"), newest);
         own.push(newest);
-        if let Some(version) = now.full() {
+        if let Some(version) = now.oldest_if_full() {
             api.delete_policy_version().policy_arn(arn).version_id(version).send().await?;
         }
     }
     Err(CallError(Failure::new(
         FailureClass::Conflict,
         "IAM CreatePolicyVersion",
-        "somebody else keeps changing the policy at the same time",
+        "another caller keeps changing the policy concurrently",
     )))
 }
 
-#[allow(clippy::needless_pass_by_value)] // the form that `map_err` wants
+#[allow(clippy::needless_pass_by_value)] // the signature of `map_err`
 fn unreadable(error: serde_json::Error) -> CallError {
     CallError(Failure::new(
         FailureClass::Other,
         "IAM GetPolicyVersion",
-        format!("the policy in force is not a document that can be added to: {error}"),
+        format!("cannot parse the policy's default version: {error}"),
     ))
 }

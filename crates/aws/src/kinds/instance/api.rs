@@ -1,4 +1,5 @@
-//! Reading instances by their names, and the calls that make and change them.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads instances by `Name` tag, and sends the calls that create, change and terminate them.
 
 use std::collections::BTreeSet;
 
@@ -16,27 +17,27 @@ use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::secret::Secret;
 use regionctl_core::resource::setting::Setting;
 use sha2::{Digest, Sha256};
 
-use super::{Birth, ImageSpec, Instance, InstanceModel, InstanceOp};
+use super::{Creation, ImageSpec, Instance, InstanceModel, InstanceOp};
 use crate::ec2::{NAME, filter, name_or, sdk_tags, tag_specification};
 use crate::error::CallError;
 use crate::live::Live;
 use crate::preflight::{check_of, rehearsed};
 use crate::tags::collect;
 
-/// States of an instance that is there or comes back.
-const ALIVE: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+/// The states of an instance that exists: all but `shutting-down` and `terminated`.
+const EXISTING: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 
 impl Live for Instance {
     type Api = (Client, aws_sdk_ssm::Client);
 
     async fn observe((api, _): &Self::Api, scope: &Scope) -> Result<Observation<InstanceModel>, CallError> {
         let names: Vec<String> = scope.names.keys().cloned().collect();
-        let instances = describe(api, bearing(names), &ALIVE).await?;
+        let instances = describe(api, by_name_tag(names), &EXISTING).await?;
         let mut found = Observation::default();
         for name in scope.names.keys() {
             let of_name: Vec<&SdkInstance> =
@@ -45,10 +46,10 @@ impl Live for Instance {
                 [] => {}
                 [only] => {
                     let id = only.instance_id().unwrap_or_default().to_owned();
-                    let outputs = Outputs::from([("id".to_owned(), id)]);
-                    found.seen.push(LiveResource::new(name, model(only), outputs));
+                    let attributes = Attributes::from([("id".to_owned(), id)]);
+                    found.seen.push(LiveResource::new(name, model(only), attributes));
                 }
-                several => found.unread.push((name.clone(), ambiguous(name, several.len()))),
+                several => found.gaps.push((name.clone(), ambiguous(name, several.len()))),
             }
         }
         Ok(found)
@@ -56,19 +57,19 @@ impl Live for Instance {
 
     async fn list((api, _): &Self::Api, location: &Location) -> Result<Vec<String>, CallError> {
         let Some(vpc) = &location.vpc else { return Ok(Vec::new()) };
-        let instances = describe(api, filter("vpc-id", [vpc.id.clone()]), &ALIVE).await?;
+        let instances = describe(api, filter("vpc-id", [vpc.id.clone()]), &EXISTING).await?;
         Ok(instances.iter().filter_map(|instance| name_or(instance.tags(), instance.instance_id())).collect())
     }
 
-    async fn run((api, parameters): &Self::Api, target: &StepTarget, op: InstanceOp) -> Result<Outputs, CallError> {
-        let id = target.outputs.get("id").cloned().unwrap_or_default();
+    async fn run((api, parameters): &Self::Api, target: &StepTarget, op: InstanceOp) -> Result<Attributes, CallError> {
+        let id = target.attributes.get("id").cloned().unwrap_or_default();
         match op {
-            InstanceOp::RunInstances { instance_type, key_pair, security_groups, birth, tags } => {
-                let launch = Launch { instance_type, key_pair, security_groups, birth: *birth, tags };
+            InstanceOp::RunInstances { instance_type, key_pair, security_groups, creation, tags } => {
+                let launch = Launch { instance_type, key_pair, security_groups, creation: *creation, tags };
                 let made =
                     launch.request(api, parameters).await?.client_token(token(api, target).await?).send().await?;
                 let id = made.instances().first().and_then(SdkInstance::instance_id).unwrap_or_default();
-                return Ok(Outputs::from([("id".to_owned(), id.to_owned())]));
+                return Ok(Attributes::from([("id".to_owned(), id.to_owned())]));
             }
             InstanceOp::StartInstances => {
                 api.start_instances().instance_ids(id).send().await?;
@@ -84,10 +85,10 @@ impl Live for Instance {
                 api.terminate_instances().instance_ids(id).send().await?;
             }
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 
-    /// The type must be on offer, and EC2 must say that it would make the instance.
+    /// Checks that the region offers the instance type, and that a dry run of RunInstances succeeds.
     async fn preflight(
         (api, parameters): &Self::Api,
         location: &Location,
@@ -95,13 +96,13 @@ impl Live for Instance {
     ) -> Vec<Check> {
         let mut checks = Vec::new();
         for (name, op) in steps {
-            let InstanceOp::RunInstances { instance_type, security_groups, birth, tags, .. } = op else { continue };
-            checks.push(on_offer(api, &instance_type, location).await);
-            // What is made first cannot be tried with.
+            let InstanceOp::RunInstances { instance_type, security_groups, creation, tags, .. } = op else { continue };
+            checks.push(type_available(api, &instance_type, location).await);
+            // A group that this apply creates has no id yet, so the dry run leaves it out.
             let known = |id: &String| !id.contains("${");
             let security_groups = security_groups.map(|groups| groups.into_iter().filter(known).collect());
-            let launch = Launch { instance_type, key_pair: None, security_groups, birth: *birth, tags };
-            let name = format!("EC2 would make the instance {name}");
+            let launch = Launch { instance_type, key_pair: None, security_groups, creation: *creation, tags };
+            let name = format!("dry run of RunInstances for {name}");
             checks.push(match launch.request(api, parameters).await {
                 Ok(request) => rehearsed(&name, request.dry_run(true).send().await.map_err(CallError::from)),
                 Err(error) => Check::new(name, Verdict::CouldNotCheck, error.0.to_string()),
@@ -111,21 +112,24 @@ impl Live for Instance {
     }
 
     async fn status((api, _): &Self::Api, target: &StepTarget) -> Result<Status, CallError> {
-        let instances = describe(api, bearing([target.name.clone()]), &ALIVE).await?;
+        let instances = describe(api, by_name_tag([target.name.clone()]), &EXISTING).await?;
         Ok(match instances.first().and_then(state_of) {
             Some(InstanceStateName::Running) => Status::Ready,
             Some(state) => Status::InProgress(state.as_str().to_owned()),
-            None => Status::Failed("it is not there any more: AWS ended it, and its state reason says why".to_owned()),
+            None => Status::Failed(
+                "the instance does not exist or is terminated: see its state reason in EC2 (DescribeInstances)"
+                    .to_owned(),
+            ),
         })
     }
 }
 
-/// What an instance is made with.
+/// The settings of a RunInstances request.
 struct Launch {
     instance_type: String,
     key_pair: Option<String>,
     security_groups: Option<BTreeSet<String>>,
-    birth: Birth,
+    creation: Creation,
     tags: Tags,
 }
 
@@ -135,10 +139,10 @@ impl Launch {
         api: &Client,
         parameters: &aws_sdk_ssm::Client,
     ) -> Result<RunInstancesFluentBuilder, CallError> {
-        let Birth { image, subnet, profile, volume_gib, user_data } = self.birth;
+        let Creation { image, subnet, profile, volume_gib, user_data } = self.creation;
         let image = image_id(parameters, image).await?;
         let profile = profile.map(|name| IamInstanceProfileSpecification::builder().name(name).build());
-        let by_token = InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build();
+        let imds_v2 = InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build();
         let volumes = match volume_gib {
             Some(size) => Some(vec![root_volume(api, &image, size).await?]),
             None => None,
@@ -153,25 +157,25 @@ impl Launch {
             .set_security_group_ids(self.security_groups.map(|groups| groups.into_iter().collect()))
             .set_subnet_id(subnet)
             .set_iam_instance_profile(profile)
-            .metadata_options(by_token)
+            .metadata_options(imds_v2)
             .set_block_device_mappings(volumes)
             .set_user_data(user_data.as_ref().map(Secret::reveal).map(|data| BASE64_STANDARD.encode(data)))
             .set_tag_specifications(tag_specification(ResourceType::Instance, &self.tags)))
     }
 }
 
-async fn on_offer(api: &Client, instance_type: &str, location: &Location) -> Check {
+async fn type_available(api: &Client, instance_type: &str, location: &Location) -> Check {
     let by_type = filter("instance-type", [instance_type.to_owned()]);
     let offers = api.describe_instance_type_offerings().filters(by_type).send().await.map_err(CallError::from);
     let result = offers.map(|offers| match offers.instance_type_offerings() {
-        [] => (Verdict::Failed, format!("{} does not offer {instance_type}", location.region)),
-        _ => (Verdict::Passed, format!("{} offers it", location.region)),
+        [] => (Verdict::Failed, format!("{instance_type} is not available in {}", location.region)),
+        _ => (Verdict::Passed, format!("available in {}", location.region)),
     });
-    check_of(&format!("instance type {instance_type} is on offer"), result)
+    check_of(&format!("instance type {instance_type} is available"), result)
 }
 
-/// Those that bear one of these names.
-fn bearing(names: impl IntoIterator<Item = String>) -> Filter {
+/// Filters for instances whose `Name` tag is one of `names`.
+fn by_name_tag(names: impl IntoIterator<Item = String>) -> Filter {
     filter(format!("tag:{NAME}"), names)
 }
 
@@ -202,14 +206,15 @@ fn ambiguous(name: &str, several: usize) -> Failure {
     Failure::new(
         FailureClass::Invalid,
         "EC2 DescribeInstances",
-        format!("{several} instances are named {name}, and which of them is meant cannot be told"),
+        format!("{several} instances have the Name tag '{name}'; expected one: rename or terminate the others"),
     )
 }
 
-/// A retry asks with the same token and gets the same instance; after one was terminated the token is
-/// another, since EC2 remembers tokens longer than instances (RunInstances, IdempotentInstanceTerminated).
+/// Returns the client token of RunInstances. A retry sends the same token and gets the same instance. The token covers
+/// the ids of terminated instances of this name: EC2 rejects the token of a terminated instance
+/// (`IdempotentInstanceTerminated`).
 async fn token(api: &Client, target: &StepTarget) -> Result<String, CallError> {
-    let ended = describe(api, bearing([target.name.clone()]), &["shutting-down", "terminated"]).await?;
+    let ended = describe(api, by_name_tag([target.name.clone()]), &["shutting-down", "terminated"]).await?;
     let mut ended: Vec<&str> = ended.iter().filter_map(SdkInstance::instance_id).collect();
     ended.sort_unstable();
     let identity = format!("{} {} {} {ended:?}", target.location.account, target.location.region, target.name);
@@ -226,7 +231,7 @@ async fn image_id(parameters: &aws_sdk_ssm::Client, image: ImageSpec) -> Result<
     }
 }
 
-/// The root volume bears the name that the image gives it.
+/// Returns an encrypted gp3 root volume of this size, under the AMI's root device name.
 async fn root_volume(api: &Client, image: &str, size: i32) -> Result<BlockDeviceMapping, CallError> {
     let images = api.describe_images().image_ids(image).send().await?;
     let device = images.images().first().and_then(|image| image.root_device_name()).unwrap_or("/dev/xvda").to_owned();
@@ -236,17 +241,17 @@ async fn root_volume(api: &Client, image: &str, size: i32) -> Result<BlockDevice
 
 fn model(instance: &SdkInstance) -> InstanceModel {
     let state = state_of(instance);
-    let on_its_way = matches!(state, Some(InstanceStateName::Pending | InstanceStateName::Stopping));
+    let transitional = matches!(state, Some(InstanceStateName::Pending | InstanceStateName::Stopping));
     InstanceModel {
         instance_type: instance.instance_type().map(|it| it.as_str().to_owned()).unwrap_or_default(),
         security_groups: Setting::Set(
             instance.security_groups().iter().filter_map(|group| group.group_id().map(ToOwned::to_owned)).collect(),
         ),
         tags: collect(instance.tags().iter().map(|tag| (tag.key(), tag.value()))),
-        // One that is being stopped is stopped soon, and can be started then.
+        // A stopping instance counts as stopped: StartInstances is retried until EC2 accepts it.
         running: !matches!(state, Some(InstanceStateName::Stopped | InstanceStateName::Stopping)),
-        birth: None,
+        creation: None,
         key_pair: Setting::live(instance.key_name().map(ToOwned::to_owned)),
-        state: state.filter(|_| on_its_way).map(|state| state.as_str().to_owned()),
+        state: state.filter(|_| transitional).map(|state| state.as_str().to_owned()),
     }
 }

@@ -1,7 +1,8 @@
-//! `ec2.instance`: an instance that runs, found by its Name tag among those that are not terminated.
+// SPDX-License-Identifier: Apache-2.0
+//! `ec2.instance`: a running instance, identified by its `Name` tag among the instances that are not terminated.
 //!
-//! What an instance is made of (image, key, subnet, user data) says how it is born and is not compared
-//! afterwards, as the newest image moves by itself; what it is (type, groups, that it runs) is.
+//! The type, key pair, security groups, tags and running state are compared. The image, subnet, profile, volume and
+//! user data are used only at creation: the latest AMI behind a public parameter changes over time.
 
 mod api;
 
@@ -21,40 +22,41 @@ use crate::ec2::{named, security_group};
 /// The kind `ec2.instance`.
 pub struct Instance;
 
-/// What a person writes of an instance.
+/// An EC2 instance that must be running. Its name is the value of its `Name` tag.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Ec2Instance")]
 pub struct InstanceSpec {
-    /// The image: an id, or a public parameter of Systems Manager that holds one.
+    /// The AMI to launch from: an AMI id, or an SSM parameter that contains one. Used only at creation.
     image: ImageSpec,
-    /// The instance type, such as t3.small.
+    /// The instance type, such as t3.small. regionctl does not change the type of an existing instance.
     instance_type: String,
-    /// A key pair's name.
+    /// The name of the EC2 key pair. Default: no key pair. The key pair of an existing instance cannot change.
     key_pair: Option<String>,
-    /// Security groups of this spec, or their ids. The VPC's default group where it is left out.
+    /// Names of security groups in this spec, or security group ids. Default: the VPC's default security group.
     #[serde(default)]
     security_groups: BTreeSet<String>,
-    /// The subnet's id. AWS's choice where it is left out.
+    /// The subnet id. Default: chosen by EC2. Used only at creation.
     subnet: Option<String>,
-    /// The instance profile's name: the role that programs on it have.
+    /// The name of the IAM instance profile. Default: none. Used only at creation.
     profile: Option<String>,
-    /// The root volume's size in GiB. The image's where it is left out.
+    /// The size of the root volume in GiB; the volume is an encrypted gp3 volume. Default: the AMI's root volume. Used
+    /// only at creation.
     volume_gib: Option<i32>,
-    /// What it runs when it starts for the first time. Never shown.
+    /// The user data, up to 16 KiB: typically a script that runs at first boot. Never displayed. Used only at creation.
     user_data: Option<String>,
-    /// Tags; others stay.
+    /// Tags to set. Other tags on the instance are kept.
     tags: Option<Tags>,
 }
 
-/// An image.
+/// The AMI of an instance.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Ec2Image")]
 pub enum ImageSpec {
-    /// Its id, `ami-…`.
+    /// An AMI id, `ami-…`.
     Id(String),
-    /// A parameter, such as /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64.
+    /// The name of an SSM parameter, such as /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64.
     Ssm(String),
 }
 
@@ -62,25 +64,24 @@ pub enum ImageSpec {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InstanceModel {
     instance_type: String,
-    /// Ids.
+    /// Security group ids.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     security_groups: Setting<BTreeSet<String>>,
     tags: Tags,
     running: bool,
-    /// How it is born; only desired.
+    /// The settings used only at creation; `None` in a live model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    birth: Option<Birth>,
-    /// The key pair's name.
+    creation: Option<Creation>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     key_pair: Setting<String>,
-    /// EC2's word while it is on its way; only live.
+    /// The EC2 state name while it is transitional (`pending`, `stopping`); `None` in a desired model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
 }
 
-/// What an instance is born with and does not change.
+/// The settings that are used only when the instance is created.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Birth {
+pub struct Creation {
     image: ImageSpec,
     subnet: Option<String>,
     profile: Option<String>,
@@ -88,35 +89,35 @@ pub struct Birth {
     user_data: Option<Secret>,
 }
 
-/// A call.
+/// An EC2 API call that creates, changes or terminates an instance.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum InstanceOp {
-    /// One instance, with metadata only by token (IMDSv2) and an encrypted volume.
+    /// Launches one instance that requires IMDSv2. A root volume whose size the spec sets is encrypted.
     RunInstances {
-        /// The type.
+        /// The instance type.
         instance_type: String,
         /// The key pair's name.
         key_pair: Option<String>,
-        /// Ids.
+        /// Security group ids.
         security_groups: Option<BTreeSet<String>>,
-        /// What does not change.
-        birth: Box<Birth>,
-        /// The spec's tags, and its name.
+        /// The settings used only at creation.
+        creation: Box<Creation>,
+        /// The spec's tags and the `Name` tag.
         tags: Tags,
     },
-    /// It was stopped.
+    /// Starts a stopped instance.
     StartInstances,
-    /// The groups whole.
+    /// Replaces the whole list of security groups.
     ModifyInstanceAttribute {
-        /// Ids.
+        /// Security group ids.
         security_groups: BTreeSet<String>,
     },
-    /// Adds or changes these; others stay.
+    /// Adds or overwrites tags; other tags are kept.
     CreateTags {
-        /// The spec's.
+        /// The spec's tags and the `Name` tag.
         tags: Tags,
     },
-    /// Its volumes go with it where they were made with it.
+    /// Terminates the instance. EC2 also deletes its volumes with `DeleteOnTermination`.
     TerminateInstances,
 }
 
@@ -124,17 +125,17 @@ impl Kind for Instance {
     const FACTS: Facts = Facts {
         name: "ec2.instance",
         service: "EC2",
-        summary: "An instance that runs, found by its Name tag. How it is born is not compared afterwards.",
+        summary: "A running instance, identified by its Name tag. Settings used only at creation are not compared.",
         reads: &["DescribeInstances", "DescribeImages"],
         removes: &["TerminateInstances"],
         writes: &["RunInstances", "StartInstances", "ModifyInstanceAttribute", "CreateTags", "TerminateInstances"],
         checks: &["DescribeInstanceTypeOfferings", "RunInstances"],
         also: &[
             regionctl_core::kind::Need::always("ec2:CreateTags", crate::services::EC2_RESOURCES),
-            regionctl_core::kind::Need::if_stated("birth.profile", "iam:PassRole", crate::services::ROLES),
-            // AWS's public parameters have no account in their ARN.
+            regionctl_core::kind::Need::if_stated("creation.profile", "iam:PassRole", crate::services::ROLES),
+            // The ARNs of AWS's public parameters have no account id.
             regionctl_core::kind::Need::if_stated(
-                "birth.image.ssm",
+                "creation.image.ssm",
                 "ssm:GetParameter",
                 &[
                     "arn:{partition}:ssm:{region}::parameter/aws/*",
@@ -142,14 +143,14 @@ impl Kind for Instance {
                 ],
             ),
         ],
-        outputs: &["id"],
+        attributes: &["id"],
         needs_vpc: true,
         inventory: &["DescribeInstances"],
         weights: &[Weight {
             path: "security_groups",
             when: When::Differs,
             severity: Severity::High,
-            why: "others reach the instance",
+            why: "access to the instance differs from the spec",
         }],
         example: "
 ec2.instance:
@@ -170,27 +171,30 @@ ec2.instance:
         if (1..=256).contains(&name.chars().count()) {
             return Ok(());
         }
-        Err("an instance's name is a tag\n1 to 256 characters".to_owned())
+        Err("the name of an instance must have 1 to 256 characters\nshorten the name: it is the value of the `Name` tag"
+            .to_owned())
     }
 
     fn desire(name: &str, spec: InstanceSpec, notes: &mut Notes<'_>) -> InstanceModel {
         tags::check(spec.tags.as_ref(), notes);
         match &spec.image {
             ImageSpec::Id(id) if !id.starts_with("ami-") && !id.contains("${") => {
-                notes.fault("image.id", format!("'{id}' is not an image's id"), "one looks like ami-0123456789abcdef0");
+                notes.fault("image.id", format!("'{id}' is not an AMI id"), "use an id such as ami-0123456789abcdef0");
             }
             ImageSpec::Ssm(path) if !path.starts_with('/') && !path.contains("${") => {
-                let help = "such as /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
-                notes.fault("image.ssm", format!("'{path}' is not a public parameter"), help);
+                let help = "use a parameter such as \
+                            /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+                notes.fault("image.ssm", format!("'{path}' is not an SSM parameter path"), help);
             }
             _ => {}
         }
         if !spec.instance_type.contains('.') {
-            let message = format!("'{}' does not have the shape of an instance type", spec.instance_type);
-            notes.fault("instance_type", message, "one looks like t3.small");
+            let message = format!("'{}' is not an instance type", spec.instance_type);
+            notes.fault("instance_type", message, "use a type such as t3.small");
         }
         if spec.user_data.as_ref().is_some_and(|data| data.len() > 16 * 1024) {
-            notes.fault("user_data", "user data has 16 KiB at most", "let it fetch the rest");
+            let help = "download the rest, such as from S3, in the script";
+            notes.fault("user_data", "user data is larger than 16 KiB", help);
         }
         let groups: BTreeSet<String> = spec.security_groups.into_iter().map(security_group).collect();
         InstanceModel {
@@ -199,7 +203,7 @@ ec2.instance:
             tags: named(name, spec.tags.unwrap_or_default()),
             running: true,
             key_pair: Setting::stated(spec.key_pair),
-            birth: Some(Birth {
+            creation: Some(Creation {
                 image: spec.image,
                 subnet: spec.subnet,
                 profile: spec.profile,
@@ -212,11 +216,11 @@ ec2.instance:
 
     fn also_needs(op: &InstanceOp) -> Vec<(&'static str, String)> {
         match op {
-            InstanceOp::RunInstances { birth, .. } => {
+            InstanceOp::RunInstances { creation, .. } => {
                 let tags = ("ec2:CreateTags", "*".to_owned());
-                // The role behind a profile usually bears its name; which it is only IAM knows.
-                let role = birth.profile.iter().map(|_| ("iam:PassRole", "*".to_owned()));
-                let image = matches!(birth.image, ImageSpec::Ssm(_)).then(|| ("ssm:GetParameter", "*".to_owned()));
+                // The spec names the instance profile. The ARN of its role is known only to IAM.
+                let role = creation.profile.iter().map(|_| ("iam:PassRole", "*".to_owned()));
+                let image = matches!(creation.image, ImageSpec::Ssm(_)).then(|| ("ssm:GetParameter", "*".to_owned()));
                 std::iter::once(tags).chain(role).chain(image).collect()
             }
             _ => Vec::new(),
@@ -232,17 +236,17 @@ ec2.instance:
     }
 
     fn diff(want: &InstanceModel, live: Option<&InstanceModel>, out: &mut Diff<'_, InstanceOp>) {
-        let InstanceModel { instance_type, security_groups, tags, running, birth, key_pair, state: _ } = want;
+        let InstanceModel { instance_type, security_groups, tags, running, creation, key_pair, state: _ } = want;
         let typed = out.value("instance_type", instance_type, live.map(|live| &live.instance_type));
         let grouped = out.setting("security_groups", security_groups, live.map(|live| &live.security_groups));
         let keyed = out.setting("key_pair", key_pair, live.map(|live| &live.key_pair));
         let tagged = out.stated_entries("tags", Some(tags), live.map(|live| &live.tags));
         let Some(live) = live else {
-            let (covers, born) = (out.birth().and(typed).and(grouped).and(keyed).and(tagged), birth.clone());
-            let Some(birth) = born.map(Box::new) else { return };
-            let shown = match &birth.image {
+            let (covers, created) = (out.creation().and(typed).and(grouped).and(keyed).and(tagged), creation.clone());
+            let Some(creation) = created.map(Box::new) else { return };
+            let shown = match &creation.image {
                 ImageSpec::Id(id) => id.clone(),
-                ImageSpec::Ssm(path) => format!("the one in {path}"),
+                ImageSpec::Ssm(path) => format!("the AMI in parameter {path}"),
             };
             let covers = covers.and(out.value("image", &shown, None));
             let (instance_type, key_pair) = (instance_type.clone(), key_pair.get());
@@ -250,17 +254,19 @@ ec2.instance:
             return out.step(
                 Phase::Create,
                 covers,
-                InstanceOp::RunInstances { instance_type, key_pair, security_groups, birth, tags },
+                InstanceOp::RunInstances { instance_type, key_pair, security_groups, creation, tags },
             );
         };
-        live.state.iter().for_each(|state| out.coming(state));
+        live.state.iter().for_each(|state| out.in_progress(state));
         out.blocked(
             &typed,
-            "the type of a running instance never changes: stop it, change the type by hand, and apply again",
+            "regionctl does not change the type of an existing instance: stop it, change its type in EC2, and apply \
+             again",
         );
         out.blocked(
             &keyed,
-            "an instance's key pair never changes: change its authorized_keys, or say `absent` and make another",
+            "the key pair of an instance cannot change: edit its authorized_keys file, or set the instance to \
+             `absent`, apply, and create it again",
         );
         out.step(Phase::Change, tagged, InstanceOp::CreateTags { tags: tags.clone() });
         if let Some(security_groups) = security_groups.get() {

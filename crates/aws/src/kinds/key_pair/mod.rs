@@ -1,5 +1,7 @@
-//! `ec2.key_pair`: a public key under a name, with which instances are made. Private keys are nobody's
-//! business here: a spec that holds one is refused.
+// SPDX-License-Identifier: Apache-2.0
+//! `ec2.key_pair`: a named SSH public key for instances.
+//!
+//! regionctl imports public keys only and rejects a spec that contains a private key.
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::primitives::Blob;
@@ -11,7 +13,7 @@ use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,43 +26,44 @@ use crate::tags::collect;
 /// The kind `ec2.key_pair`.
 pub struct KeyPair;
 
-/// What a person writes of a key pair.
+/// An EC2 key pair, imported from an SSH public key.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Ec2KeyPair")]
 pub struct KeyPairSpec {
-    /// The public key, as it stands in a file `.pub`: ssh-ed25519 or ssh-rsa.
+    /// The public key in OpenSSH format, the content of a `.pub` file: ssh-ed25519 or ssh-rsa. The comment is ignored.
+    /// The key of an existing key pair cannot change.
     public_key: String,
-    /// Tags; others stay.
+    /// Tags to set. Other tags on the key pair are kept.
     tags: Option<Tags>,
 }
 
 /// A key pair, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KeyPairModel {
-    /// Type and key, without the comment.
+    /// The key type and the key, without the comment.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     public_key: Setting<String>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     tags: Setting<Tags>,
 }
 
-/// A call.
+/// An EC2 API call that creates, changes or deletes a key pair.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum KeyPairOp {
-    /// The public half.
+    /// Imports the public key.
     ImportKeyPair {
-        /// Type and key.
+        /// The key type and the key, without the comment.
         public_key: String,
         /// The spec's tags.
         tags: Tags,
     },
-    /// Adds or changes these; others stay.
+    /// Adds or overwrites tags; other tags are kept.
     CreateTags {
-        /// The spec's.
+        /// The spec's tags.
         tags: Tags,
     },
-    /// Instances that were made with it keep the key.
+    /// Deletes the key pair in EC2. Existing instances keep the key in `authorized_keys`.
     DeleteKeyPair,
 }
 
@@ -68,18 +71,18 @@ impl Kind for KeyPair {
     const FACTS: Facts = Facts {
         name: "ec2.key_pair",
         service: "EC2",
-        summary: "A public ssh key under a name. Handing out the private half is people's work.",
+        summary: "A named SSH public key for instances. regionctl never handles private keys.",
         reads: &["DescribeKeyPairs"],
         removes: &["DeleteKeyPair"],
         writes: &["ImportKeyPair", "CreateTags", "DeleteKeyPair"],
-        outputs: &["id", "name"],
+        attributes: &["id", "name"],
         name_fields: &["key_pair"],
         inventory: &["DescribeKeyPairs"],
         weights: &[Weight {
             path: "public_key",
             when: When::Differs,
             severity: Severity::High,
-            why: "another key opens new instances",
+            why: "new instances accept another SSH key",
         }],
         example: "
 ec2.key_pair:
@@ -96,24 +99,24 @@ ec2.key_pair:
         if (1..=255).contains(&name.len()) && name.is_ascii() {
             return Ok(());
         }
-        Err(format!("EC2 does not take '{name}' as a key pair's name\n1 to 255 ASCII characters"))
+        Err(format!("'{name}' is not a valid key pair name\nuse 1 to 255 ASCII characters"))
     }
 
     fn desire(_: &str, spec: KeyPairSpec, notes: &mut Notes<'_>) -> KeyPairModel {
         tags::check(spec.tags.as_ref(), notes);
         if spec.public_key.contains("PRIVATE KEY") {
             let help =
-                "a secret does not belong in a spec: treat it as known to all and make another; here goes the .pub";
-            notes.fault_of_a_secret("public_key", "a private key", help);
+                "treat this key as compromised and generate a new key pair; put the content of the .pub file here";
+            notes.fault_of_a_secret("public_key", "the spec contains a private key", help);
         } else if normalised(&spec.public_key).is_none() {
-            let help = "it stands in a file .pub and starts with ssh-ed25519 or ssh-rsa";
-            notes.fault("public_key", "this is not a public key that EC2 takes", help);
+            let help = "use the content of a .pub file; it starts with ssh-ed25519 or ssh-rsa";
+            notes.fault("public_key", "the public key is not in OpenSSH format", help);
         }
         KeyPairModel { public_key: Setting::stated(normalised(&spec.public_key)), tags: Setting::stated(spec.tags) }
     }
 
-    fn outputs(name: &str, _: &regionctl_core::observe::location::Location) -> Outputs {
-        Outputs::from([("name".to_owned(), name.to_owned())])
+    fn attributes(name: &str, _: &regionctl_core::observe::location::Location) -> Attributes {
+        Attributes::from([("name".to_owned(), name.to_owned())])
     }
 
     fn remove(_: &KeyPairModel, out: &mut Diff<'_, KeyPairOp>) {
@@ -126,19 +129,19 @@ ec2.key_pair:
         let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
         let tags = tags.clone().unwrap_or_default();
         if live.is_some() {
-            let why = "a key pair's key never changes: import the new one under a name of its own, move the \
-                       instances' authorized_keys, then say `absent` of the old one";
+            let why = "the public key of a key pair cannot change: add the new key under a new name, update \
+                       authorized_keys on the instances, then set the old key pair to `absent`";
             out.blocked(&keyed, why);
             out.step(Phase::Change, tagged, KeyPairOp::CreateTags { tags });
         } else {
-            let covers = out.birth().and(keyed).and(tagged);
+            let covers = out.creation().and(keyed).and(tagged);
             let public_key = public_key.clone().unwrap_or_default();
             out.step(Phase::Create, covers, KeyPairOp::ImportKeyPair { public_key, tags });
         }
     }
 }
 
-/// Type and key without the comment, which is not part of the key.
+/// Returns the key type and the key without the comment; `None` if the text is not an ed25519 or RSA public key.
 fn normalised(text: &str) -> Option<String> {
     let mut words = text.split_whitespace();
     let (kind, key) = (words.next()?, words.next()?);
@@ -152,16 +155,16 @@ impl Live for KeyPair {
 
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<KeyPairModel>, CallError> {
         let names = scope.names.keys().cloned();
-        // By filter, as asking for names fails when one of them is not there.
+        // Filters by name: with `KeyNames`, the call fails if one of the names does not exist.
         let answer =
             api.describe_key_pairs().filters(filter("key-name", names)).include_public_key(true).send().await?;
         let seen = answer.key_pairs().iter().map(|pair| {
             let name = pair.key_name().unwrap_or_default().to_owned();
-            let mut outputs = Self::outputs(&name, &scope.location);
-            outputs.insert("id".to_owned(), pair.key_pair_id().unwrap_or_default().to_owned());
-            LiveResource::new(name, model(pair), outputs)
+            let mut attributes = Self::attributes(&name, &scope.location);
+            attributes.insert("id".to_owned(), pair.key_pair_id().unwrap_or_default().to_owned());
+            LiveResource::new(name, model(pair), attributes)
         });
-        Ok(Observation { seen: seen.collect(), unread: Vec::new() })
+        Ok(Observation { seen: seen.collect(), gaps: Vec::new() })
     }
 
     async fn list(api: &Client, _: &Location) -> Result<Vec<String>, CallError> {
@@ -169,7 +172,7 @@ impl Live for KeyPair {
         Ok(answer.key_pairs().iter().filter_map(|pair| pair.key_name().map(ToOwned::to_owned)).collect())
     }
 
-    async fn run(api: &Client, target: &StepTarget, op: KeyPairOp) -> Result<Outputs, CallError> {
+    async fn run(api: &Client, target: &StepTarget, op: KeyPairOp) -> Result<Attributes, CallError> {
         match op {
             KeyPairOp::ImportKeyPair { public_key, tags } => {
                 let made = api
@@ -184,14 +187,14 @@ impl Live for KeyPair {
                 return Ok(made.map(|id| ("id".to_owned(), id)).into_iter().collect());
             }
             KeyPairOp::CreateTags { tags } => {
-                let id = target.outputs.get("id").cloned().unwrap_or_default();
+                let id = target.attributes.get("id").cloned().unwrap_or_default();
                 api.create_tags().resources(id).set_tags(Some(sdk_tags(&tags))).send().await?;
             }
             KeyPairOp::DeleteKeyPair => {
                 api.delete_key_pair().key_name(&target.name).send().await?;
             }
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 }
 
@@ -207,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_comment_is_not_part_of_a_key() {
+    fn the_comment_of_a_public_key_is_ignored() {
         assert_eq!(normalised("ssh-ed25519 AAAAC3 a@b\n").unwrap(), "ssh-ed25519 AAAAC3");
         assert!(normalised("ssh-dss AAAAC3").is_none() && normalised("AAAAC3").is_none());
     }

@@ -1,13 +1,14 @@
-//! `elbv2.load_balancer`: load balancers that others make, so that rules can go over them.
+// SPDX-License-Identifier: Apache-2.0
+//! `elbv2.load_balancer`: load balancers that are created outside regionctl, as items of `for_each` rules.
 //!
-//! regionctl only reads them. One that a spec names and that is not there is waited for.
+//! regionctl only reads them. One that the spec names and that does not exist is reported as a manual step.
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use regionctl_core::diff::Diff;
 use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ use crate::live::Live;
 /// The kind `elbv2.load_balancer`.
 pub struct LoadBalancer;
 
-/// What a person writes of a load balancer: that it is there.
+/// An existing load balancer. It has no fields: regionctl only reads it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Elbv2LoadBalancer")]
@@ -27,7 +28,7 @@ pub struct LoadBalancerSpec {}
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LoadBalancerModel {}
 
-/// There is no call that changes one.
+/// No operation: regionctl never changes a load balancer.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum LoadBalancerOp {}
 
@@ -35,9 +36,9 @@ impl Kind for LoadBalancer {
     const FACTS: Facts = Facts {
         name: "elbv2.load_balancer",
         service: "Elastic Load Balancing v2",
-        summary: "A load balancer that others make. It is only read, so that rules can go over every one.",
+        summary: "A load balancer that is created outside regionctl. It is only read, for rules with `for_each`.",
         reads: &["DescribeLoadBalancers"],
-        outputs: &["arn", "name", "dimension", "namespace"],
+        attributes: &["arn", "name", "dimension", "namespace"],
         lists: true,
         inventory: &["DescribeLoadBalancers"],
         example: "
@@ -66,7 +67,7 @@ cloudwatch.alarm:
     fn diff(want: &LoadBalancerModel, live: Option<&LoadBalancerModel>, out: &mut Diff<'_, LoadBalancerOp>) {
         let LoadBalancerModel {} = want;
         if live.is_none() {
-            out.made_by_others("regionctl makes no load balancers, and nobody has made this one yet");
+            out.made_by_others("the load balancer does not exist: create it, regionctl does not create load balancers");
         }
     }
 }
@@ -81,21 +82,22 @@ impl Live for LoadBalancer {
             for balancer in page?.load_balancers() {
                 let name = balancer.load_balancer_name().unwrap_or_default().to_owned();
                 if scope.asks_for(&name) {
-                    let outputs = outputs(&name, balancer.load_balancer_arn().unwrap_or_default());
-                    found.seen.push(LiveResource::new(name, LoadBalancerModel {}, outputs));
+                    let attributes = attributes(&name, balancer.load_balancer_arn().unwrap_or_default());
+                    found.seen.push(LiveResource::new(name, LoadBalancerModel {}, attributes));
                 }
             }
         }
         Ok(found)
     }
 
-    async fn run(_: &Client, _: &StepTarget, op: LoadBalancerOp) -> Result<Outputs, CallError> {
+    async fn run(_: &Client, _: &StepTarget, op: LoadBalancerOp) -> Result<Attributes, CallError> {
         match op {}
     }
 }
 
-/// CloudWatch knows a load balancer by the end of its ARN, `app/web/50dc6c495c0c9188`.
-fn outputs(name: &str, arn: &str) -> Outputs {
+/// Returns the attributes of a load balancer. `dimension` is the value of CloudWatch's `LoadBalancer` dimension: the
+/// end of the ARN, `app/web/50dc6c495c0c9188`.
+fn attributes(name: &str, arn: &str) -> Attributes {
     let dimension = arn.split_once(":loadbalancer/").map_or("", |(_, end)| end);
     let namespace = match dimension.split('/').next() {
         Some("net") => "AWS/NetworkELB",
@@ -104,7 +106,7 @@ fn outputs(name: &str, arn: &str) -> Outputs {
     };
     [("arn", arn), ("name", name), ("dimension", dimension), ("namespace", namespace)]
         .into_iter()
-        .map(|(output, value)| (output.to_owned(), value.to_owned()))
+        .map(|(attribute, value)| (attribute.to_owned(), value.to_owned()))
         .collect()
 }
 
@@ -113,8 +115,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cloudwatch_knows_it_by_the_end_of_its_arn() {
-        let found = outputs("web", "arn:aws:elasticloadbalancing:eu-central-1:1:loadbalancer/net/web/50dc6c495c0c9188");
+    fn the_dimension_is_the_end_of_the_arn() {
+        let found =
+            attributes("web", "arn:aws:elasticloadbalancing:eu-central-1:1:loadbalancer/net/web/50dc6c495c0c9188");
         assert_eq!(found["dimension"], "net/web/50dc6c495c0c9188");
         assert_eq!(found["namespace"], "AWS/NetworkELB");
     }

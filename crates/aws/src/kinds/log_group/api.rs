@@ -1,4 +1,5 @@
-//! Reading log groups in bulk, and the calls that change them.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads log groups in bulk and runs the calls that change them.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +12,7 @@ use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{Extra, LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 
 use super::model::LogGroupModel;
@@ -21,46 +22,46 @@ use crate::error::{CallError, done_if, if_found};
 use crate::live::{Live, all_at_once};
 use crate::tags::{self, TagSettings, collect};
 
-/// PutLogEvents refuses events that are older.
-const OLDEST_PUT_DAYS: i64 = 14;
+/// The maximum age of an event that PutLogEvents accepts.
+const MAX_PUT_AGE_DAYS: i64 = 14;
 
 impl Live for LogGroup {
     type Api = Client;
 
-    /// Everything is one chain of pages of 50; named groups alone are found by their names, all at once. Tags cost a
-    /// call a group.
+    /// Reads all log groups in pages of 50, or named groups with one call per name, concurrently. Tags need one call
+    /// per group.
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<LogGroupModel>, CallError> {
         let groups = if scope.everything.is_some() {
             pages(api, None).await?
         } else {
             try_join_all(scope.names.keys().map(|name| pages(api, Some(name)))).await?.concat()
         };
-        // A name may be the beginning of another, which is found with both.
+        // DescribeLogGroups matches prefixes, so a group can be in several answers.
         let named = groups.into_iter().filter_map(|group| Some((group.log_group_name.clone()?, group)));
         let groups: BTreeMap<String, SdkLogGroup> = named.filter(|(name, _)| scope.asks_for(name)).collect();
         let now = milliseconds_since_1970();
         let reads = groups.into_iter().map(|(name, group)| {
-            let called = name.clone();
+            let group_name = name.clone();
             let read = async move {
-                let tags = if scope.reads(&called, "tags") {
-                    tags::live(read_tags(api, &scope.location, &called).await?)
+                let tags = if scope.reads(&group_name, "tags") {
+                    tags::live(read_tags(api, &scope.location, &group_name).await?)
                 } else {
                     Setting::Unstated
                 };
-                let outputs = Self::outputs(&called, &scope.location);
+                let attributes = Self::attributes(&group_name, &scope.location);
                 let model = model(&group, tags, now);
-                Ok(Some(LiveResource::new(called, model, outputs).with_extras(extras(&group))))
+                Ok(Some(LiveResource::new(group_name, model, attributes).with_extras(extras(&group))))
             };
             (name, read)
         });
         Ok(all_at_once(reads).await)
     }
 
-    async fn run(api: &Client, target: &StepTarget, op: LogGroupOp) -> Result<Outputs, CallError> {
+    async fn run(api: &Client, target: &StepTarget, op: LogGroupOp) -> Result<Attributes, CallError> {
         let name = &target.name;
         match op {
             LogGroupOp::CreateLogGroup { class, kms_key, deletion_protection, tags } => {
-                let made = api
+                let created = api
                     .create_log_group()
                     .log_group_name(name)
                     .set_log_group_class(class.as_deref().map(LogGroupClass::from))
@@ -69,7 +70,7 @@ impl Live for LogGroup {
                     .set_tags((!tags.is_empty()).then(|| tags.into_iter().collect()))
                     .send()
                     .await;
-                done_if(made.map(|_| ()).map_err(CallError::from), "ResourceAlreadyExistsException")?;
+                done_if(created.map(|_| ()).map_err(CallError::from), "ResourceAlreadyExistsException")?;
             }
             LogGroupOp::DeleteLogGroup => {
                 if_found(api.delete_log_group().log_group_name(name).send().await.map_err(CallError::from))?;
@@ -99,11 +100,11 @@ impl Live for LogGroup {
                 api.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send().await?;
             }
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 }
 
-/// The form of the ARN that tagging calls take: without `:*` at the end.
+/// Returns the ARN for tagging calls, which has no trailing `:*`.
 fn arn(location: &Location, name: &str) -> String {
     location.arn("logs", &format!("log-group:{name}"))
 }
@@ -118,7 +119,8 @@ async fn pages(api: &Client, prefix: Option<&str>) -> Result<Vec<SdkLogGroup>, C
     Ok(groups)
 }
 
-/// A group whose tags are not found went away meanwhile: it was not read, and has no known tags.
+/// Reads a group's tags. Fails if the group was deleted in the meantime: its tags are then unknown and the group is a
+/// gap.
 async fn read_tags(api: &Client, location: &Location, name: &str) -> Result<Tags, CallError> {
     let answer = api.list_tags_for_resource().resource_arn(arn(location, name)).send().await?;
     let tags = answer.tags.unwrap_or_default();
@@ -126,12 +128,13 @@ async fn read_tags(api: &Client, location: &Location, name: &str) -> Result<Tags
 }
 
 fn milliseconds_since_1970() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "an age is relative to the present, here in whole days")]
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn model(group: &SdkLogGroup, tags: Setting<TagSettings>, now: i64) -> LogGroupModel {
-    // Groups from before there were classes are answered without one.
+    // AWS omits the class for groups that are older than log classes.
     let class = group.log_group_class().map_or("STANDARD", LogGroupClass::as_str);
     LogGroupModel {
         retention_days: Setting::live(group.retention_in_days()),
@@ -145,20 +148,20 @@ fn model(group: &SdkLogGroup, tags: Setting<TagSettings>, now: i64) -> LogGroupM
     }
 }
 
-/// Returns how old the oldest event can be, in days, rounded up to a retention that CloudWatch Logs takes: two reads of
-/// one group rarely differ by it. None beyond the longest one.
+/// Returns the maximum age of the group's events in days, rounded up to a valid retention so that it rarely differs
+/// between two reads. `None` if it exceeds the longest retention.
 fn oldest_event_days(created: i64, now: i64) -> Option<i32> {
     let age = (now - created).max(0) / 86_400_000 + 1;
-    DAYS.into_iter().find(|days| i64::from(*days) >= age + OLDEST_PUT_DAYS)
+    DAYS.into_iter().find(|days| i64::from(*days) >= age + MAX_PUT_AGE_DAYS)
 }
 
-/// What the model cannot express. No call of this kind changes any of it.
+/// Returns the extras of a log group: what the model cannot express. No call of this kind changes them.
 fn extras(group: &SdkLogGroup) -> Vec<Extra> {
     let mut extras = Vec::new();
     if let Some(policy) = group.retention_policy_name() {
         extras.push(Extra::kept("retention_policy", policy));
     }
-    // DELETED: there was a policy and there is none any more.
+    // DELETED means that the group had a policy and has none now.
     if let Some(status) = group.data_protection_status().filter(|status| **status != DataProtectionStatus::Deleted) {
         extras.push(Extra::kept("data_protection", status.as_str()));
     }
@@ -182,7 +185,7 @@ mod tests {
     const DAY: i64 = 86_400_000;
 
     #[test]
-    fn an_answer_becomes_a_model_and_what_it_cannot_express_is_named() {
+    fn an_answer_converts_to_a_model_and_its_extras() {
         let group = SdkLogGroup::builder()
             .log_group_name("/app")
             .retention_in_days(90)
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_answer_leaves_out_is_awss_default() {
+    fn a_missing_value_is_the_default() {
         let model = model(&SdkLogGroup::builder().log_group_name("/app").build(), Setting::Unstated, 0);
         assert_eq!((model.retention_days, model.kms_key), (Setting::Unset, Setting::Unset));
         assert_eq!(model.class, Setting::Set("STANDARD".to_owned()));
@@ -211,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_young_group_holds_no_old_events() {
+    fn the_age_of_the_group_limits_the_age_of_its_events() {
         assert_eq!(oldest_event_days(0, 0), Some(30));
         assert_eq!(oldest_event_days(0, 300 * DAY), Some(365));
         assert_eq!(oldest_event_days(0, 351 * DAY), Some(400));
@@ -219,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_of_a_group_is_what_it_is() {
+    fn a_written_group_states_every_setting() {
         let group = SdkLogGroup::builder().log_group_name("/app").build();
         let tags = tags::live(Tags::from([("Team".to_owned(), "sre".to_owned())]));
         let written = LogGroup::write(&model(&group, tags, 0)).unwrap();

@@ -1,6 +1,7 @@
-//! `logs.log_group`: a log group; with `*`, every log group of the region.
+// SPDX-License-Identifier: Apache-2.0
+//! `logs.log_group`: a log group, or with a pattern (`*`) all matching log groups of the region.
 //!
-//! A group that the spec names is made; a pattern only sets what it says on groups that are there.
+//! A log group that the spec names is created if it does not exist. A pattern changes existing log groups only.
 
 mod api;
 mod model;
@@ -11,7 +12,7 @@ use regionctl_core::kind::weight::{Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use regionctl_core::spec::write::unset;
 use serde::{Deserialize, Serialize};
@@ -24,49 +25,49 @@ use spec::{LogGroupSpec, check};
 /// The kind `logs.log_group`.
 pub struct LogGroup;
 
-/// A call.
+/// The CloudWatch Logs calls that create and change a log group.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum LogGroupOp {
-    /// Makes the group; its events never expire until told otherwise.
+    /// Creates the log group. Its events never expire until PutRetentionPolicy.
     CreateLogGroup {
-        /// AWS's default is STANDARD.
+        /// The log class. Default: STANDARD.
         class: Option<String>,
-        /// The key's ARN.
+        /// The ARN of the KMS key.
         kms_key: Option<String>,
-        /// AWS's default is off.
+        /// Whether deletion protection is on. Default: off.
         deletion_protection: Option<bool>,
-        /// The spec's.
+        /// The tags of the spec.
         tags: Tags,
     },
-    /// With all that was logged.
+    /// Deletes the log group and all its events.
     DeleteLogGroup,
-    /// Sets the retention.
+    /// Sets the retention. Older events expire.
     PutRetentionPolicy {
-        /// Days.
+        /// The retention in days.
         days: i32,
     },
-    /// Events never expire from now on.
+    /// Removes the retention: events never expire.
     DeleteRetentionPolicy,
-    /// Encrypts events that are ingested from now on.
+    /// Encrypts newly ingested events with a KMS key.
     AssociateKmsKey {
-        /// The key's ARN.
+        /// The ARN of the KMS key.
         key: String,
     },
-    /// Events that are ingested from now on are encrypted by CloudWatch Logs itself.
+    /// Encrypts newly ingested events with a key that CloudWatch Logs manages.
     DisassociateKmsKey,
     /// Turns deletion protection on or off.
     PutLogGroupDeletionProtection {
         /// Whether it is on.
         enabled: bool,
     },
-    /// Adds or changes these; others stay.
+    /// Adds or changes tags.
     TagResource {
-        /// The spec's.
+        /// The tags of the spec.
         tags: Tags,
     },
-    /// Removes these.
+    /// Removes tags.
     UntagResource {
-        /// The keys.
+        /// The tag keys.
         keys: Vec<String>,
     },
 }
@@ -75,7 +76,7 @@ impl Kind for LogGroup {
     const FACTS: Facts = Facts {
         name: "logs.log_group",
         service: "CloudWatch Logs",
-        summary: "A log group; with `*` in its name, every log group of the region that matches.",
+        summary: "A log group or, with `*` in its name, all log groups of the region that match.",
         reads: &["DescribeLogGroups", "ListTagsForResource"],
         writes: &[
             "CreateLogGroup",
@@ -89,36 +90,31 @@ impl Kind for LogGroup {
             "DeleteLogGroup",
         ],
         removes: &["DeleteLogGroup"],
-        outputs: &["arn", "name"],
+        attributes: &["arn", "name"],
         name_fields: &["log_group"],
         parts: &["tags"],
         patterns: true,
         lists: true,
         inventory: &["DescribeLogGroups"],
         weights: &[
-            Weight {
-                path: "retention_days",
-                when: When::Less,
-                severity: Severity::High,
-                why: "events are deleted earlier",
-            },
+            Weight { path: "retention_days", when: When::Less, severity: Severity::High, why: "events expire earlier" },
             Weight {
                 path: "retention_days",
                 when: When::Extra,
                 severity: Severity::High,
-                why: "events are deleted, and the spec keeps them",
+                why: "events expire, but the spec sets no retention",
             },
             Weight {
                 path: "kms_key",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "events are not encrypted with the key that the spec says",
+                why: "events are not encrypted with the KMS key of the spec",
             },
             Weight {
                 path: "deletion_protection",
                 when: When::Less,
                 severity: Severity::High,
-                why: "it can be deleted with all its events",
+                why: "the log group can be deleted with all its events",
             },
         ],
         defaults: r#"{"retention_days": null, "kms_key": null, "deletion_protection": false}"#,
@@ -139,11 +135,11 @@ logs.log_group:
     type Op = LogGroupOp;
 
     fn check_name(name: &str) -> Result<(), String> {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._/#-".contains(&byte);
-        if (1..=512).contains(&name.len()) && name.bytes().all(fits) {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._/#-".contains(&byte);
+        if (1..=512).contains(&name.len()) && name.bytes().all(allowed) {
             return Ok(());
         }
-        Err(format!("CloudWatch Logs does not take '{name}' as a log group's name\n1 to 512 of a-z A-Z 0-9 . _ / # -"))
+        Err(format!("'{name}' is not a valid log group name\nuse 1 to 512 of the characters a-z A-Z 0-9 . _ / # -"))
     }
 
     fn desire(_: &str, spec: LogGroupSpec, notes: &mut Notes<'_>) -> LogGroupModel {
@@ -153,7 +149,7 @@ logs.log_group:
             retention_days: retention_days.map(|days| days.0),
             retention_at_least: Setting::stated(retention_at_least.map(|days| days.0)),
             kms_key,
-            class: Setting::stated(class.map(|class| class.word().to_owned())),
+            class: Setting::stated(class.map(|class| class.as_str().to_owned())),
             deletion_protection: Setting::stated(deletion_protection),
             tags,
             retention_policy: None,
@@ -161,10 +157,10 @@ logs.log_group:
         }
     }
 
-    fn outputs(name: &str, location: &Location) -> Outputs {
-        Outputs::from([
+    fn attributes(name: &str, location: &Location) -> Attributes {
+        Attributes::from([
             ("arn".to_owned(), location.arn("logs", &format!("log-group:{name}"))),
-            // A function that logs into it holds its name, and so comes after it.
+            // A function refers to the name of its log group, so that the log group is created first.
             ("name".to_owned(), name.to_owned()),
         ])
     }
@@ -204,59 +200,60 @@ logs.log_group:
             retention_policy: _,
             oldest_event_days: _,
         } = want;
-        let classed = out.setting("class", class, live.map(|live| &live.class));
-        let kept = retention(want, live, out);
-        let keyed = out.setting("kms_key", kms_key, live.map(|live| &live.kms_key));
-        let protected =
+        let class_covers = out.setting("class", class, live.map(|live| &live.class));
+        let retention_covers = retention(want, live, out);
+        let key_covers = out.setting("kms_key", kms_key, live.map(|live| &live.kms_key));
+        let protection_covers =
             out.setting("deletion_protection", deletion_protection, live.map(|live| &live.deletion_protection));
-        let tagged = tags::compare(tags, live.map(|live| &live.tags), out);
+        let tag_changes = tags::compare(tags, live.map(|live| &live.tags), out);
         if live.is_none() {
-            let covers = out.birth().and(classed).and(keyed).and(protected).and(tagged.set);
+            let covers = out.creation().and(class_covers).and(key_covers).and(protection_covers).and(tag_changes.set);
             let create = LogGroupOp::CreateLogGroup {
                 class: class.value().cloned(),
                 kms_key: kms_key.value().cloned(),
                 deletion_protection: deletion_protection.value().copied(),
-                tags: tagged.tags,
+                tags: tag_changes.tags,
             };
             out.step(Phase::Create, covers, create);
         } else {
-            out.blocked(&classed, "the class of a log group is set at creation and never changes");
-            out.remark(&keyed, "events that are there stay encrypted as they are");
+            out.blocked(&class_covers, "the class of a log group is set at creation and cannot be changed");
+            out.remark(&key_covers, "existing events keep their encryption");
             let key = match kms_key.value() {
                 Some(key) => LogGroupOp::AssociateKmsKey { key: key.clone() },
                 None => LogGroupOp::DisassociateKmsKey,
             };
-            out.step(Phase::Change, keyed, key);
+            out.step(Phase::Change, key_covers, key);
             let enabled = deletion_protection.value().copied().unwrap_or_default();
-            out.step(Phase::Change, protected, LogGroupOp::PutLogGroupDeletionProtection { enabled });
-            out.step(Phase::Change, tagged.set, LogGroupOp::TagResource { tags: tagged.tags });
-            out.step(Phase::Change, tagged.removed, LogGroupOp::UntagResource { keys: tagged.keys });
+            out.step(Phase::Change, protection_covers, LogGroupOp::PutLogGroupDeletionProtection { enabled });
+            out.step(Phase::Change, tag_changes.set, LogGroupOp::TagResource { tags: tag_changes.tags });
+            out.step(Phase::Change, tag_changes.removed, LogGroupOp::UntagResource { keys: tag_changes.keys });
         }
-        let policy = match want.wanted_retention(live) {
+        let policy = match want.desired_retention(live) {
             Setting::Set(days) => LogGroupOp::PutRetentionPolicy { days },
             Setting::Unset | Setting::Unstated => LogGroupOp::DeleteRetentionPolicy,
         };
-        out.step(Phase::Change, kept, policy);
+        out.step(Phase::Change, retention_covers, policy);
     }
 }
 
-/// Compares the retention, and says what is lost by it or why it cannot be changed.
+/// Compares the retention. Reports the events that a change deletes, or why the retention cannot be changed.
 fn retention(want: &LogGroupModel, live: Option<&LogGroupModel>, out: &mut Diff<'_, LogGroupOp>) -> Covers {
-    let wanted = want.wanted_retention(live);
-    let covers = out.setting("retention_days", &wanted, live.map(|live| &live.retention_days));
+    let desired = want.desired_retention(live);
+    let covers = out.setting("retention_days", &desired, live.map(|live| &live.retention_days));
     let Some(live) = live.filter(|_| !covers.is_empty()) else { return covers };
     if let Some(policy) = &live.retention_policy {
-        // PutRetentionPolicy succeeds, and DescribeLogGroups goes on to answer the policy's retention.
-        let why =
-            format!("the retention cannot be changed here while the account-level retention policy {policy} applies");
+        // PutRetentionPolicy succeeds, but DescribeLogGroups still returns the retention of the policy.
+        let why = format!(
+            "the account-level retention policy '{policy}' overrides the retention; change that policy instead"
+        );
         out.blocked(&covers, &why);
         return covers;
     }
     if live.retention_days == Setting::Unset {
-        out.remark(&covers, "never expired until now");
+        out.remark(&covers, "events never expired until now");
     }
-    if let Setting::Set(days) = wanted
-        && live.would_lose_events(days)
+    if let Setting::Set(days) = desired
+        && live.deletes_events(days)
     {
         out.deletes(format!("events older than {days} days are deleted"));
     }
@@ -277,7 +274,7 @@ mod tests {
     use super::model::DELIVERY;
     use super::*;
 
-    fn keeps(retention_days: Setting<i32>) -> LogGroupModel {
+    fn with_retention(retention_days: Setting<i32>) -> LogGroupModel {
         LogGroupModel { retention_days, ..LogGroupModel::default() }
     }
 
@@ -285,7 +282,7 @@ mod tests {
         LogGroupModel { retention_at_least: Setting::Set(days), ..LogGroupModel::default() }
     }
 
-    /// The calls and what they delete, or why there are none.
+    /// Returns the calls, the number of deletions and the blocked changes.
     fn steps(want: &LogGroupModel, live: &LogGroupModel) -> (Vec<String>, usize, Vec<String>) {
         let mut diff = Diff::new(true, &[]);
         LogGroup::diff(want, Some(live), &mut diff);
@@ -297,40 +294,40 @@ mod tests {
     #[test]
     fn a_shorter_retention_deletes_events_and_a_longer_one_does_not() {
         let put = || vec!["PutRetentionPolicy".to_owned()];
-        assert_eq!(steps(&keeps(Setting::Set(365)), &keeps(Setting::Set(3653))), (put(), 1, vec![]));
-        assert_eq!(steps(&keeps(Setting::Set(365)), &keeps(Setting::Set(30))), (put(), 0, vec![]));
-        assert_eq!(steps(&keeps(Setting::Set(365)), &keeps(Setting::Unset)), (put(), 1, vec![]));
-        let young = LogGroupModel { oldest_event_days: Some(30), ..keeps(Setting::Unset) };
-        assert_eq!(steps(&keeps(Setting::Set(365)), &young), (put(), 0, vec![]));
-        assert_eq!(steps(&keeps(Setting::Set(7)), &young), (put(), 1, vec![]));
+        assert_eq!(steps(&with_retention(Setting::Set(365)), &with_retention(Setting::Set(3653))), (put(), 1, vec![]));
+        assert_eq!(steps(&with_retention(Setting::Set(365)), &with_retention(Setting::Set(30))), (put(), 0, vec![]));
+        assert_eq!(steps(&with_retention(Setting::Set(365)), &with_retention(Setting::Unset)), (put(), 1, vec![]));
+        let young = LogGroupModel { oldest_event_days: Some(30), ..with_retention(Setting::Unset) };
+        assert_eq!(steps(&with_retention(Setting::Set(365)), &young), (put(), 0, vec![]));
+        assert_eq!(steps(&with_retention(Setting::Set(7)), &young), (put(), 1, vec![]));
         let delete = vec!["DeleteRetentionPolicy".to_owned()];
-        assert_eq!(steps(&keeps(Setting::Unset), &keeps(Setting::Set(30))), (delete, 0, vec![]));
+        assert_eq!(steps(&with_retention(Setting::Unset), &with_retention(Setting::Set(30))), (delete, 0, vec![]));
     }
 
     #[test]
-    fn at_least_leaves_what_is_longer_or_never_expires() {
+    fn at_least_keeps_a_longer_or_unlimited_retention() {
         let nothing = || (Vec::<String>::new(), 0_usize, Vec::<String>::new());
-        assert_eq!(steps(&at_least(365), &keeps(Setting::Set(400))), nothing());
-        assert_eq!(steps(&at_least(365), &keeps(Setting::Unset)), nothing());
-        assert_eq!(steps(&at_least(365), &keeps(Setting::Set(30))).0, ["PutRetentionPolicy"]);
+        assert_eq!(steps(&at_least(365), &with_retention(Setting::Set(400))), nothing());
+        assert_eq!(steps(&at_least(365), &with_retention(Setting::Unset)), nothing());
+        assert_eq!(steps(&at_least(365), &with_retention(Setting::Set(30))).0, ["PutRetentionPolicy"]);
     }
 
     #[test]
-    fn a_delivery_group_has_no_retention_of_its_own() {
-        let live = LogGroupModel { class: Setting::Set(DELIVERY.to_owned()), ..keeps(Setting::Set(1)) };
-        assert_eq!(steps(&keeps(Setting::Set(365)), &live), (vec![], 0, vec![]));
+    fn the_retention_of_a_delivery_group_is_not_managed() {
+        let live = LogGroupModel { class: Setting::Set(DELIVERY.to_owned()), ..with_retention(Setting::Set(1)) };
+        assert_eq!(steps(&with_retention(Setting::Set(365)), &live), (vec![], 0, vec![]));
     }
 
     #[test]
-    fn an_account_level_policy_is_named_where_it_decides_otherwise() {
-        let live = LogGroupModel { retention_policy: Some("org-90".to_owned()), ..keeps(Setting::Set(90)) };
-        let (calls, _, blocked) = steps(&keeps(Setting::Set(365)), &live);
+    fn an_account_level_policy_with_another_retention_blocks_the_change() {
+        let live = LogGroupModel { retention_policy: Some("org-90".to_owned()), ..with_retention(Setting::Set(90)) };
+        let (calls, _, blocked) = steps(&with_retention(Setting::Set(365)), &live);
         assert!(calls.is_empty() && blocked[0].contains("org-90"), "{blocked:?}");
-        assert_eq!(steps(&keeps(Setting::Set(90)), &live), (vec![], 0, vec![]));
+        assert_eq!(steps(&with_retention(Setting::Set(90)), &live), (vec![], 0, vec![]));
     }
 
     #[test]
-    fn the_class_never_changes_and_a_protected_group_is_not_deleted() {
+    fn a_class_change_and_the_deletion_of_a_protected_group_are_blocked() {
         let class = |class: &str| Setting::Set(class.to_owned());
         let want = LogGroupModel { class: class("INFREQUENT_ACCESS"), ..LogGroupModel::default() };
         let live = LogGroupModel { class: class("STANDARD"), ..LogGroupModel::default() };

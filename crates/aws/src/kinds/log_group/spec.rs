@@ -1,4 +1,5 @@
-//! What a person writes of a log group, and what is wrong with it before AWS is asked.
+// SPDX-License-Identifier: Apache-2.0
+//! The spec of a log group and its checks.
 
 use std::borrow::Cow;
 
@@ -9,47 +10,47 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::tags::{self, TagSettings};
 
-/// What a person writes of a log group.
+/// A log group. Fields that are left out are not managed.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "LogsLogGroup")]
 pub struct LogGroupSpec {
-    /// For how many days events are kept; 12 months are 365. `unset`: events never expire. A shorter retention deletes
-    /// events for good, and so needs --allow-destroy.
+    /// The retention in days, one of the values that CloudWatch Logs supports; 12 months are 365. `unset`: events never
+    /// expire. A shorter retention permanently deletes events, which needs `--allow-destroy`.
     #[serde(default)]
     pub(super) retention_days: Setting<RetentionDays>,
-    /// For how many days events are kept at least. A group with a longer retention, or whose events never expire,
-    /// stays as it is. Excludes `retention_days`.
+    /// The minimum retention in days. A log group with a longer retention, or whose events never expire, does not
+    /// change. Excludes `retention_days`.
     pub(super) retention_at_least: Option<RetentionDays>,
-    /// The ARN of the KMS key that events are encrypted with. `unset`: CloudWatch Logs encrypts with a key of its own.
+    /// The ARN of the KMS key that encrypts events. `unset`: a key that CloudWatch Logs manages.
     #[serde(default)]
     pub(super) kms_key: Setting<String>,
-    /// The log class, which is set at creation and never changes. STANDARD where it is left out.
+    /// The log class. It is set at creation and cannot be changed. Default: STANDARD.
     pub(super) class: Option<Class>,
-    /// Whether the group is protected from deletion.
+    /// Whether deletion protection is on: CloudWatch Logs then rejects DeleteLogGroup.
     pub(super) deletion_protection: Option<bool>,
-    /// Tags; others stay. `unset` removes a tag, or all of them.
+    /// Tags. Tags with other keys do not change. `unset` removes one tag, or all of them.
     #[serde(default)]
     pub(super) tags: Setting<TagSettings>,
 }
 
-/// AWS's log classes.
+/// The log class (`LogGroupClass`).
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum Class {
-    /// All features.
+    /// All features of CloudWatch Logs.
     Standard,
-    /// Fewer features for a lower price.
+    /// A subset of the features at a lower price.
     InfrequentAccess,
-    /// For the delivery of Lambda's logs to S3 or Firehose. AWS alone decides how long events are kept.
+    /// For the delivery of Lambda logs to S3 or Firehose. AWS sets the retention; it cannot be changed.
     Delivery,
-    /// Fewer features for a lower price.
+    /// A subset of the features at a lower price.
     Essentials,
 }
 
 impl Class {
-    /// Returns AWS's word.
-    pub(super) fn word(self) -> &'static str {
+    /// Returns AWS's name of the class.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Standard => "STANDARD",
             Self::InfrequentAccess => "INFREQUENT_ACCESS",
@@ -59,11 +60,11 @@ impl Class {
     }
 }
 
-/// The numbers of days that CloudWatch Logs takes (PutRetentionPolicy).
+/// The retention values that CloudWatch Logs supports, in days (PutRetentionPolicy, `retentionInDays`).
 pub(super) const DAYS: [i32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
-/// A number of days that CloudWatch Logs takes.
+/// A retention in days, one of [`DAYS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct RetentionDays(pub(super) i32);
 
@@ -73,10 +74,10 @@ impl<'de> Deserialize<'de> for RetentionDays {
         if DAYS.contains(&days) {
             return Ok(Self(days));
         }
-        let near = DAYS.iter().min_by_key(|allowed| (*allowed - days).abs()).unwrap_or(&365);
+        let nearest = DAYS.iter().min_by_key(|allowed| (*allowed - days).abs()).unwrap_or(&365);
         let allowed: Vec<String> = DAYS.iter().map(ToString::to_string).collect();
         Err(serde::de::Error::custom(format!(
-            "CloudWatch Logs does not take a retention of {days} days; the nearest is {near}\nit takes {}",
+            "{days} days is not a valid retention; the nearest is {nearest}\nuse one of {}",
             allowed.join(", ")
         )))
     }
@@ -92,23 +93,23 @@ impl JsonSchema for RetentionDays {
     }
 }
 
-/// Notes what AWS would refuse.
+/// Adds a fault to the notes for everything that CloudWatch Logs would reject.
 pub(super) fn check(spec: &LogGroupSpec, notes: &mut Notes<'_>) {
     let states_days = !spec.retention_days.is_unstated();
     if states_days && spec.retention_at_least.is_some() {
-        let message = "`retention_days` and `retention_at_least` exclude each other";
-        notes.fault("retention_at_least", message, "write one of them");
+        let message = "`retention_days` and `retention_at_least` are mutually exclusive";
+        notes.fault("retention_at_least", message, "remove one of them");
     }
     if spec.class == Some(Class::Delivery) && (states_days || spec.retention_at_least.is_some()) {
         let field = if states_days { "retention_days" } else { "retention_at_least" };
-        let message = "a log group of class DELIVERY takes no retention: AWS decides how long it keeps events";
-        notes.fault(field, message, "leave the retention out");
+        let message = format!("`{field}` cannot be combined with `class: DELIVERY`, whose retention AWS sets");
+        notes.fault(field, message, format!("remove `{field}`"));
     }
-    // AssociateKmsKey takes the ARN of a key, and that is what DescribeLogGroups answers.
+    // AssociateKmsKey accepts key ARNs only, and DescribeLogGroups returns the key ARN.
     let is_key = |key: &str| key.starts_with("${") || (key.starts_with("arn:") && key.contains(":key/"));
     if spec.kms_key.is_set_and(|key| !is_key(key)) {
-        let message = "this is not the ARN of a KMS key";
-        notes.fault("kms_key", message, "write arn:aws:kms:REGION:ACCOUNT:key/ID, not an alias or an id");
+        let message = "`kms_key` must be the ARN of a KMS key";
+        notes.fault("kms_key", message, "write arn:aws:kms:REGION:ACCOUNT:key/ID instead of an alias or a key ID");
     }
     tags::check(&spec.tags, notes);
 }
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retention_is_unstated_unset_or_one_that_aws_takes() {
+    fn a_retention_is_unstated_unset_or_a_valid_number_of_days() {
         assert_eq!(spec("class: STANDARD\n").unwrap().retention_days, Setting::Unstated);
         assert_eq!(spec("retention_days: unset\n").unwrap().retention_days, Setting::Unset);
         assert_eq!(spec("retention_days: 365\n").unwrap().retention_days, Setting::Set(RetentionDays(365)));
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn one_tag_is_removed_by_the_word_unset() {
+    fn unset_removes_a_single_tag() {
         let tags = spec("tags: {Team: sre, Old: unset}\n").unwrap().tags.into_value().unwrap();
         assert_eq!((&tags["Team"], &tags["Old"]), (&Setting::Set("sre".to_owned()), &Setting::Unset));
     }

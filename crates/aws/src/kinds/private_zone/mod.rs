@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `route53.private_zone`: a private hosted zone, associated with the region's VPC.
 //!
-//! Two zones may bear one name, so a zone is ours when it is associated with the VPC, or when it is
-//! the only one; with several that are not, regionctl refuses to guess. Further associations stay.
+//! Zone names are not unique. The spec's zone is the one associated with the VPC, or else the only one of this name;
+//! more than one such zone is an error. Associations with other VPCs are kept.
 
 use aws_sdk_route53::Client;
 use aws_sdk_route53::types::{HostedZone, HostedZoneConfig, Tag, TagResourceType, Vpc as SdkVpc, VpcRegion};
@@ -15,7 +16,7 @@ use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,18 +29,18 @@ use crate::tags::collect;
 /// The kind `route53.private_zone`.
 pub struct PrivateZone;
 
-/// What a person writes of a private zone.
+/// A Route 53 private hosted zone, associated with the region's VPC. The name is the domain name without trailing dot.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Route53PrivateZone")]
 pub struct ZoneSpec {
-    /// What it is for.
+    /// The comment on the hosted zone, up to 256 characters. If omitted, not managed.
     comment: Option<String>,
-    /// Tags; others stay.
+    /// Tags to set. Other tags on the hosted zone are kept.
     tags: Option<Tags>,
 }
 
-/// A zone, desired or live.
+/// A hosted zone, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ZoneModel {
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
@@ -49,7 +50,7 @@ pub struct ZoneModel {
     tags: Setting<Tags>,
 }
 
-/// An association.
+/// A VPC that is associated with a hosted zone.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ZoneVpc {
     id: String,
@@ -57,7 +58,7 @@ pub struct ZoneVpc {
 }
 
 impl ZoneVpc {
-    /// The VPC that the spec selects.
+    /// Returns references to the VPC that the spec selects.
     fn of_the_region() -> Self {
         Self { id: "${vpc.id}".to_owned(), region: "${vpc.region}".to_owned() }
     }
@@ -73,29 +74,29 @@ impl Keyed for ZoneVpc {
     }
 }
 
-/// A call.
+/// A Route 53 API call that creates or changes a private hosted zone.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ZoneOp {
-    /// A private zone is tied to a VPC from birth.
+    /// Creates the zone with its first VPC: a private hosted zone needs one at creation.
     CreateHostedZone {
-        /// What it is for.
+        /// The comment on the hosted zone.
         comment: Option<String>,
-        /// The VPC.
+        /// The VPC to associate.
         vpc: ZoneVpc,
     },
-    /// Ties it to a further VPC.
+    /// Associates another VPC with the zone.
     AssociateVPCWithHostedZone {
-        /// The VPC.
+        /// The VPC to associate.
         vpc: ZoneVpc,
     },
     /// Sets the comment.
     UpdateHostedZoneComment {
-        /// The new one.
+        /// The new comment.
         comment: String,
     },
-    /// Adds or changes these; others stay.
+    /// Adds or overwrites tags; other tags are kept.
     ChangeTagsForResource {
-        /// The spec's.
+        /// The spec's tags.
         tags: Tags,
     },
 }
@@ -107,7 +108,7 @@ impl Kind for PrivateZone {
         summary: "A private hosted zone, associated with the region's VPC.",
         reads: &["ListHostedZonesByName", "GetHostedZone", "ListTagsForResource"],
         writes: &["CreateHostedZone", "AssociateVPCWithHostedZone", "UpdateHostedZoneComment", "ChangeTagsForResource"],
-        outputs: &["id"],
+        attributes: &["id"],
         needs_vpc: true,
         inventory: &["ListHostedZonesByVPC"],
         weights: &[Weight {
@@ -138,13 +139,14 @@ route53.private_zone:
             return Ok(());
         }
         Err(format!(
-            "'{name}' is not a zone's name\nlower-case labels of up to 63 characters with dots between, none at the end"
+            "'{name}' is not a valid zone name\nuse labels of 1 to 63 characters (a-z 0-9 - _), separated by dots, \
+             without a trailing dot"
         ))
     }
 
     fn desire(_: &str, spec: ZoneSpec, notes: &mut Notes<'_>) -> ZoneModel {
         if spec.comment.as_ref().is_some_and(|comment| comment.chars().count() > 256) {
-            notes.fault("comment", "a zone's comment has 256 characters at most", "shorten it");
+            notes.fault("comment", "the comment has more than 256 characters", "shorten the comment");
         }
         tags::check(spec.tags.as_ref(), notes);
         let (comment, tags) = (Setting::stated(spec.comment), Setting::stated(spec.tags));
@@ -152,7 +154,7 @@ route53.private_zone:
     }
 
     fn remove(_: &ZoneModel, out: &mut Diff<'_, ZoneOp>) {
-        out.never_removed("regionctl never deletes a zone; delete its records and then the zone by hand");
+        out.never_removed("regionctl never deletes a hosted zone: delete its records and the zone in Route 53");
     }
 
     fn diff(want: &ZoneModel, live: Option<&ZoneModel>, out: &mut Diff<'_, ZoneOp>) {
@@ -161,7 +163,7 @@ route53.private_zone:
         let mut missing = out.keyed("vpcs", vpcs, live.map_or(&[], |live| &live.vpcs), Mode::Additive).added;
         if live.is_none() && !missing.is_empty() {
             let (vpc, covers) = missing.remove(0);
-            let covers = out.birth().and(commented).and(covers);
+            let covers = out.creation().and(commented).and(covers);
             out.step(Phase::Create, covers, ZoneOp::CreateHostedZone { comment: comment.get(), vpc });
         } else {
             let comment = comment.clone().unwrap_or_default();
@@ -184,7 +186,7 @@ impl Live for PrivateZone {
         Ok(all_at_once(reads).await)
     }
 
-    /// Those that resolve in the region's VPC.
+    /// Lists the private hosted zones that are associated with the region's VPC.
     async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
         let Some(vpc) = &location.vpc else { return Ok(Vec::new()) };
         let mut names = Vec::new();
@@ -193,7 +195,7 @@ impl Live for PrivateZone {
             let region = VpcRegion::from(location.region.as_str());
             let page = api.list_hosted_zones_by_vpc().vpc_id(&vpc.id).vpc_region(region).set_next_token(token);
             let page = page.send().await?;
-            // A service's own zones (of an endpoint, say) are its business.
+            // Zones that an AWS service owns, such as those of interface endpoints, are managed by that service.
             let own = page
                 .hosted_zone_summaries()
                 .iter()
@@ -206,12 +208,12 @@ impl Live for PrivateZone {
         }
     }
 
-    async fn run(api: &Client, target: &StepTarget, op: ZoneOp) -> Result<Outputs, CallError> {
-        let id = target.outputs.get("id").cloned().unwrap_or_default();
+    async fn run(api: &Client, target: &StepTarget, op: ZoneOp) -> Result<Attributes, CallError> {
+        let id = target.attributes.get("id").cloned().unwrap_or_default();
         match op {
             ZoneOp::CreateHostedZone { comment, vpc } => {
-                // The same zone asked for again by a retry has the same reference, so no second one is made.
-                // It takes 128 characters at most, and a name may have more.
+                // A retry sends the same caller reference, so Route 53 does not create a second zone. The reference is
+                // a digest because it is limited to 128 characters (CreateHostedZone) and a zone name may be longer.
                 let identity = format!("{} {} {}", target.location.region, target.name, vpc.id);
                 let reference = format!("regionctl-{}", hex(&Sha256::digest(identity)));
                 let config = HostedZoneConfig::builder().set_comment(comment).private_zone(true).build();
@@ -224,7 +226,7 @@ impl Live for PrivateZone {
                     .send()
                     .await?;
                 let id = made.hosted_zone().map(|zone| bare(zone.id())).unwrap_or_default();
-                return Ok(Outputs::from([("id".to_owned(), id)]));
+                return Ok(Attributes::from([("id".to_owned(), id)]));
             }
             ZoneOp::AssociateVPCWithHostedZone { vpc } => {
                 let made = api.associate_vpc_with_hosted_zone().hosted_zone_id(id).vpc(vpc.sdk()).send().await;
@@ -243,11 +245,11 @@ impl Live for PrivateZone {
                     .await?;
             }
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 }
 
-/// Ids come as `/hostedzone/Z…`, and requests take the part behind.
+/// Strips `/hostedzone/` from an id: responses contain it, requests do not.
 fn bare(id: &str) -> String {
     id.trim_start_matches("/hostedzone/").to_owned()
 }
@@ -265,13 +267,13 @@ async fn read(
     let ids = answer.hosted_zones().iter().filter(of_name).map(|zone| bare(zone.id()));
     let mut zones = try_join_all(ids.map(|id| details(api, id, depth))).await?;
     if zones.len() > 1 {
-        let ours = |(_, zone): &(String, ZoneModel)| zone.vpcs.iter().any(|associated| associated.id == vpc);
-        let (mine, others): (Vec<_>, Vec<_>) = zones.into_iter().partition(ours);
-        zones = if mine.is_empty() { others } else { mine };
+        let in_vpc = |(_, zone): &(String, ZoneModel)| zone.vpcs.iter().any(|associated| associated.id == vpc);
+        let (associated, others): (Vec<_>, Vec<_>) = zones.into_iter().partition(in_vpc);
+        zones = if associated.is_empty() { others } else { associated };
     }
     match zones.len() {
         0 | 1 => {
-            let resource = |(id, zone)| LiveResource::new(name, zone, Outputs::from([("id".to_owned(), id)]));
+            let resource = |(id, zone)| LiveResource::new(name, zone, Attributes::from([("id".to_owned(), id)]));
             Ok(zones.pop().map(resource))
         }
         several => Err(ambiguous(name, several)),
@@ -283,7 +285,8 @@ fn ambiguous(name: &str, several: usize) -> CallError {
         FailureClass::Invalid,
         "Route 53 ListHostedZonesByName",
         format!(
-            "there are {several} private zones {name}, and which of them is meant cannot be told: associate one of them with the region's VPC"
+            "{several} private hosted zones match '{name}'; expected one: associate exactly one of them with the \
+             region's VPC"
         ),
     ))
 }

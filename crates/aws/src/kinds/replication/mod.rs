@@ -1,7 +1,9 @@
-//! `s3.replication`: rules in a bucket's replication configuration, to which several specs may add.
-//!
-//! S3 keeps the rules of a bucket in one document that is put whole; a spec owns the rules that it
-//! names by id, and the others are sent back as they came. The bucket may lie in another region.
+// SPDX-License-Identifier: Apache-2.0
+//! `s3.replication`: rules in a bucket's replication configuration. Several specs can contribute rules to one bucket,
+//! and the bucket can be in another region. PutBucketReplication replaces the whole configuration: regionctl writes the
+//! rules whose ids the spec names and sends the others back unchanged.
+
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +15,13 @@ use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use regionctl_core::spec::names;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use rules::{merge, model};
 
 use crate::error::{CallError, if_found, if_set, unbuilt};
 use crate::live::{Live, all_at_once};
@@ -26,46 +30,47 @@ use crate::session::Anywhere;
 /// The kind `s3.replication`.
 pub struct Replication;
 
-/// What a person writes of a bucket's replication; the name is the bucket's.
+/// Replication rules of an S3 bucket. The resource's name is the name of the source bucket.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "S3Replication")]
 pub struct ReplicationSpec {
-    /// The region of the bucket that is replicated.
+    /// The region of the source bucket.
     region: String,
-    /// The ARN of the role that S3 replicates with, for a bucket that is not replicated yet. A role that is there is
-    /// the other rules' too, and stays.
+    /// The ARN of the IAM role that S3 assumes to replicate objects. Required if the bucket has no replication
+    /// configuration. An existing role applies to all rules of the bucket and is kept.
     role: Option<String>,
-    /// The rules that this spec contributes, by id. Others stay as they are.
-    rules: BTreeMap<String, RuleSpec>,
-    /// Ids of rules that are to go.
+    /// The replication rules of this spec, by rule id. Other rules on the bucket are kept.
+    rules: BTreeMap<String, ReplicationRuleSpec>,
+    /// Ids of rules to remove.
     #[serde(default)]
     absent: BTreeSet<String>,
 }
 
-/// A rule.
+/// One replication rule.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "S3ReplicationRule")]
-struct RuleSpec {
-    /// The bucket that objects are copied to. Both buckets must keep versions.
+struct ReplicationRuleSpec {
+    /// The name of the destination bucket. Versioning must be enabled on both buckets.
     destination: String,
-    /// The objects it is for; all where it is left out.
+    /// Replicates only objects whose key starts with this prefix. Default: all objects.
     #[serde(default)]
     prefix: String,
-    /// Only objects with all of these tags; all where it is left out.
+    /// Replicates only objects that have all of these tags. Default: objects with any tags.
     #[serde(default)]
     tags: BTreeMap<String, String>,
-    /// Of two rules for one object, the higher counts. Left out, it is the next one that is free.
+    /// The priority, 0 or more: if rules conflict, S3 applies the rule with the highest priority. Default: the rule's
+    /// live priority, or the next free one for a new rule.
     priority: Option<i32>,
-    /// Whether what is deleted there is marked as deleted here. It is not where it is left out.
+    /// Whether S3 replicates delete markers to the destination bucket. Default: false.
     #[serde(default)]
     delete_markers: bool,
-    /// The storage class of the copies; the originals' where it is left out.
+    /// The storage class of the replicas. Default: the storage class of the source object.
     storage_class: Option<StorageClass>,
 }
 
-/// The storage classes that copies can have.
+/// The storage class of replicas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum StorageClass {
@@ -78,30 +83,30 @@ enum StorageClass {
     DeepArchive,
 }
 
-/// A bucket's replication, desired or live.
+/// A bucket's replication configuration, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReplicationModel {
-    /// The bucket's name, so that it comes after the bucket where this spec makes that too.
+    /// The source bucket's name. It orders this resource after the bucket if the spec creates both.
     bucket: String,
     region: String,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     role: Setting<String>,
-    rules: BTreeMap<String, Rule>,
+    rules: BTreeMap<String, ReplicationRule>,
     absent: BTreeSet<String>,
-    /// Whether the bucket keeps versions, without which nothing is replicated; only live.
+    /// Whether versioning is enabled on the source bucket, which S3 requires for replication; meaningful only in a live
+    /// model.
     versioned: bool,
-    /// Whether the bucket is in the spec's own region, so that one apply may make it and turn its versioning on; only
-    /// desired.
+    /// Whether the source bucket is in the spec's region, so that the same apply can create it and enable versioning;
+    /// meaningful only in a desired model.
     local: bool,
 }
 
-/// A rule, desired or live.
+/// A replication rule, desired or live.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rule {
-    /// The bucket's ARN.
+pub struct ReplicationRule {
+    /// The destination bucket's ARN.
     destination: String,
     prefix: String,
-    /// Only objects with all of these tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
     priority: Option<i32>,
@@ -110,20 +115,20 @@ pub struct Rule {
     enabled: bool,
 }
 
-/// A call.
+/// The S3 API call that changes a bucket's replication configuration.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ReplicationOp {
-    /// Reads the rules that are there, merges this spec's, and puts them whole.
+    /// Reads the live configuration, merges the spec's rules into it, and puts the result.
     PutBucketReplication {
-        /// The bucket.
+        /// The source bucket's name.
         bucket: String,
-        /// The bucket's region.
+        /// The source bucket's region.
         region: String,
-        /// The role, for a bucket that has none.
+        /// The IAM role's ARN. Used only if the live configuration has none.
         role: Option<String>,
-        /// By id.
-        rules: BTreeMap<String, Rule>,
-        /// Ids that go.
+        /// The spec's rules, by rule id.
+        rules: BTreeMap<String, ReplicationRule>,
+        /// Ids of rules to remove.
         absent: BTreeSet<String>,
     },
 }
@@ -132,10 +137,10 @@ impl Kind for Replication {
     const FACTS: Facts = Facts {
         name: "s3.replication",
         service: "S3",
-        summary: "Rules by which a bucket is replicated, also one of another region: a spec adds its rules by id, and the others stay.",
+        summary: "Replication rules of a bucket in any region, by rule id. Rules that the spec does not name are kept.",
         reads: &["GetBucketReplication", "GetBucketVersioning"],
         writes: &["PutBucketReplication"],
-        // The call sends the bucket's live role where it has one, whatever the spec states.
+        // The call passes the bucket's live role if it has one, so the spec's role alone is not enough for the policy.
         also: &[regionctl_core::kind::Need::always("iam:PassRole", crate::services::ROLES)],
         global: true,
         part_of: Some("s3.bucket"),
@@ -145,9 +150,14 @@ impl Kind for Replication {
                 path: "rules*",
                 when: When::Lacking,
                 severity: Severity::High,
-                why: "something is not replicated",
+                why: "some objects are not replicated",
             },
-            Weight { path: "role", when: When::Differs, severity: Severity::High, why: "another role replicates" },
+            Weight {
+                path: "role",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "the replication role differs from the spec",
+            },
         ],
         example: "
 s3.replication:
@@ -166,36 +176,37 @@ s3.replication:
 
     fn desire(name: &str, spec: ReplicationSpec, notes: &mut Notes<'_>) -> ReplicationModel {
         if !names::is_region(&spec.region) {
-            let message = format!("'{}' does not have the shape of a region's code", spec.region);
-            notes.fault("region", message, "the region of the bucket that is replicated, such as us-east-1");
+            let message = format!("'{}' is not a region code", spec.region);
+            notes.fault("region", message, "use the region of the source bucket, such as us-east-1");
         }
-        if spec.role.as_ref().is_some_and(|role| !role.starts_with("arn:") && !role.contains("${")) {
-            notes.fault("role", "a role is named by its ARN", "one looks like arn:aws:iam::123456789012:role/name");
+        if let Some(role) = spec.role.as_ref().filter(|role| !role.starts_with("arn:") && !role.contains("${")) {
+            let message = format!("'{role}' is not an ARN");
+            notes.fault("role", message, "use the role's ARN, such as arn:aws:iam::123456789012:role/name");
         }
         if spec.rules.is_empty() && spec.absent.is_empty() {
             notes.fault(
                 "rules",
-                "no rule is wanted and none is to go",
-                "such as rules: {to-here: {destination: copies}}",
+                "`rules` and `absent` are both empty",
+                "add a rule, such as `rules: {to-here: {destination: copies}}`",
             );
         }
         for (id, rule) in &spec.rules {
             let at = format!("rules.{id}");
             if id.is_empty() || id.chars().count() > 255 {
-                notes.fault(&at, "a rule's id has 1 to 255 characters", "shorten it");
+                notes.fault(&at, "a rule id must have 1 to 255 characters", "change the rule id");
             }
             if rule.destination == name {
-                notes.fault(&at, "a bucket is not replicated to itself", "name another bucket");
+                notes.fault(&at, "the destination is the source bucket", "set `destination` to another bucket");
             }
             if rule.priority.is_some_and(|priority| priority < 0) {
-                notes.fault(&format!("{at}.priority"), "a priority is 0 or more", "the higher counts");
+                notes.fault(&format!("{at}.priority"), "the priority is negative", "use 0 or a higher number");
             }
             if spec.absent.contains(id) {
-                notes.fault(&at, format!("'{id}' is wanted and to be absent"), "keep one of the two");
+                notes.fault(&at, format!("rule '{id}' is in both `rules` and `absent`"), "remove one of the two");
             }
         }
         let (partition, local) = (names::partition(&spec.region), spec.region == notes.region);
-        let rule = |rule: RuleSpec| Rule {
+        let rule = |rule: ReplicationRuleSpec| ReplicationRule {
             destination: format!("arn:{partition}:s3:::{}", rule.destination),
             prefix: rule.prefix,
             tags: rule.tags,
@@ -219,7 +230,8 @@ s3.replication:
         Some(want.region.clone())
     }
 
-    /// Others' rules may change under a saved plan: they are sent along as they are then.
+    /// Leaves out rules that the spec does not name: the call reads and sends them back at apply time, so a change to
+    /// them does not invalidate a saved plan.
     fn relevant(want: Option<&ReplicationModel>, live: ReplicationModel) -> ReplicationModel {
         let Some(want) = want else { return live };
         let named = |id: &String| want.rules.contains_key(id) || want.absent.contains(id);
@@ -231,7 +243,7 @@ s3.replication:
         model.rules.keys().chain(&model.absent).map(|id| format!("{name} rule {id}")).collect()
     }
 
-    /// The role is passed to S3.
+    /// Returns `iam:PassRole`: the call passes the role to S3.
     fn also_needs(ReplicationOp::PutBucketReplication { role, .. }: &ReplicationOp) -> Vec<(&'static str, String)> {
         role.iter().map(|role| ("iam:PassRole", role.clone())).collect()
     }
@@ -240,34 +252,36 @@ s3.replication:
         let ReplicationModel { bucket, region, role, rules, absent, versioned: _, local } = want;
         let none = ReplicationModel { role: Setting::Unset, rules: BTreeMap::new(), ..want.clone() };
         let exists = live.is_some();
-        let (birth, live) = (out.birth(), live.unwrap_or(&none));
+        let (creation, live) = (out.creation(), live.unwrap_or(&none));
         let new_role = role.value().filter(|_| !live.role.is_set());
         let mut covers = out.stated("role", new_role, None);
         for (id, rule) in rules {
-            let there = live.rules.get(id);
-            let Rule { destination, prefix, tags, priority, delete_markers, storage_class, enabled } = rule;
+            let current = live.rules.get(id);
+            let ReplicationRule { destination, prefix, tags, priority, delete_markers, storage_class, enabled } = rule;
             let at = |part: &str| format!("rules.{id}.{part}");
             covers = covers
-                .and(out.value(&at("destination"), destination, there.map(|it| &it.destination)))
-                .and(out.value(&at("prefix"), prefix, there.map(|it| &it.prefix)))
-                .and(out.value(&at("tags"), tags, there.map(|it| &it.tags)))
-                .and(out.stated(&at("priority"), priority.as_ref(), there.and_then(|it| it.priority.as_ref())))
-                .and(out.value(&at("delete_markers"), delete_markers, there.map(|it| &it.delete_markers)))
-                .and(out.value(&at("storage_class"), storage_class, there.map(|it| &it.storage_class)))
-                .and(out.value(&at("enabled"), enabled, there.map(|it| &it.enabled)));
+                .and(out.value(&at("destination"), destination, current.map(|it| &it.destination)))
+                .and(out.value(&at("prefix"), prefix, current.map(|it| &it.prefix)))
+                .and(out.value(&at("tags"), tags, current.map(|it| &it.tags)))
+                .and(out.stated(&at("priority"), priority.as_ref(), current.and_then(|it| it.priority.as_ref())))
+                .and(out.value(&at("delete_markers"), delete_markers, current.map(|it| &it.delete_markers)))
+                .and(out.value(&at("storage_class"), storage_class, current.map(|it| &it.storage_class)))
+                .and(out.value(&at("enabled"), enabled, current.map(|it| &it.enabled)));
         }
-        for (id, there) in live.rules.iter().filter(|(id, _)| absent.contains(*id)) {
-            covers = covers.and(out.gone(&format!("rules.{id}"), there));
+        for (id, rule) in live.rules.iter().filter(|(id, _)| absent.contains(*id)) {
+            covers = covers.and(out.gone(&format!("rules.{id}"), rule));
         }
         if !exists && !local {
-            out.never_made(&format!("there is no bucket {bucket} in {region}: create it first, or correct `region:`"));
+            out.never_made(&format!(
+                "the bucket '{bucket}' does not exist in {region}: create it first, or correct `region`"
+            ));
         } else if !live.versioned && !local {
             out.blocked(
                 &covers,
-                "the bucket does not keep versions, and S3 replicates only what has them: turn versioning on",
+                "versioning is not enabled on the source bucket: enable it, S3 replication requires it",
             );
         } else if !live.role.is_set() && !role.is_set() {
-            out.blocked(&covers, "the bucket is not replicated yet, so that a role is needed: state `role:`");
+            out.blocked(&covers, "the bucket has no replication role: set `role`");
         }
         let op = ReplicationOp::PutBucketReplication {
             bucket: bucket.clone(),
@@ -276,7 +290,7 @@ s3.replication:
             rules: rules.clone(),
             absent: absent.clone(),
         };
-        out.step(if birth.is_empty() { Phase::Change } else { Phase::Create }, birth.and(covers), op);
+        out.step(if creation.is_empty() { Phase::Change } else { Phase::Create }, creation.and(covers), op);
     }
 }
 
@@ -295,21 +309,21 @@ impl Live for Replication {
         let reads = scope.names.keys().map(|name| {
             let read = async move {
                 let model = read(client, name, &scope.location).await?;
-                Ok(model.map(|model| LiveResource::new(name, model, Outputs::new())))
+                Ok(model.map(|model| LiveResource::new(name, model, Attributes::new())))
             };
             (name.clone(), read)
         });
         Ok(all_at_once(reads).await)
     }
 
-    async fn run(api: &Anywhere<Client>, target: &StepTarget, op: ReplicationOp) -> Result<Outputs, CallError> {
+    async fn run(api: &Anywhere<Client>, target: &StepTarget, op: ReplicationOp) -> Result<Attributes, CallError> {
         let ReplicationOp::PutBucketReplication { bucket, region, role, rules, absent } = op;
         let (client, owner) = (api.at(&region), &target.location.account);
-        let there = configuration(&client, &bucket, owner).await?;
-        let (their_role, theirs) = there.map_or((None, Vec::new()), |it| (Some(it.role), it.rules));
-        let merged = merge(theirs, rules, &absent)?;
+        let current = configuration(&client, &bucket, owner).await?;
+        let (current_role, current_rules) = current.map_or((None, Vec::new()), |it| (Some(it.role), it.rules));
+        let merged = merge(current_rules, rules, &absent)?;
         let configuration = s3::ReplicationConfiguration::builder()
-            .role(their_role.or(role).unwrap_or_default())
+            .role(current_role.or(role).unwrap_or_default())
             .set_rules(Some(merged))
             .build()
             .map_err(unbuilt)?;
@@ -320,7 +334,7 @@ impl Live for Replication {
             .replication_configuration(configuration)
             .send()
             .await?;
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 }
 
@@ -339,7 +353,7 @@ async fn read(client: &Client, bucket: &str, location: &Location) -> Result<Opti
     let (configuration, versioning) = tokio::join!(configuration(client, bucket, owner), versioning);
     let Some(versioning) = if_found(versioning.map_err(CallError::from))? else { return Ok(None) };
     let (role, rules) = configuration?.map_or((None, Vec::new()), |it| (Some(it.role), it.rules));
-    // A rule without an id is somebody's of the first form; it is sent back as it came.
+    // A rule without an id cannot be one of the spec's. `merge` keeps it.
     let named = rules.into_iter().filter_map(|rule| rule.id.clone().map(|id| (id, rule)));
     let rules = named.map(|(id, rule)| Ok((id, model(&rule)?)));
     Ok(Some(ReplicationModel {
@@ -351,144 +365,4 @@ async fn read(client: &Client, bucket: &str, location: &Location) -> Result<Opti
         versioned: versioning.status() == Some(&s3::BucketVersioningStatus::Enabled),
         local: false,
     }))
-}
-
-fn model(rule: &s3::ReplicationRule) -> Result<Rule, CallError> {
-    const CALL: &str = "S3 GetBucketReplication";
-    let Some(destination) = &rule.destination else {
-        return Err(CallError::unknown(CALL, "a rule without a destination:", rule.id().unwrap_or_default()));
-    };
-    let filter = rule.filter.as_ref();
-    let and = filter.and_then(|filter| filter.and());
-    let prefix = filter.and_then(|filter| filter.prefix()).or(and.and_then(|and| and.prefix()));
-    let prefix = prefix.map(ToOwned::to_owned);
-    let tags = and.map_or(&[][..], |and| and.tags()).iter().chain(filter.and_then(|filter| filter.tag()));
-    let tags = tags.map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
-    #[allow(deprecated)] // rules of the first form are still answered in it
-    let prefix = prefix.or_else(|| rule.prefix.clone()).unwrap_or_default();
-    let marked = rule.delete_marker_replication.as_ref().and_then(|it| it.status.as_ref());
-    Ok(Rule {
-        destination: destination.bucket.clone(),
-        prefix,
-        tags,
-        priority: rule.priority,
-        delete_markers: marked == Some(&s3::DeleteMarkerReplicationStatus::Enabled),
-        storage_class: destination.storage_class.as_ref().map(|class| class.as_str().to_owned()),
-        enabled: rule.status == s3::ReplicationRuleStatus::Enabled,
-    })
-}
-
-/// The rules of others as they came, then this spec's. Priorities are unique in a bucket.
-fn merge(
-    theirs: Vec<s3::ReplicationRule>,
-    mut ours: BTreeMap<String, Rule>,
-    absent: &BTreeSet<String>,
-) -> Result<Vec<s3::ReplicationRule>, CallError> {
-    let mut next = theirs.iter().filter_map(|rule| rule.priority).max().unwrap_or(0) + 1;
-    let mut merged = Vec::new();
-    for rule in theirs {
-        let id = rule.id.clone().unwrap_or_default();
-        match ours.remove(&id) {
-            Some(own) => {
-                let priority = own.priority.or(rule.priority).unwrap_or(next);
-                merged.push(sdk(&id, &own, priority, Some(rule))?);
-            }
-            None if absent.contains(&id) => {}
-            None => merged.push(rule),
-        }
-    }
-    for (id, own) in ours {
-        merged.push(sdk(&id, &own, own.priority.unwrap_or(next), None)?);
-        next += 1;
-    }
-    Ok(merged)
-}
-
-/// What a spec says of a rule, over what is there of it: replication time, metrics, encryption, ownership and the
-/// selection of encrypted objects are kept, as PutBucketReplication replaces the rule as a whole.
-fn sdk(
-    id: &str,
-    rule: &Rule,
-    priority: i32,
-    live: Option<s3::ReplicationRule>,
-) -> Result<s3::ReplicationRule, CallError> {
-    let Rule { destination, prefix, tags, priority: _, delete_markers, storage_class, enabled } = rule;
-    let (there, criteria) = live.map_or((None, None), |live| (live.destination, live.source_selection_criteria));
-    let kept = there.filter(|there| there.bucket == *destination);
-    let new = || s3::Destination::builder().bucket(destination).build().map_err(unbuilt);
-    let mut destination = kept.map_or_else(new, Ok)?;
-    destination.storage_class = storage_class.as_deref().map(s3::StorageClass::from);
-    let marked = if *delete_markers {
-        s3::DeleteMarkerReplicationStatus::Enabled
-    } else {
-        s3::DeleteMarkerReplicationStatus::Disabled
-    };
-    let status = if *enabled { s3::ReplicationRuleStatus::Enabled } else { s3::ReplicationRuleStatus::Disabled };
-    s3::ReplicationRule::builder()
-        .id(id)
-        .priority(priority)
-        .filter(filter(prefix, tags)?)
-        .status(status)
-        .destination(destination)
-        .delete_marker_replication(s3::DeleteMarkerReplication::builder().status(marked).build())
-        .set_source_selection_criteria(criteria)
-        .build()
-        .map_err(unbuilt)
-}
-
-/// A filter by more than a prefix is an `And` (ReplicationRuleFilter).
-fn filter(prefix: &str, tags: &BTreeMap<String, String>) -> Result<s3::ReplicationRuleFilter, CallError> {
-    if tags.is_empty() {
-        return Ok(s3::ReplicationRuleFilter::builder().prefix(prefix).build());
-    }
-    let tag = |(key, value)| s3::Tag::builder().key(key).value(value).build().map_err(unbuilt);
-    let tags = tags.iter().map(tag).collect::<Result<Vec<_>, _>>()?;
-    let and = s3::ReplicationRuleAndOperator::builder().prefix(prefix).set_tags(Some(tags)).build();
-    Ok(s3::ReplicationRuleFilter::builder().and(and).build())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rules_of_others_stay_and_a_new_one_takes_the_next_priority() {
-        let rule = |prefix: &str, priority| Rule {
-            destination: "arn:aws:s3:::copies".to_owned(),
-            prefix: prefix.to_owned(),
-            tags: BTreeMap::new(),
-            priority,
-            delete_markers: false,
-            storage_class: None,
-            enabled: true,
-        };
-        let theirs = sdk("theirs", &rule("a/", None), 7, None).unwrap();
-        let ours = BTreeMap::from([("ours".to_owned(), rule("", None))]);
-        let merged = merge(vec![theirs.clone()], ours, &BTreeSet::new()).unwrap();
-        assert_eq!(merged[0], theirs);
-        assert_eq!((merged[1].id(), merged[1].priority()), (Some("ours"), Some(8)));
-    }
-
-    /// What somebody set on a rule of ours beside what a spec says stays when the rule is written again.
-    #[test]
-    fn a_rule_keeps_what_a_spec_does_not_say() {
-        let metrics = s3::Metrics::builder().status(s3::MetricsStatus::Enabled).build().unwrap();
-        let destination = s3::Destination::builder().bucket("arn:aws:s3:::copies").account("2").metrics(metrics);
-        let live = s3::ReplicationRule::builder()
-            .id("a")
-            .priority(3)
-            .filter(filter("x/", &BTreeMap::from([("k".to_owned(), "v".to_owned())])).unwrap())
-            .status(s3::ReplicationRuleStatus::Enabled)
-            .destination(destination.build().unwrap())
-            .source_selection_criteria(s3::SourceSelectionCriteria::builder().build())
-            .build()
-            .unwrap();
-        let read = model(&live).unwrap();
-        assert_eq!((read.prefix.as_str(), read.tags.len()), ("x/", 1));
-        let own = Rule { delete_markers: true, ..read };
-        let merged = merge(vec![live.clone()], BTreeMap::from([("a".to_owned(), own)]), &BTreeSet::new()).unwrap();
-        assert_eq!(merged[0].destination, live.destination);
-        assert_eq!(merged[0].source_selection_criteria, live.source_selection_criteria);
-        assert_eq!((merged[0].filter.clone(), merged[0].priority), (live.filter, Some(3)));
-    }
 }

@@ -1,4 +1,5 @@
-//! Reading groups in bulk, and the calls that change them.
+// SPDX-License-Identifier: Apache-2.0
+//! Reads security groups in bulk, and sends the calls that change them.
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
@@ -9,7 +10,7 @@ use regionctl_core::model::cidr;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 
 use super::rule::{Direction, Peer, Rule};
@@ -19,8 +20,8 @@ use crate::error::{CallError, done_if, if_found};
 use crate::live::{Live, names_of};
 use crate::tags::collect;
 
-/// A filter takes 200 values (DescribeSecurityGroups).
-const NAMES_A_CALL: usize = 200;
+/// EC2 accepts up to 200 values in a filter.
+const NAMES_PER_CALL: usize = 200;
 
 impl Live for SecurityGroup {
     type Api = Client;
@@ -28,12 +29,12 @@ impl Live for SecurityGroup {
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<GroupModel>, CallError> {
         let Some(vpc) = &scope.location.vpc else { return Ok(Observation::default()) };
         let names: Vec<&str> = scope.names.keys().map(String::as_str).collect();
-        let groups = try_join_all(names.chunks(NAMES_A_CALL).map(|names| describe(api, &vpc.id, names))).await?;
+        let groups = try_join_all(names.chunks(NAMES_PER_CALL).map(|names| describe(api, &vpc.id, names))).await?;
         let seen = groups.into_iter().flatten().map(|group| {
-            let outputs = Outputs::from([("id".to_owned(), group.group_id().unwrap_or_default().to_owned())]);
-            LiveResource::new(group.group_name().unwrap_or_default(), model(&group), outputs)
+            let attributes = Attributes::from([("id".to_owned(), group.group_id().unwrap_or_default().to_owned())]);
+            LiveResource::new(group.group_name().unwrap_or_default(), model(&group), attributes)
         });
-        Ok(Observation { seen: seen.collect(), unread: Vec::new() })
+        Ok(Observation { seen: seen.collect(), gaps: Vec::new() })
     }
 
     async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
@@ -43,8 +44,8 @@ impl Live for SecurityGroup {
         names_of(groups, |group| group.group_name).await
     }
 
-    async fn run(api: &Client, target: &StepTarget, op: GroupOp) -> Result<Outputs, CallError> {
-        let id = target.outputs.get("id").map_or("", String::as_str);
+    async fn run(api: &Client, target: &StepTarget, op: GroupOp) -> Result<Attributes, CallError> {
+        let id = target.attributes.get("id").map_or("", String::as_str);
         match op {
             GroupOp::CreateSecurityGroup { description, tags } => {
                 let vpc = target.location.vpc.as_ref().map(|vpc| vpc.id.clone());
@@ -56,12 +57,14 @@ impl Live for SecurityGroup {
                     .set_tag_specifications(tag_specification(ResourceType::SecurityGroup, &tags))
                     .send()
                     .await?;
-                return Ok(Outputs::from([("id".to_owned(), made.group_id().unwrap_or_default().to_owned())]));
+                return Ok(Attributes::from([("id".to_owned(), made.group_id().unwrap_or_default().to_owned())]));
             }
-            GroupOp::AuthorizeSecurityGroupIngress { rules } => all(api, id, Call::AuthorizeIngress, &rules).await?,
-            GroupOp::AuthorizeSecurityGroupEgress { rules } => all(api, id, Call::AuthorizeEgress, &rules).await?,
-            GroupOp::RevokeSecurityGroupIngress { rules } => all(api, id, Call::RevokeIngress, &rules).await?,
-            GroupOp::RevokeSecurityGroupEgress { rules } => all(api, id, Call::RevokeEgress, &rules).await?,
+            GroupOp::AuthorizeSecurityGroupIngress { rules } => {
+                all(api, id, RuleCall::AuthorizeIngress, &rules).await?;
+            }
+            GroupOp::AuthorizeSecurityGroupEgress { rules } => all(api, id, RuleCall::AuthorizeEgress, &rules).await?,
+            GroupOp::RevokeSecurityGroupIngress { rules } => all(api, id, RuleCall::RevokeIngress, &rules).await?,
+            GroupOp::RevokeSecurityGroupEgress { rules } => all(api, id, RuleCall::RevokeEgress, &rules).await?,
             GroupOp::UpdateSecurityGroupRuleDescriptionsIngress { rules } => {
                 let call = api.update_security_group_rule_descriptions_ingress().group_id(id);
                 call.set_ip_permissions(Some(permissions(&rules))).send().await?;
@@ -77,20 +80,20 @@ impl Live for SecurityGroup {
                 api.create_tags().resources(id).set_tags(Some(sdk_tags(&tags))).send().await?;
             }
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 }
 
 #[derive(Clone, Copy)]
-enum Call {
+enum RuleCall {
     AuthorizeIngress,
     AuthorizeEgress,
     RevokeIngress,
     RevokeEgress,
 }
 
-impl Call {
-    /// The code with which EC2 says that it is done already.
+impl RuleCall {
+    /// Returns the error code that means that the rule already exists, or does not exist any more.
     fn done(self) -> &'static str {
         match self {
             Self::AuthorizeIngress | Self::AuthorizeEgress => "InvalidPermission.Duplicate",
@@ -118,9 +121,9 @@ impl Call {
     }
 }
 
-/// Sends all rules in one call. EC2 refuses the whole call when one of them is done already, so then
-/// each is sent alone, and done counts as done.
-async fn all(api: &Client, id: &str, call: Call, rules: &[Rule]) -> Result<(), CallError> {
+/// Sends all rules in one call. EC2 rejects the whole call if one rule already exists (or is already revoked). Then
+/// each rule is sent in a call of its own, and that error counts as success.
+async fn all(api: &Client, id: &str, call: RuleCall, rules: &[Rule]) -> Result<(), CallError> {
     match call.send(api, id, rules).await {
         Err(error) if error.is(call.done()) => {
             for rule in rules {
@@ -163,7 +166,7 @@ fn model(group: &SdkGroup) -> GroupModel {
     }
 }
 
-/// One permission of an answer holds many ranges; each is a rule of its own.
+/// Splits an EC2 permission into one rule per peer: it combines all peers with the same protocol and ports.
 fn flatten(direction: Direction, permission: &IpPermission) -> Vec<Rule> {
     let block = |text: Option<&str>| {
         let text = text.unwrap_or_default();

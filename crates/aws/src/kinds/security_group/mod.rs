@@ -1,8 +1,8 @@
-//! `ec2.security_group`: a group of the region's VPC with its rules, one by one.
+// SPDX-License-Identifier: Apache-2.0
+//! `ec2.security_group`: a security group of the region's VPC and its ingress and egress rules.
 //!
-//! A named group holds the spec's rules and no others, unless it says `rules: additive`; the VPC's
-//! own `default` group is additive unless it says otherwise, and is never made. A rule is authorised
-//! before another is revoked, so that no connection drops.
+//! Rules that the spec does not list are removed (`rules: exclusive`) or kept (`rules: additive`). New rules are
+//! authorized before others are revoked, so that traffic allowed before and after is never blocked in between.
 
 mod api;
 mod rule;
@@ -20,41 +20,45 @@ use rule::{Direction, Rule, RuleSpec};
 /// The kind `ec2.security_group`.
 pub struct SecurityGroup;
 
-/// What a person writes of a security group.
+/// An EC2 security group in the region's VPC. The name `default` is the VPC's default security group, which regionctl
+/// never creates or deletes.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Ec2SecurityGroup")]
 pub struct GroupSpec {
-    /// What it is for. AWS never lets it change; the group's name where it is left out.
+    /// The description, up to 255 characters. It cannot change after creation. Default: "managed by regionctl".
     description: Option<String>,
-    /// What may come in.
+    /// The ingress (inbound) rules. Default: none.
     #[serde(default)]
     ingress: Vec<RuleSpec>,
-    /// What may go out. Where it is left out it is not managed: AWS lets everything out of a new group.
+    /// The egress (outbound) rules. If omitted, egress rules are not managed; EC2 gives a new group a rule that allows
+    /// all outbound traffic. With a list, also an empty one, that rule is removed unless the list has it or `rules` is
+    /// additive.
     egress: Option<Vec<RuleSpec>>,
-    /// Whether rules that are not here go (exclusive) or stay (additive, the default for `default`).
+    /// What happens to rules that the spec does not list: `exclusive` removes them, `additive` keeps them. Default:
+    /// exclusive; for the group `default`, additive.
     rules: Option<RuleMode>,
-    /// Tags; others stay.
+    /// Tags to set. Other tags on the group are kept.
     tags: Option<Tags>,
 }
 
-/// Whether rules that the spec does not name stay.
+/// What happens to rules that the spec does not list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RuleMode {
-    /// They go.
+    /// They are removed.
     Exclusive,
-    /// They stay.
+    /// They are kept.
     Additive,
 }
 
-/// The group that every VPC has.
+/// The name of a VPC's default security group.
 const DEFAULT: &str = "default";
 
-/// A group, desired or live.
+/// A security group, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GroupModel {
-    /// Whether it is the VPC's own `default`.
+    /// Whether it is the VPC's default security group.
     is_default: bool,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     description: Setting<String>,
@@ -66,51 +70,51 @@ pub struct GroupModel {
     tags: Setting<Tags>,
 }
 
-/// A call.
+/// An EC2 API call that creates, changes or deletes a security group.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum GroupOp {
-    /// The group, without rules but for AWS's egress.
+    /// Creates the group. EC2 adds an egress rule that allows all outbound traffic.
     CreateSecurityGroup {
-        /// What it is for.
+        /// The description.
         description: String,
         /// The spec's tags.
         tags: Tags,
     },
-    /// Lets these in.
+    /// Adds ingress rules.
     AuthorizeSecurityGroupIngress {
-        /// Which.
+        /// Rules to add.
         rules: Vec<Rule>,
     },
-    /// Lets these out.
+    /// Adds egress rules.
     AuthorizeSecurityGroupEgress {
-        /// Which.
+        /// Rules to add.
         rules: Vec<Rule>,
     },
-    /// Lets these in no longer.
+    /// Removes ingress rules.
     RevokeSecurityGroupIngress {
-        /// Which.
+        /// Rules to remove.
         rules: Vec<Rule>,
     },
-    /// Lets these out no longer.
+    /// Removes egress rules.
     RevokeSecurityGroupEgress {
-        /// Which.
+        /// Rules to remove.
         rules: Vec<Rule>,
     },
-    /// Changes what is said of these, and nothing else.
+    /// Changes the descriptions of ingress rules.
     UpdateSecurityGroupRuleDescriptionsIngress {
-        /// Which.
+        /// Rules with their new descriptions.
         rules: Vec<Rule>,
     },
-    /// Changes what is said of these, and nothing else.
+    /// Changes the descriptions of egress rules.
     UpdateSecurityGroupRuleDescriptionsEgress {
-        /// Which.
+        /// Rules with their new descriptions.
         rules: Vec<Rule>,
     },
-    /// EC2 refuses it while something uses the group.
+    /// Deletes the group. EC2 rejects the call while the group is in use (`DependencyViolation`).
     DeleteSecurityGroup,
-    /// Adds or changes these; others stay.
+    /// Adds or overwrites tags; other tags are kept.
     CreateTags {
-        /// The spec's.
+        /// The spec's tags.
         tags: Tags,
     },
 }
@@ -119,7 +123,7 @@ impl Kind for SecurityGroup {
     const FACTS: Facts = Facts {
         name: "ec2.security_group",
         service: "EC2",
-        summary: "A security group of the region's VPC, rule by rule; `default` is the VPC's own.",
+        summary: "A security group of the region's VPC with its rules. `default` is the VPC's default security group.",
         reads: &["DescribeSecurityGroups"],
         removes: &["DeleteSecurityGroup"],
         writes: &[
@@ -133,7 +137,7 @@ impl Kind for SecurityGroup {
             "CreateTags",
             "DeleteSecurityGroup",
         ],
-        outputs: &["id"],
+        attributes: &["id"],
         needs_vpc: true,
         inventory: &["DescribeSecurityGroups"],
         weights: &[
@@ -141,28 +145,38 @@ impl Kind for SecurityGroup {
                 path: "ingress*",
                 when: When::Extra,
                 severity: Severity::High,
-                why: "lets in what the spec does not",
+                why: "allows ingress that is not in the spec",
             },
             Weight {
                 path: "egress*",
                 when: When::Extra,
                 severity: Severity::High,
-                why: "lets out what the spec does not",
+                why: "allows egress that is not in the spec",
             },
             Weight {
                 path: "ingress*",
                 when: When::Lacking,
                 severity: Severity::Medium,
-                why: "does not let in what the spec does",
+                why: "does not allow ingress that is in the spec",
             },
             Weight {
                 path: "egress*",
                 when: When::Lacking,
                 severity: Severity::Medium,
-                why: "does not let out what the spec does",
+                why: "does not allow egress that is in the spec",
             },
-            Weight { path: "ingress*", when: When::Differs, severity: Severity::Low, why: "a note" },
-            Weight { path: "egress*", when: When::Differs, severity: Severity::Low, why: "a note" },
+            Weight {
+                path: "ingress*",
+                when: When::Differs,
+                severity: Severity::Low,
+                why: "a rule's description differs",
+            },
+            Weight {
+                path: "egress*",
+                when: When::Differs,
+                severity: Severity::Low,
+                why: "a rule's description differs",
+            },
         ],
         example: "
 ec2.security_group:
@@ -185,7 +199,8 @@ ec2.security_group:
 
     fn check_name(name: &str) -> Result<(), String> {
         if name.starts_with("sg-") {
-            return Err(format!("a security group's name cannot start with sg-, and '{name}' does\nthat is for ids"));
+            let help = "choose another name: `sg-` is the prefix of security group ids";
+            return Err(format!("'{name}' is not a valid security group name: it starts with 'sg-'\n{help}"));
         }
         text_fault("name", name).map_or(Ok(()), Err)
     }
@@ -207,7 +222,7 @@ ec2.security_group:
         }
     }
 
-    /// A waiver stands in the rule that it is for.
+    /// Returns one risk per ingress rule that is open to the internet. Its waiver is the `waiver` of that rule.
     fn risks(model: &GroupModel) -> Vec<Risk> {
         let risk = |rule: &Rule| Some(Risk::new("ec2-open-to-the-world", rule.key(), rule.exposure()?));
         model.ingress.iter().filter_map(risk).collect()
@@ -215,13 +230,13 @@ ec2.security_group:
 
     fn remove(live: &GroupModel, out: &mut Diff<'_, GroupOp>) {
         if live.is_default {
-            out.never_removed("nobody can delete a VPC's default group; take `absent` out");
+            out.never_removed("EC2 does not allow deleting a VPC's default security group: remove `absent`");
         } else {
             out.removed(GroupOp::DeleteSecurityGroup);
         }
     }
 
-    /// Of a group to which rules are only added, nobody claims the rest.
+    /// Returns the group's name if the spec owns all its rules. Several specs can add rules to an additive group.
     fn claims(name: &str, model: &GroupModel) -> Vec<String> {
         match model.rules {
             RuleMode::Exclusive => vec![name.to_owned()],
@@ -234,13 +249,20 @@ ec2.security_group:
         let described = out.setting("description", description, live.map(|live| &live.description));
         let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
         if live.is_some() {
-            out.blocked(&described, "AWS never changes a security group's description; make a group of another name");
+            out.blocked(
+                &described,
+                "the description of a security group cannot change: keep it, or create a group with another name",
+            );
             out.step(Phase::Change, tagged, GroupOp::CreateTags { tags: tags.clone().unwrap_or_default() });
         } else if *is_default {
-            let missing = out.birth();
-            out.blocked(&missing, "the VPC's default group is not there, and nobody can make it");
+            let missing = out.creation();
+            out.blocked(
+                &missing,
+                "the VPC's default security group does not exist and cannot be created: check the VPC that the spec \
+                 selects",
+            );
         } else {
-            let covers = out.birth().and(described).and(tagged);
+            let covers = out.creation().and(described).and(tagged);
             let description = description.get().unwrap_or_else(|| "managed by regionctl".to_owned());
             out.step(
                 Phase::Create,
@@ -252,19 +274,19 @@ ec2.security_group:
             RuleMode::Exclusive => Mode::Exclusive,
             RuleMode::Additive => Mode::Additive,
         };
-        let inward = out.keyed("ingress", ingress, live.map_or(&[], |live| &live.ingress), mode);
+        let ingress_delta = out.keyed("ingress", ingress, live.map_or(&[], |live| &live.ingress), mode);
         steps(
-            inward,
+            ingress_delta,
             out,
             |rules| GroupOp::AuthorizeSecurityGroupIngress { rules },
             |rules| GroupOp::UpdateSecurityGroupRuleDescriptionsIngress { rules },
             |rules| GroupOp::RevokeSecurityGroupIngress { rules },
         );
         let Setting::Set(egress) = egress else { return };
-        let there = live.map_or_else(Rule::egress_of_a_new_group, |live| live.egress.clone().unwrap_or_default());
-        let outward = out.keyed("egress", egress, &there, mode);
+        let current = live.map_or_else(Rule::egress_of_a_new_group, |live| live.egress.clone().unwrap_or_default());
+        let egress_delta = out.keyed("egress", egress, &current, mode);
         steps(
-            outward,
+            egress_delta,
             out,
             |rules| GroupOp::AuthorizeSecurityGroupEgress { rules },
             |rules| GroupOp::UpdateSecurityGroupRuleDescriptionsEgress { rules },
@@ -273,7 +295,7 @@ ec2.security_group:
     }
 }
 
-/// One call a direction and purpose: authorise, describe anew, revoke.
+/// Records the steps of one direction: one call that authorizes, one that updates descriptions, one that revokes.
 fn steps(
     delta: KeyedDelta<Rule>,
     out: &mut Diff<'_, GroupOp>,
@@ -294,15 +316,15 @@ fn steps(
     }
 }
 
-/// EC2 takes few characters in names and descriptions (CreateSecurityGroup).
+/// Returns the message and, on a second line, the help if EC2 rejects a name or description (CreateSecurityGroup).
 fn text_fault(what: &str, text: &str) -> Option<String> {
     let fits = |letter: char| letter.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(letter);
     let wrong = text.chars().find(|letter| !fits(*letter));
-    let allowed = "EC2 takes a-z A-Z 0-9, spaces and ._-:/()#,@[]+=&;{}!$*, 255 of them at most";
+    let allowed = "use up to 255 characters of a-z A-Z 0-9, space and ._-:/()#,@[]+=&;{}!$*";
     match wrong {
-        Some(letter) => Some(format!("EC2 does not take '{letter}' in a security group's {what}\n{allowed}")),
+        Some(letter) => Some(format!("EC2 does not allow '{letter}' in a security group {what}\n{allowed}")),
         None if text.is_empty() || text.chars().count() > 255 => {
-            Some(format!("a security group's {what} has 1 to 255 characters\n{allowed}"))
+            Some(format!("a security group {what} must have 1 to 255 characters\n{allowed}"))
         }
         None => None,
     }

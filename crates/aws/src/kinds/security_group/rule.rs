@@ -1,4 +1,5 @@
-//! One rule: protocol, ports and one peer. The note is not part of its identity.
+// SPDX-License-Identifier: Apache-2.0
+//! Security group rules: protocol, ports and one peer each. The note is not part of a rule's identity.
 
 use regionctl_core::diff::Keyed;
 use regionctl_core::kind::Notes;
@@ -8,29 +9,30 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::text_fault;
 
-/// What a person writes of a rule: exactly one protocol, and who.
+/// A security group rule: exactly one of `tcp`, `udp`, `icmp`, `icmpv6` and `protocol`, and at least one peer (`from`
+/// or `to`, `group`). A rule with several peers becomes one EC2 rule per peer.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleSpec {
-    /// A TCP port or range: 5432, 3567-3600.
+    /// A TCP port or port range, 0 to 65535: 5432, 3567-3600.
     tcp: Option<Ports>,
-    /// A UDP port or range.
+    /// A UDP port or port range, 0 to 65535.
     udp: Option<Ports>,
-    /// `ping` or `all` of ICMP.
+    /// ICMP messages: `ping` for echo requests, `all` for every type.
     icmp: Option<Icmp>,
-    /// `ping` or `all` of ICMPv6.
+    /// ICMPv6 messages: `ping` for echo requests, `all` for every type.
     icmpv6: Option<Icmp>,
     /// `all`: every protocol and port.
     protocol: Option<AllProtocols>,
-    /// Who: CIDR blocks, `self`, a group's id, a prefix list's id.
+    /// The sources of an ingress rule: CIDR blocks, `self` (this group), security group ids or prefix list ids.
     from: Option<Peers>,
-    /// Where to, for egress; takes what `from` takes.
+    /// The destinations of an egress rule, in the forms of `from`.
     to: Option<Peers>,
-    /// A security group of this spec.
+    /// A security group of this spec, by name, as a further source or destination.
     group: Option<String>,
-    /// What the rule is for; AWS calls it the rule's description.
+    /// The description of the EC2 rule, up to 255 characters.
     note: Option<String>,
-    /// Why it is meant that the whole internet is let in.
+    /// The reason why the rule is open to the internet. It waives the risk `ec2-open-to-the-world` of this rule.
     waiver: Option<String>,
 }
 
@@ -59,10 +61,10 @@ impl<'de> Deserialize<'de> for Ports {
         match (port(first), port(last)) {
             (Some(first), Some(last)) if first <= last => Ok(Self(first, last)),
             (Some(first), Some(last)) => {
-                Err(serde::de::Error::custom(format!("the range {text} runs backwards\nwrite {last}-{first}")))
+                Err(serde::de::Error::custom(format!("the port range '{text}' is reversed\nwrite {last}-{first}")))
             }
             _ => Err(serde::de::Error::custom(format!(
-                "'{text}' is neither a port nor a range of ports\nports are 0 to 65535: 5432, or 3567-3600"
+                "'{text}' is not a port or a port range\nuse ports from 0 to 65535, such as 5432 or 3567-3600"
             ))),
         }
     }
@@ -75,7 +77,7 @@ impl JsonSchema for Ports {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A port (5432) or a range of ports (3567-3600).",
+            "description": "A port (5432) or a port range (3567-3600).",
             "anyOf": [
                 { "type": "integer", "minimum": 0, "maximum": 65535 },
                 { "type": "string", "pattern": r"^\d+(-\d+)?$" },
@@ -88,7 +90,7 @@ impl JsonSchema for Ports {
 #[derive(Debug)]
 struct Peers(Vec<Peer>);
 
-/// A peer as a spec may state it.
+/// A peer in a form that a spec accepts.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 struct StatedPeer(Peer);
@@ -108,7 +110,7 @@ impl<'de> Deserialize<'de> for Peers {
             type Value = Peers;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a CIDR block or a list of them")
+                f.write_str("a CIDR block or a list of CIDR blocks")
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Peers, E> {
@@ -134,14 +136,15 @@ impl JsonSchema for Peers {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A CIDR block, `self`, sg-…, pl-… or a reference; or a list of them.",
+            "description": "A CIDR block, `self` (this group), a security group id (sg-…), a prefix list id (pl-…) or \
+                            a reference; or a list of these.",
             "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }],
         })
     }
 }
 
-/// Who is let through, as a text: a normalised CIDR block, an id or a reference. What AWS answers is kept as it is,
-/// also where a spec could not state it.
+/// The source or destination of a rule: a normalized CIDR block, an id or a reference. A live peer is kept as AWS
+/// returns it, even if a spec could not contain it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Peer(pub String);
@@ -161,18 +164,18 @@ impl Peer {
     }
 }
 
-/// Which way a rule lets through.
+/// The direction of the traffic that a rule allows.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// In.
+    /// Inbound.
     Ingress,
-    /// Out.
+    /// Outbound.
     Egress,
 }
 
 impl Direction {
-    /// The spec's field of these rules.
+    /// Returns the name of the spec's field with these rules.
     pub fn field(self) -> &'static str {
         match self {
             Self::Ingress => "ingress",
@@ -180,7 +183,7 @@ impl Direction {
         }
     }
 
-    /// The word before the peer; in a rule, the field that says who.
+    /// Returns the preposition before the peer, which is also the rule's field with the peers.
     fn preposition(self) -> &'static str {
         match self {
             Self::Ingress => "from",
@@ -192,17 +195,17 @@ impl Direction {
 /// A rule, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule {
-    /// Which way.
+    /// Ingress or egress.
     pub direction: Direction,
-    /// `tcp`, `udp`, `icmp`, `icmpv6`, a protocol's number, or `-1` for all.
+    /// `tcp`, `udp`, `icmp`, `icmpv6`, a protocol number, or `-1` for all protocols.
     pub protocol: String,
-    /// The first port, or the ICMP type; none for all protocols.
+    /// The first port, or the ICMP type (-1 for all types). `None` for all protocols.
     pub from_port: Option<i32>,
-    /// The last port, or the ICMP code.
+    /// The last port, or the ICMP code (-1 for all codes). `None` for all protocols.
     pub to_port: Option<i32>,
-    /// Who.
+    /// The source or destination.
     pub peer: Peer,
-    /// AWS's description of the rule.
+    /// The description of the EC2 rule.
     pub note: Option<String>,
 }
 
@@ -217,7 +220,7 @@ impl Keyed for Rule {
 }
 
 impl Rule {
-    /// AWS lets everything out of a new group.
+    /// Returns the egress rule that EC2 adds to a new group: it allows all outbound IPv4 traffic.
     pub fn egress_of_a_new_group() -> Vec<Self> {
         vec![Self {
             direction: Direction::Egress,
@@ -229,8 +232,8 @@ impl Rule {
         }]
     }
 
-    /// Brings what AWS answers into one form: all protocols have no ports, and the one code of an echo
-    /// request is "any".
+    /// Returns the rule in one canonical form: no ports for all protocols, and code -1 for an echo request, which has
+    /// only one code.
     pub fn normalised(mut self) -> Self {
         match (self.protocol.as_str(), self.from_port) {
             ("-1", _) => (self.from_port, self.to_port) = (None, None),
@@ -240,7 +243,7 @@ impl Rule {
         self
     }
 
-    /// Protocol and ports, in words.
+    /// Returns the protocol and ports as text, such as `tcp 443`.
     fn what(&self) -> String {
         match (self.protocol.as_str(), self.from_port, self.to_port) {
             ("-1", ..) => "all traffic".to_owned(),
@@ -252,20 +255,20 @@ impl Rule {
         }
     }
 
-    /// Says what it opens to the whole internet, if it does. Answering a ping gives nothing away.
+    /// Returns what the rule opens to the internet, as a clause; `None` if nothing. A ping is not a risk.
     pub fn exposure(&self) -> Option<String> {
         (self.peer.is_world() && !self.what().ends_with(" ping")).then(|| format!("opens {} to the world", self.what()))
     }
 }
 
-/// Turns the rules of one direction into one rule a peer.
+/// Expands the rules of one direction into one rule per peer, sorted; faults go into the notes.
 pub fn expand(group: &str, direction: Direction, specs: Vec<RuleSpec>, notes: &mut Notes<'_>) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
     for (index, spec) in specs.into_iter().enumerate() {
         let path = format!("{}[{index}]", direction.field());
         for rule in expand_one(group, direction, &path, spec, notes) {
             if rules.iter().any(|earlier| earlier.key() == rule.key()) {
-                notes.fault(&path, format!("the rule '{}' stands here twice", rule.key()), "keep one of them");
+                notes.fault(&path, format!("the rule '{}' is listed twice", rule.key()), "remove one of them");
             } else {
                 rules.push(rule);
             }
@@ -294,27 +297,28 @@ fn expand_one(group: &str, direction: Direction, path: &str, spec: RuleSpec, not
     let (Some((protocol, (from_port, to_port))), None) = (protocols.next(), protocols.next()) else {
         notes.fault(
             path,
-            "a rule has exactly one protocol",
-            "write one of tcp: PORT, udp: PORT, icmp: ping, icmpv6: ping, protocol: all",
+            "a rule must have exactly one protocol",
+            "set one of `tcp: PORT`, `udp: PORT`, `icmp: ping`, `icmpv6: ping`, `protocol: all`",
         );
         return Vec::new();
     };
-    if let Some(fault) = note.as_deref().and_then(|note| text_fault("rule", note)) {
+    if let Some(fault) = note.as_deref().and_then(|note| text_fault("rule description", note)) {
         let (message, help) = fault.split_once('\n').unwrap_or((&fault, ""));
         notes.fault(&format!("{path}.note"), message, help);
     }
     let field = direction.preposition();
     let (peers, misplaced) = if direction == Direction::Ingress { (from, to) } else { (to, from) };
     if misplaced.is_some() {
-        let direction = direction.field();
-        notes.fault(path, format!("a rule of {direction} says who with `{field}`"), format!("rename it to `{field}`"));
+        let (wrong, direction) = (if field == "from" { "to" } else { "from" }, direction.field());
+        let message = format!("the field `{wrong}` is not allowed in an {direction} rule");
+        notes.fault(path, message, format!("rename it to `{field}`"));
     }
     let reference = |name: &str| Peer(format!("${{ec2.security_group/{name}.id}}"));
     let mut peers = peers.map(|peers| peers.0).unwrap_or_default();
     peers.extend(other.as_deref().map(reference));
     if peers.is_empty() {
-        let help = format!("say who with `{field}: CIDR` or `group: NAME`; nothing stands for everyone but 0.0.0.0/0");
-        notes.fault(path, "a rule without a peer", help);
+        let help = format!("set `{field}: CIDR` or `group: NAME`; for all IPv4 addresses, `{field}: 0.0.0.0/0`");
+        notes.fault(path, format!("the rule has no `{field}` and no `group`"), help);
     }
     let rule = |peer: Peer| Rule {
         direction,
@@ -344,15 +348,15 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_answers_has_the_identity_of_what_was_asked() {
-        let asked = rule("icmp", Some(8), Some(-1), "0.0.0.0/0");
-        assert_eq!(asked.key(), rule("icmp", Some(8), Some(0), "0.0.0.0/0").key());
+    fn a_rule_as_ec2_returns_it_has_the_key_of_the_desired_rule() {
+        let desired = rule("icmp", Some(8), Some(-1), "0.0.0.0/0");
+        assert_eq!(desired.key(), rule("icmp", Some(8), Some(0), "0.0.0.0/0").key());
         let all = rule("-1", None, None, "10.0.0.0/8");
         assert_eq!(all.key(), rule("-1", Some(-1), Some(-1), "10.0.0.0/8").key());
     }
 
     #[test]
-    fn what_opens_to_the_world_is_said_and_a_ping_is_not() {
+    fn a_rule_open_to_the_internet_is_a_risk_and_a_ping_is_not() {
         let open = rule("tcp", Some(5432), Some(5432), "::/0");
         assert_eq!(open.exposure().as_deref(), Some("opens tcp 5432 to the world"));
         assert_eq!(rule("icmp", Some(8), Some(-1), "0.0.0.0/0").exposure(), None);

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `sns.topic`: a topic with its subscriptions.
 //!
-//! A subscription by mail is *pending* until a person clicks the link in it; that is shown as waiting
-//! and is neither drift nor done. Subscriptions that the spec does not name stay.
+//! An email subscription is pending until the recipient confirms it. A pending subscription is reported as a manual
+//! step, not as drift. Subscriptions that the spec does not list are kept.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,42 +31,44 @@ use crate::tags::collect;
 /// The kind `sns.topic`.
 pub struct Topic;
 
-/// First-in-first-out topics are told by their names.
+/// The suffix of the name of a FIFO topic (CreateTopic).
 const FIFO: &str = ".fifo";
 
-/// What a person writes of a topic.
+/// An SNS topic with its subscriptions. A name that ends in `.fifo` creates a FIFO topic.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "SnsTopic")]
 pub struct TopicSpec {
-    /// The name shown in mails and text messages.
+    /// The display name, up to 100 characters: the sender's name in emails and SMS messages. If omitted, not managed.
     display_name: Option<String>,
-    /// Who gets what is published. Others' subscriptions stay.
+    /// Subscriptions to the topic, by protocol. Other subscriptions are kept.
     #[serde(default)]
     subscriptions: Vec<SubscriptionSpec>,
-    /// The access policy; `unset` for AWS's default, which lets the account in.
+    /// The access policy. If omitted, not managed; `unset` restores the SNS default policy, which grants access to the
+    /// topic's own account.
     #[serde(default)]
     policy: Setting<PolicySpec>,
-    /// The KMS key for encryption at rest: an id, ARN or alias; `unset` for none.
+    /// The KMS key for server-side encryption: a key id, key ARN or alias. If omitted, not managed; `unset` disables
+    /// server-side encryption.
     #[serde(default)]
     kms_key: Setting<String>,
-    /// Tags; others stay.
+    /// Tags to set. Other tags on the topic are kept.
     tags: Option<Tags>,
 }
 
-/// One subscriber, by protocol.
+/// A subscription: the protocol and the endpoint.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum SubscriptionSpec {
-    /// A mail address; a person must confirm it.
+    /// An email address. The recipient must confirm the subscription.
     Email(String),
-    /// A mail address that gets JSON; a person must confirm it.
+    /// An email address that receives JSON. The recipient must confirm the subscription.
     EmailJson(String),
-    /// A URL; what answers there must confirm it.
+    /// An HTTPS URL without a user name or password. The endpoint must confirm the subscription.
     Https(String),
-    /// An SQS queue's ARN.
+    /// The ARN of an SQS queue.
     Sqs(String),
-    /// A Lambda function's ARN.
+    /// The ARN of a Lambda function.
     Lambda(String),
     /// A phone number.
     Sms(String),
@@ -114,35 +117,35 @@ impl Keyed for Subscription {
     }
 }
 
-/// A call.
+/// An SNS API call that creates, changes or deletes a topic.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum TopicOp {
-    /// With all attributes and tags at once.
+    /// Creates the topic with its attributes and tags.
     CreateTopic {
-        /// By AWS's attribute names.
+        /// Attributes, by SNS attribute name (`DisplayName`).
         attributes: BTreeMap<String, String>,
-        /// All of the spec's.
+        /// The spec's tags.
         tags: Tags,
     },
-    /// With its subscriptions.
+    /// Deletes the topic and its subscriptions.
     DeleteTopic,
-    /// One attribute a call.
+    /// Sets one attribute: the API takes one per call.
     SetTopicAttributes {
-        /// AWS's attribute name.
+        /// The SNS attribute name, such as `DisplayName`.
         name: String,
-        /// Its value.
+        /// The new value; empty to clear the attribute.
         value: String,
     },
-    /// Asking again for a pair that is there changes nothing.
+    /// Creates a subscription. A call for an existing confirmed subscription changes nothing.
     Subscribe {
-        /// AWS's name of the protocol.
+        /// The SNS protocol, such as `email-json`.
         protocol: String,
-        /// Where it goes.
+        /// The endpoint: an email address, URL, ARN or phone number.
         endpoint: String,
     },
-    /// Adds or changes these; others stay.
+    /// Adds or overwrites tags; other tags are kept.
     TagResource {
-        /// The ones that differ or are missing, and the spec's others.
+        /// The spec's tags.
         tags: Tags,
     },
 }
@@ -151,33 +154,43 @@ impl Kind for Topic {
     const FACTS: Facts = Facts {
         name: "sns.topic",
         service: "SNS",
-        summary: "A topic with its subscriptions. Subscriptions by mail wait for a person.",
+        summary: "A topic with its subscriptions. An email subscription is pending until the recipient confirms it.",
         reads: &["GetTopicAttributes", "ListSubscriptionsByTopic", "ListTagsForResource"],
         removes: &["DeleteTopic"],
         writes: &["CreateTopic", "SetTopicAttributes", "Subscribe", "TagResource", "DeleteTopic"],
-        outputs: &["arn"],
+        attributes: &["arn"],
         inventory: &["ListTopics"],
         weights: &[
             Weight {
                 path: MISSING,
                 when: When::Differs,
                 severity: Severity::High,
-                why: "nobody is told: the topic is gone",
+                why: "notifications are not delivered: the topic does not exist",
             },
             Weight {
                 path: "subscriptions*",
                 when: When::Lacking,
                 severity: Severity::High,
-                why: "somebody is not told",
+                why: "a subscriber does not receive notifications",
             },
-            Weight { path: "policy", when: When::Differs, severity: Severity::High, why: "others may send or listen" },
+            Weight {
+                path: "policy",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "access to the topic differs from the spec",
+            },
             Weight {
                 path: "kms_key",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "messages are encrypted otherwise",
+                why: "encryption at rest differs from the spec",
             },
-            Weight { path: "display_name", when: When::Differs, severity: Severity::Low, why: "a name for people" },
+            Weight {
+                path: "display_name",
+                when: When::Differs,
+                severity: Severity::Low,
+                why: "the sender's name in messages differs",
+            },
         ],
         example: "
 sns.topic:
@@ -200,7 +213,10 @@ sns.topic:
         if (1..=256).contains(&name.len()) && !base.is_empty() && base.bytes().all(fits) {
             return Ok(());
         }
-        Err(format!("SNS does not take '{name}' as a topic's name\nup to 256 letters, digits, - and _"))
+        Err(format!(
+            "'{name}' is not a valid topic name\nuse 1 to 256 letters, digits, hyphens and underscores; for a FIFO \
+             topic, add .fifo"
+        ))
     }
 
     fn desire(_: &str, spec: TopicSpec, notes: &mut Notes<'_>) -> TopicModel {
@@ -209,14 +225,14 @@ sns.topic:
         for (index, subscription) in subscriptions.iter().enumerate() {
             let path = format!("subscriptions[{index}]");
             if has_password(&subscription.endpoint) {
-                let help = "a secret does not belong in a spec; use a URL that needs none";
-                notes.fault_of_a_secret(&path, "an endpoint with a password in it", help);
+                let help = "use a URL without a password";
+                notes.fault_of_a_secret(&path, "the endpoint URL contains a password", help);
             } else if let Some((message, help)) = endpoint_fault(subscription) {
                 notes.fault(&path, message, help);
             }
         }
         if spec.display_name.as_ref().is_some_and(|name| name.chars().count() > 100) {
-            notes.fault("display_name", "a display name has 100 characters at most", "shorten it");
+            notes.fault("display_name", "the display name has more than 100 characters", "shorten the display name");
         }
         tags::check(spec.tags.as_ref(), notes);
         TopicModel {
@@ -228,8 +244,8 @@ sns.topic:
         }
     }
 
-    fn outputs(name: &str, location: &Location) -> Outputs {
-        Outputs::from([("arn".to_owned(), location.arn("sns", name))])
+    fn attributes(name: &str, location: &Location) -> Attributes {
+        Attributes::from([("arn".to_owned(), location.arn("sns", name))])
     }
 
     fn remove(_: &TopicModel, out: &mut Diff<'_, TopicOp>) {
@@ -255,7 +271,7 @@ sns.topic:
             }
             out.step(Phase::Change, tagged, TopicOp::TagResource { tags: tags.clone().unwrap_or_default() });
         } else {
-            let mut covers = out.birth().and(tagged);
+            let mut covers = out.creation().and(tagged);
             let mut stated = BTreeMap::new();
             for (name, value, covered) in attributes {
                 covers = covers.and(covered);
@@ -268,21 +284,22 @@ sns.topic:
     }
 }
 
-fn subscribe(wanted: &[Subscription], live: Option<&TopicModel>, out: &mut Diff<'_, TopicOp>) {
-    let there = live.map_or(&[][..], |live| &live.subscriptions);
-    for (subscription, covers) in out.keyed("subscriptions", wanted, there, Mode::Additive).added {
-        if confirmed_by_a_person(&subscription.protocol) {
+fn subscribe(desired: &[Subscription], live: Option<&TopicModel>, out: &mut Diff<'_, TopicOp>) {
+    let current = live.map_or(&[][..], |live| &live.subscriptions);
+    for (subscription, covers) in out.keyed("subscriptions", desired, current, Mode::Additive).added {
+        if is_email(&subscription.protocol) {
             out.waiting(format!(
-                "{}: AWS will send a mail, and somebody must click the link in it",
+                "{}: the recipient must confirm the subscription in the email that AWS sends",
                 subscription.key()
             ));
         }
         let Subscription { protocol, endpoint, .. } = subscription;
         out.step(Phase::Change, covers, TopicOp::Subscribe { protocol, endpoint });
     }
-    for pending in there.iter().filter(|there| there.pending && wanted.iter().any(|want| want.key() == there.key())) {
+    for pending in current.iter().filter(|it| it.pending && desired.iter().any(|want| want.key() == it.key())) {
         let what = format!(
-            "{}: somebody must click the link in AWS's mail, valid for two days; `apply --resend` sends it again",
+            "{}: the subscription is not confirmed: confirm it in AWS's message, valid for two days, or send the \
+             message again with `apply --resend`",
             pending.key()
         );
         let Subscription { protocol, endpoint, .. } = pending.clone();
@@ -290,11 +307,11 @@ fn subscribe(wanted: &[Subscription], live: Option<&TopicModel>, out: &mut Diff<
     }
 }
 
-fn confirmed_by_a_person(protocol: &str) -> bool {
+fn is_email(protocol: &str) -> bool {
     protocol.starts_with("email")
 }
 
-/// `https://user:password@host/…`
+/// Whether a URL has credentials, as in `https://user:password@host/…`.
 fn has_password(endpoint: &str) -> bool {
     let authority = endpoint.split_once("://").and_then(|(_, rest)| rest.split('/').next());
     authority.is_some_and(|authority| authority.contains('@'))
@@ -302,18 +319,19 @@ fn has_password(endpoint: &str) -> bool {
 
 fn endpoint_fault(subscription: &Subscription) -> Option<(String, &'static str)> {
     let Subscription { protocol, endpoint, .. } = subscription;
-    let references = endpoint.contains("${");
+    let has_reference = endpoint.contains("${");
     match protocol.as_str() {
-        _ if references => None,
+        _ if has_reference => None,
         "email" | "email-json" if !endpoint.contains('@') => {
-            Some((format!("'{endpoint}' is not a mail address"), "one looks like alerts@example.com"))
+            Some((format!("'{endpoint}' is not an email address"), "use an address such as alerts@example.com"))
         }
         "https" if !endpoint.starts_with("https://") => {
-            Some((format!("'{endpoint}' is not an https URL"), "it starts with https://"))
+            Some((format!("'{endpoint}' is not an HTTPS URL"), "use a URL that starts with https://"))
         }
-        "sqs" | "lambda" if !endpoint.starts_with("arn:") => {
-            Some((format!("'{endpoint}' is not an ARN"), "one looks like arn:aws:sqs:eu-central-1:123456789012:queue"))
-        }
+        "sqs" | "lambda" if !endpoint.starts_with("arn:") => Some((
+            format!("'{endpoint}' is not an ARN"),
+            "use an ARN such as arn:aws:sqs:eu-central-1:123456789012:queue",
+        )),
         _ => None,
     }
 }
@@ -325,7 +343,7 @@ impl Live for Topic {
         let reads = scope.names.iter().map(|(name, depth)| {
             let read = async move {
                 let model = read(api, scope, name, depth).await?;
-                Ok(model.map(|model| LiveResource::new(name, model, Self::outputs(name, &scope.location))))
+                Ok(model.map(|model| LiveResource::new(name, model, Self::attributes(name, &scope.location))))
             };
             (name.clone(), read)
         });
@@ -337,7 +355,7 @@ impl Live for Topic {
         names_of(topics, |topic| Some(topic.topic_arn?.rsplit(':').next()?.to_owned())).await
     }
 
-    async fn run(api: &Client, target: &StepTarget, op: TopicOp) -> Result<Outputs, CallError> {
+    async fn run(api: &Client, target: &StepTarget, op: TopicOp) -> Result<Attributes, CallError> {
         let arn = target.location.arn("sns", &target.name);
         match op {
             TopicOp::CreateTopic { mut attributes, tags } => {
@@ -348,13 +366,13 @@ impl Live for Topic {
                 let tags = (!tags.is_empty()).then(|| sdk_tags(&tags));
                 let made =
                     api.create_topic().name(&target.name).set_attributes(attributes).set_tags(tags).send().await?;
-                return Ok(Outputs::from([("arn".to_owned(), made.topic_arn().unwrap_or(&arn).to_owned())]));
+                return Ok(Attributes::from([("arn".to_owned(), made.topic_arn().unwrap_or(&arn).to_owned())]));
             }
             TopicOp::DeleteTopic => {
                 if_found(api.delete_topic().topic_arn(arn).send().await.map_err(CallError::from))?;
             }
             TopicOp::SetTopicAttributes { name, value } => {
-                // An empty key takes encryption off; a policy is never empty, so AWS's own takes its place.
+                // An empty KmsMasterKeyId disables encryption. A policy cannot be empty: `unset` writes SNS's default.
                 let value =
                     if name == "Policy" && value.is_empty() { default_policy(&arn, &DEFAULT_ACTIONS) } else { value };
                 api.set_topic_attributes().topic_arn(arn).attribute_name(name).attribute_value(value).send().await?;
@@ -372,7 +390,7 @@ impl Live for Topic {
                 api.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(&tags))).send().await?;
             }
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 }
 
@@ -401,7 +419,7 @@ async fn read(api: &Client, scope: &Scope, name: &str, depth: &Depth) -> Result<
     }))
 }
 
-/// The policy that SNS gives a new topic: the account may do what it may anyway (SNS Developer Guide, "Example cases").
+/// Returns the default policy of a new topic: it allows `actions` to principals of the topic's own account.
 fn default_policy(arn: &str, actions: &[&str]) -> String {
     json!({
         "Version": "2008-10-17",
@@ -418,7 +436,7 @@ fn default_policy(arn: &str, actions: &[&str]) -> String {
     .to_string()
 }
 
-/// What SNS gives the account.
+/// The actions in the default policy of a new topic.
 const DEFAULT_ACTIONS: [&str; 8] = [
     "SNS:GetTopicAttributes",
     "SNS:SetTopicAttributes",
@@ -430,7 +448,7 @@ const DEFAULT_ACTIONS: [&str; 8] = [
     "SNS:Publish",
 ];
 
-/// What it gave once, and older topics still have.
+/// The actions in the default policy of older topics.
 const OLD_DEFAULT_ACTIONS: [&str; 9] = [
     "SNS:Publish",
     "SNS:RemovePermission",
@@ -443,13 +461,14 @@ const OLD_DEFAULT_ACTIONS: [&str; 9] = [
     "SNS:Subscribe",
 ];
 
-/// Policies of other meaning have its id too: people copy it from examples, and add statements to it.
+/// Whether a policy is one of the default policies. It compares content: custom policies often have the default `Id`
+/// too, because they are copied from examples.
 fn is_default(policy: &Policy, arn: &str) -> bool {
     let is = |actions| Policy::from_aws(&default_policy(arn, actions)).is_ok_and(|default| default == *policy);
     is(&DEFAULT_ACTIONS) || is(&OLD_DEFAULT_ACTIONS)
 }
 
-/// `PendingConfirmation` stands in place of the ARN of a subscription that nobody confirmed yet.
+/// Reads the topic's subscriptions, sorted. The ARN of an unconfirmed one is `PendingConfirmation`.
 async fn read_subscriptions(api: &Client, arn: &str, depth: &Depth) -> Result<Vec<Subscription>, CallError> {
     if !depth.reads("subscriptions") {
         return Ok(Vec::new());

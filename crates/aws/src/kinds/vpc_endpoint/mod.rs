@@ -1,6 +1,7 @@
-//! `ec2.vpc_endpoint`: a gateway endpoint of the region's VPC, one a service.
+// SPDX-License-Identifier: Apache-2.0
+//! `ec2.vpc_endpoint`: the gateway endpoint of a service in the region's VPC.
 //!
-//! Interface endpoints are another thing (network interfaces, subnets, DNS) and not of this kind.
+//! Interface endpoints (network interfaces, subnets, private DNS) are not supported.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -16,7 +17,7 @@ use regionctl_core::model::tags::{self, Tags};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Status, StepTarget};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Outputs;
+use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -31,31 +32,31 @@ use crate::tags::collect;
 /// The kind `ec2.vpc_endpoint`.
 pub struct VpcEndpoint;
 
-/// What a person writes of a gateway endpoint; its name is the service's.
+/// A gateway VPC endpoint in the region's VPC. Its name is the service: `s3` or `dynamodb`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Ec2VpcEndpoint")]
 pub struct EndpointSpec {
-    /// `all` of the VPC's route tables, or their ids. All where it is left out.
+    /// The route tables that route the service's traffic to the endpoint: `all` route tables of the VPC, or a list of
+    /// route table ids. Default: all. The endpoint is removed from other route tables.
     #[serde(default)]
     route_tables: RouteTables,
-    /// What may be done through it. Where it is left out it is not managed; `unset` lets everything through, as AWS
-    /// does with a new one.
+    /// The endpoint policy. If omitted, not managed; `unset` restores the default policy, which allows full access.
     #[serde(default)]
     policy: Setting<PolicySpec>,
-    /// Tags; others stay.
+    /// Tags to set. Other tags on the endpoint are kept.
     tags: Option<Tags>,
 }
 
-/// Which route tables send the service's traffic through the endpoint.
+/// The route tables that route the service's traffic to the endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum RouteTables {
-    /// Every one that the VPC has.
+    /// All route tables of the VPC.
     #[default]
     #[serde(serialize_with = "all")]
     All,
-    /// These, and no others.
+    /// Exactly the route tables with these ids.
     These(BTreeSet<String>),
 }
 
@@ -68,7 +69,7 @@ const ALL: &str = "all";
 impl<'de> Deserialize<'de> for RouteTables {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "`all`, or a list of route tables' ids")]
+        #[serde(untagged, expecting = "`all`, or a list of route table ids")]
         enum Either {
             Word(String),
             List(BTreeSet<String>),
@@ -77,7 +78,7 @@ impl<'de> Deserialize<'de> for RouteTables {
             Either::List(ids) => Ok(Self::These(ids)),
             Either::Word(word) if word == ALL => Ok(Self::All),
             Either::Word(word) => Err(serde::de::Error::custom(format!(
-                "'{word}' is neither `all` nor a list of route tables' ids\none looks like [rtb-0123456789abcdef0]"
+                "'{word}' is not `all` or a list of route table ids\nuse a list such as [rtb-0123456789abcdef0]"
             ))),
         }
     }
@@ -93,22 +94,22 @@ impl JsonSchema for RouteTables {
     }
 }
 
-/// An endpoint, desired or live.
+/// A gateway endpoint, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EndpointModel {
     route_tables: RouteTables,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     policy: Setting<Policy>,
     tags: Tags,
-    /// The service's own word while it is on its way; only live.
+    /// `pending` while EC2 creates the endpoint; `None` in a desired model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
-    /// The route tables of the VPC; only live.
+    /// The ids of all route tables of the VPC; empty in a desired model.
     of_vpc: BTreeSet<String>,
 }
 
 impl EndpointModel {
-    /// The ids of the route tables that a live endpoint is in.
+    /// Returns the ids of the endpoint's route tables.
     fn routed(&self) -> &BTreeSet<String> {
         match &self.route_tables {
             RouteTables::All => &self.of_vpc,
@@ -116,7 +117,7 @@ impl EndpointModel {
         }
     }
 
-    /// A live endpoint's route tables in the form of the spec's: all of the VPC's are all of them, however listed.
+    /// Returns a live endpoint's route tables in the form of `want`: `All` if that is desired and no table is missing.
     fn routed_as(&self, want: &RouteTables) -> RouteTables {
         match want {
             RouteTables::All if self.of_vpc.is_subset(self.routed()) => RouteTables::All,
@@ -125,34 +126,34 @@ impl EndpointModel {
     }
 }
 
-/// A call.
+/// An EC2 API call that creates, changes or deletes a gateway endpoint.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum EndpointOp {
-    /// With all it has.
+    /// Creates the endpoint with its route tables, policy and tags.
     CreateVpcEndpoint {
-        /// Which.
+        /// The route tables to associate.
         route_tables: RouteTables,
-        /// What may be done through it.
+        /// The endpoint policy; `None` for the default policy.
         policy: Option<Policy>,
-        /// The spec's tags, and its name.
+        /// The spec's tags, without the default `Name` tag.
         tags: Tags,
     },
-    /// Changes what differs.
+    /// Changes the route tables and the policy.
     ModifyVpcEndpoint {
-        /// Route tables that are added.
+        /// Ids of route tables to add.
         add: BTreeSet<String>,
-        /// Route tables that are taken out.
+        /// Ids of route tables to remove.
         remove: BTreeSet<String>,
-        /// What may be done through it; unset for everything.
+        /// The endpoint policy; `Unset` resets it to the default policy, which allows full access.
         #[serde(default, skip_serializing_if = "Setting::is_unstated")]
         policy: Setting<Policy>,
     },
-    /// Adds or changes these; others stay.
+    /// Adds or overwrites tags; other tags are kept.
     CreateTags {
-        /// The spec's.
+        /// The spec's tags.
         tags: Tags,
     },
-    /// What goes to the service goes over the internet again.
+    /// Deletes the endpoint. Traffic to the service then follows the other routes of the route tables.
     DeleteVpcEndpoints,
 }
 
@@ -164,7 +165,7 @@ impl Kind for VpcEndpoint {
         reads: &["DescribeVpcEndpoints", "DescribeRouteTables"],
         removes: &["DeleteVpcEndpoints"],
         writes: &["CreateVpcEndpoint", "ModifyVpcEndpoint", "CreateTags", "DeleteVpcEndpoints"],
-        outputs: &["id", "vpc_id"],
+        attributes: &["id", "vpc_id"],
         needs_vpc: true,
         inventory: &["DescribeVpcEndpoints"],
         weights: &[
@@ -172,19 +173,19 @@ impl Kind for VpcEndpoint {
                 path: MISSING,
                 when: When::Differs,
                 severity: Severity::High,
-                why: "traffic leaves the VPC, and policies on its source fail",
+                why: "traffic leaves the VPC, and policies with `aws:SourceVpc` or `aws:SourceVpce` deny it",
             },
             Weight {
                 path: "policy",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "others may do something else through it",
+                why: "access through the endpoint differs from the spec",
             },
             Weight {
                 path: "route_tables*",
                 when: When::Lacking,
                 severity: Severity::High,
-                why: "some subnets do not go through it",
+                why: "traffic of some subnets bypasses the endpoint",
             },
         ],
         example: "
@@ -202,7 +203,7 @@ ec2.vpc_endpoint:
         if matches!(name, "s3" | "dynamodb") {
             return Ok(());
         }
-        Err(format!("there is no gateway endpoint for '{name}'\nAWS has them for s3 and dynamodb"))
+        Err(format!("'{name}' has no gateway endpoint\nuse `s3` or `dynamodb`"))
     }
 
     fn desire(_: &str, spec: EndpointSpec, notes: &mut Notes<'_>) -> EndpointModel {
@@ -221,8 +222,9 @@ ec2.vpc_endpoint:
         }
     }
 
-    /// A policy that says `${ec2.vpc_endpoint/s3.vpc_id}` comes after the endpoint on which it relies.
-    fn outputs(_: &str, location: &Location) -> Outputs {
+    /// Returns the VPC's id as `vpc_id`: a bucket policy that refers to `${ec2.vpc_endpoint/s3.vpc_id}` is applied
+    /// after the endpoint exists.
+    fn attributes(_: &str, location: &Location) -> Attributes {
         location.vpc.iter().map(|vpc| ("vpc_id".to_owned(), vpc.id.clone())).collect()
     }
 
@@ -241,15 +243,15 @@ ec2.vpc_endpoint:
         let tagged = out.stated_entries("tags", Some(tags), live.map(|live| &live.tags));
         let Some(live) = live else {
             let (route_tables, policy, tags) = (route_tables.clone(), policy.get(), tags.clone());
-            let covers = out.birth().and(routed).and(granted).and(tagged);
+            let covers = out.creation().and(routed).and(granted).and(tagged);
             return out.step(Phase::Create, covers, EndpointOp::CreateVpcEndpoint { route_tables, policy, tags });
         };
-        live.state.iter().for_each(|state| out.coming(state));
-        let there = live.routed();
+        live.state.iter().for_each(|state| out.in_progress(state));
+        let current = live.routed();
         let (add, remove) = match route_tables {
             _ if routed.is_empty() => (BTreeSet::new(), BTreeSet::new()),
-            RouteTables::All => (&live.of_vpc - there, BTreeSet::new()),
-            RouteTables::These(ids) => (ids - there, there - ids),
+            RouteTables::All => (&live.of_vpc - current, BTreeSet::new()),
+            RouteTables::These(ids) => (ids - current, current - ids),
         };
         let changed = if granted.is_empty() { Setting::Unstated } else { policy.clone() };
         out.step(Phase::Change, routed.and(granted), EndpointOp::ModifyVpcEndpoint { add, remove, policy: changed });
@@ -257,7 +259,7 @@ ec2.vpc_endpoint:
     }
 }
 
-/// `com.amazonaws.eu-central-1.s3`
+/// Returns the endpoint service's name, such as `com.amazonaws.eu-central-1.s3`.
 fn service(name: &str, location: &Location) -> String {
     let prefix = if location.partition == "aws-cn" { "cn.com.amazonaws" } else { "com.amazonaws" };
     format!("{prefix}.{}.{name}", location.region)
@@ -274,9 +276,9 @@ impl Live for VpcEndpoint {
         let seen = scope.names.keys().filter_map(|name| {
             let service = service(name, &scope.location);
             let endpoint = endpoints.iter().find(|endpoint| endpoint.service_name() == Some(&service))?;
-            let mut outputs = Self::outputs(name, &scope.location);
-            outputs.insert("id".to_owned(), endpoint.vpc_endpoint_id().unwrap_or_default().to_owned());
-            Some((name.clone(), model(endpoint, &of_vpc).map(|model| LiveResource::new(name, model, outputs))))
+            let mut attributes = Self::attributes(name, &scope.location);
+            attributes.insert("id".to_owned(), endpoint.vpc_endpoint_id().unwrap_or_default().to_owned());
+            Some((name.clone(), model(endpoint, &of_vpc).map(|model| LiveResource::new(name, model, attributes))))
         });
         Ok(observation_of(seen))
     }
@@ -289,8 +291,8 @@ impl Live for VpcEndpoint {
         Ok(endpoints.iter().filter_map(name).collect())
     }
 
-    async fn run(api: &Client, target: &StepTarget, op: EndpointOp) -> Result<Outputs, CallError> {
-        let id = target.outputs.get("id").cloned().unwrap_or_default();
+    async fn run(api: &Client, target: &StepTarget, op: EndpointOp) -> Result<Attributes, CallError> {
+        let id = target.attributes.get("id").cloned().unwrap_or_default();
         match op {
             EndpointOp::CreateVpcEndpoint { route_tables: tables, policy, tags } => {
                 let vpc = target.location.vpc.as_ref().map_or("", |vpc| &vpc.id);
@@ -309,7 +311,7 @@ impl Live for VpcEndpoint {
                     .send()
                     .await?;
                 let id = made.vpc_endpoint().and_then(SdkEndpoint::vpc_endpoint_id).unwrap_or_default();
-                return Ok(Outputs::from([("id".to_owned(), id.to_owned())]));
+                return Ok(Attributes::from([("id".to_owned(), id.to_owned())]));
             }
             EndpointOp::ModifyVpcEndpoint { add, remove, policy } => {
                 let ids = |ids: BTreeSet<String>| (!ids.is_empty()).then(|| ids.into_iter().collect());
@@ -330,20 +332,22 @@ impl Live for VpcEndpoint {
                 crate::ec2::successful("DeleteVpcEndpoints", answer.unsuccessful())?;
             }
         }
-        Ok(Outputs::new())
+        Ok(Attributes::new())
     }
 
     async fn status(api: &Client, target: &StepTarget) -> Result<Status, CallError> {
-        let Some(id) = target.outputs.get("id") else { return Ok(Status::Ready) };
+        let Some(id) = target.attributes.get("id") else { return Ok(Status::Ready) };
         let answer = api.describe_vpc_endpoints().vpc_endpoint_ids(id).send().await?;
         Ok(match answer.vpc_endpoints().first().and_then(SdkEndpoint::state) {
-            state if is(state, &["failed", "rejected", "expired"]) => Status::Failed("the endpoint failed".to_owned()),
+            state if is(state, &["failed", "rejected", "expired"]) => {
+                Status::Failed("EC2 could not create the endpoint: delete it and apply again".to_owned())
+            }
             state => in_progress(state).map_or(Status::Ready, Status::InProgress),
         })
     }
 }
 
-/// The service model has `Pending`, the service answers `pending`.
+/// Compares without case: the SDK's enum has `Pending`, the API returns `pending`.
 fn is(state: Option<&State>, words: &[&str]) -> bool {
     state.is_some_and(|state| words.iter().any(|word| state.as_str().eq_ignore_ascii_case(word)))
 }
@@ -352,7 +356,7 @@ fn in_progress(state: Option<&State>) -> Option<String> {
     is(state, &["pending"]).then(|| "pending".to_owned())
 }
 
-/// A new endpoint lets everything through, by a policy that EC2 answers like one that somebody put.
+/// Whether a policy is the default policy (full access). EC2 returns it like a custom policy.
 fn is_default(policy: &Policy) -> bool {
     let everything = json!([{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]);
     policy.canonical()["Statement"] == everything

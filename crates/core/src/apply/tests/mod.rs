@@ -1,4 +1,5 @@
-//! The apply session against a cloud in memory. Most tests run for a fresh plan and for a saved one: the order is one.
+// SPDX-License-Identifier: Apache-2.0
+//! Tests of the apply session against a cloud in memory. Most of them run with a fresh and with a saved plan.
 
 mod before;
 mod steps;
@@ -16,17 +17,17 @@ use crate::resource::address::Address;
 use crate::spec::Spec;
 use crate::testing::cloud::{Cloud, REGISTRY, settings, spec};
 
-/// Answers, and remembers what it was shown.
-struct Watcher {
+/// A front that gives a fixed answer and records its calls.
+struct RecordingFront {
     answer: Answer,
     mark: Result<bool, String>,
-    /// Stops the session when a step is done.
+    /// Whether to stop the session after the first finished step.
     stops: bool,
     stop: watch::Sender<bool>,
     seen: Vec<String>,
 }
 
-impl Front for Watcher {
+impl Front for RecordingFront {
     fn show_plan(&mut self, plan: &Plan) {
         self.seen.push(format!("plan of {}", plan.summary.steps));
     }
@@ -68,19 +69,19 @@ struct Case {
     cloud: Cloud,
     spec: Spec,
     options: Options,
-    watcher: Watcher,
+    front: RecordingFront,
 }
 
 impl Case {
-    /// A spec over an empty cloud, with a person who says yes.
+    /// A spec with an empty cloud, and a front that answers yes.
     fn of(sections: &str) -> Self {
         let stop = watch::channel(false).0;
-        let watcher = Watcher { answer: Answer::Yes, mark: Ok(true), stops: false, stop, seen: Vec::new() };
+        let front = RecordingFront { answer: Answer::Yes, mark: Ok(true), stops: false, stop, seen: Vec::new() };
         let options = Options { wait: true, ..Options::default() };
-        Self { cloud: Cloud::default(), spec: spec(sections), options, watcher }
+        Self { cloud: Cloud::default(), spec: spec(sections), options, front }
     }
 
-    /// The same over a cloud that has some resources of `t.t`.
+    /// Adds live resources of `t.t`.
     fn with(self, live: &[(&str, &[(&str, &str)])]) -> Self {
         for (name, pairs) in live {
             self.cloud.put("t.t", name, settings(pairs));
@@ -100,16 +101,16 @@ impl Case {
             spec: &self.spec,
             source,
             options: &self.options,
-            stop: self.watcher.stop.subscribe(),
+            stop: self.front.stop.subscribe(),
         };
-        session.run(&mut self.watcher).await
+        session.run(&mut self.front).await
     }
 
     async fn apply_saved(&mut self, saved: &SavedPlan) -> Result<Completion, ApplyError> {
         self.apply(PlanSource::Saved { saved, now: Timestamp::UNIX_EPOCH, used: false }).await
     }
 
-    /// Applies a plan that is made now, or one that is saved first.
+    /// Applies a fresh plan, or a plan that is saved first.
     async fn run(&mut self, is_saved: bool) -> Result<Completion, ApplyError> {
         if !is_saved {
             return self.apply(PlanSource::Fresh).await;
@@ -118,7 +119,7 @@ impl Case {
         self.apply_saved(&saved).await
     }
 
-    /// Runs what must be refused before anything is written; returns the messages.
+    /// Applies, expects an error before the first write, and returns the messages.
     async fn refused(&mut self, is_saved: bool, kind: ApplyErrorKind) -> Vec<String> {
         let error = self.run(is_saved).await.unwrap_err();
         assert_eq!(error.kind, kind, "{error:?}");
@@ -140,4 +141,4 @@ fn denied() -> Failure {
 }
 
 const ONE: &str = "t.t:\n  a: {size: small}\n";
-const REMEMBERED: &str = "remember: true\nt.t:\n  a: {size: small}\n  b: {size: small}\n";
+const RECORDED: &str = "record_applied: true\nt.t:\n  a: {size: small}\n  b: {size: small}\n";

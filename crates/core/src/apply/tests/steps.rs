@@ -1,16 +1,17 @@
-//! What comes of the steps: in part, stopped, verified, and the last-applied record.
+// SPDX-License-Identifier: Apache-2.0
+//! Tests of the phases from the first step on: failures, stops, verification, and the last-applied record.
 
 use tokio::sync::watch;
 
-use super::{ApplyErrorKind, Case, Completion, ONE, REMEMBERED, Totals, applied, denied, messages};
+use super::{ApplyErrorKind, Case, Completion, ONE, RECORDED, Totals, applied, denied, messages};
 use crate::observe::provider::Status;
 use crate::resource::address::Address;
 use crate::testing::cloud::settings;
 
 #[tokio::test]
-async fn twice_is_once() {
+async fn apply_twice_sends_no_second_write() {
     for is_saved in [false, true] {
-        let mut case = Case::of(REMEMBERED);
+        let mut case = Case::of(RECORDED);
         assert_eq!(case.run(is_saved).await.unwrap(), applied(2));
         let writes = case.cloud.writes();
         assert_eq!(writes, ["run CreateThing a", "run CreateThing b", "save_applied"]);
@@ -20,13 +21,13 @@ async fn twice_is_once() {
 }
 
 #[tokio::test]
-async fn the_record_is_saved_only_when_all_of_the_spec_is_applied() {
+async fn the_record_is_saved_only_after_the_entire_spec_is_applied() {
     for is_saved in [false, true] {
-        let mut case = Case::of(REMEMBERED);
+        let mut case = Case::of(RECORDED);
         case.options.targets = vec![Address::new("t.t", "a")];
         let completion = case.run(is_saved).await.unwrap();
         assert_eq!(completion, Completion::Applied(Totals { calls: 1, left: 1, in_progress: 0, waiting: 0 }));
-        assert!(!case.cloud.has_record(), "a target narrowed it");
+        assert!(!case.cloud.has_record(), "targets were given");
         case.options.targets.clear();
         case.cloud.fail("run CreateThing b", denied());
         assert_eq!(case.run(is_saved).await.unwrap_err().kind, ApplyErrorKind::Error);
@@ -38,8 +39,8 @@ async fn the_record_is_saved_only_when_all_of_the_spec_is_applied() {
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_saved_is_an_error_after_all_is_applied() {
-    let mut case = Case::of(REMEMBERED);
+async fn a_record_that_cannot_be_saved_is_an_error_with_a_completion() {
+    let mut case = Case::of(RECORDED);
     case.cloud.fail("save_applied", denied());
     let error = case.run(false).await.unwrap_err();
     assert_eq!(messages(&error), ["applied, but the last-applied record could not be saved: no"]);
@@ -47,27 +48,27 @@ async fn a_record_that_cannot_be_saved_is_an_error_after_all_is_applied() {
 }
 
 #[tokio::test]
-async fn after_a_stop_every_call_is_accounted_for_and_the_next_run_goes_on() {
+async fn after_a_stop_every_step_is_reported_and_the_next_apply_continues() {
     for is_saved in [false, true] {
         let mut case = Case::of("t.t:\n  a: {}\n  b: {}\n  c: {}\n");
-        case.watcher.stops = true;
+        case.front.stops = true;
         let error = case.run(is_saved).await.unwrap_err();
         assert_eq!(error.kind, ApplyErrorKind::Interrupted);
         let stopped = error.stopped.unwrap();
         assert_eq!((stopped.done, stopped.failed, stopped.not_tried), (1, 0, 2));
         assert!(error.diagnostics.0.is_empty());
-        assert_eq!(case.watcher.seen.last().unwrap(), "finished");
-        // A stop before the first step runs none and uses no saved plan up.
-        case.watcher.seen.clear();
+        assert_eq!(case.front.seen.last().unwrap(), "finished");
+        // A stop before the first step runs no step and does not mark a saved plan as used.
+        case.front.seen.clear();
         assert_eq!(case.run(is_saved).await.unwrap_err().stopped.unwrap().not_tried, 2);
-        assert!(!case.watcher.seen.contains(&"mark used".to_owned()));
-        (case.watcher.stops, case.watcher.stop) = (false, watch::channel(false).0);
+        assert!(!case.front.seen.contains(&"mark used".to_owned()));
+        (case.front.stops, case.front.stop) = (false, watch::channel(false).0);
         assert_eq!(case.run(is_saved).await.unwrap(), applied(2));
     }
 }
 
 #[tokio::test]
-async fn a_call_that_fails_leaves_the_rest_done_and_what_rests_on_it_not_tried() {
+async fn a_failed_call_skips_only_dependent_steps() {
     for is_saved in [false, true] {
         let mut case = Case::of("t.t:\n  a: {}\n  b: {of: \"${t.t/a.id}\"}\n  c: {}\n");
         case.cloud.fail("run CreateThing a", denied());
@@ -82,9 +83,9 @@ async fn a_call_that_fails_leaves_the_rest_done_and_what_rests_on_it_not_tried()
 }
 
 #[tokio::test]
-async fn what_still_differs_after_all_calls_is_said() {
+async fn a_difference_that_remains_after_all_calls_is_reported() {
     for is_saved in [false, true] {
-        let mut case = Case::of("remember: true\nt.t:\n  a: {size: small, stuck: \"yes\"}\n");
+        let mut case = Case::of("record_applied: true\nt.t:\n  a: {size: small, stuck: \"yes\"}\n");
         let error = case.run(is_saved).await.unwrap_err();
         assert_eq!(error.kind, ApplyErrorKind::Partly);
         assert_eq!(messages(&error), ["t.t/a: all calls succeeded, but stuck still differs"]);
@@ -93,7 +94,7 @@ async fn what_still_differs_after_all_calls_is_said() {
 }
 
 #[tokio::test]
-async fn what_takes_long_is_waited_for_and_what_never_becomes_ready_is_said() {
+async fn apply_waits_until_resources_are_ready_and_reports_those_that_fail() {
     let mut case = Case::of(ONE);
     case.cloud.status_of("a", Status::InProgress("creating".to_owned()));
     assert_eq!(case.run(false).await.unwrap(), applied(1));
@@ -111,8 +112,8 @@ async fn what_takes_long_is_waited_for_and_what_never_becomes_ready_is_said() {
 }
 
 #[tokio::test]
-async fn an_empty_saved_plan_saves_no_record_while_the_spec_wants_something() {
-    let mut case = Case::of(REMEMBERED).with(&[("a", &[("size", "small")]), ("b", &[("size", "small")])]);
+async fn an_empty_saved_plan_saves_no_record_while_the_spec_has_changes() {
+    let mut case = Case::of(RECORDED).with(&[("a", &[("size", "small")]), ("b", &[("size", "small")])]);
     let saved = case.saved().await;
     case.cloud.put("t.t", "b", settings(&[("size", "large")]));
     assert_eq!(case.apply_saved(&saved).await.unwrap(), Completion::NothingToDo);

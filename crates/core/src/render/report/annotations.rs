@@ -1,18 +1,19 @@
-//! A report as the workflow commands by which GitHub shows findings at their lines.
+// SPDX-License-Identifier: Apache-2.0
+//! Renders a report as GitHub workflow commands, which annotate the lines of the spec with findings.
 
 use std::fmt::Write;
 
-use super::summed_up;
+use super::summarize;
 use crate::report::{Report, Severity};
 
-/// GitHub shows so many annotations of one step and drops the rest.
-const SHOWN: usize = 10;
+/// GitHub shows this many annotations of one step and drops the rest.
+const LIMIT: usize = 10;
 
-/// Renders the worst findings, ten commands at most; the last says how many more there are.
+/// Renders the worst findings, at most ten commands. The last one has the number of findings left out.
 pub fn annotations(report: &Report) -> String {
     let mut findings: Vec<_> = report.findings().collect();
     findings.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));
-    let fits = if findings.len() > SHOWN { SHOWN - 1 } else { SHOWN };
+    let fits = if findings.len() > LIMIT { LIMIT - 1 } else { LIMIT };
     let mut out = String::new();
     for (region, finding) in findings.iter().take(fits) {
         let command = match finding.severity {
@@ -21,7 +22,7 @@ pub fn annotations(report: &Report) -> String {
             Severity::Low => "notice",
         };
         let title = format!("{} in {}", finding.address, region.region);
-        let message = format!("{}: {}. Mend: {}", finding.why, summed_up(finding), finding.mend);
+        let message = format!("{}: {}. Fix: {}", finding.why, summarize(finding), finding.fix);
         let at = &finding.at;
         let _ = writeln!(
             out,

@@ -1,19 +1,20 @@
-//! A report as one self-contained page: a matrix of regions and rows of the handbook, each cell leading to what
-//! differs. It needs no network, works from a file, without a mouse and on paper.
+// SPDX-License-Identifier: Apache-2.0
+//! Renders a report as one self-contained HTML page: a matrix of runbook rows and regions with links to the findings.
 //!
-//! Without its script the page still shows everything; the script adds search, the theme and opening by a click.
+//! The page needs no network and no mouse, opens from a file and can be printed. Its script adds the search and the
+//! theme and opens a section when its cell is clicked; without the script the page still contains everything.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{accepted, by_drift, deed, expired, headline, since};
+use super::{accepted, by_drift, describe, describe_event, expired, headline, since};
 use crate::diff::{resolved, shown};
 use crate::render::document;
-use crate::report::{Acceptance, Field, Finding, Held, Region, Report, Row, RowState, ToldApart};
+use crate::report::{AcceptanceNote, Attribution, Field, Finding, RegionReport, Report, Row, RowFinding, RowState};
 
 const STYLE: &str = include_str!("report.css");
 const SCRIPT: &str = include_str!("report.js");
 
-/// Nothing is fetched and nothing is sent.
+/// The page sends no requests.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
 /// Renders a report.
@@ -33,14 +34,15 @@ pub fn page(report: &Report) -> String {
                 a.skip href="#matrix" { "Skip to the matrix" }
                 header {
                     h1 { (line) }
-                    p.soft { "What the regions hold against what their specs say. " (report.tool) "." }
+                    p.soft { "Live resources compared with their specs. " (report.tool) "." }
                 }
                 main {
                     div.tools role="search" {
                         label.hidden-word for="search" { "Search resources, rows and values" }
-                        input id="search" type="search" placeholder="Search resources, rows, values (press /)" autocomplete="off";
+                        input id="search" type="search" autocomplete="off"
+                            placeholder="Search resources, rows, values (press /)";
                         span id="found" role="status" {}
-                        button id="theme" type="button" aria-pressed="false" { "Dark or light" }
+                        button id="theme" type="button" aria-pressed="false" { "Toggle dark mode" }
                     }
                     (matrix(report))
                     (legend())
@@ -56,17 +58,17 @@ pub fn page(report: &Report) -> String {
 }
 
 fn legend() -> Markup {
-    use RowState::{Accepted, Clean, Coming, Drift, Empty, Unreadable, Waiting};
+    use RowState::{Accepted, Clean, Drift, Empty, InProgress, Unreadable, Waiting};
     html! {
-        ul.legend aria-label="What the signs mean" {
-            @for state in [Clean, Drift, Waiting, Unreadable, Accepted, Coming, Empty] {
+        ul.legend aria-label="Legend" {
+            @for state in [Clean, Drift, Waiting, Unreadable, Accepted, InProgress, Empty] {
                 li { span class={ "state " (state.key()) } aria-hidden="true" { (state.symbol()) } " " (state.word()) }
             }
         }
     }
 }
 
-/// The titles of all rows, in the order in which they first appear.
+/// Returns the titles of all rows in the order in which they first appear.
 fn titles(report: &Report) -> Vec<&str> {
     let mut titles: Vec<&str> = Vec::new();
     for row in report.regions.iter().flat_map(|region| &region.rows) {
@@ -107,7 +109,7 @@ fn matrix(report: &Report) -> Markup {
     }
 }
 
-/// What a row of the matrix is found by: its title, and all that its details say.
+/// Returns the text that the search matches for a row of the matrix: its title and the text of its details.
 fn row_text(report: &Report, title: &str) -> String {
     let rows = report.regions.iter().flat_map(|region| {
         region.rows.iter().filter(|row| row.title == title).map(move |row| search_text(region, row))
@@ -115,23 +117,23 @@ fn row_text(report: &Report, title: &str) -> String {
     rows.fold(title.to_owned(), |text, more| text + " " + &more)
 }
 
-fn search_text(region: &Region, row: &Row) -> String {
+fn search_text(region: &RegionReport, row: &Row) -> String {
     let mut text = vec![region.region.clone(), row.title.clone(), row.state.word().to_owned()];
     for InRow { finding, fields, .. } in findings(region, row) {
         text.push(finding.address.to_string());
         text.push(finding.why.clone());
         text.push(finding.severity.word().to_owned());
-        text.extend(fields.into_iter().map(super::said));
-        text.extend(finding.deeds.iter().map(deed));
+        text.extend(fields.into_iter().map(describe));
+        text.extend(finding.audit_events.iter().map(describe_event));
     }
-    text.extend(row.waiting.iter().chain(&row.unread).cloned());
+    text.extend(row.waiting.iter().chain(&row.gaps).cloned());
     text.join(" ")
 }
 
-fn cell(index: usize, region: &Region, title: &str) -> Markup {
+fn cell(index: usize, region: &RegionReport, title: &str) -> Markup {
     let found = region.rows.iter().enumerate().find(|(_, row)| row.title == title);
     let Some((at, row)) = found else {
-        // Of a region that could not be read nothing is known of any row.
+        // A region that failed has no rows.
         let state = if region.failed.is_some() { RowState::Unreadable } else { RowState::Empty };
         let inside = html! { (state.symbol()) span.hidden-word { " " (state.word()) ", " (region.region) } };
         return html! {
@@ -142,7 +144,7 @@ fn cell(index: usize, region: &Region, title: &str) -> Markup {
             }
         };
     };
-    let count = row.findings.len() + row.waiting.len() + row.unread.len();
+    let count = row.findings.len() + row.waiting.len() + row.gaps.len();
     let inside = html! {
         (row.state.symbol()) @if count > 0 { " " (count) }
         span.hidden-word { " " (row.state.word()) ", " (region.region) }
@@ -164,7 +166,7 @@ fn heading(region: usize) -> String {
     format!("region-{region}")
 }
 
-fn one_region(index: usize, region: &Region) -> Markup {
+fn one_region(index: usize, region: &RegionReport) -> Markup {
     let heading = heading(index);
     html! {
         section aria-labelledby=(heading) {
@@ -182,21 +184,21 @@ fn one_region(index: usize, region: &Region) -> Markup {
                 p {
                     @for (position, (drift, findings)) in by_drift(region).into_iter().enumerate() {
                         @if position > 0 { " · " }
-                        (drift.title(&region.told_apart)) ": " (findings.len())
+                        (drift.title(&region.attribution)) ": " (findings.len())
                     }
                 }
-                p { "Mend: " code { "regionctl apply " (region.spec) } }
-                @if let ToldApart::No(why) = &region.told_apart { p.soft { (why) } }
+                p { "Fix: " code { "regionctl apply " (region.spec) } }
+                @if let Attribution::No(why) = &region.attribution { p.soft { (why) } }
             }
             @for (at, row) in region.rows.iter().enumerate() {
-                @if row.findings.len() + row.waiting.len() + row.unread.len() > 0 { (one_row(index, at, region, row)) }
+                @if row.findings.len() + row.waiting.len() + row.gaps.len() > 0 { (one_row(index, at, region, row)) }
             }
             (lists(region))
         }
     }
 }
 
-fn one_row(index: usize, at: usize, region: &Region, row: &Row) -> Markup {
+fn one_row(index: usize, at: usize, region: &RegionReport, row: &Row) -> Markup {
     html! {
         details id=(anchor(index, at)) data-text=(search_text(region, row)) {
             summary {
@@ -206,27 +208,27 @@ fn one_row(index: usize, at: usize, region: &Region, row: &Row) -> Markup {
             div.inside {
                 @for finding in findings(region, row) { (one_finding(region, &finding)) }
                 @if !row.waiting.is_empty() {
-                    p { strong { "Waiting for people" } }
+                    p { strong { "Waiting for a person" } }
                     ul.plain { @for what in &row.waiting { li { (what) } } }
                 }
-                @if !row.unread.is_empty() {
+                @if !row.gaps.is_empty() {
                     p { strong { "Not read" } }
-                    ul.plain { @for what in &row.unread { li { (what) } } }
+                    ul.plain { @for what in &row.gaps { li { (what) } } }
                 }
             }
         }
     }
 }
 
-/// A finding in a row, with those of its attributes that belong there, and why nobody minds.
+/// A finding in a row, with its fields that belong to this row, and its acceptance.
 struct InRow<'a> {
     finding: &'a Finding,
     fields: Vec<&'a Field>,
-    acceptance: Option<&'a Acceptance>,
+    acceptance: Option<&'a AcceptanceNote>,
 }
 
-fn findings<'a>(region: &'a Region, row: &'a Row) -> Vec<InRow<'a>> {
-    let found = row.findings.iter().filter_map(|Held { id, fields, accepted }| {
+fn findings<'a>(region: &'a RegionReport, row: &'a Row) -> Vec<InRow<'a>> {
+    let found = row.findings.iter().filter_map(|RowFinding { id, fields, accepted }| {
         let (finding, acceptance) = if *accepted {
             let it = region.accepted.iter().find(|it| it.finding.id == *id)?;
             (&it.finding, Some(&it.acceptance))
@@ -239,28 +241,28 @@ fn findings<'a>(region: &'a Region, row: &'a Row) -> Vec<InRow<'a>> {
     found.collect()
 }
 
-fn one_finding(region: &Region, InRow { finding, fields, acceptance }: &InRow<'_>) -> Markup {
+fn one_finding(region: &RegionReport, InRow { finding, fields, acceptance }: &InRow<'_>) -> Markup {
     let severity = finding.severity.word();
     html! {
         article.finding {
             h3 class="mono" { (finding.address) }
             p {
                 span class={ "badge " (severity) } { (severity) } " "
-                (finding.drift.title(&region.told_apart)) ": " (finding.why)
+                (finding.drift.title(&region.attribution)) ": " (finding.why)
                 @if let Some(since) = since(finding) { " " em { (since) } }
             }
             @if finding.absent {
-                p { "It is not there." }
+                p { "It does not exist." }
             } @else if !fields.is_empty() {
                 (table(fields))
             }
             @for why in &finding.blocked { p { "✗ " (why) } }
-            @for it in &finding.deeds { p { (deed(it)) } }
-            @if let Some(over) = &finding.expired { p { (expired(over)) } }
+            @for event in &finding.audit_events { p { (describe_event(event)) } }
+            @if let Some(acceptance) = &finding.expired { p { (expired(acceptance)) } }
             @if let Some(acceptance) = acceptance { p { (accepted(acceptance)) } }
-            @if let Some(follows) = &finding.follows { p.soft { "follows " (follows) } }
-            p.soft { "wanted at " code { (finding.at) } }
-            p { code { (finding.mend) } }
+            @if let Some(source) = &finding.follows { p.soft { "copies " (source) } }
+            p.soft { "specified at " code { (finding.at) } }
+            p { code { (finding.fix) } }
         }
     }
 }
@@ -272,11 +274,10 @@ fn table(fields: &[&Field]) -> Markup {
     html! {
         @if !plain.is_empty() {
             table.fields {
-                thead { tr { th scope="col" { "attribute" } th scope="col" { "live" } th scope="col" { "spec" } } }
+                thead { tr { th scope="col" { "setting" } th scope="col" { "live" } th scope="col" { "spec" } } }
                 tbody {
                     @for field in plain {
-                        @let (live, spec) = if field.change.path.ends_with(']') { ("there", "there") } else { ("not set", "not stated") };
-                        @let (live, spec) = sides(field, live, spec);
+                        @let (live, spec) = placeholders(field);
                         tr {
                             th scope="row" class="mono" { (field.change.label()) }
                             td.mono data-label="live" { (value(field.change.before.as_ref(), live)) }
@@ -305,29 +306,30 @@ fn table(fields: &[&Field]) -> Markup {
     }
 }
 
-/// What stands in the place of a value that is not there: an element of a set is there or not.
-fn sides<'a>(field: &Field, live: &'a str, spec: &'a str) -> (&'a str, &'a str) {
+/// Returns the texts for a missing live value and a missing desired value. An element of a set has no value.
+fn placeholders(field: &Field) -> (&'static str, &'static str) {
     use crate::diff::FieldAction::{Add, Change, Remove};
     match (field.change.path.ends_with(']'), field.change.action) {
-        (true, Add) => ("not there", spec),
-        (true, Remove) => (live, "not there"),
-        (true, Change) | (false, _) => (live, spec),
+        (false, _) => ("(not set)", "(not set)"),
+        (true, Add) => ("does not exist", "in the spec"),
+        (true, Remove) => ("exists", "not in the spec"),
+        (true, Change) => ("exists", "in the spec"),
     }
 }
 
-fn lists(region: &Region) -> Markup {
+fn lists(region: &RegionReport) -> Markup {
     let unmanaged = region.unmanaged.as_ref();
     html! {
         @if !region.resolved.is_empty() {
-            details data-text={ (region.region) " mended" } {
-                summary { "Mended since the last report: " (region.resolved.len()) }
-                div.inside { ul.plain { @for gone in &region.resolved { li.mono { (gone.address) } } } }
+            details data-text={ (region.region) " fixed" } {
+                summary { "Fixed since the last report: " (region.resolved.len()) }
+                div.inside { ul.plain { @for resolved in &region.resolved { li.mono { (resolved.address) } } } }
             }
         }
         @if let Some(unmanaged) = unmanaged {
             @let names = unmanaged.resources.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-            details data-text={ (region.region) " in no spec " (names) } {
-                summary { "In no spec: " (unmanaged.resources.len()) }
+            details data-text={ (region.region) " not in any spec " (names) } {
+                summary { "Not in any spec: " (unmanaged.resources.len()) }
                 div.inside {
                     ul.plain { @for address in &unmanaged.resources { li.mono { (address) } } }
                     @for (address, reason) in &unmanaged.ignored {
@@ -337,9 +339,11 @@ fn lists(region: &Region) -> Markup {
             }
         }
         @if !region.notes.is_empty() {
-            details data-text={ (region.region) " to know" } {
-                summary { "To know: " (region.notes.len()) }
-                div.inside { ul.plain { @for note in &region.notes { li { span.mono { (note.about) } ": " (note.what) } } } }
+            details data-text={ (region.region) " notes" } {
+                summary { "Notes (informational): " (region.notes.len()) }
+                div.inside {
+                    ul.plain { @for note in &region.notes { li { span.mono { (note.about) } ": " (note.what) } } }
+                }
             }
         }
     }

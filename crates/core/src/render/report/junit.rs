@@ -1,22 +1,23 @@
-//! A report as JUnit XML: one suite a region, one case a resource and a risk without a waiver.
+// SPDX-License-Identifier: Apache-2.0
+//! Renders a report as JUnit XML: one suite per region, one case per resource and per risk without a waiver.
 
 use std::collections::BTreeMap;
 
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
-use super::{accepted, newest_deed, said};
-use crate::report::{Drift, Finding, Region, Report};
+use super::{accepted, describe, newest_event};
+use crate::report::{Drift, Finding, RegionReport, Report};
 
 /// Renders a report.
 ///
-/// A finding is a failure, what could not be read an error, what is accepted or waits for people is skipped.
+/// A finding is a failure and a gap is an error. Accepted drift and resources that wait for a person are skipped.
 pub fn junit(report: &Report) -> String {
     let mut junit = Junit::new("regionctl drift");
     junit.add_test_suites(report.regions.iter().map(suite));
     junit.to_string().expect("invariant: a report is written to memory")
 }
 
-fn suite(region: &Region) -> TestSuite {
+fn suite(region: &RegionReport) -> TestSuite {
     let mut suite = TestSuite::new(region.region.clone());
     let mut cases: BTreeMap<String, TestCaseStatus> =
         region.resources.iter().map(|resource| (resource.address.to_string(), TestCaseStatus::success())).collect();
@@ -32,14 +33,14 @@ fn suite(region: &Region) -> TestSuite {
     }
     for finding in &region.findings {
         let case = match finding.drift {
-            // A resource may have several risks beside its drift; each is a case of its own.
+            // A resource may have several risks in addition to its drift. Each is a separate case.
             Drift::Unwaived => format!("{}: {}", finding.address, finding.why),
             _ => finding.address.to_string(),
         };
         cases.insert(case, failure(finding));
     }
-    for unread in &region.unread {
-        cases.insert(unread.address.clone(), error("unread", &unread.failure.to_string()));
+    for gap in &region.gaps {
+        cases.insert(gap.address.clone(), error("not-read", &gap.failure.to_string()));
     }
     if let Some(failed) = &region.failed {
         cases.insert("region".to_owned(), error(&failed.code, &failed.message));
@@ -57,12 +58,14 @@ fn failure(finding: &Finding) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
     status.set_type(format!("{}-{}", finding.severity.word(), finding.drift.word()));
     status.set_message(finding.why.clone());
-    let mut lines: Vec<String> =
-        if finding.absent { vec!["it is not there".to_owned()] } else { finding.fields.iter().map(said).collect() };
+    let mut lines: Vec<String> = finding.fields.iter().filter(|_| !finding.absent).map(describe).collect();
+    if finding.absent {
+        lines.push("it does not exist".to_owned());
+    }
     lines.extend(finding.blocked.iter().cloned());
-    lines.extend(newest_deed(finding));
-    lines.push(format!("wanted at {}", finding.at));
-    lines.push(format!("mend: {}", finding.mend));
+    lines.extend(newest_event(finding));
+    lines.push(format!("specified at {}", finding.at));
+    lines.push(format!("fix: {}", finding.fix));
     status.set_description(lines.join("\n"));
     status
 }

@@ -1,31 +1,32 @@
-//! A report as Markdown for a job's summary or a comment: the table first, the details folded, and never more than
-//! the platform takes.
+// SPDX-License-Identifier: Apache-2.0
+//! Renders a report as Markdown for a job summary or a comment, within the platform's size limit.
 //!
-//! What comes from AWS stands in code spans and fences alone, so that a tag's value cannot become markup or a mention.
+//! Text from AWS is only written in code spans and fences, so that a tag's value cannot become markup or a mention.
 
 use std::fmt::Write;
 
-use super::{accepted, by_drift, expired, headline, newest_deed, said, since, summed_up};
+use super::{accepted, by_drift, describe, expired, headline, newest_event, since, summarize};
 use crate::diff::resolved;
+use crate::observe::failure::Gap;
 use crate::render::{counted, document};
-use crate::report::{Drift, Finding, Region, Report, RowState, Severity, ToldApart};
+use crate::report::{Attribution, Drift, Finding, RegionReport, Report, RowState, Severity};
 
-/// GitHub takes no more bytes in a step's summary (1,024 KiB), and drops it whole if there are more.
+/// The maximum size of a step summary on GitHub in bytes, 1 MiB. GitHub drops a larger one completely.
 pub const SUMMARY: usize = 1024 * 1024;
 
-/// GitHub takes no more characters in a comment or an issue; counted in bytes, so it is never too many.
+/// The maximum size of a comment or an issue on GitHub in characters. It is applied to bytes, which are never fewer.
 pub const COMMENT: usize = 65_535;
 
-/// What the sentence takes that says how much was left out.
+/// The bytes reserved for the sentence with the number of omitted parts.
 const TAIL: usize = 200;
 
-/// Renders a report in at most so many bytes.
+/// Renders a report in at most `limit` bytes.
 ///
 /// # Guarantees
-/// It is never longer than `limit`; what does not fit is counted, and no block is cut in the middle.
+/// No block is truncated: blocks that do not fit are omitted, and the last line has their number.
 pub fn markdown(report: &Report, limit: usize) -> String {
     let mut page = Page { text: String::new(), room: limit.saturating_sub(TAIL), left_out: 0 };
-    // A region's name and counts only: nothing that others wrote.
+    // The headline contains region names and counts, no text from AWS.
     page.add(&format!("## {}\n\n", headline(report)));
     page.add(&overview(report));
     for region in &report.regions {
@@ -38,7 +39,7 @@ pub fn markdown(report: &Report, limit: usize) -> String {
     page.text
 }
 
-/// A page that takes whole blocks as long as they fit.
+/// A page that accepts blocks as long as they fit.
 struct Page {
     text: String,
     room: usize,
@@ -57,7 +58,8 @@ impl Page {
 
 fn overview(report: &Report) -> String {
     let mut table = String::from(
-        "| region | | high | medium | low | for people | accepted |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |\n",
+        "| region | | high | medium | low | waiting | accepted |\n\
+         | --- | --- | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for region in &report.regions {
         let state = region.state();
@@ -80,14 +82,14 @@ fn sign(state: RowState) -> &'static str {
     match state {
         RowState::Empty | RowState::Clean => "✅",
         RowState::Accepted => "☑️",
-        RowState::Coming => "⏳",
+        RowState::InProgress => "⏳",
         RowState::Waiting => "🙋",
         RowState::Drift => "❗",
         RowState::Unreadable => "⛔",
     }
 }
 
-fn one_region(page: &mut Page, region: &Region) {
+fn one_region(page: &mut Page, region: &RegionReport) {
     if let Some(failed) = &region.failed {
         page.add(&format!("### {}\n\n⛔ {}\n\n", cell(&region.region), code(&failed.message)));
         return;
@@ -98,7 +100,7 @@ fn one_region(page: &mut Page, region: &Region) {
     for (drift, findings) in by_drift(region) {
         let mut table = format!(
             "**{}** · {}\n\n| | resource | what |\n| --- | --- | --- |\n",
-            drift.title(&region.told_apart),
+            drift.title(&region.attribution),
             findings.len()
         );
         for finding in &findings {
@@ -107,7 +109,7 @@ fn one_region(page: &mut Page, region: &Region) {
                 "| {}{new} | {} | {} |\n",
                 finding.severity.word(),
                 in_table(&finding.address.to_string()),
-                in_table(&short(&summed_up(finding)))
+                in_table(&short(&summarize(finding)))
             );
             table.push_str(&row);
         }
@@ -116,47 +118,47 @@ fn one_region(page: &mut Page, region: &Region) {
     for finding in &region.findings {
         page.add(&details(finding));
     }
-    if let ToldApart::No(why) = &region.told_apart
+    if let Attribution::No(why) = &region.attribution
         && !region.findings.is_empty()
     {
         page.add(&format!("_{why}_\n\n"));
     }
     if region.findings.iter().any(|finding| finding.drift != Drift::Unwaived) {
-        page.add(&format!("Mend it all: {}\n\n", code(&format!("regionctl apply {}", region.spec))));
+        page.add(&format!("Fix all: {}\n\n", code(&format!("regionctl apply {}", region.spec))));
     }
     lists(page, region);
 }
 
-fn lists(page: &mut Page, region: &Region) {
+fn lists(page: &mut Page, region: &RegionReport) {
     let waiting = region.waiting.iter().map(|it| format!("{}: {}", code(&it.address.to_string()), code(&it.what)));
-    folded(page, region, "waiting for people", &waiting.collect::<Vec<_>>());
-    let known = region.accepted.iter().map(|it| {
+    folded(page, region, "waiting for a person", &waiting.collect::<Vec<_>>());
+    let accepted_drift = region.accepted.iter().map(|it| {
         format!(
             "{}: {} — {}",
             code(&it.finding.address.to_string()),
-            code(&summed_up(&it.finding)),
+            code(&summarize(&it.finding)),
             code(&accepted(&it.acceptance))
         )
     });
-    folded(page, region, "accepted", &known.collect::<Vec<_>>());
-    let resolved = region.resolved.iter().map(|gone| code(&gone.address.to_string()));
-    folded(page, region, "mended since the last report", &resolved.collect::<Vec<_>>());
+    folded(page, region, "accepted", &accepted_drift.collect::<Vec<_>>());
+    let resolved = region.resolved.iter().map(|it| code(&it.address.to_string()));
+    folded(page, region, "fixed since the last report", &resolved.collect::<Vec<_>>());
     let unmanaged = region.unmanaged.iter().flat_map(|it| &it.resources).map(|address| code(&address.to_string()));
-    folded(page, region, "in no spec", &unmanaged.collect::<Vec<_>>());
+    folded(page, region, "not in any spec", &unmanaged.collect::<Vec<_>>());
     let notes = region.notes.iter().map(|note| format!("{}: {}", code(&note.about), code(&note.what)));
-    folded(page, region, "to know", &notes.collect::<Vec<_>>());
-    let unread = region.unread.iter().map(|it| format!("{}: {}", code(&it.address), code(&it.failure.to_string())));
-    let unread: Vec<String> = unread.collect();
-    if !unread.is_empty() {
+    folded(page, region, "notes (informational)", &notes.collect::<Vec<_>>());
+    let gap = |gap: &Gap| format!("{}: {}", code(&gap.address), code(&gap.failure.to_string()));
+    let gaps: Vec<String> = region.gaps.iter().map(gap).collect();
+    if !gaps.is_empty() {
         page.add(&format!(
-            "**{}: not read, so this is not the whole truth**\n\n- {}\n\n",
+            "**{}: not read, this report is incomplete**\n\n- {}\n\n",
             cell(&region.region),
-            unread.join("\n- ")
+            gaps.join("\n- ")
         ));
     }
 }
 
-fn folded(page: &mut Page, region: &Region, title: &str, items: &[String]) {
+fn folded(page: &mut Page, region: &RegionReport, title: &str, items: &[String]) {
     if !items.is_empty() {
         let summary = format!("{}: {} {title}", cell(&region.region), items.len());
         page.add(&format!("<details><summary>{summary}</summary>\n\n- {}\n\n</details>\n\n", items.join("\n- ")));
@@ -166,17 +168,17 @@ fn folded(page: &mut Page, region: &Region, title: &str, items: &[String]) {
 fn details(finding: &Finding) -> String {
     let mut lines: Vec<String> = Vec::new();
     for field in finding.fields.iter().filter(|_| !finding.absent) {
-        lines.push(format!("  {}", said(field)));
+        lines.push(format!("  {}", describe(field)));
         if field.change.is_document() {
             let diff = document::diff(field.change.before.as_ref(), field.change.after.as_ref());
             lines.extend(diff.into_iter().map(|(tag, line)| format!("{tag} {}", resolved(&line))));
         }
     }
     lines.extend(finding.blocked.iter().map(|why| format!("! {why}")));
-    lines.extend(newest_deed(finding).map(|it| format!("# {it}")));
+    lines.extend(newest_event(finding).map(|it| format!("# {it}")));
     lines.extend(finding.expired.iter().map(|it| format!("# {}", expired(it))));
-    lines.push(format!("# wanted at {}", finding.at));
-    lines.push(format!("# mend: {}", finding.mend));
+    lines.push(format!("# specified at {}", finding.at));
+    lines.push(format!("# fix: {}", finding.fix));
     let body = lines.join("\n");
     let fence = "`".repeat(longest_run(&body).max(2) + 1);
     format!(
@@ -195,7 +197,7 @@ fn longest_run(text: &str) -> usize {
     text.split(|letter| letter != '`').map(str::len).max().unwrap_or_default()
 }
 
-/// A code span that nothing in it can end.
+/// Returns a code span whose fence is longer than any run of backticks in the text.
 fn code(text: &str) -> String {
     let text = text.replace(['\n', '\r'], " ");
     let fence = "`".repeat(longest_run(&text) + 1);
@@ -203,12 +205,11 @@ fn code(text: &str) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// A code span in a table, where a bar would end the cell.
+/// Returns a code span for a table cell. A bar would end the cell.
 fn in_table(text: &str) -> String {
     code(text).replace('|', "\\|")
 }
 
-/// A region's name, which is letters, digits and hyphens.
 fn cell(text: &str) -> String {
     html(text).replace('|', "\\|")
 }
@@ -235,12 +236,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_page_is_never_longer_than_it_may_be(notes in prop::collection::vec(".{0,400}", 0..40), limit in 1000_usize..20_000) {
+        fn a_page_is_never_longer_than_the_limit(
+            notes in prop::collection::vec(".{0,400}", 0..40), limit in 1000_usize..20_000,
+        ) {
             prop_assert!(page(&notes, limit).len() <= limit);
         }
 
         #[test]
-        fn nothing_that_others_wrote_becomes_markup(text in "[`|<>@a-z*_\\[\\]()#]{0,40}") {
+        fn text_from_aws_never_becomes_markup(text in "[`|<>@a-z*_\\[\\]()#]{0,40}") {
             let span = code(&text);
             let fence = span.chars().take_while(|letter| *letter == '`').count();
             let inside = &span[fence..span.len() - fence];
@@ -249,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_counted_and_no_block_is_cut() {
+    fn omitted_parts_are_counted_and_no_block_is_truncated() {
         let notes = vec!["x".repeat(900)];
         let page = page(&notes, 1700);
         assert!(page.contains("1 more part did not fit here"), "{page}");

@@ -1,4 +1,5 @@
-//! One report in many formats. What several of them say in the same words is here.
+// SPDX-License-Identifier: Apache-2.0
+//! Renders a report in several formats. Texts that they share are here.
 
 pub mod annotations;
 pub mod html;
@@ -10,29 +11,29 @@ pub mod text;
 
 use super::counted;
 use crate::diff::{FieldAction, shown};
-use crate::report::{Drift, Field, Finding, Region, Report, RowState, Severity, Since};
+use crate::report::{Drift, Field, Finding, RegionReport, Report, RowState, Severity, Since};
 
-/// Says in a sentence how an attribute differs: what is live, and what the spec says.
+/// Returns a sentence with the live and the desired value of a field.
 ///
-/// A document differs in lines, which are shown beside it.
-pub fn said(field: &Field) -> String {
+/// For a document it contains no values: the formats show those as a diff.
+pub fn describe(field: &Field) -> String {
     let change = &field.change;
-    let spec = if field.unstated { "AWS's default is" } else { "the spec says" };
+    let expected = if field.unstated { "AWS's default is" } else { "the spec says" };
     let label = change.label();
     let is_element = change.path.ends_with(']');
     let live = change.before.as_ref().map(shown);
-    let wanted = change.after.as_ref().map(shown);
-    let sentence = match (change.action, live, wanted) {
-        _ if change.path == "absent" => "it is there, and the spec wants it gone".to_owned(),
-        _ if change.is_document() => format!("{label} is not what the spec says"),
-        (FieldAction::Remove, _, _) if is_element => format!("{label} is there, and not in the spec"),
-        (FieldAction::Add, _, _) if is_element => format!("{label} is not there"),
-        (FieldAction::Change, Some(live), Some(wanted)) if is_element => {
-            format!("{label} is called \"{live}\", {spec} \"{wanted}\"")
+    let desired = change.after.as_ref().map(shown);
+    let sentence = match (change.action, live, desired) {
+        _ if change.path == "absent" => "it exists, but the spec says `absent`".to_owned(),
+        _ if change.is_document() => format!("{label} differs from the spec"),
+        (FieldAction::Remove, _, _) if is_element => format!("{label} exists, but is not in the spec"),
+        (FieldAction::Add, _, _) if is_element => format!("{label} does not exist"),
+        (FieldAction::Change, Some(live), Some(desired)) if is_element => {
+            format!("{label} is \"{live}\", but {expected} \"{desired}\"")
         }
-        (FieldAction::Remove, Some(live), _) => format!("{label} is {live}, and the spec has none"),
-        (FieldAction::Add, _, Some(wanted)) => format!("{label} is not set, {spec} {wanted}"),
-        (_, Some(live), Some(wanted)) => format!("{label} is {live}, {spec} {wanted}"),
+        (FieldAction::Remove, Some(live), _) => format!("{label} is {live}, but not set in the spec"),
+        (FieldAction::Add, _, Some(desired)) => format!("{label} is not set, but {expected} {desired}"),
+        (_, Some(live), Some(desired)) => format!("{label} is {live}, but {expected} {desired}"),
         _ => format!("{label} differs"),
     };
     match &change.note {
@@ -41,34 +42,33 @@ pub fn said(field: &Field) -> String {
     }
 }
 
-/// Says in a few words what is wrong with a resource: the worst of it, and how much more there is.
-pub fn summed_up(finding: &Finding) -> String {
+/// Returns the worst difference of a finding and the number of the others.
+pub fn summarize(finding: &Finding) -> String {
     if finding.absent {
-        return "it is not there".to_owned();
+        return "it does not exist".to_owned();
     }
     if finding.drift == Drift::Unwaived {
-        return format!("{}, and the spec does not say why", finding.why);
+        return format!("{}, without a waiver", finding.why);
     }
     match finding.fields.as_slice() {
         [] => finding.blocked.first().cloned().unwrap_or_else(|| finding.why.clone()),
-        [only] => said(only),
-        [first, rest @ ..] => format!("{}, and {} more", said(first), rest.len()),
+        [only] => describe(only),
+        [first, rest @ ..] => format!("{}, and {} more", describe(first), rest.len()),
     }
 }
 
-/// Says in a line what a whole report comes to.
+/// Returns the one-line result of a report.
 pub fn headline(report: &Report) -> String {
-    let states: Vec<RowState> = report.regions.iter().map(Region::state).collect();
-    let of = |wanted: &[RowState]| states.iter().filter(|state| wanted.contains(state)).count();
-    let unreadable = of(&[RowState::Unreadable]);
+    let states: Vec<RowState> = report.regions.iter().map(RegionReport::state).collect();
+    let unreadable = states.iter().filter(|state| **state == RowState::Unreadable).count();
     let findings = report.findings().count();
     let regions = match report.regions.as_slice() {
         [only] => only.region.clone(),
         several => counted(several.len(), "region"),
     };
     let mut line = if findings == 0 && unreadable == 0 {
-        let is = if report.regions.len() == 1 { "is" } else { "are" };
-        format!("No drift: {regions} {is} what the specs say.")
+        let matches = if report.regions.len() == 1 { "matches its spec" } else { "match their specs" };
+        format!("No drift: {regions} {matches}.")
     } else if findings == 0 {
         "No drift in what could be read.".to_owned()
     } else {
@@ -77,13 +77,13 @@ pub fn headline(report: &Report) -> String {
     };
     if unreadable > 0 {
         let regions = counted(unreadable, "region");
-        line = format!("{line} Not the whole truth: of {regions} something could not be read.");
+        line = format!("{line} This report is incomplete: {regions} could not be read completely.");
     }
     let waiting: usize = report.regions.iter().map(|region| region.waiting.len()).sum();
     line + &super::waiting_for_people(waiting)
 }
 
-/// `2 high, 1 low`, and how many are new.
+/// Returns the number of findings per severity, `2 high, 1 low`, and of those that are new.
 fn counts(report: &Report) -> String {
     let mut parts: Vec<String> = Severity::ALL
         .into_iter()
@@ -98,13 +98,12 @@ fn counts(report: &Report) -> String {
     parts.join(", ")
 }
 
-/// A region's open findings by the kind of drift, in the order of a report; kinds without any are left out.
-fn by_drift(region: &Region) -> Vec<(Drift, Vec<&Finding>)> {
+/// Groups a region's open findings by kind of drift, in the order of a report. Omits empty groups.
+fn by_drift(region: &RegionReport) -> Vec<(Drift, Vec<&Finding>)> {
     let of = |drift| region.findings.iter().filter(|finding| finding.drift == drift).collect::<Vec<_>>();
     Drift::ALL.into_iter().map(|drift| (drift, of(drift))).filter(|(_, findings)| !findings.is_empty()).collect()
 }
 
-/// `new`, `changed since`, or nothing.
 fn since(finding: &Finding) -> Option<&'static str> {
     match finding.since? {
         Since::New => Some("new"),
@@ -113,29 +112,29 @@ fn since(finding: &Finding) -> Option<&'static str> {
     }
 }
 
-/// Says who made a change.
-fn deed(deed: &crate::observe::provider::AuditEvent) -> String {
-    format!("by {}, {}, {}", deed.who, deed.when, deed.event)
+/// Returns who made a change, when, and with which API call.
+fn describe_event(event: &crate::observe::provider::AuditEvent) -> String {
+    format!("changed by {} at {} with {}", event.who, event.when, event.event)
 }
 
-/// Says who made the newest change, and how many earlier ones are known.
-fn newest_deed(finding: &Finding) -> Option<String> {
-    let (newest, earlier) = finding.deeds.split_first()?;
+/// Describes the newest change of a finding, with the number of earlier ones.
+fn newest_event(finding: &Finding) -> Option<String> {
+    let (newest, earlier) = finding.audit_events.split_first()?;
     let more = match earlier.len() {
         0 => String::new(),
-        several => format!(" (and {} before)", counted(several, "change")),
+        several => format!(" ({} before)", counted(several, "change")),
     };
-    Some(deed(newest) + &more)
+    Some(describe_event(newest) + &more)
 }
 
-/// Says that an acceptance ran out.
-fn expired(acceptance: &crate::report::Acceptance) -> String {
-    let crate::report::Acceptance { reason, by, until, at } = acceptance;
-    format!("accepted until {until} by {by} ('{reason}', {at}): that is over")
+/// Describes an acceptance that has expired.
+fn expired(acceptance: &crate::report::AcceptanceNote) -> String {
+    let crate::report::AcceptanceNote { reason, by, until, at } = acceptance;
+    format!("accepted until {until} by {by}, now expired: {reason} ({at})")
 }
 
-/// Says why drift is accepted.
-fn accepted(acceptance: &crate::report::Acceptance) -> String {
-    let crate::report::Acceptance { reason, by, until, at } = acceptance;
+/// Describes an acceptance.
+fn accepted(acceptance: &crate::report::AcceptanceNote) -> String {
+    let crate::report::AcceptanceNote { reason, by, until, at } = acceptance;
     format!("accepted until {until} by {by}: {reason} ({at})")
 }

@@ -17,7 +17,7 @@
   addEventListener("hashchange", open);
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href^='#']");
-    // The same cell twice does not change the hash.
+    // A second click on the same cell does not fire hashchange.
     if (link && link.hash === location.hash) open();
   });
 

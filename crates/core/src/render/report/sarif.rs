@@ -1,12 +1,16 @@
-//! A report as SARIF 2.1.0, by which code scanning shows findings at the lines of the spec.
+// SPDX-License-Identifier: Apache-2.0
+//! Renders a report as SARIF 2.1.0, so that code scanning shows findings at the lines of the spec.
 //!
-//! One run a region, each with a category of its own; the same finding has the same fingerprint tomorrow.
+//! There is one run per region with its own category. A finding has the same fingerprint in every report.
 
 use serde_json::{Value, json};
 
-use super::{accepted, newest_deed, said, summed_up};
+use super::{accepted, describe, newest_event, summarize};
 use crate::diagnostic::Position;
-use crate::report::{Drift, Finding, Region, Report, Severity, Since};
+use crate::report::{Drift, Finding, RegionReport, Report, Severity, Since};
+
+const HELP: &str = "Fix it with the command in the message, change the spec, or accept it: \
+                    regionctl accept KIND/NAME --reason … --until …";
 
 /// Renders a report.
 pub fn sarif(report: &Report) -> Value {
@@ -17,18 +21,18 @@ pub fn sarif(report: &Report) -> Value {
     })
 }
 
-fn run(report: &Report, region: &Region) -> Value {
+fn run(report: &Report, region: &RegionReport) -> Value {
     let open = region.findings.iter().map(|finding| result(report, finding, None));
     let accepted = region.accepted.iter().map(|it| result(report, &it.finding, Some(accepted(&it.acceptance))));
-    let gone = region.resolved.iter().map(|gone| {
+    let resolved = region.resolved.iter().map(|resolved| {
         json!({
-            "ruleId": gone.drift.word(),
-            "ruleIndex": index(gone.drift),
+            "ruleId": resolved.drift.word(),
+            "ruleIndex": index(resolved.drift),
             "level": "none",
             "kind": "pass",
-            "message": { "text": format!("{} is what the spec says again", gone.address) },
-            "locations": [location(&gone.at)],
-            "partialFingerprints": { "regionctl/v1": gone.id },
+            "message": { "text": format!("{} matches the spec again", resolved.address) },
+            "locations": [location(&resolved.at)],
+            "partialFingerprints": { "regionctl/v1": resolved.id },
             "baselineState": "absent",
         })
     });
@@ -41,13 +45,13 @@ fn run(report: &Report, region: &Region) -> Value {
             "rules": Drift::ALL.map(rule),
         } },
         "automationDetails": { "id": format!("regionctl/{}/{}/", region.account, region.region) },
-        "originalUriBaseIds": { "%SRCROOT%": { "description": { "text": "the folder in which regionctl ran" } } },
+        "originalUriBaseIds": { "%SRCROOT%": { "description": { "text": "the directory in which regionctl ran" } } },
         "columnKind": "unicodeCodePoints",
         "invocations": [{
             "executionSuccessful": region.is_complete(),
             "toolExecutionNotifications": notifications(region),
         }],
-        "results": open.chain(accepted).chain(gone).collect::<Vec<_>>(),
+        "results": open.chain(accepted).chain(resolved).collect::<Vec<_>>(),
     })
 }
 
@@ -57,12 +61,12 @@ fn rule(drift: Drift) -> Value {
         "name": pascal(drift.word()),
         "shortDescription": { "text": drift.meaning() },
         "fullDescription": { "text": format!("{}.", drift.meaning()) },
-        "help": { "text": "Mend it with the command in the message, change the spec, or accept it: regionctl accept KIND/NAME --reason … --until …" },
+        "help": { "text": HELP },
         "defaultConfiguration": { "level": "warning" },
     })
 }
 
-/// `source-moved` → `SourceMoved`
+/// Converts `source-moved` to `SourceMoved`.
 fn pascal(word: &str) -> String {
     word.split('-')
         .filter_map(|part| {
@@ -82,14 +86,14 @@ fn result(report: &Report, finding: &Finding, accepted: Option<String>) -> Value
         Severity::Medium => "warning",
         Severity::Low => "note",
     };
-    let mut said: Vec<String> = finding.fields.iter().filter(|_| !finding.absent).map(said).collect();
-    said.extend(finding.blocked.iter().cloned());
-    said.extend(newest_deed(finding));
-    let mut text = format!("{}: {} ({})", finding.address, summed_up(finding), finding.why);
-    if said.len() > 1 {
-        text = format!("{text}\n{}", said.join("\n"));
+    let mut lines: Vec<String> = finding.fields.iter().filter(|_| !finding.absent).map(describe).collect();
+    lines.extend(finding.blocked.iter().cloned());
+    lines.extend(newest_event(finding));
+    let mut text = format!("{}: {} ({})", finding.address, summarize(finding), finding.why);
+    if lines.len() > 1 {
+        text = format!("{text}\n{}", lines.join("\n"));
     }
-    let text = format!("{text}\nMend: {}", finding.mend);
+    let text = format!("{text}\nFix: {}", finding.fix);
     let mut result = json!({
         "ruleId": finding.drift.word(),
         "ruleIndex": index(finding.drift),
@@ -119,7 +123,7 @@ fn result(report: &Report, finding: &Finding, accepted: Option<String>) -> Value
 }
 
 fn location(at: &Position) -> Value {
-    // Code scanning knows paths from the root of the repository.
+    // Code scanning resolves paths against the root of the repository.
     let uri = at.file.trim_start_matches("./").replace('\\', "/");
     json!({ "physicalLocation": {
         "artifactLocation": { "uri": escaped(&uri), "uriBaseId": "%SRCROOT%" },
@@ -127,14 +131,14 @@ fn location(at: &Position) -> Value {
     } })
 }
 
-/// A path as a relative URI (RFC 3986).
+/// Returns a path as a relative URI (RFC 3986).
 fn escaped(path: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-~".contains(byte);
     path.bytes().map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-fn notifications(region: &Region) -> Vec<Value> {
+fn notifications(region: &RegionReport) -> Vec<Value> {
     let failed = region.failed.iter().map(|failed| failed.message.clone());
-    let unread = region.unread.iter().map(|unread| format!("{}: {}", unread.address, unread.failure));
-    failed.chain(unread).map(|text| json!({ "level": "error", "message": { "text": text } })).collect()
+    let gaps = region.gaps.iter().map(|gap| format!("{}: {}", gap.address, gap.failure));
+    failed.chain(gaps).map(|text| json!({ "level": "error", "message": { "text": text } })).collect()
 }

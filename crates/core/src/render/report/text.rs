@@ -1,15 +1,16 @@
-//! A report as text for a terminal and a job's log: what is wrong first, the verdict last.
+// SPDX-License-Identifier: Apache-2.0
+//! Renders a report as text for a terminal or a job log: findings first, the one-line result last.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::AnsiColor;
 
-use super::{accepted, by_drift, expired, headline, newest_deed, said, since};
+use super::{accepted, by_drift, describe, expired, headline, newest_event, since};
 use crate::diff::resolved;
 use crate::render::document;
 use crate::render::text::{Style, waiting_for};
-use crate::report::{Drift, Finding, Region, Report, Severity, ToldApart};
+use crate::report::{Attribution, Drift, Finding, RegionReport, Report, Severity};
 
 /// Renders a report.
 pub fn text(report: &Report, style: Style) -> String {
@@ -18,7 +19,7 @@ pub fn text(report: &Report, style: Style) -> String {
         let is_quiet = region.findings.is_empty()
             && region.is_complete()
             && region.waiting.is_empty()
-            && region.coming.is_empty()
+            && region.in_progress.is_empty()
             && region.accepted.is_empty()
             && region.resolved.is_empty()
             && region.notes.is_empty()
@@ -38,13 +39,14 @@ pub fn text(report: &Report, style: Style) -> String {
     out
 }
 
-/// Renders a line a region: its code, its state and the number of its findings, with tabs between.
+/// Renders one line per region, separated by tabs: its code, its state and the number of its findings.
 pub fn states(report: &Report) -> String {
-    let line = |region: &Region| format!("{}\t{}\t{}\n", region.region, region.state().key(), region.findings.len());
+    let line =
+        |region: &RegionReport| format!("{}\t{}\t{}\n", region.region, region.state().key(), region.findings.len());
     report.regions.iter().map(line).collect()
 }
 
-fn one_region(out: &mut String, region: &Region, style: Style) {
+fn one_region(out: &mut String, region: &RegionReport, style: Style) {
     let head = format!("{}  account {}  {}", region.region, region.account, region.spec);
     let _ = writeln!(out, "{}\n", style.bold(&head));
     if let Some(failed) = &region.failed {
@@ -56,34 +58,36 @@ fn one_region(out: &mut String, region: &Region, style: Style) {
         return;
     }
     for (drift, findings) in by_drift(region) {
-        title(out, drift.title(&region.told_apart), findings.len(), style);
+        title(out, drift.title(&region.attribution), findings.len(), style);
         for finding in findings {
             one_finding(out, finding, style);
         }
         out.push('\n');
     }
     waiting(out, region, style);
-    section(out, "On its way", &region.coming, style, |coming| format!("… {}  {}", coming.address, coming.what));
+    section(out, "In progress", &region.in_progress, style, |in_progress| {
+        format!("… {}  {}", in_progress.address, in_progress.what)
+    });
     section(out, "Accepted", &region.accepted, style, |it| {
-        let what = it.finding.fields.iter().map(said).collect::<Vec<_>>().join("; ");
-        let what = if it.finding.absent { "it is not there".to_owned() } else { what };
+        let what = it.finding.fields.iter().map(describe).collect::<Vec<_>>().join("; ");
+        let what = if it.finding.absent { "it does not exist".to_owned() } else { what };
         format!("≈ {}  {what}\n      {}", it.finding.address, accepted(&it.acceptance))
     });
-    section(out, "Mended since the last report", &region.resolved, style, |gone| format!("✓ {}", gone.address));
+    section(out, "Fixed since the last report", &region.resolved, style, |it| format!("✓ {}", it.address));
     unmanaged(out, region, style);
     let mut notes: Vec<String> = region.notes.iter().map(|note| format!("{}: {}", note.about, note.what)).collect();
-    if let ToldApart::No(why) = &region.told_apart
+    if let Attribution::No(why) = &region.attribution
         && !region.findings.is_empty()
     {
         notes.push(why.clone());
     }
-    section(out, "To know", &notes, style, |note| format!("i {note}"));
-    section(out, "Not read, so this is not the whole truth", &region.unread, style, |unread| {
-        let id = unread.failure.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
-        format!("✗ {}  {}{id}", unread.address, unread.failure)
+    section(out, "Notes (informational)", &notes, style, |note| format!("i {note}"));
+    section(out, "Not read: this report is incomplete", &region.gaps, style, |gap| {
+        let id = gap.failure.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
+        format!("✗ {}  {}{id}", gap.address, gap.failure)
     });
     if region.findings.iter().any(|finding| finding.drift != Drift::Unwaived) {
-        let _ = writeln!(out, "Mend: regionctl apply {}   one alone: --target KIND/NAME\n", region.spec);
+        let _ = writeln!(out, "Fix: regionctl apply {}   (one resource: --target KIND/NAME)\n", region.spec);
     }
 }
 
@@ -116,23 +120,23 @@ fn one_finding(out: &mut String, finding: &Finding, style: Style) {
     let _ = writeln!(out, "  {word}  {}  {}{since}", style.bold(&finding.address.to_string()), finding.why);
     let mut lines: Vec<String> = Vec::new();
     if finding.drift == Drift::Unwaived {
-        lines.push(format!("if it is meant, {}", finding.mend));
+        lines.push(format!("if intended, {}", finding.fix));
     } else if finding.absent {
-        let by = finding.by.as_ref().map(|by| format!(", by '{by}'")).unwrap_or_default();
-        lines.push(format!("it is not there; wanted at {}{by}", finding.at));
+        let entry = finding.entry.as_ref().map(|entry| format!(", entry '{entry}'")).unwrap_or_default();
+        lines.push(format!("it does not exist; specified at {}{entry}", finding.at));
     } else {
         for field in &finding.fields {
-            lines.push(said(field));
+            lines.push(describe(field));
             if field.change.is_document() {
                 lines.extend(document_lines(field, style));
             }
         }
     }
-    if let Some(follows) = &finding.follows {
-        lines.push(format!("follows {follows}"));
+    if let Some(source) = &finding.follows {
+        lines.push(format!("copies {source}"));
     }
     lines.extend(finding.blocked.iter().map(|why| format!("✗ {why}")));
-    lines.extend(newest_deed(finding));
+    lines.extend(newest_event(finding));
     lines.extend(finding.expired.iter().map(expired));
     for line in lines {
         let _ = writeln!(out, "            {line}");
@@ -153,20 +157,20 @@ fn document_lines(field: &crate::report::Field, style: Style) -> Vec<String> {
         .collect()
 }
 
-fn waiting(out: &mut String, region: &Region, style: Style) {
+fn waiting(out: &mut String, region: &RegionReport, style: Style) {
     if !region.waiting.is_empty() {
-        title(out, "Waiting for people", region.waiting.len(), style);
+        title(out, "Waiting for a person", region.waiting.len(), style);
         waiting_for(out, &region.waiting, style);
     }
 }
 
-fn unmanaged(out: &mut String, region: &Region, style: Style) {
+fn unmanaged(out: &mut String, region: &RegionReport, style: Style) {
     let Some(unmanaged) = &region.unmanaged else { return };
     let mut by_kind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for address in &unmanaged.resources {
         by_kind.entry(&address.kind).or_default().push(&address.name);
     }
-    title(out, "In no spec", unmanaged.resources.len(), style);
+    title(out, "Not in any spec", unmanaged.resources.len(), style);
     for (kind, names) in by_kind {
         let _ = writeln!(out, "  {kind}  {}", style.dim(&names.len().to_string()));
         for name in names {
