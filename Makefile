@@ -53,7 +53,7 @@ lint: $(MOTO)/.installed $(TOOLS)/.machete-0.9.2-deny-0.20.2 ## Check formatting
 	@# The kinds are declared by a macro, behind which `cargo fmt` does not look.
 	$(RUST_FILES) | xargs rustfmt --check --edition 2024
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 	$(MOTO)/bin/typos
 	$(CARGO) metadata --format-version 1 --locked >$(TARGET)/metadata.json
 	$(PYTHON) tests/style.py --metadata $(TARGET)/metadata.json

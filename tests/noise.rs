@@ -426,7 +426,7 @@ async fn report(spec: &Spec, http: Option<OwnHttp>, url: Option<&str>) -> Result
     let snapshot = refresh(&aws, REGISTRY, spec).await?;
     let inventory = fill(REGISTRY, spec, &snapshot)?;
     let plan = plan(REGISTRY, spec, &inventory).expect("the region can be planned");
-    Ok(build::region(REGISTRY, spec, &inventory, &plan, &LastApplied::NotKept))
+    Ok(build::region(REGISTRY, spec, &inventory, &plan, &LastApplied::NotRecorded))
 }
 
 #[test]

@@ -200,7 +200,7 @@ async fn an_unknown_storage_class_makes_the_bucket_a_gap() {
     let mut scope = Scope::of(location());
     scope.ask("data-bucket", Depth::Named(["lifecycle".to_owned()].into()));
     let found = open(&replay).await.observe("s3.bucket", scope).await.unwrap();
-    assert!(found.seen.is_empty());
+    assert!(found.resources.is_empty());
     let (_, failure) = &found.gaps[0];
     assert_eq!(failure.class, FailureClass::Unknown);
     assert!(failure.message.contains("the storage class 'FOO'"), "{failure}");
@@ -337,7 +337,7 @@ async fn pending_modifications_and_minor_versions_are_not_drift() {
     let replay = Replay::new(&[(200, clusters), (200, instances)]);
     let mut scope = Scope::of(location());
     scope.ask("orders", Depth::existence());
-    let seen = open(&replay).await.observe("rds.cluster", scope).await.unwrap().seen;
+    let seen = open(&replay).await.observe("rds.cluster", scope).await.unwrap().resources;
     let draft = REGISTRY.of("rds.cluster").diff(&want.model, &[], Some(&seen[0])).unwrap();
     assert!(draft.fields.is_empty() && draft.steps.is_empty(), "{draft:?}");
     assert_eq!(draft.waiting[0].what, "backup_days 14 waits for the cluster's maintenance window");

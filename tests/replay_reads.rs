@@ -22,7 +22,7 @@ async fn observe_parts(kind: &str, name: &str, parts: &[&str], answers: &[(u16, 
     let mut scope = Scope::of(location());
     scope.ask(name, Depth::Named(parts.iter().map(|part| (*part).to_owned()).collect()));
     let found = open(&Replay::new(answers)).await.observe(kind, scope).await.unwrap();
-    for seen in &found.seen {
+    for seen in &found.resources {
         let Some(written) = REGISTRY.of(kind).write(&seen.model).unwrap() else { continue };
         let wanted = spec(&format!("{kind}:\n  {}:\n{}", Value::from(seen.name.as_str()), yaml(&written, 4)));
         let [desired, live] =
@@ -35,7 +35,7 @@ async fn observe_parts(kind: &str, name: &str, parts: &[&str], answers: &[(u16, 
 /// Asserts that a resource is a gap whose failure contains a text.
 async fn assert_gap(kind: &str, name: &str, answers: &[(u16, &'static str)], named: &str) {
     let found = observe(kind, name, answers).await;
-    assert!(found.seen.is_empty(), "{kind}: {:?}", found.seen);
+    assert!(found.resources.is_empty(), "{kind}: {:?}", found.resources);
     let [(gap, failure)] = found.gaps.as_slice() else { panic!("{kind}: {:?}", found.gaps) };
     assert_eq!((gap.as_str(), failure.class), (name, FailureClass::Unknown), "{failure}");
     assert!(failure.to_string().contains(named), "{failure}");
@@ -53,7 +53,7 @@ async fn an_environment_that_lambda_cannot_decrypt_makes_the_function_a_gap() {
     let mut scope = Scope::of(location());
     scope.everything = Some(Depth::existence());
     let found = open(&Replay::new(&[(200, answer)])).await.observe("lambda.function", scope).await.unwrap();
-    assert_eq!(found.seen.iter().map(|seen| seen.name.as_str()).collect::<Vec<_>>(), ["g"]);
+    assert_eq!(found.resources.iter().map(|seen| seen.name.as_str()).collect::<Vec<_>>(), ["g"]);
     let (name, failure) = &found.gaps[0];
     assert_eq!((name.as_str(), failure.code.as_deref()), ("f", Some("AccessDeniedException")));
     assert_eq!(failure.class, FailureClass::Denied);
@@ -83,7 +83,7 @@ async fn a_deleted_endpoint_does_not_exist_whatever_the_case_of_its_state() {
             "<DescribeVpcEndpointsResponse><vpcEndpointSet><item><vpcEndpointId>vpce-1</vpcEndpointId><vpcEndpointType>Gateway</vpcEndpointType><serviceName>com.amazonaws.eu-central-1.s3</serviceName><state>{state}</state></item></vpcEndpointSet></DescribeVpcEndpointsResponse>"
         );
         let answers: [(u16, &'static str); 2] = [(200, Box::leak(text.into_boxed_str())), (200, tables)];
-        assert!(observe("ec2.vpc_endpoint", "s3", &answers).await.seen.is_empty(), "{state}");
+        assert!(observe("ec2.vpc_endpoint", "s3", &answers).await.resources.is_empty(), "{state}");
     }
 }
 
@@ -93,7 +93,7 @@ async fn a_live_rule_that_a_spec_cannot_state_is_read() {
     let group = "<DescribeSecurityGroupsResponse><securityGroupInfo><item><groupId>sg-1</groupId><groupName>g</groupName><groupDescription>d</groupDescription><ipPermissions><item><ipProtocol>tcp</ipProtocol><fromPort>22</fromPort><toPort>22</toPort><ipRanges><item><cidrIp>192.168.0.1/31</cidrIp></item></ipRanges></item></ipPermissions></item></securityGroupInfo></DescribeSecurityGroupsResponse>";
     let found = observe("ec2.security_group", "g", &[(200, group)]).await;
     let wanted = spec("ec2.security_group:\n  g:\n    ingress:\n      - {tcp: 22, from: 10.0.0.0/8}\n");
-    let draft = REGISTRY.of("ec2.security_group").diff(&wanted.wants[0].model, &[], Some(&found.seen[0])).unwrap();
+    let draft = REGISTRY.of("ec2.security_group").diff(&wanted.wants[0].model, &[], Some(&found.resources[0])).unwrap();
     let paths: Vec<&str> = draft.fields.iter().map(|field| field.path.as_str()).collect();
     assert_eq!(paths, ["ingress[tcp 22 from 10.0.0.0/8]", "ingress[tcp 22 from 192.168.0.1/31]"]);
 }
@@ -104,7 +104,7 @@ async fn an_empty_key_is_unset() {
     let answer = r#"{"Functions":[{"FunctionName":"f","FunctionArn":"arn:f","KMSKeyArn":"","DeadLetterConfig":{"TargetArn":""}}]}"#;
     let found = observe("lambda.function", "f", &[(200, answer)]).await;
     let wanted = spec("lambda.function:\n  f: {code: external, kms_key: unset, dead_letter: unset}\n");
-    let draft = REGISTRY.of("lambda.function").diff(&wanted.wants[0].model, &[], Some(&found.seen[0])).unwrap();
+    let draft = REGISTRY.of("lambda.function").diff(&wanted.wants[0].model, &[], Some(&found.resources[0])).unwrap();
     assert!(draft.fields.is_empty() && draft.steps.is_empty(), "{draft:?}");
 }
 
@@ -141,17 +141,17 @@ async fn only_the_exact_default_policy_of_sns_is_unset() {
         everyone.replace('"', "&quot;")
     );
     let found = observe("sns.topic", "t", &[(200, answer.leak())]).await;
-    assert_eq!(found.seen[0].model["policy"]["Id"], "__default_policy_ID");
+    assert_eq!(found.resources[0].model["policy"]["Id"], "__default_policy_ID");
 }
 
 #[tokio::test]
 async fn unusual_live_settings_survive_writing_and_reading() {
     let group = r#"{"logGroups":[{"logGroupName":"g","arn":"arn:aws:logs:eu-central-1:123456789012:log-group:g:*","creationTime":1,"retentionInDays":3653,"logGroupClass":"INFREQUENT_ACCESS","kmsKeyId":"arn:aws:kms:eu-central-1:123456789012:key/1","deletionProtectionEnabled":true,"metricFilterCount":2,"storedBytes":9}]}"#;
     let found = observe("logs.log_group", "g", &[(200, group)]).await;
-    assert_eq!(found.seen[0].model["retention_days"], 3653);
+    assert_eq!(found.resources[0].model["retention_days"], 3653);
     let rules = "<LifecycleConfiguration><Rule><ID>a</ID><Prefix>logs/</Prefix><Status>Disabled</Status><Expiration><Date>2035-01-31T00:00:00Z</Date></Expiration></Rule><Rule><ID>b</ID><Filter><And><Prefix>x</Prefix><Tag><Key>unset</Key><Value>unset</Value></Tag><ObjectSizeGreaterThan>0</ObjectSizeGreaterThan></And></Filter><Status>Enabled</Status><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays><NewerNoncurrentVersions>3</NewerNoncurrentVersions></NoncurrentVersionExpiration></Rule></LifecycleConfiguration>";
     let found = observe_parts("s3.bucket", "data-bucket", &["lifecycle"], &[(200, rules), (200, rules)]).await;
-    assert_eq!(found.seen[0].model["lifecycle"].as_array().unwrap().len(), 2);
+    assert_eq!(found.resources[0].model["lifecycle"].as_array().unwrap().len(), 2);
     let alarm = |rest: &str| -> (u16, &'static str) {
         let common = r#""AlarmName":"a","AlarmArn":"arn:aws:cloudwatch:eu-central-1:123456789012:alarm:a","StateValue":"OK","ActionsEnabled":false,"OKActions":[],"AlarmActions":["arn:aws:sns:eu-central-1:123456789012:t"],"InsufficientDataActions":[],"EvaluationPeriods":3,"DatapointsToAlarm":2"#;
         (200, format!(r#"{{"MetricAlarms":[{{{common},{rest}}}],"CompositeAlarms":[]}}"#).leak())
@@ -159,8 +159,8 @@ async fn unusual_live_settings_survive_writing_and_reading() {
     let tags = (200, r#"{"Tags":[{"Key":"unset","Value":""}]}"#);
     let band = r#""ComparisonOperator":"LessThanLowerOrGreaterThanUpperThreshold","ThresholdMetricId":"band","TreatMissingData":"missing","Metrics":[{"Id":"m","MetricStat":{"Metric":{"Namespace":"N","MetricName":"M","Dimensions":[{"Name":"D","Value":"null"}]},"Period":30,"Stat":"IQM","Unit":"Bytes/Second"},"ReturnData":true},{"Id":"band","Expression":"ANOMALY_DETECTION_BAND(m, 2)","Label":"~","Period":0,"ReturnData":true}]"#;
     let found = observe_parts("cloudwatch.alarm", "a", &["tags"], &[alarm(band), tags]).await;
-    assert_eq!(found.seen[0].model["metrics"]["m"]["statistic"], "IQM", "{:?}", found.seen);
+    assert_eq!(found.resources[0].model["metrics"]["m"]["statistic"], "IQM", "{:?}", found.resources);
     let of_another_account = r#""ComparisonOperator":"LessThanThreshold","Threshold":-0.5,"Metrics":[{"Id":"m","AccountId":"210987654321","MetricStat":{"Metric":{"Namespace":"N","MetricName":"M","Dimensions":[]},"Period":86400,"Stat":"tc99"},"ReturnData":true}]"#;
     let found = observe_parts("cloudwatch.alarm", "a", &[], &[alarm(of_another_account)]).await;
-    assert_eq!(found.seen[0].model["metrics"]["m"]["account"], "210987654321", "{:?}", found.seen);
+    assert_eq!(found.resources[0].model["metrics"]["m"]["account"], "210987654321", "{:?}", found.resources);
 }

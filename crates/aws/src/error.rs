@@ -84,7 +84,7 @@ pub fn done_if<T: Default>(result: Result<T, CallError>, ok: &str) -> Result<T, 
 
 /// Creates the failure of a request that lacks a required member. This is a bug in regionctl.
 #[allow(clippy::needless_pass_by_value)] // `map_err` passes the error by value
-pub(crate) fn unbuilt(error: aws_smithy_types::error::operation::BuildError) -> CallError {
+pub(crate) fn build_error(error: aws_smithy_types::error::operation::BuildError) -> CallError {
     CallError(Failure::new(FailureClass::Other, "regionctl", format!("could not build the request: {error}")))
 }
 

@@ -46,7 +46,7 @@ pub trait Live: Kind {
             let scope = Scope { everything: Some(Depth::existence()), ..Scope::of(location.clone()) };
             let found = Self::observe(api, &scope).await?;
             let gaps = found.gaps.into_iter().map(|(name, _)| name);
-            Ok(found.seen.into_iter().map(|seen| seen.name).chain(gaps).collect())
+            Ok(found.resources.into_iter().map(|seen| seen.name).chain(gaps).collect())
         }
     }
 
@@ -83,7 +83,7 @@ where
 }
 
 /// Runs one read per resource concurrently. A failed read becomes a gap of that resource.
-pub(crate) async fn all_at_once<M, F>(reads: impl IntoIterator<Item = (String, F)>) -> Observation<M>
+pub(crate) async fn read_concurrently<M, F>(reads: impl IntoIterator<Item = (String, F)>) -> Observation<M>
 where
     F: Future<Output = Result<Option<LiveResource<M>>, CallError>>,
 {
@@ -91,7 +91,7 @@ where
     let mut found = Observation::default();
     for (name, result) in join_all(reads).await {
         match result {
-            Ok(Some(resource)) => found.seen.push(resource),
+            Ok(Some(resource)) => found.resources.push(resource),
             Ok(None) => {}
             Err(error) => found.gaps.push((name, error.0)),
         }
@@ -100,13 +100,13 @@ where
 }
 
 /// Collects the resources of one response. A resource that could not be converted becomes a gap.
-pub(crate) fn observation_of<M>(
+pub(crate) fn collect_results<M>(
     read: impl IntoIterator<Item = (String, Result<LiveResource<M>, CallError>)>,
 ) -> Observation<M> {
     let mut found = Observation::default();
     for (name, result) in read {
         match result {
-            Ok(resource) => found.seen.push(resource),
+            Ok(resource) => found.resources.push(resource),
             Err(error) => found.gaps.push((name, error.0)),
         }
     }
@@ -166,8 +166,8 @@ impl<K: Live> LiveKind for Erased<K> {
         Box::pin(async move {
             let found = K::observe(&K::Api::from_session(session), &scope).await.map_err(|error| error.0)?;
             let json = |model| serde_json::to_value(model).expect("invariant: models are plain data");
-            let seen = found.seen.into_iter().map(|seen| seen.map(json)).collect();
-            Ok(Observation { seen, gaps: found.gaps })
+            let seen = found.resources.into_iter().map(|seen| seen.map(json)).collect();
+            Ok(Observation { resources: seen, gaps: found.gaps })
         })
     }
 

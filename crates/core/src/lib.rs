@@ -5,7 +5,7 @@
 //! Nothing in this crate calls AWS, prints, or reads a clock or an environment variable; all input and output goes
 //! through the [`observe::provider::Provider`] trait. Data flows in one direction through the modules:
 //! [`spec`] → [`observe`] → [`desire`] → [`diff`] → [`plan`] → [`apply`] or [`report`] → [`render`].
-//! [`look`] runs the steps from a spec to a plan.
+//! [`read_plan`] runs the steps from a spec to a plan.
 
 pub mod apply;
 pub mod desire;
@@ -14,10 +14,10 @@ pub mod diff;
 pub mod digest;
 pub mod format;
 pub mod kind;
-pub mod look;
 pub mod model;
 pub mod observe;
 pub mod plan;
+pub mod read_plan;
 pub mod render;
 pub mod report;
 pub mod resource;

@@ -11,8 +11,8 @@ use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::provider::Aws;
 use regionctl_aws::session::Access;
 use regionctl_core::desire::fill::Inventory;
-use regionctl_core::look::look_at;
 use regionctl_core::observe::snapshot::Snapshot;
+use regionctl_core::read_plan::plan_of;
 use regionctl_core::report::examine::{examine, report_of};
 use regionctl_core::report::judge::{self, FailOn};
 use regionctl_core::report::last_applied::LastApplied;
@@ -145,7 +145,7 @@ async fn one(
 
 /// Returns the report of a region from a snapshot.
 fn of_snapshot(snapshot: &Snapshot, spec: &Spec) -> RegionReport {
-    match look_at(REGISTRY, spec, snapshot) {
+    match plan_of(REGISTRY, spec, snapshot) {
         Ok((inventory, plan)) => report_of(REGISTRY, spec, &inventory, &plan, &LastApplied::NotInSnapshot, today()),
         Err(error) => build::failed(&spec.region, &spec.account, &spec.path, &error.diagnostics().0),
     }

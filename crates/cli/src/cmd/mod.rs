@@ -15,10 +15,10 @@ mod stats;
 
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::session::Access;
-use regionctl_core::look::{LookError, look, look_at};
 use regionctl_core::observe::provider::Provider;
 use regionctl_core::observe::snapshot::Snapshot;
 use regionctl_core::plan::Plan;
+use regionctl_core::read_plan::{ReadPlanError, plan_of, read_plan};
 use regionctl_core::render;
 use regionctl_core::spec::Spec;
 
@@ -33,7 +33,7 @@ async fn plan_all(global: &Global, specs: &[Spec], format: Format, preflight: bo
     let mut plans = Vec::new();
     for spec in specs {
         let provider = connector.open(spec, Access::ReadOnly, None).await;
-        let (inventory, plan) = look(&provider, REGISTRY, spec).await.map_err(|error| command_error(&error))?;
+        let (inventory, plan) = read_plan(&provider, REGISTRY, spec).await.map_err(|error| command_error(&error))?;
         if format == Format::Text {
             output::out(format_args!("{}", render::text(&plan, output::style())));
         }
@@ -61,7 +61,7 @@ async fn plan_all(global: &Global, specs: &[Spec], format: Format, preflight: bo
 fn plan_all_from(snapshot: &Snapshot, specs: &[Spec], format: Format) -> Result<Vec<Plan>, CommandError> {
     let mut plans = Vec::new();
     for spec in specs {
-        let (_, plan) = look_at(REGISTRY, spec, snapshot).map_err(|error| command_error(&error))?;
+        let (_, plan) = plan_of(REGISTRY, spec, snapshot).map_err(|error| command_error(&error))?;
         if format == Format::Text {
             output::out(format_args!("{}", render::text(&plan, output::style())));
         }
@@ -74,7 +74,7 @@ fn plan_all_from(snapshot: &Snapshot, specs: &[Spec], format: Format) -> Result<
 }
 
 /// Converts an error of a read or a plan to an error or a refusal.
-fn command_error(error: &LookError) -> CommandError {
+fn command_error(error: &ReadPlanError) -> CommandError {
     let exit = if error.is_refusal() { Exit::Refused } else { Exit::Error };
     CommandError { exit, ..CommandError::errors(error.diagnostics()) }
 }

@@ -28,7 +28,7 @@ use crate::files;
 use crate::output::{self, errln};
 
 /// Region codes, for suggestions only: AWS may have more
-/// (https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html).
+/// (<https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>).
 const REGIONS: [&str; 38] = [
     "af-south-1",
     "ap-east-1",

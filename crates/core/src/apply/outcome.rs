@@ -4,9 +4,9 @@
 use super::run::Outcome;
 use super::wait::Waited;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::look::LookError;
 use crate::observe::explain::explain;
 use crate::plan::{Action, Change, Plan};
+use crate::read_plan::ReadPlanError;
 use crate::resource::address::Address;
 
 /// The result of a successful apply session.
@@ -89,8 +89,8 @@ impl ApplyError {
     }
 }
 
-impl From<LookError> for ApplyError {
-    fn from(error: LookError) -> Self {
+impl From<ReadPlanError> for ApplyError {
+    fn from(error: ReadPlanError) -> Self {
         let kind = if error.is_refusal() { ApplyErrorKind::Refused } else { ApplyErrorKind::Error };
         Self::new(kind, error.diagnostics())
     }
@@ -135,7 +135,7 @@ pub(super) fn verified(plan: &Plan, outcome: &Outcome, after: Option<&Plan>) -> 
 }
 
 /// Returns the error for a read after the last step that failed.
-pub(super) fn unverified(outcome: &Outcome, error: &LookError) -> ApplyError {
+pub(super) fn unverified(outcome: &Outcome, error: &ReadPlanError) -> ApplyError {
     ApplyError::new(in_part(outcome), error.diagnostics())
 }
 

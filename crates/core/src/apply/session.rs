@@ -13,11 +13,11 @@ use super::verify::verify;
 use super::wait::{Waited, wait};
 use crate::desire::fill::Inventory;
 use crate::kind::Registry;
-use crate::look::look;
 use crate::observe::explain::explain;
 use crate::observe::provider::{Check, Provider};
 use crate::plan::saved::{Refusal, SavedPlan, moved};
 use crate::plan::{Action, Plan};
+use crate::read_plan::read_plan;
 use crate::report::last_applied::save_last_applied;
 use crate::resource::address::Address;
 use crate::spec::Spec;
@@ -164,7 +164,7 @@ impl ApplySession<'_> {
             refuse::stale(saved.refusals_before_reading(self.spec, now, used), &self.spec.path)?;
         }
         refuse::unknown_targets(&self.options.targets, self.spec)?;
-        let (inventory, now) = look(self.provider, self.registry, self.spec).await?;
+        let (inventory, now) = read_plan(self.provider, self.registry, self.spec).await?;
         let plan = match self.source {
             PlanSource::Fresh => now.clone(),
             PlanSource::Saved { saved, .. } => {
@@ -224,7 +224,7 @@ impl ApplySession<'_> {
             Answer::No => return Err(refuse::declined()),
             Answer::NotATerminal => return Err(refuse::not_a_terminal()),
         }
-        let (now, _) = look(self.provider, self.registry, self.spec).await?;
+        let (now, _) = read_plan(self.provider, self.registry, self.spec).await?;
         self.refuse_moved(plan, &now)?;
         Ok(now)
     }

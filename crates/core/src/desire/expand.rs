@@ -214,12 +214,15 @@ mod tests {
     fn observed(names: &[&str]) -> Observation<Value> {
         let model = json!({"of": "us-east-1", "regional": "a key"});
         let live = |name: &&str| LiveResource::new(*name, model.clone(), Attributes::new());
-        Observation { seen: names.iter().map(live).collect(), gaps: Vec::new() }
+        Observation { resources: names.iter().map(live).collect(), gaps: Vec::new() }
     }
 
     fn expanded(sections: &str, live: &[&str], source: Result<Observation<Value>, Failure>) -> Expansion {
-        let live =
-            observed(live).seen.into_iter().map(|resource| (Address::new("t.t", &resource.name), resource)).collect();
+        let live = observed(live)
+            .resources
+            .into_iter()
+            .map(|resource| (Address::new("t.t", &resource.name), resource))
+            .collect();
         let sources = SourceReads::from([(("us-east-1".to_owned(), "t.t".to_owned()), source)]);
         expand(REGISTRY, &location(), &wants(sections), &live, &sources).unwrap()
     }
@@ -258,8 +261,11 @@ mod tests {
         let gaps: Vec<&str> = expansion.gaps.iter().map(|gap| gap.address.as_str()).collect();
         assert_eq!(gaps, ["t.t/*", "t.t/one"]);
         assert_eq!(expansion.gaps[0].failure.message, "no (source us-east-1/*)");
-        let live =
-            observed(&["a"]).seen.into_iter().map(|resource| (Address::new("t.t", &resource.name), resource)).collect();
+        let live = observed(&["a"])
+            .resources
+            .into_iter()
+            .map(|resource| (Address::new("t.t", &resource.name), resource))
+            .collect();
         let sources = SourceReads::from([(("us-east-1".to_owned(), "t.t".to_owned()), Err(denied()))]);
         assert_eq!(orphans(&wants(sections), &expansion.wants, &live, &sources).count(), 0);
     }

@@ -130,13 +130,13 @@ pub fn fill(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<Inve
         return Err(FillError::Incomplete(vec![format!("the VPCs of {} in account {}", spec.region, spec.account)]));
     }
     let location = locate(spec, vpcs.unwrap_or_default())?;
-    let of_sources = requests::of_sources(registry, spec);
+    let source_only = requests::source_only(registry, spec);
     let requests = requests::of_spec(registry, spec, &location, snapshot)?;
-    let missing: Vec<String> = of_sources.iter().chain(&requests).filter_map(|it| missing(it, snapshot)).collect();
+    let missing: Vec<String> = source_only.iter().chain(&requests).filter_map(|it| missing(it, snapshot)).collect();
     if !missing.is_empty() {
         return Err(FillError::Incomplete(missing));
     }
-    let sources = requests::sources(registry, &of_sources, snapshot);
+    let sources = requests::sources(registry, &source_only, snapshot);
     let live = requests::live(registry, &requests, snapshot);
     let (known, wants) = requests::known_before_reading(registry, spec, &location);
     let Expansion { wants: expanded, notes, mut gaps } = expand(registry, &location, &wants, &live, &sources)?;

@@ -38,7 +38,7 @@ impl<'a> Expander<'a> {
 
     pub(super) fn like(&mut self, want: &Want, source: &Source) -> Result<(), ExpandError> {
         let Some(observation) = self.source(want, source) else { return Ok(()) };
-        if let Some(resource) = observation.seen.iter().find(|resource| resource.name == source.name) {
+        if let Some(resource) = observation.resources.iter().find(|resource| resource.name == source.name) {
             return self.follow(want, source, resource, None);
         }
         let gap = observation.gaps.iter().find(|(name, _)| *name == source.name);
@@ -63,7 +63,7 @@ impl<'a> Expander<'a> {
             self.gap(&Want { address, ..want.clone() }, source, failure.clone());
         }
         let mut any = !observation.gaps.is_empty();
-        for resource in observation.seen.iter().filter(|resource| source.covers(&resource.name)) {
+        for resource in observation.resources.iter().filter(|resource| source.covers(&resource.name)) {
             any = true;
             let address = Address::new(&want.address.kind, &resource.name);
             if !self.named.contains(&address) {

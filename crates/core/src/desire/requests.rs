@@ -23,7 +23,7 @@ use crate::spec::{Spec, Want};
 pub type Requests = BTreeMap<(String, String), Scope>;
 
 /// Returns what to read of a spec's sources. Does not depend on live resources.
-pub fn of_sources(registry: Registry, spec: &Spec) -> Requests {
+pub fn source_only(registry: Registry, spec: &Spec) -> Requests {
     let mut requests = Requests::new();
     for want in &spec.wants {
         let Some(source) = &want.source else { continue };
@@ -52,14 +52,14 @@ pub fn of_spec(
     let wants = known_before_reading(registry, spec, location).1;
     let mut requests = of_wants(registry, location, &wants);
     let iterated = iterated_kinds(&wants);
-    let of_sources = of_sources(registry, spec);
+    let source_only = source_only(registry, spec);
     let is_read = |(key, scope): (&(String, String), &Scope)| snapshot.missing(&key.1, scope).is_none();
     let is_iterated = |(key, _): &(&(String, String), &Scope)| iterated.contains(&key.1);
-    if !requests.iter().chain(&of_sources).filter(is_iterated).all(is_read) {
+    if !requests.iter().chain(&source_only).filter(is_iterated).all(is_read) {
         return Ok(requests);
     }
     let named: BTreeSet<&Address> = wants.iter().filter(|want| want.is_one()).map(|want| &want.address).collect();
-    let sources = sources(registry, &of_sources, snapshot);
+    let sources = sources(registry, &source_only, snapshot);
     let expanded = expand(registry, location, &wants, &live(registry, &requests, snapshot), &sources)?.wants;
     let produced = expanded.iter().map(|expanded| &expanded.want);
     let produced: Vec<&Want> = produced.filter(|want| !named.contains(&want.address)).collect();
@@ -73,7 +73,7 @@ pub fn of_spec(
             ask(registry, &mut requests, location, want);
         }
     }
-    if !requests.iter().chain(&of_sources).all(is_read) {
+    if !requests.iter().chain(&source_only).all(is_read) {
         return Ok(requests);
     }
     let live = live(registry, &requests, snapshot);
@@ -94,7 +94,7 @@ pub(super) fn live(
     let mut live = BTreeMap::new();
     for ((_, kind), scope) in requests {
         let Ok(observation) = snapshot.view(kind, registry.of(kind).facts().parts, scope) else { continue };
-        live.extend(observation.seen.into_iter().map(|resource| (Address::new(kind, &resource.name), resource)));
+        live.extend(observation.resources.into_iter().map(|resource| (Address::new(kind, &resource.name), resource)));
     }
     live
 }
@@ -176,7 +176,7 @@ fn depth(registry: Registry, want: &Want) -> Depth {
 /// copied.
 fn copied_parts(registry: Registry, kind: &str, is_source: bool) -> Depth {
     let facts = registry.of(kind).facts();
-    let is_copied = |part: &&&str| !facts.uncarried.contains(part) && (is_source || !facts.of_sources.contains(part));
+    let is_copied = |part: &&&str| !facts.not_copied.contains(part) && (is_source || !facts.source_only.contains(part));
     let parts = facts.parts.iter().filter(is_copied);
     Depth::Named(parts.map(|part| (*part).to_owned()).collect())
 }

@@ -32,9 +32,9 @@ pub struct Facts {
     /// The fields of the model that need additional API calls. They are read only if the requested depth includes them.
     pub parts: &'static [&'static str],
     /// The names in `parts` that are not copied from a source, and are read only if the spec states them.
-    pub uncarried: &'static [&'static str],
+    pub not_copied: &'static [&'static str],
     /// The names in `parts` that are read only from a source, to report what a follower lacks.
-    pub of_sources: &'static [&'static str],
+    pub source_only: &'static [&'static str],
     /// The operations in `writes` that are needed only to delete a resource: its entry is `absent`, or a copy's source
     /// was deleted.
     pub removes: &'static [&'static str],
@@ -78,8 +78,8 @@ impl Facts {
         descriptive: &[],
         name_fields: &[],
         parts: &[],
-        uncarried: &[],
-        of_sources: &[],
+        not_copied: &[],
+        source_only: &[],
         removes: &[],
         global: false,
         needs_vpc: false,

@@ -59,7 +59,7 @@ pub enum When {
     /// Any difference.
     Differs,
     /// The attribute is live, but not in the spec.
-    Extra,
+    NotInSpec,
     /// The attribute is in the spec, but not live.
     Lacking,
     /// The live number is smaller than the desired one, or live is `false` and desired is `true`.
@@ -71,7 +71,7 @@ impl When {
     pub fn words(self) -> &'static str {
         match self {
             Self::Differs => "differs",
-            Self::Extra => "is not in the spec",
+            Self::NotInSpec => "is not in the spec",
             Self::Lacking => "is missing",
             Self::Less => "is less than in the spec",
         }
@@ -80,7 +80,7 @@ impl When {
     fn matches(self, field: &FieldChange) -> bool {
         match self {
             Self::Differs => true,
-            Self::Extra => field.action == FieldAction::Remove,
+            Self::NotInSpec => field.action == FieldAction::Remove,
             Self::Lacking => field.action == FieldAction::Add,
             Self::Less => less(field.before.as_ref(), field.after.as_ref()),
         }
@@ -134,10 +134,10 @@ mod tests {
     #[test]
     fn directions_are_distinguished() {
         let shorter = field(Some(json!(30)), Some(json!(365)));
-        assert!(When::Less.matches(&shorter) && !When::Extra.matches(&shorter));
+        assert!(When::Less.matches(&shorter) && !When::NotInSpec.matches(&shorter));
         assert!(!When::Less.matches(&field(Some(json!(400)), Some(json!(365)))));
         assert!(When::Less.matches(&field(Some(json!(false)), Some(json!(true)))));
         assert!(When::Lacking.matches(&field(None, Some(json!(1)))));
-        assert!(When::Extra.matches(&field(Some(json!(1)), None)));
+        assert!(When::NotInSpec.matches(&field(Some(json!(1)), None)));
     }
 }

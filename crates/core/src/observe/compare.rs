@@ -162,7 +162,7 @@ mod tests {
         let failure = Failure::new(FailureClass::Denied, "T ListTs", "no");
         let gaps = gaps.iter().map(|name| ((*name).to_owned(), failure.clone()));
         let mut snapshot = Snapshot::default();
-        snapshot.add("t.t", &scope, Ok(Observation { seen: seen.collect(), gaps: gaps.collect() }));
+        snapshot.add("t.t", &scope, Ok(Observation { resources: seen.collect(), gaps: gaps.collect() }));
         snapshot
     }
 
@@ -192,7 +192,7 @@ mod tests {
         let mut scope = Scope::of(location);
         scope.ask("a", Depth::Named(["days".to_owned()].into()));
         let seen = vec![LiveResource::new("a", json!({"days": 1}), Attributes::new())];
-        few.add("t.t", &scope, Ok(Observation { seen, gaps: Vec::new() }));
+        few.add("t.t", &scope, Ok(Observation { resources: seen, gaps: Vec::new() }));
         let all = snapshot(&[("a", json!({"days": 1})), ("b", json!({}))], &[]);
         for found in [differences(Registry(&[]), &few, &all), differences(Registry(&[]), &all, &few)] {
             assert_eq!(found.len(), 1, "{found:?}");

@@ -77,7 +77,7 @@ pub async fn refresh(provider: &dyn Provider, registry: Registry, spec: &Spec) -
     let mut asked = Requests::new();
     let mut location = None;
     running.push(async { Read::Identity(provider.identify(spec.needs_vpc).await) }.boxed());
-    start(provider, requests::of_sources(registry, spec), &mut asked, &mut running);
+    start(provider, requests::source_only(registry, spec), &mut asked, &mut running);
     while let Some(read) = running.next().await {
         match read {
             Read::Identity(identity) => {

@@ -46,7 +46,7 @@ pub async fn read_region(
         let here = &here;
         locations(facts, here, &vpcs).into_iter().map(move |location| async move {
             let (scope, result) = read_kind(provider, facts, location).await;
-            let found = result.as_ref().map_or(0, |observation| observation.seen.len());
+            let found = result.as_ref().map_or(0, |observation| observation.resources.len());
             listen(KindRead { kind: facts.name, found });
             (facts.name, scope, result)
         })
@@ -102,7 +102,7 @@ async fn read_kind(
 /// Adds a gap for each listed name that the read did not find: it cannot be read by this name, or was just deleted.
 fn add_missing(facts: &Facts, scope: &Scope, observation: &mut Observation<serde_json::Value>) {
     let found: BTreeSet<&str> = observation
-        .seen
+        .resources
         .iter()
         .map(|resource| resource.name.as_str())
         .chain(observation.gaps.iter().map(|(name, _)| name.as_str()))

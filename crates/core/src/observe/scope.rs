@@ -181,13 +181,13 @@ impl<M> LiveResource<M> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation<M> {
     /// The live resources that were read.
-    pub seen: Vec<LiveResource<M>>,
+    pub resources: Vec<LiveResource<M>>,
     /// The resources that could not be read: name and failure.
     pub gaps: Vec<(String, Failure)>,
 }
 
 impl<M> Default for Observation<M> {
     fn default() -> Self {
-        Self { seen: Vec::new(), gaps: Vec::new() }
+        Self { resources: Vec::new(), gaps: Vec::new() }
     }
 }

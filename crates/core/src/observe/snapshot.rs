@@ -164,7 +164,7 @@ impl Snapshot {
         for name in scope.names.keys() {
             part.names.entry(name.clone()).or_insert(Reading::Absent);
         }
-        for resource in observation.seen {
+        for resource in observation.resources {
             let Some(depth) = scope.depth(&resource.name).cloned() else { continue };
             part.put(resource.name.clone(), Reading::Found { depth, resource: Box::new(resource) });
         }
@@ -223,7 +223,9 @@ impl Snapshot {
         for (name, reading) in &part.names {
             let Some(depth) = scope.depth(name) else { continue };
             match reading {
-                Reading::Found { resource, .. } => observation.seen.push(narrowed((**resource).clone(), parts, depth)),
+                Reading::Found { resource, .. } => {
+                    observation.resources.push(narrowed((**resource).clone(), parts, depth));
+                }
                 Reading::Absent => {}
                 Reading::Gap(failure) => observation.gaps.push((name.clone(), failure.clone())),
             }
@@ -305,7 +307,7 @@ mod tests {
     }
 
     fn found(name: &str, model: Value) -> Observation<Value> {
-        Observation { seen: vec![LiveResource::new(name, model, Attributes::new())], gaps: Vec::new() }
+        Observation { resources: vec![LiveResource::new(name, model, Attributes::new())], gaps: Vec::new() }
     }
 
     #[test]
@@ -316,8 +318,8 @@ mod tests {
         let asked = scope(&[("a", named(&["days"])), ("b", named(&[]))], None);
         assert_eq!(snapshot.missing("t.t", &asked), None);
         let view = snapshot.view("t.t", &["tags", "days"], &asked).unwrap();
-        assert_eq!(view.seen[0].model, json!({"days": 1, "key": null}));
-        assert_eq!(view.seen.len(), 1);
+        assert_eq!(view.resources[0].model, json!({"days": 1, "key": null}));
+        assert_eq!(view.resources.len(), 1);
     }
 
     #[test]
@@ -334,7 +336,7 @@ mod tests {
     fn a_resource_that_was_read_less_deep_than_the_others_is_missing() {
         let mut snapshot = Snapshot::default();
         let mut both = found("a", json!({"days": 1}));
-        both.seen.extend(found("b", json!({"tags": {}})).seen);
+        both.resources.extend(found("b", json!({"tags": {}})).resources);
         snapshot.add("t.t", &scope(&[("a", named(&["days"]))], Some(named(&["tags"]))), Ok(both));
         let all = scope(&[], Some(named(&["tags"])));
         assert_eq!(snapshot.missing("t.t", &all).unwrap().names, scope(&[("a", named(&["tags"]))], None).names);
@@ -344,7 +346,7 @@ mod tests {
     fn a_gap_stays_a_gap_after_a_shallower_read() {
         let mut snapshot = Snapshot::default();
         let failure = Failure::new(FailureClass::Denied, "T GetT", "no");
-        let denied = Observation { seen: Vec::new(), gaps: vec![("a".to_owned(), failure)] };
+        let denied = Observation { resources: Vec::new(), gaps: vec![("a".to_owned(), failure)] };
         snapshot.add("t.t", &scope(&[("a", Depth::Whole)], None), Ok(denied));
         snapshot.add("t.t", &scope(&[], Some(named(&[]))), Ok(found("a", json!({}))));
         assert_eq!(snapshot.gaps().len(), 1);

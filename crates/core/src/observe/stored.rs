@@ -177,7 +177,7 @@ mod tests {
         let seen = [("a", "hunter2"), ("b", "other")]
             .map(|(name, secret)| LiveResource::new(name, model(secret), Attributes::new()));
         let mut snapshot = Snapshot::default();
-        snapshot.add("t.t", &scope, Ok(Observation { seen: seen.to_vec(), gaps: Vec::new() }));
+        snapshot.add("t.t", &scope, Ok(Observation { resources: seen.to_vec(), gaps: Vec::new() }));
         snapshot
     }
 

@@ -138,7 +138,7 @@ fn manual_steps(spec: &Spec) -> Vec<WaitingOn> {
     open.map(|manual| WaitingOn {
         address: Address::new(MANUAL, &manual.name),
         service: "People".to_owned(),
-        what: manual.owed(),
+        what: manual.summary(),
         ask_again: None,
     })
     .collect()

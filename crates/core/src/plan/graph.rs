@@ -78,7 +78,7 @@ pub fn needed(op: &Value, known: &Known) -> BTreeSet<Address> {
         Target::Resource(address) => Some(address),
         Target::Vpc | Target::Each => None,
     });
-    referenced.chain(known.givers(op)).collect()
+    referenced.chain(known.identified_by(op)).collect()
 }
 
 /// Returns the resource that a reference points to, if the operation contains the referenced value.

@@ -111,10 +111,10 @@ pub(super) fn sort(findings: &mut [Finding]) {
 fn attribution(last_applied: &LastApplied) -> Attribution {
     let why = match last_applied {
         LastApplied::Applied(_) => return Attribution::Yes,
-        LastApplied::NotKept => "the spec does not set `record_applied: true`".to_owned(),
+        LastApplied::NotRecorded => "the spec does not set `record_applied: true`".to_owned(),
         LastApplied::Never => "there is no last-applied record; the next apply saves one".to_owned(),
         LastApplied::NotInSnapshot => "a snapshot does not contain the last-applied record".to_owned(),
-        LastApplied::Unread(failure) => {
+        LastApplied::ReadFailed(failure) => {
             format!("the last-applied record could not be read: {}", explain(failure).message)
         }
     };

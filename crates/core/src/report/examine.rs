@@ -13,10 +13,10 @@ use super::rows::rows;
 use super::{Drift, RegionReport};
 use crate::desire::fill::Inventory;
 use crate::kind::Registry;
-use crate::look::{LookError, look};
 use crate::observe::explain::explain;
 use crate::observe::provider::Provider;
 use crate::plan::{Note, Plan};
+use crate::read_plan::{ReadPlanError, read_plan};
 use crate::spec::Spec;
 
 /// The maximum number of findings with audit events. CloudTrail's `LookupEvents` allows two requests per second:
@@ -30,15 +30,15 @@ const LIMIT: usize = 40;
 /// the function returns no error.
 ///
 /// # Errors
-/// See [`look`].
+/// See [`read_plan`].
 pub async fn examine(
     provider: &dyn Provider,
     registry: Registry,
     spec: &Spec,
     today: Date,
     who: bool,
-) -> Result<(RegionReport, Inventory), LookError> {
-    let (looked, last_applied) = join(look(provider, registry, spec), read_last_applied(provider, spec)).await;
+) -> Result<(RegionReport, Inventory), ReadPlanError> {
+    let (looked, last_applied) = join(read_plan(provider, registry, spec), read_last_applied(provider, spec)).await;
     let (inventory, plan) = looked?;
     let mut region = report_of(registry, spec, &inventory, &plan, &last_applied, today);
     if who {

@@ -20,11 +20,11 @@ use crate::spec::{Spec, Want};
 #[derive(Debug, Clone)]
 pub enum LastApplied {
     /// The spec does not set `record_applied: true`.
-    NotKept,
+    NotRecorded,
     /// No record has been saved, or it has another format or is missing a part.
     Never,
     /// The record could not be read.
-    Unread(Failure),
+    ReadFailed(Failure),
     /// The report is built from a snapshot, which does not contain the record.
     NotInSnapshot,
     /// The record.
@@ -34,11 +34,11 @@ pub enum LastApplied {
 /// Reads the last-applied record if the spec sets `record_applied: true`.
 pub async fn read_last_applied(provider: &dyn Provider, spec: &Spec) -> LastApplied {
     if !spec.record_applied {
-        return LastApplied::NotKept;
+        return LastApplied::NotRecorded;
     }
     match provider.last_applied(&spec.path).await {
         Ok(parts) => Applied::from_parts(&parts).map_or(LastApplied::Never, LastApplied::Applied),
-        Err(failure) => LastApplied::Unread(failure),
+        Err(failure) => LastApplied::ReadFailed(failure),
     }
 }
 

@@ -130,14 +130,14 @@ fn managed(registry: Registry, regions: &[Listed<'_>]) -> BTreeSet<(String, Addr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::look::look;
     use crate::observe::failure::{Failure, FailureClass};
+    use crate::read_plan::read_plan;
     use crate::testing::cloud::{Cloud, REGISTRY, settings, spec, spec_of};
 
     async fn found(cloud: &Cloud, specs: &[Spec]) -> Vec<(Unmanaged, Vec<Note>)> {
         let mut inventories = Vec::new();
         for spec in specs {
-            inventories.push(look(cloud, REGISTRY, spec).await.unwrap().0);
+            inventories.push(read_plan(cloud, REGISTRY, spec).await.unwrap().0);
         }
         let mut listed = Vec::new();
         for (spec, inventory) in specs.iter().zip(&inventories) {

@@ -229,7 +229,7 @@ impl Known {
     }
 
     /// Returns the resources whose attributes equal a text in this value. Texts in tags and descriptions are ignored.
-    pub fn givers(&self, value: &Value) -> BTreeSet<Address> {
+    pub fn identified_by(&self, value: &Value) -> BTreeSet<Address> {
         let mut owners = BTreeSet::new();
         self.collect_owners("", value, &mut owners);
         owners

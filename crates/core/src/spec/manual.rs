@@ -28,7 +28,7 @@ pub struct Manual {
 
 impl Manual {
     /// Returns the step as one line: what, who, when, and where its evidence belongs.
-    pub fn owed(&self) -> String {
+    pub fn summary(&self) -> String {
         let when = self.when.as_ref().map(|when| format!(", {when}")).unwrap_or_default();
         format!("{} ({}{when}); add evidence at {}:{}", self.what, self.who, self.at.file, self.at.line)
     }

@@ -174,7 +174,7 @@ impl Provider for Cloud {
                 let is_here = region.is_empty() || *region == scope.location.region;
                 if of == kind && is_here && scope.asks_for(name) {
                     let model = serde_json::to_value(settings).unwrap();
-                    observation.seen.push(LiveResource::new(name.as_str(), model, attributes(name)));
+                    observation.resources.push(LiveResource::new(name.as_str(), model, attributes(name)));
                 }
             }
             Ok(observation)

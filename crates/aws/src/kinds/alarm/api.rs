@@ -16,7 +16,7 @@ use super::model::AlarmModel;
 use super::sdk::{extras, model, request, sdk_tags};
 use super::{Alarm, AlarmOp};
 use crate::error::{CallError, if_found};
-use crate::live::{Live, all_at_once};
+use crate::live::{Live, read_concurrently};
 use crate::tags::{self, collect};
 
 impl Live for Alarm {
@@ -46,7 +46,7 @@ impl Live for Alarm {
             };
             (name, read)
         });
-        Ok(all_at_once(reads).await)
+        Ok(read_concurrently(reads).await)
     }
 
     async fn list(api: &Client, _: &Location) -> Result<Vec<String>, CallError> {

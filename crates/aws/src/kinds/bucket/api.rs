@@ -22,8 +22,8 @@ use super::lifecycle_sdk::{minimum_size_to_sdk, rule_to_sdk};
 use super::logging::Logging;
 use super::tagging;
 use super::{Bucket, BucketModel, BucketOp};
-use crate::error::{CallError, done_if, if_set, unbuilt};
-use crate::live::{Live, all_at_once, names_of};
+use crate::error::{CallError, build_error, done_if, if_set};
+use crate::live::{Live, names_of, read_concurrently};
 use crate::tags::TagSettings;
 
 impl Live for Bucket {
@@ -38,7 +38,7 @@ impl Live for Bucket {
             let bucket = OwnedBucket { api, name, owner: &scope.location.account };
             (name.clone(), async move { Box::pin(bucket.read(scope)).await })
         });
-        Ok(all_at_once(reads).await)
+        Ok(read_concurrently(reads).await)
     }
 
     /// Omits buckets of other regions. An endpoint may ignore the `BucketRegion` filter, so the answer is filtered too.
@@ -87,9 +87,9 @@ impl OwnedBucket<'_> {
             }
             BucketOp::PutBucketOwnershipControls(ownership) => {
                 let rule = s3::OwnershipControlsRule::builder().object_ownership(ownership.to_sdk()).build();
-                let controls = s3::OwnershipControls::builder().rules(rule.map_err(unbuilt)?).build();
+                let controls = s3::OwnershipControls::builder().rules(rule.map_err(build_error)?).build();
                 request!(self, put_bucket_ownership_controls)
-                    .ownership_controls(controls.map_err(unbuilt)?)
+                    .ownership_controls(controls.map_err(build_error)?)
                     .send()
                     .await?;
             }
@@ -113,7 +113,7 @@ impl OwnedBucket<'_> {
             BucketOp::PutBucketCors(rules) => {
                 let rules = rules.into_iter().map(CorsRule::into_sdk).collect::<Result<_, _>>()?;
                 let configuration = s3::CorsConfiguration::builder().set_cors_rules(Some(rules)).build();
-                request!(self, put_bucket_cors).cors_configuration(configuration.map_err(unbuilt)?).send().await?;
+                request!(self, put_bucket_cors).cors_configuration(configuration.map_err(build_error)?).send().await?;
             }
             BucketOp::DeleteBucketCors => {
                 request!(self, delete_bucket_cors).send().await?;
@@ -169,7 +169,7 @@ impl OwnedBucket<'_> {
         let configuration = s3::BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
         request!(self, put_bucket_lifecycle_configuration)
             .set_transition_default_minimum_object_size(minimum)
-            .lifecycle_configuration(configuration.map_err(unbuilt)?)
+            .lifecycle_configuration(configuration.map_err(build_error)?)
             .send()
             .await?;
         Ok(())
@@ -216,9 +216,9 @@ impl OwnedBucket<'_> {
         }
         let set = all
             .into_iter()
-            .map(|(key, value)| s3::Tag::builder().key(key).value(value).build().map_err(unbuilt))
+            .map(|(key, value)| s3::Tag::builder().key(key).value(value).build().map_err(build_error))
             .collect::<Result<_, _>>()?;
-        let tagging = s3::Tagging::builder().set_tag_set(Some(set)).build().map_err(unbuilt)?;
+        let tagging = s3::Tagging::builder().set_tag_set(Some(set)).build().map_err(build_error)?;
         request!(self, put_bucket_tagging).tagging(tagging).send().await?;
         Ok(())
     }

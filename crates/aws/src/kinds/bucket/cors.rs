@@ -9,7 +9,7 @@ use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{CallError, unbuilt};
+use crate::error::{CallError, build_error};
 
 /// A CORS rule. The order of rules matters: S3 uses the first rule that matches a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -87,7 +87,7 @@ impl CorsRule {
             .set_max_age_seconds(self.max_age_seconds)
             .set_id(self.id)
             .build()
-            .map_err(unbuilt)
+            .map_err(build_error)
     }
 }
 

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::BucketOp;
-use crate::error::{CallError, unbuilt};
+use crate::error::{CallError, build_error};
 
 /// Default encryption of new objects. Parts that are left out do not change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -124,13 +124,13 @@ impl Encryption {
             .sse_algorithm(algorithm)
             .set_kms_master_key_id(self.kms_key.or(live_key).into_value())
             .build()
-            .map_err(unbuilt)?;
+            .map_err(build_error)?;
         let rule = s3::ServerSideEncryptionRule::builder()
             .apply_server_side_encryption_by_default(default)
             .bucket_key_enabled(self.bucket_key.or(live_bucket_key).into_value().unwrap_or(false))
             .set_blocked_encryption_types(blocked)
             .build();
-        s3::ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(unbuilt)
+        s3::ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(build_error)
     }
 }
 

@@ -9,7 +9,7 @@ use regionctl_core::model::tags::Tags;
 use regionctl_core::resource::setting::Setting;
 
 use super::lifecycle::{LifecycleRule, MinimumSize, NoncurrentTransition, Transition, canonical, date_of};
-use crate::error::{CallError, unbuilt};
+use crate::error::{CallError, build_error};
 
 const GET: &str = "S3 GetBucketLifecycleConfiguration";
 
@@ -183,12 +183,13 @@ pub fn rule_to_sdk(rule: LifecycleRule) -> Result<s3::LifecycleRule, CallError> 
         .set_transitions((!transitions.is_empty()).then_some(transitions))
         .set_noncurrent_version_transitions((!noncurrent_transitions.is_empty()).then_some(noncurrent_transitions))
         .build()
-        .map_err(unbuilt)
+        .map_err(build_error)
 }
 
 /// Converts the conditions. One condition is sent alone, several in `And`. An empty prefix matches all objects.
 fn filter_to_sdk(rule: &LifecycleRule) -> Result<s3::LifecycleRuleFilter, CallError> {
-    let tags = rule.tags.iter().map(|(key, value)| s3::Tag::builder().key(key).value(value).build().map_err(unbuilt));
+    let tags =
+        rule.tags.iter().map(|(key, value)| s3::Tag::builder().key(key).value(value).build().map_err(build_error));
     let mut tags = tags.collect::<Result<Vec<_>, _>>()?;
     let sizes = [rule.size_greater_than, rule.size_less_than].into_iter().flatten().count();
     let prefix = (!rule.prefix.is_empty()).then(|| rule.prefix.clone());

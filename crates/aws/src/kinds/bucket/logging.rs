@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::BucketOp;
-use crate::error::{CallError, unbuilt};
+use crate::error::{CallError, build_error};
 
 const GET: &str = "S3 GetBucketLogging";
 
@@ -141,7 +141,7 @@ impl Logging {
             .set_target_grants(grants)
             .set_target_object_key_format(format)
             .build()
-            .map_err(unbuilt)
+            .map_err(build_error)
     }
 }
 
@@ -200,7 +200,7 @@ fn grant_to_sdk(grant: Grant) -> Result<s3::TargetGrant, CallError> {
         Permission::Read => s3::BucketLogsPermission::Read,
         Permission::Write => s3::BucketLogsPermission::Write,
     };
-    Ok(s3::TargetGrant::builder().grantee(grantee.build().map_err(unbuilt)?).permission(permission).build())
+    Ok(s3::TargetGrant::builder().grantee(grantee.build().map_err(build_error)?).permission(permission).build())
 }
 
 /// Compares the parts that the spec states.

@@ -51,7 +51,7 @@ impl Live for Cluster {
                 Ok(model) => {
                     let mut attributes = Self::attributes(&name, &scope.location);
                     attributes.extend(Self::model_attributes(&model));
-                    observation.seen.push(LiveResource::new(name, model, attributes));
+                    observation.resources.push(LiveResource::new(name, model, attributes));
                 }
                 Err(error) => observation.gaps.push((name, error.0)),
             }

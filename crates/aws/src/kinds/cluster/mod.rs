@@ -290,7 +290,7 @@ rds.cluster:
     rewrite: {us-east-1: \"${region}\"}
 ",
         parts: &["subnet_group", "parameter_group"],
-        uncarried: &["subnet_group"],
+        not_copied: &["subnet_group"],
         descriptive: &["engine"],
         ..Facts::DEFAULT
     };

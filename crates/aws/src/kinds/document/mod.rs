@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{CallError, done_if};
-use crate::live::{Live, all_at_once, names_of};
+use crate::live::{Live, names_of, read_concurrently};
 use crate::tags::collect;
 
 /// The kind `ssm.document`.
@@ -279,7 +279,7 @@ impl Live for Document {
             };
             (name, read)
         });
-        Ok(all_at_once(reads).await)
+        Ok(read_concurrently(reads).await)
     }
 
     async fn list(api: &Client, _: &Location) -> Result<Vec<String>, CallError> {

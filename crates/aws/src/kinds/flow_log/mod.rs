@@ -284,7 +284,7 @@ impl Live for FlowLog {
             let attributes = first.id.iter().map(|id| ("id".to_owned(), id.clone())).collect();
             Some(LiveResource::new(name, FlowLogModel { others: logs.collect(), ..first }, attributes))
         });
-        Ok(Observation { seen: seen.collect(), gaps: Vec::new() })
+        Ok(Observation { resources: seen.collect(), gaps: Vec::new() })
     }
 
     async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {

@@ -38,7 +38,7 @@ impl Live for Function {
         let mappings = event_sources(&api, depths().any(|depth| depth.reads("event_sources")));
         let (functions, mut sources) = try_join(functions(&api), mappings).await?;
         let mut observation = Observation::default();
-        let mut seen: Vec<LiveResource<FunctionModel>> = Vec::new();
+        let mut resources: Vec<LiveResource<FunctionModel>> = Vec::new();
         for function in functions {
             let name = function.function_name().unwrap_or_default().to_owned();
             if !scope.asks_for(&name) {
@@ -55,24 +55,27 @@ impl Live for Function {
             let attributes = Self::attributes(&name, &scope.location);
             let event_sources = if scope.reads(&name, "event_sources") { event_sources } else { Vec::new() };
             match model(function, event_sources) {
-                Ok(model) => seen.push(LiveResource::new(name, model, attributes)),
+                Ok(model) => resources.push(LiveResource::new(name, model, attributes)),
                 Err(error) => observation.gaps.push((name, error.0)),
             }
         }
-        let reads = seen.into_iter().map(|seen| async {
-            let tags =
-                if scope.reads(&seen.name, "tags") { read_tags(&api, &seen.attributes["arn"]).await } else { Ok(None) };
-            (seen, tags)
+        let reads = resources.into_iter().map(|resource| async {
+            let tags = if scope.reads(&resource.name, "tags") {
+                read_tags(&api, &resource.attributes["arn"]).await
+            } else {
+                Ok(None)
+            };
+            (resource, tags)
         });
-        for (mut seen, tags) in join_all(reads).await {
+        for (mut resource, tags) in join_all(reads).await {
             match tags {
                 Ok(tags) => {
-                    if scope.reads(&seen.name, "tags") {
-                        seen.model.tags = Setting::live(tags);
+                    if scope.reads(&resource.name, "tags") {
+                        resource.model.tags = Setting::live(tags);
                     }
-                    observation.seen.push(seen);
+                    observation.resources.push(resource);
                 }
-                Err(error) => observation.gaps.push((seen.name, error.0)),
+                Err(error) => observation.gaps.push((resource.name, error.0)),
             }
         }
         Ok(observation)

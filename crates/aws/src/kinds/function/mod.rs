@@ -287,8 +287,8 @@ logs.log_group:
   /aws/lambda/${each.name}: {for_each: lambda.function, retention_days: 365}
 ",
         parts: &["tags", "event_sources"],
-        uncarried: &["tags"],
-        of_sources: &["event_sources"],
+        not_copied: &["tags"],
+        source_only: &["event_sources"],
         ..Facts::DEFAULT
     };
 

@@ -25,7 +25,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CallError, if_found};
-use crate::live::{Live, all_at_once, names_of};
+use crate::live::{Live, names_of, read_concurrently};
 use crate::preflight::room;
 
 /// The kind `iam.policy`.
@@ -234,7 +234,7 @@ impl Live for IamPolicy {
             };
             (name.clone(), read)
         });
-        Ok(all_at_once(reads).await)
+        Ok(read_concurrently(reads).await)
     }
 
     /// Lists customer managed policies only.

@@ -47,7 +47,7 @@ impl Live for Instance {
                 [only] => {
                     let id = only.instance_id().unwrap_or_default().to_owned();
                     let attributes = Attributes::from([("id".to_owned(), id)]);
-                    found.seen.push(LiveResource::new(name, model(only), attributes));
+                    found.resources.push(LiveResource::new(name, model(only), attributes));
                 }
                 several => found.gaps.push((name.clone(), ambiguous(name, several.len()))),
             }

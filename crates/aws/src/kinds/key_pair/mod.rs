@@ -164,7 +164,7 @@ impl Live for KeyPair {
             attributes.insert("id".to_owned(), pair.key_pair_id().unwrap_or_default().to_owned());
             LiveResource::new(name, model(pair), attributes)
         });
-        Ok(Observation { seen: seen.collect(), gaps: Vec::new() })
+        Ok(Observation { resources: seen.collect(), gaps: Vec::new() })
     }
 
     async fn list(api: &Client, _: &Location) -> Result<Vec<String>, CallError> {

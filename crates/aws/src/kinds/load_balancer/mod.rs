@@ -83,7 +83,7 @@ impl Live for LoadBalancer {
                 let name = balancer.load_balancer_name().unwrap_or_default().to_owned();
                 if scope.asks_for(&name) {
                     let attributes = attributes(&name, balancer.load_balancer_arn().unwrap_or_default());
-                    found.seen.push(LiveResource::new(name, LoadBalancerModel {}, attributes));
+                    found.resources.push(LiveResource::new(name, LoadBalancerModel {}, attributes));
                 }
             }
         }

@@ -19,7 +19,7 @@ use super::model::LogGroupModel;
 use super::spec::DAYS;
 use super::{LogGroup, LogGroupOp};
 use crate::error::{CallError, done_if, if_found};
-use crate::live::{Live, all_at_once};
+use crate::live::{Live, read_concurrently};
 use crate::tags::{self, TagSettings, collect};
 
 /// The maximum age of an event that PutLogEvents accepts.
@@ -54,7 +54,7 @@ impl Live for LogGroup {
             };
             (name, read)
         });
-        Ok(all_at_once(reads).await)
+        Ok(read_concurrently(reads).await)
     }
 
     async fn run(api: &Client, target: &StepTarget, op: LogGroupOp) -> Result<Attributes, CallError> {

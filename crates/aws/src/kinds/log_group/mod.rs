@@ -100,7 +100,7 @@ impl Kind for LogGroup {
             Weight { path: "retention_days", when: When::Less, severity: Severity::High, why: "events expire earlier" },
             Weight {
                 path: "retention_days",
-                when: When::Extra,
+                when: When::NotInSpec,
                 severity: Severity::High,
                 why: "events expire, but the spec sets no retention",
             },

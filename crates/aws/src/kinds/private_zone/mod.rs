@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{CallError, done_if};
-use crate::live::{Live, all_at_once};
+use crate::live::{Live, read_concurrently};
 use crate::tags::collect;
 
 /// The kind `route53.private_zone`.
@@ -183,7 +183,7 @@ impl Live for PrivateZone {
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<ZoneModel>, CallError> {
         let vpc = scope.location.vpc.as_ref().map_or("", |vpc| &vpc.id);
         let reads = scope.names.iter().map(|(name, depth)| (name.clone(), read(api, vpc, name, depth)));
-        Ok(all_at_once(reads).await)
+        Ok(read_concurrently(reads).await)
     }
 
     /// Lists the private hosted zones that are associated with the region's VPC.

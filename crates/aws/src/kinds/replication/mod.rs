@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 
 use rules::{merge, model};
 
-use crate::error::{CallError, if_found, if_set, unbuilt};
-use crate::live::{Live, all_at_once};
+use crate::error::{CallError, build_error, if_found, if_set};
+use crate::live::{Live, read_concurrently};
 use crate::session::Anywhere;
 
 /// The kind `s3.replication`.
@@ -313,7 +313,7 @@ impl Live for Replication {
             };
             (name.clone(), read)
         });
-        Ok(all_at_once(reads).await)
+        Ok(read_concurrently(reads).await)
     }
 
     async fn run(api: &Anywhere<Client>, target: &StepTarget, op: ReplicationOp) -> Result<Attributes, CallError> {
@@ -326,7 +326,7 @@ impl Live for Replication {
             .role(current_role.or(role).unwrap_or_default())
             .set_rules(Some(merged))
             .build()
-            .map_err(unbuilt)?;
+            .map_err(build_error)?;
         client
             .put_bucket_replication()
             .bucket(&bucket)

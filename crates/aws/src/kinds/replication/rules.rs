@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_s3::types as s3;
 
 use super::ReplicationRule;
-use crate::error::{CallError, unbuilt};
+use crate::error::{CallError, build_error};
 
 pub(super) fn model(rule: &s3::ReplicationRule) -> Result<ReplicationRule, CallError> {
     const CALL: &str = "S3 GetBucketReplication";
@@ -74,7 +74,7 @@ fn sdk(
     let ReplicationRule { destination, prefix, tags, priority: _, delete_markers, storage_class, enabled } = rule;
     let (current, criteria) = live.map_or((None, None), |live| (live.destination, live.source_selection_criteria));
     let kept = current.filter(|current| current.bucket == *destination);
-    let new = || s3::Destination::builder().bucket(destination).build().map_err(unbuilt);
+    let new = || s3::Destination::builder().bucket(destination).build().map_err(build_error);
     let mut destination = kept.map_or_else(new, Ok)?;
     destination.storage_class = storage_class.as_deref().map(s3::StorageClass::from);
     let marked = if *delete_markers {
@@ -92,7 +92,7 @@ fn sdk(
         .delete_marker_replication(s3::DeleteMarkerReplication::builder().status(marked).build())
         .set_source_selection_criteria(criteria)
         .build()
-        .map_err(unbuilt)
+        .map_err(build_error)
 }
 
 /// Builds the filter of a rule. S3 requires `And` for a prefix with tags and for several tags (ReplicationRuleFilter).
@@ -100,7 +100,7 @@ fn filter(prefix: &str, tags: &BTreeMap<String, String>) -> Result<s3::Replicati
     if tags.is_empty() {
         return Ok(s3::ReplicationRuleFilter::builder().prefix(prefix).build());
     }
-    let tag = |(key, value)| s3::Tag::builder().key(key).value(value).build().map_err(unbuilt);
+    let tag = |(key, value)| s3::Tag::builder().key(key).value(value).build().map_err(build_error);
     let tags = tags.iter().map(tag).collect::<Result<Vec<_>, _>>()?;
     let and = s3::ReplicationRuleAndOperator::builder().prefix(prefix).set_tags(Some(tags)).build();
     Ok(s3::ReplicationRuleFilter::builder().and(and).build())

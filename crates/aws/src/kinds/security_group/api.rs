@@ -34,7 +34,7 @@ impl Live for SecurityGroup {
             let attributes = Attributes::from([("id".to_owned(), group.group_id().unwrap_or_default().to_owned())]);
             LiveResource::new(group.group_name().unwrap_or_default(), model(&group), attributes)
         });
-        Ok(Observation { seen: seen.collect(), gaps: Vec::new() })
+        Ok(Observation { resources: seen.collect(), gaps: Vec::new() })
     }
 
     async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {

@@ -143,13 +143,13 @@ impl Kind for SecurityGroup {
         weights: &[
             Weight {
                 path: "ingress*",
-                when: When::Extra,
+                when: When::NotInSpec,
                 severity: Severity::High,
                 why: "allows ingress that is not in the spec",
             },
             Weight {
                 path: "egress*",
-                when: When::Extra,
+                when: When::NotInSpec,
                 severity: Severity::High,
                 why: "allows egress that is not in the spec",
             },

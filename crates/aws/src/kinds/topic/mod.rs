@@ -25,7 +25,7 @@ use serde_json::json;
 
 use crate::answer::live_policy;
 use crate::error::{CallError, if_found};
-use crate::live::{Live, all_at_once, names_of};
+use crate::live::{Live, names_of, read_concurrently};
 use crate::tags::collect;
 
 /// The kind `sns.topic`.
@@ -347,7 +347,7 @@ impl Live for Topic {
             };
             (name.clone(), read)
         });
-        Ok(all_at_once(reads).await)
+        Ok(read_concurrently(reads).await)
     }
 
     async fn list(api: &Client, _: &Location) -> Result<Vec<String>, CallError> {

@@ -26,7 +26,7 @@ use serde_json::json;
 use crate::answer::live_policy;
 use crate::ec2::{filter, named, route_tables, sdk_tags, tag_specification};
 use crate::error::CallError;
-use crate::live::{Live, observation_of};
+use crate::live::{Live, collect_results};
 use crate::tags::collect;
 
 /// The kind `ec2.vpc_endpoint`.
@@ -280,7 +280,7 @@ impl Live for VpcEndpoint {
             attributes.insert("id".to_owned(), endpoint.vpc_endpoint_id().unwrap_or_default().to_owned());
             Some((name.clone(), model(endpoint, &of_vpc).map(|model| LiveResource::new(name, model, attributes))))
         });
-        Ok(observation_of(seen))
+        Ok(collect_results(seen))
     }
 
     async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {

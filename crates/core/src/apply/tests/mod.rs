@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{Answer, ApplyError, ApplyErrorKind, ApplySession, Completion, Event, Front, Options, PlanSource, Totals};
-use crate::look::look;
 use crate::observe::failure::{Failure, FailureClass};
 use crate::observe::provider::Check;
 use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
+use crate::read_plan::read_plan;
 use crate::resource::address::Address;
 use crate::spec::Spec;
 use crate::testing::cloud::{Cloud, REGISTRY, settings, spec};
@@ -90,7 +90,7 @@ impl Case {
     }
 
     async fn saved(&self) -> SavedPlan {
-        let (_, plan) = look(&self.cloud, REGISTRY, &self.spec).await.unwrap();
+        let (_, plan) = read_plan(&self.cloud, REGISTRY, &self.spec).await.unwrap();
         SavedPlan::new(plan, "1".to_owned(), Timestamp::MAX)
     }
 

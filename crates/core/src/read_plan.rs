@@ -13,32 +13,32 @@ use crate::spec::Spec;
 
 /// The reason why no plan could be computed.
 #[derive(Debug)]
-pub enum LookError {
+pub enum ReadPlanError {
     /// The live state could not be read.
     Refresh(RefreshError),
     /// Desired and live could not be compared.
     Plan(PlanError),
 }
 
-impl From<RefreshError> for LookError {
+impl From<RefreshError> for ReadPlanError {
     fn from(error: RefreshError) -> Self {
         Self::Refresh(error)
     }
 }
 
-impl From<FillError> for LookError {
+impl From<FillError> for ReadPlanError {
     fn from(error: FillError) -> Self {
         Self::Refresh(error.into())
     }
 }
 
-impl From<PlanError> for LookError {
+impl From<PlanError> for ReadPlanError {
     fn from(error: PlanError) -> Self {
         Self::Plan(error)
     }
 }
 
-impl LookError {
+impl ReadPlanError {
     /// Returns the error as diagnostics for the user.
     pub fn diagnostics(&self) -> Diagnostics {
         match self {
@@ -60,16 +60,20 @@ impl LookError {
 ///
 /// # Errors
 /// See [`RefreshError`] and [`PlanError`]. A resource that could not be read is no error; the plan lists it as a gap.
-pub async fn look(provider: &dyn Provider, registry: Registry, spec: &Spec) -> Result<(Inventory, Plan), LookError> {
+pub async fn read_plan(
+    provider: &dyn Provider,
+    registry: Registry,
+    spec: &Spec,
+) -> Result<(Inventory, Plan), ReadPlanError> {
     let snapshot = refresh(provider, registry, spec).await?;
-    look_at(registry, spec, &snapshot)
+    plan_of(registry, spec, &snapshot)
 }
 
 /// Computes the plan from a snapshot. Sends no requests.
 ///
 /// # Errors
-/// The snapshot does not contain everything that the spec depends on; see also [`look`].
-pub fn look_at(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<(Inventory, Plan), LookError> {
+/// The snapshot does not contain everything that the spec depends on; see also [`read_plan`].
+pub fn plan_of(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<(Inventory, Plan), ReadPlanError> {
     let inventory = fill(registry, spec, snapshot)?;
     let plan = plan(registry, spec, &inventory)?;
     Ok((inventory, plan))
