@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads a spec from its files: [`tree`] parses YAML with positions, [`load`] merges includes, [`vars`] replaces
 //! variables, [`selector`] reads which resources an entry matches, [`decode`] converts a node to a kind's type, and
-//! [`read`] runs these steps. Every fault has a position; all faults of a spec are returned together.
+//! [`read()`] runs these steps. Every fault has a position; all faults of a spec are returned together.
 
 pub mod accept;
 pub mod contested;
