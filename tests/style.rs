@@ -100,7 +100,7 @@ fn clippy_finds_each_planted_violation() {
 #[test]
 fn the_spelling_checker_finds_a_planted_error() {
     let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join("a.md"), ["Recieve", "this.\n"].join(" ")).unwrap();
+    fs::write(folder.path().join("a.md"), ["Rec", "ieve this.\n"].concat()).unwrap();
     fs::copy(root().join("typos.toml"), folder.path().join("typos.toml")).unwrap();
     let typos = Command::new(root().join("target/moto/bin/typos")).current_dir(folder.path()).output().unwrap();
     assert!(!typos.status.success() && String::from_utf8(typos.stdout).unwrap().contains("Receive"));
