@@ -71,6 +71,21 @@ fn a_file_of_another_kind_is_named() {
 }
 
 #[test]
+fn a_sandbox_file_of_another_version_is_refused() {
+    let place = Place::with_spec(&format!("{HEAD}sns.topic:\n  a:\n"));
+    for (text, message) in [
+        (r#"{"version": 0, "services": {}}"#, "it has version 0; this version of regionctl reads version 1"),
+        (r#"{"version": 1, "services": []}"#, "it is damaged: "),
+        ("junk", "it is not a sandbox file"),
+    ] {
+        place.write("sandbox.json", text);
+        assert_error(place.run(&["plan", "spec.yaml"]), 1, "sandbox", message, "regionctl sandbox reset");
+    }
+    place.run(&["sandbox", "reset"]).exits(0);
+    place.run(&["plan", "spec.yaml"]).exits(0);
+}
+
+#[test]
 fn a_renamed_section_of_a_spec_names_its_new_name() {
     let place = Place::with_spec(&format!("{HEAD}remember: true\n"));
     let run = place.run(&["plan", "spec.yaml"]);

@@ -15,12 +15,31 @@ use crate::services::{MEMORY, Services};
 /// The contents of the file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stored {
-    /// The version of the format: 1.
+    /// See [`VERSION`].
     version: u32,
     /// The state by service, then by region.
     services: BTreeMap<String, BTreeMap<String, Value>>,
     /// The regions that have the resources of a new account, such as the default VPC.
     regions: BTreeSet<String>,
+}
+
+/// The version of the file that this version of regionctl reads and writes.
+const VERSION: u32 = 1;
+
+/// Reads the contents of a file.
+///
+/// # Errors
+/// It is not a sandbox file, or has another version.
+fn parse(bytes: &[u8]) -> Result<Stored, String> {
+    #[derive(Deserialize)]
+    struct Head {
+        version: u32,
+    }
+    let head: Head = serde_json::from_slice(bytes).map_err(|_| "it is not a sandbox file".to_owned())?;
+    if head.version != VERSION {
+        return Err(format!("it has version {}; this version of regionctl reads version {VERSION}", head.version));
+    }
+    serde_json::from_slice(bytes).map_err(|error| format!("it is damaged: {error}"))
 }
 
 /// The state and its file. Without a path nothing is saved.
@@ -39,7 +58,7 @@ pub(crate) enum StateError {
 
 impl State {
     pub fn in_memory() -> Self {
-        Self { path: None, _lock: None, stored: Stored { version: 1, ..Stored::default() }, deferred: None }
+        Self { path: None, _lock: None, stored: Stored { version: VERSION, ..Stored::default() }, deferred: None }
     }
 
     /// Locks and reads the file. The operating system releases the lock when the process ends.
@@ -51,8 +70,8 @@ impl State {
         let lock = File::create(path.with_extension("lock")).map_err(other)?;
         lock.try_lock().map_err(|_| StateError::InUse)?;
         let stored = match fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| StateError::Other(error.to_string()))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Stored { version: 1, ..Stored::default() },
+            Ok(bytes) => parse(&bytes).map_err(StateError::Other)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Stored { version: VERSION, ..Stored::default() },
             Err(error) => return Err(other(error)),
         };
         let state = Self { path: Some(path.to_owned()), _lock: Some(lock), stored, deferred: None };

@@ -24,7 +24,10 @@ fn failed(error: &SandboxError) -> CommandError {
             fault.help("create it with: regionctl sandbox seed && regionctl apply --yes regions/eu-central-1.yaml")
         }
         SandboxError::InUse(_) => fault.help("while `regionctl sandbox serve` runs, use --endpoint-url instead"),
-        _ => fault,
+        SandboxError::File { .. } => {
+            fault.help("name another file with --sandbox=FILE, or start again with: regionctl sandbox reset")
+        }
+        SandboxError::Seed(_) => fault,
     })
 }
 
