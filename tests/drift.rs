@@ -132,7 +132,7 @@ fn every_format_reports_each_kind_of_drift() {
         ["not_applied", "high", "logs.log_group//app"],
         ["changed", "medium", "cloudwatch.alarm/busy"],
         ["changed", "medium", "cloudwatch.alarm/loud"],
-        ["source_moved", "medium", "lambda.function/create-deployment"],
+        ["source_changed", "medium", "lambda.function/create-deployment"],
     ];
     let mut expected = expected.map(|finding| finding.map(ToOwned::to_owned)).to_vec();
     let mut found = findings(&json);
@@ -351,13 +351,13 @@ fn the_html_report_works_in_a_browser() {
     let saw = run_python("page.py", &[page.to_str().unwrap(), folder.to_str().unwrap()]);
     let saw: Value = serde_json::from_str(&saw).unwrap();
     let cells = |south: &str, central: &str| {
-        json!([format!("{south}, ap-south-1"), format!("{central}, eu-central-1"), "✗\nunreadable, us-west-2"])
+        json!([format!("{south}, ap-south-1"), format!("{central}, eu-central-1"), "✗\nnot read, us-west-2"])
     };
     assert_eq!(saw["console"], json!([]), "the console has errors");
     assert!(saw["requests"].as_array().unwrap().iter().all(|url| url.as_str().unwrap().starts_with("file://")));
     assert_eq!(saw["rows"], 27);
     assert_eq!(saw["cells"]["6 Public-access blocks"], cells("✓\nmatches the spec", "! 1\ndrift"));
-    assert_eq!(saw["cells"]["2 Mails"], cells("? 4\nwaiting for a person", "? 4\nwaiting for a person"));
+    assert_eq!(saw["cells"]["2 Email subscriptions"], cells("? 4\nwaiting for a person", "? 4\nwaiting for a person"));
     assert_eq!(saw["cells"]["20 Functions"], cells("✓\nmatches the spec", "✓\nmatches the spec"));
     assert_eq!((&saw["open_before"], &saw["opened"]), (&json!(0), &json!("r1-5")));
     assert!(saw["shown"].as_str().unwrap().contains("public_access_block.block_public_policy\tfalse\ttrue"), "{saw}");

@@ -73,9 +73,9 @@ fn growth(operation: &str) -> &'static str {
         "GetBucketReplication" => "one per replicated bucket of the spec",
         "ListHostedZonesByName" | "GetHostedZone" => "one per zone of the spec",
         "GetTopicAttributes" => "one per topic of the spec",
-        "ListSubscriptionsByTopic" => "one per topic with subscriptions and 100 subscriptions",
+        "ListSubscriptionsByTopic" => "one per 100 subscriptions of a topic",
         "HeadBucket" => "one per bucket of the spec, and one for its source",
-        _ => "one per bucket whose spec states the setting, two if it has a source",
+        _ => "one per bucket whose entry states the setting, two if the bucket has a source",
     }
 }
 

@@ -62,9 +62,9 @@ fn files_of_format_1_are_refused_with_both_formats() {
 fn a_file_of_another_kind_is_named() {
     let place = place();
     let run = |args: &[&str]| place.run(args);
-    assert_error(run(&["plan", "snapshot.json"]), 1, "not-a-spec", "is a snapshot", "--snapshot FILE");
-    assert_error(run(&["plan", "report.json"]), 1, "not-a-spec", "is a report", "regionctl report FILE");
-    assert_error(run(&["drift", "plan.json"]), 1, "not-a-spec", "is a saved plan", "regionctl apply FILE");
+    assert_error(run(&["plan", "snapshot.json"]), 1, "not-a-spec", "is a snapshot", "--snapshot snapshot.json");
+    assert_error(run(&["plan", "report.json"]), 1, "not-a-spec", "is a report", "regionctl report report.json");
+    assert_error(run(&["drift", "plan.json"]), 1, "not-a-spec", "is a saved plan", "regionctl apply plan.json");
     assert_error(run(&["report", "plan.json"]), 1, "unreadable-report", "it is a saved plan", "regionctl drift");
     let snapshot = run(&["drift", "spec.yaml", "--snapshot", "report.json"]);
     assert_error(snapshot, 1, "unreadable-snapshot", "it is a report", "regionctl snapshot SPEC -o");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Every row of the handbook page, verified on both emulators: after one apply, each row is checked with AWS's own SDK.
+//! Every row of the runbook, verified on both emulators: after one apply, each row is checked with AWS's own SDK.
 //! docs/runbook.md is generated from the rows.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -405,7 +405,7 @@ fn the_runbook_page_is_up_to_date() {
     let own = std::fs::read_to_string(root().join("tests/runbook.rs")).unwrap();
     let mut table = String::from(
         "# The runbook, row by row\n\n\
-         This table lists the rows of the handbook page \"Add new region\", and the lines of\n\
+         This table lists the rows of the runbook page \"Add new region\", and the lines of\n\
          [`regions/base.yaml`](../regions/base.yaml) that state them. A function in\n\
          [`tests/runbook.rs`](../tests/runbook.rs) verifies each row with AWS's own client after one `regionctl apply`:\n\
          on the sandbox and, with `CI=true`, on moto (`one_apply_makes_every_row_true`). A test keeps this table up to\n\

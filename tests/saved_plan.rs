@@ -94,6 +94,15 @@ fn another_account_region_tool_or_format_and_an_expired_plan_are_refused() {
 }
 
 #[test]
+fn a_saved_plan_is_known_by_its_content_and_applied_alone() {
+    let place = planned();
+    place.write("ready", place.read("plan.json"));
+    let both = place.run(&["apply", "--yes", "ready", "spec.yaml"]).exits(1);
+    assert!(both.stderr.contains("apply it alone: regionctl apply ready"), "{}", both.stderr);
+    place.run(&["apply", "--yes", "ready"]).exits(0);
+}
+
+#[test]
 fn a_saved_plan_matches_its_schema() {
     let place = planned();
     let schema = place.run(&["schema", "plan"]).exits(0).stdout;
@@ -143,6 +152,6 @@ fn an_edited_plan_is_refused() {
     edit(&place, "/plan/changes/0/steps/0/op", serde_json::json!({"CreateTopic": {"tags": {}}}));
     assert!(reason(apply(&place)).contains("the plan was edited after it was created"));
     let place = planned();
-    edit(&place, "/plan/gates", serde_json::json!([{"gate": "large", "what": "", "flag": ""}]));
+    edit(&place, "/plan/gates", serde_json::json!([{"gate": "large", "what": "", "fix": ""}]));
     assert!(reason(apply(&place)).contains("the plan was edited after it was created"));
 }

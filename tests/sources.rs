@@ -60,10 +60,10 @@ fn changes_at_the_source_are_reported_as_drift_of_the_source() {
     let expected = [
         ("missing", "cloudwatch.alarm/brand-new Errors"),
         ("missing", "logs.log_group//aws/lambda/brand-new"),
-        ("source_moved", "lambda.function/brand-new"),
-        ("source_moved", "lambda.function/create-deployment"),
-        ("source_moved", "lambda.function/renew-certificates"),
-        ("source_moved", "ssm.document/rotate-logs"),
+        ("source_changed", "lambda.function/brand-new"),
+        ("source_changed", "lambda.function/create-deployment"),
+        ("source_changed", "lambda.function/renew-certificates"),
+        ("source_changed", "ssm.document/rotate-logs"),
     ];
     assert_eq!(drift, expected.map(|(drift, address)| (drift.to_owned(), address.to_owned())));
     let text = place.run(&["plan", SPEC]).exits(0).stdout;

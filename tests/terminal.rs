@@ -53,6 +53,20 @@ fn plans_fit_narrow_and_wide_terminals() {
     assert_eq!(words(&narrow), words(&wide), "nothing is cut off");
 }
 
+/// A full disk is an error of its own, and stops no apply between two calls.
+#[test]
+fn output_that_cannot_be_written_is_an_error_and_stops_no_apply() {
+    let place = Place::seeded();
+    let full = || std::fs::File::create("/dev/full").unwrap();
+    let plan = place.command(&["plan", SPEC]).stdout(full()).output().unwrap();
+    assert_eq!(plan.status.code(), Some(1));
+    let message = String::from_utf8(plan.stderr).unwrap();
+    assert!(message.starts_with("error[unwritable]: cannot write to standard output"), "{message}");
+    let apply = place.command(&["apply", "--yes", SPEC]).stderr(full()).output().unwrap();
+    assert_eq!(apply.status.code(), Some(0));
+    assert!(place.run(&["plan", SPEC]).exits(0).verdict().starts_with("No changes."));
+}
+
 #[test]
 fn plan_output_is_deterministic() {
     let place = Place::seeded();
@@ -97,7 +111,7 @@ fn an_exposure_without_a_waiver_blocks_apply() {
         "region: eu-central-1\naccount: '123456789012'\nec2.security_group:\n  web:\n    ingress: [{tcp: 22, from: 0.0.0.0/0}]\n",
     );
     let run = place.run(&["apply", "--yes", "spec.yaml"]).exits(3);
-    assert!(run.stderr.contains("opens tcp 22 to the world, and the spec does not waive this risk"), "{}", run.stderr);
+    assert!(run.stderr.contains("opens tcp 22 to everyone, and the spec does not waive this risk"), "{}", run.stderr);
 }
 
 #[test]

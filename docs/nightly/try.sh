@@ -43,7 +43,7 @@ regionctl sandbox seed
 regionctl apply --yes regions/eu-central-1.yaml >/dev/null 2>&1
 night 0 "The first night: no drift."
 regionctl sandbox tamper
-night 2 "The second night: three settings were changed manually. An issue is opened."
+night 2 "The second night: three settings were changed by hand. An issue is opened."
 night 2 "The third night: nothing is new. Nothing is sent to Slack, and the issue is updated."
 [ ! -s "$out/slack.json" ] || { echo "try: slack.json should be empty" >&2; exit 1; }
 regionctl apply --yes regions/eu-central-1.yaml >/dev/null 2>&1

@@ -98,7 +98,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Record in the spec that a resource's drift is accepted until a given day
     Accept(Accept),
-    /// Print the IAM policy that the specs require
+    /// Print the IAM policies that the specs require
     Permissions(Permissions),
     /// Print a JSON Schema or a reference document
     Schema(Schema),
@@ -149,10 +149,10 @@ pub struct Apply {
     /// Apply only this resource and its dependencies; can be repeated
     #[arg(long, value_name = "KIND/NAME")]
     pub target: Vec<Address>,
-    /// Allow a plan that changes more than a third of the existing resources
+    /// Allow a plan that changes at least 10 existing resources and more than a third of them
     #[arg(long)]
     pub allow_large: bool,
-    /// Allow a plan that deletes resources
+    /// Allow a plan that deletes resources, parts of them, or data
     #[arg(long)]
     pub allow_destroy: bool,
     /// Wait until resources that take minutes are ready; with `--wait=false`, the next plan shows their state
@@ -281,7 +281,7 @@ pub enum ReportFormat {
     Html,
     /// GitHub workflow commands, at most ten
     Annotations,
-    /// Payload of a Slack webhook; empty if nothing is new
+    /// Payload of a Slack webhook; empty if nothing is new, changed or fixed and everything could be read
     Slack,
     /// For scripts: one line per region with its code, state and number of findings, separated by tabs
     States,
@@ -295,7 +295,7 @@ fn day(text: &str) -> Result<jiff::civil::Date, String> {
 pub enum FailOnWord {
     /// Findings that are not in the baseline
     New,
-    /// High severity: exposures, and failures that would go unnoticed
+    /// High severity: exposure, loss of data, an outage, or loss of monitoring
     High,
     /// Medium or high severity: everything except cosmetic differences
     Medium,
@@ -344,7 +344,7 @@ pub struct Permissions {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PurposeArg {
-    /// `plan`, `drift` and `accept`: read-only
+    /// `plan`, `drift`, `accept` and `snapshot` of specs: read-only
     Plan,
     /// `apply` and everything that `plan` needs
     Apply,

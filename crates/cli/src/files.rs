@@ -18,11 +18,13 @@ use crate::exit::{CommandError, Exit};
 pub fn load(path: &Path) -> Result<Spec, CommandError> {
     if let Some(document) = document(path) {
         let message = format!("{} is {}, not a spec", path.display(), document.name());
+        let file = path.display();
         let help = match document {
-            Document::SavedPlan => "apply it with: regionctl apply FILE",
-            Document::Plan => "pass the spec file",
-            Document::Report => "show it with: regionctl report FILE",
-            Document::Snapshot => "pass the spec file, and this file with --snapshot FILE",
+            Document::SavedPlan => format!("apply it alone: regionctl apply {file}"),
+            Document::Plan => "pass the spec file".to_owned(),
+            Document::Report => format!("show it with: regionctl report {file}"),
+            Document::Snapshot => format!("pass the spec file, and this file with --snapshot {file}"),
+            Document::Sandbox => format!("select it with: --sandbox={file}"),
         };
         return Err(CommandError::error(Diagnostic::new("not-a-spec", message).help(help)));
     }
@@ -36,7 +38,7 @@ pub fn load(path: &Path) -> Result<Spec, CommandError> {
 
 /// Returns which regionctl document a file holds, if any. JSON is also YAML, so reading such a file as a spec would
 /// report an error for each of its fields.
-fn document(path: &Path) -> Option<Document> {
+pub fn document(path: &Path) -> Option<Document> {
     let text = read_file(&path.display().to_string()).ok()?;
     if text.trim_start().starts_with('{') { format::identify(&text).ok().flatten() } else { None }
 }

@@ -34,7 +34,8 @@ fn main() -> ExitCode {
             return Exit::Error.into();
         }
     };
-    match runtime.block_on(run(args)) {
+    let result = runtime.block_on(run(args));
+    match output::failure().map_or(result, Err) {
         Ok(exit) => exit.into(),
         Err(failed) => {
             error_output::print(&failed);

@@ -3,16 +3,22 @@
 
 use std::borrow::Cow;
 use std::fmt::{Arguments, Display};
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::{AutoStream, ColorChoice};
+use regionctl_core::diagnostic::Diagnostic;
 use regionctl_core::render::Style;
 
 use crate::args::Color;
+use crate::exit::CommandError;
 
 /// The width of files and pipes, in columns: wide enough that no line is wrapped.
 const UNBOUNDED: usize = 200;
+
+/// The first error of writing to standard output.
+static FAILURE: OnceLock<String> = OnceLock::new();
 
 /// Whether text is printed in ASCII only.
 static ASCII: AtomicBool = AtomicBool::new(false);
@@ -39,20 +45,26 @@ pub fn out(text: Arguments<'_>) {
     document(in_charset(&text.to_string()));
 }
 
-/// Prints text to standard error.
+/// Prints text to standard error. An error is ignored: a full disk must not stop an apply between two calls.
 pub fn err(text: Arguments<'_>) {
-    #[expect(clippy::disallowed_macros, reason = "the one place that prints to standard error")]
-    {
-        anstream::eprint!("{}", in_charset(&text.to_string()));
-    }
+    let _ = write!(anstream::stderr(), "{}", in_charset(&text.to_string()));
 }
 
 /// Prints a document in a format of its own (JSON, HTML) to standard output: always UTF-8.
 pub fn document(text: impl Display) {
-    #[expect(clippy::disallowed_macros, reason = "the one place that prints to standard output")]
+    let mut stdout = anstream::stdout();
+    if let Err(error) = write!(stdout, "{text}").and_then(|()| stdout.flush())
+        && error.kind() != ErrorKind::BrokenPipe
     {
-        anstream::print!("{text}");
+        let _ = FAILURE.set(error.to_string());
     }
+}
+
+/// Returns the error if something could not be written to standard output. A reader that closed its pipe is not one.
+pub fn failure() -> Option<CommandError> {
+    let why = FAILURE.get()?;
+    let fault = Diagnostic::new("unwritable", format!("cannot write to standard output: {why}"));
+    Some(CommandError::error(fault.help("free space on the device, or write somewhere else")))
 }
 
 /// Prints a formatted line to standard output.

@@ -15,6 +15,8 @@ pub enum Document {
     Report,
     /// A snapshot written by `snapshot`.
     Snapshot,
+    /// The state of the embedded AWS emulator.
+    Sandbox,
 }
 
 impl Document {
@@ -25,6 +27,7 @@ impl Document {
             Self::Plan => "a plan printed by `plan --format json`",
             Self::Report => "a report",
             Self::Snapshot => "a snapshot",
+            Self::Sandbox => "a sandbox file",
         }
     }
 }
@@ -72,6 +75,7 @@ struct Head {
     changes: Option<IgnoredAny>,
     compared: Option<IgnoredAny>,
     regions: Option<IgnoredAny>,
+    services: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +121,7 @@ fn head(text: &str) -> Result<Identity, WrongDocument> {
     };
     Ok(match head {
         Head { seal: Some(_), plan: Some(PlanHead { format, tool }), .. } => (Some(Document::SavedPlan), format, tool),
+        Head { services: Some(_), format, tool, .. } => (Some(Document::Sandbox), format, tool),
         Head { changes: Some(_), format, tool, .. } => (Some(Document::Plan), format, tool),
         Head { compared: Some(_), format, tool, .. } => (Some(Document::Report), format, tool),
         Head { regions: Some(_), format, tool, .. } => (Some(Document::Snapshot), format, tool),

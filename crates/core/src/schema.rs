@@ -250,8 +250,8 @@ pub fn severities(registry: Registry) -> String {
         "# Severities\n\nGenerated from the kinds. A finding has the highest severity of its attributes. For each\n\
          attribute the first matching row of the kind applies, then the rows of \"Every kind\".\n\
          `drift --fail-on high` fails only on high findings.\n\n\
-         - **high**: exposure or loss of monitoring: an opened security group, a removed public access block,\n\
-         a missing alarm, disabled logging.\n\
+         - **high**: exposure, loss of data, an outage, or loss of monitoring: an opened security group, a missing alarm,\n\
+         disabled logging.\n\
          - **medium**: the resource behaves differently from the spec.\n\
          - **low**: cosmetic: a description, a tag.\n",
     );
@@ -296,7 +296,7 @@ pub fn defaults(registry: Registry) -> String {
 /// `iam` returns the IAM action of an API operation: its arguments are the service and the operation.
 pub fn reference(registry: Registry, iam: &dyn Fn(&str, &str) -> String) -> String {
     let mut text = String::from(
-        "# Kinds\n\nGenerated from the kinds by `make schema`. Every field, with its type and values, is in\n\
+        "# Kinds\n\nGenerated from the kinds by `make bless`. Every field, with its type and values, is in\n\
          [`schema/region.schema.json`](../schema/region.schema.json), which editors use for completion.\n",
     );
     for kind in registry.0 {
@@ -328,7 +328,8 @@ pub fn reference(registry: Registry, iam: &dyn Fn(&str, &str) -> String) -> Stri
         if !facts.inventory.is_empty() {
             let _ = writeln!(text, "- Permissions for `drift --unmanaged`: {}", actions(facts.inventory));
         }
-        let _ = writeln!(text, "- Write permissions: {}", actions(facts.writes));
+        let writes = if facts.writes.is_empty() { "none".to_owned() } else { actions(facts.writes) };
+        let _ = writeln!(text, "- Write permissions: {writes}");
         if !facts.checks.is_empty() {
             let _ = writeln!(text, "- Permissions for checks before the first write: {}", actions(facts.checks));
         }

@@ -71,7 +71,9 @@ impl State {
         lock.try_lock().map_err(|_| StateError::InUse)?;
         let stored = match fs::read(path) {
             Ok(bytes) => parse(&bytes).map_err(StateError::Other)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Stored { version: VERSION, ..Stored::default() },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Stored { version: VERSION, ..Stored::default() }
+            }
             Err(error) => return Err(other(error)),
         };
         let state = Self { path: Some(path.to_owned()), _lock: Some(lock), stored, deferred: None };

@@ -27,6 +27,12 @@ pub async fn run(global: &Global, args: &args::Accept) -> Result<Exit, CommandEr
         let fault = Diagnostic::new("invalid-value", format!("--until {} is in the past", args.until));
         return Err(CommandError::error(fault.help("pass the last day on which the drift is accepted")));
     }
+    for (option, text) in [("--reason", &args.reason), ("--by", &args.by)] {
+        if text.trim().is_empty() {
+            let fault = Diagnostic::new("invalid-value", format!("{option} is empty"));
+            return Err(CommandError::error(fault.help("say why the drift is accepted, and by whose decision")));
+        }
+    }
     let spec = spec_of(args)?;
     let finding = finding(global, &spec, &args.address).await?;
     let entry = accepted_as(&finding, &args.reason, &args.by, args.until);

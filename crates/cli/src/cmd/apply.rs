@@ -31,7 +31,8 @@ use crate::progress::Progress;
 /// Applies the specs one after another, or a saved plan.
 pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, CommandError> {
     if let [path] = args.specs.as_slice()
-        && path.extension().is_some_and(|extension| extension == "json")
+        && (files::document(path) == Some(Document::SavedPlan)
+            || path.extension().is_some_and(|extension| extension == "json"))
     {
         return saved(global, args, path).await;
     }

@@ -21,7 +21,7 @@ pub fn run(args: &args::Permissions) -> Result<Exit, CommandError> {
         several => {
             let sizes: Vec<String> = several.iter().map(|policy| size(policy).to_string()).collect();
             errln!(
-                "A managed policy is limited to {LARGEST} characters: create and attach all {} ({} characters).",
+                "A managed policy is limited to {LARGEST} characters: create and attach every policy above ({}: {} characters).",
                 several.len(),
                 sizes.join(" and ")
             );

@@ -54,8 +54,11 @@ pub async fn run(global: &Global, command: args::SandboxCommand) -> Result<Exit,
             }
         }
         args::SandboxCommand::Reset => {
-            reset(&path)?;
-            errln!("Deleted {}.", path.display());
+            if reset(&path)? {
+                errln!("Deleted {}.", path.display());
+            } else {
+                errln!("Nothing to delete: {} does not exist.", path.display());
+            }
         }
         args::SandboxCommand::Tamper => {
             let config = seed::config(&open(&path).await?, "eu-central-1");
@@ -68,13 +71,15 @@ pub async fn run(global: &Global, command: args::SandboxCommand) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-fn reset(path: &Path) -> Result<(), CommandError> {
+/// Deletes the file. Returns whether it existed.
+fn reset(path: &Path) -> Result<bool, CommandError> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => {
             let message = format!("cannot delete '{}': {error}", path.display());
             Err(CommandError::error(Diagnostic::new("sandbox", message)))
         }
-        _ => Ok(()),
     }
 }
 
@@ -88,7 +93,9 @@ async fn serve(path: &Path, port: u16, delay: Duration) -> Result<(), CommandErr
     let server = Server::bind(open(path).await?, port, delay).await.map_err(unbound)?;
     let address = server.address().map_err(unbound)?;
     outln!("http://{address}");
-    errln!("Try it with any credentials: aws --endpoint-url http://{address} sns list-topics. Press Ctrl-C to stop.");
+    errln!(
+        "Try it with any credentials: aws --endpoint-url http://{address} --region eu-central-1 sns list-topics. Press Ctrl-C to stop."
+    );
     tokio::select! {
         _ = server.run() => {}
         _ = tokio::signal::ctrl_c() => {}

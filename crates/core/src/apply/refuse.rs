@@ -54,7 +54,7 @@ pub(super) fn gates(plan: &Plan, options: &Options) -> Result<(), ApplyError> {
     };
     let closed = plan.gates.iter().filter(|gate| !allowed(gate.gate));
     let faults =
-        closed.map(|gate| Diagnostic::new("gate", format!("not applied: {}", gate.what)).help(gate.flag.clone()));
+        closed.map(|gate| Diagnostic::new("gate", format!("not applied: {}", gate.what)).help(gate.fix.clone()));
     Diagnostics(faults.collect()).or(()).map_err(ApplyError::refused)
 }
 

@@ -114,7 +114,7 @@ pub(super) fn target(address: &Address, inventory: &Inventory, known: &Known) ->
     }
 }
 
-/// Runs the operation that asks a person again, for example one that sends a confirmation mail.
+/// Runs the operation that asks a person again, for example one that sends a confirmation email.
 ///
 /// # Errors
 /// The call failed.

@@ -139,7 +139,10 @@ pub trait Kind: Sized + Send + Sync + 'static {
 
     /// Adds the calls that delete the resource. Called only if the entry is `absent`, or a copy's source was deleted.
     fn remove(_live: &Self::Model, out: &mut Diff<'_, Self::Op>) {
-        out.never_removed(&format!("regionctl never deletes a {}; delete it manually", Self::FACTS.name));
+        out.never_removed(&format!(
+            "regionctl never deletes resources of the kind {}; delete it by hand",
+            Self::FACTS.name
+        ));
     }
 
     /// Compares the models and adds the calls that change live to desired.

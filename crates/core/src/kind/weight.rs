@@ -18,8 +18,8 @@ pub enum Severity {
     Low,
     /// The resource behaves differently from the spec.
     Medium,
-    /// Exposure or loss of monitoring: an opened security group, a removed public access block, a missing alarm,
-    /// disabled logging.
+    /// Exposure, loss of data, an outage, or loss of monitoring: an opened security group, a missing alarm, disabled
+    /// logging.
     High,
 }
 
@@ -46,7 +46,7 @@ pub struct Weight {
     pub when: When,
     /// The severity.
     pub severity: Severity,
-    /// The effect, as a clause: `removes a public access block`.
+    /// The effect, as a clause: `a public access block is off`.
     pub why: &'static str,
 }
 
@@ -73,7 +73,7 @@ impl When {
             Self::Differs => "differs",
             Self::NotInSpec => "is not in the spec",
             Self::Lacking => "is missing",
-            Self::Less => "is less than in the spec",
+            Self::Less => "is lower than in the spec, or off instead of on",
         }
     }
 
@@ -99,11 +99,11 @@ fn less(live: Option<&Value>, desired: Option<&Value>) -> bool {
 
 /// The weights of every kind, which apply after the kind's own.
 pub const GENERAL: &[Weight] = &[
-    Weight { path: "tags*", when: When::Differs, severity: Severity::Low, why: "a tag" },
-    Weight { path: "description", when: When::Differs, severity: Severity::Low, why: "a description" },
-    Weight { path: "comment", when: When::Differs, severity: Severity::Low, why: "a comment" },
+    Weight { path: "tags*", when: When::Differs, severity: Severity::Low, why: "a tag differs" },
+    Weight { path: "description", when: When::Differs, severity: Severity::Low, why: "a description differs" },
+    Weight { path: "comment", when: When::Differs, severity: Severity::Low, why: "a comment differs" },
     Weight { path: MISSING, when: When::Differs, severity: Severity::Medium, why: "it does not exist" },
-    Weight { path: "*", when: When::Differs, severity: Severity::Medium, why: "it behaves differently from the spec" },
+    Weight { path: "*", when: When::Differs, severity: Severity::Medium, why: "behaves differently from the spec" },
 ];
 
 /// Returns the first weight that matches the change of an attribute, or, without `field`, a missing resource.

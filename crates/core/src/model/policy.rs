@@ -288,7 +288,7 @@ impl PolicySpec {
                 path,
                 &quote.to_string(),
                 format!("the policy contains a typographic quote {quote}"),
-                "replace each typographic quote by a plain \"",
+                "replace each typographic quote with a plain \"",
             );
             return None;
         }

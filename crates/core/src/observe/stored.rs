@@ -27,6 +27,7 @@ pub const MAX_BYTES: u64 = 256 << 20;
 /// A snapshot document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Snapshot")]
 pub struct Stored {
     /// The format version of this document: 2.
     pub format: u32,

@@ -204,8 +204,8 @@ pub struct Gate {
     pub gate: GateKind,
     /// The reason, as a sentence.
     pub what: String,
-    /// How to pass the gate, as an imperative: a flag of `apply`, or a change of the spec.
-    pub flag: String,
+    /// How to open the gate, as an imperative.
+    pub fix: String,
 }
 
 /// The kind of a gate.

@@ -42,7 +42,7 @@ fn gates(plan: &Plan) -> Vec<Gate> {
         gates.push(Gate {
             gate: GateKind::Large,
             what: format!("{updates} of {existing} existing resources would change, more than a third"),
-            flag: "review the plan, then add `--allow-large`".to_owned(),
+            fix: "review the plan, then add `--allow-large`".to_owned(),
         });
     }
     for change in &plan.changes {
@@ -50,21 +50,21 @@ fn gates(plan: &Plan) -> Vec<Gate> {
             gates.push(Gate {
                 gate: GateKind::Exposure,
                 what: format!("{} {}, and the spec does not waive this risk", change.address, risk.what),
-                flag: format!("remove the risk, or state `waiver:` with a reason at {}", change.at),
+                fix: format!("remove the risk, or state `waiver:` with a reason at {}", change.at),
             });
         }
         for what in &change.deletes {
             gates.push(Gate {
                 gate: GateKind::Destroy,
                 what: format!("{}: {what}", change.address),
-                flag: "review the deletion, then add `--allow-destroy`".to_owned(),
+                fix: "review the deletion, then add `--allow-destroy`".to_owned(),
             });
         }
         for why in &change.blocked {
             gates.push(Gate {
                 gate: GateKind::Blocked,
                 what: format!("{}: {why}", change.address),
-                flag: format!("change the spec at {}, or change the resource in AWS by hand", change.at),
+                fix: format!("change the spec at {}, or change the resource in AWS by hand", change.at),
             });
         }
     }

@@ -100,7 +100,7 @@ pub enum Refusal {
     },
     /// The source of a resource was changed.
     #[error("{address} copies {region}/{name}, which was changed after the plan was created")]
-    SourceMoved {
+    SourceChanged {
         /// The resource that follows the source.
         address: Address,
         /// The source's region code.
@@ -179,18 +179,18 @@ pub fn moved(registry: Registry, plan: &Plan, inventory: &Inventory) -> Vec<Refu
             !change.steps.is_empty() && now != change.fingerprint
         });
         refusals.extend(moved.map(|change| Refusal::Moved { address: change.address.clone() }));
-        refusals.extend(plan.changes.iter().filter_map(|change| source_moved(change, inventory)));
+        refusals.extend(plan.changes.iter().filter_map(|change| source_changed(change, inventory)));
     }
     refusals
 }
 
-fn source_moved(change: &Change, inventory: &Inventory) -> Option<Refusal> {
+fn source_changed(change: &Change, inventory: &Inventory) -> Option<Refusal> {
     let follows = change.follows.as_ref()?;
     let now = inventory.wants.iter().find(|expanded| expanded.want.address == change.address);
     let same = now
         .and_then(|expanded| expanded.followed.as_ref())
         .is_some_and(|followed| followed.fingerprint == follows.fingerprint);
-    (!same).then(|| Refusal::SourceMoved {
+    (!same).then(|| Refusal::SourceChanged {
         address: change.address.clone(),
         region: follows.region.clone(),
         name: follows.name.clone(),

@@ -24,9 +24,12 @@ pub fn differences(differences: &[Difference], style: Style) -> String {
             let _ = writeln!(out, "    {}: {} → {}", field.label(), value(&field.before), value(&field.after));
         }
     }
-    let _ = match differences.len() {
-        0 => writeln!(out, "No differences."),
-        count => writeln!(out, "{}.", counted(count, "difference")),
+    let unknown = differences.iter().filter(|it| matches!(it.change, DifferenceKind::Unknown(_))).count();
+    let _ = match (differences.len() - unknown, unknown) {
+        (0, 0) => writeln!(out, "No differences."),
+        (0, unknown) => writeln!(out, "No differences in what could be compared; {unknown} not compared."),
+        (count, 0) => writeln!(out, "{}.", counted(count, "difference")),
+        (count, unknown) => writeln!(out, "{}; {unknown} not compared.", counted(count, "difference")),
     };
     out
 }

@@ -42,7 +42,7 @@ impl Style {
 
     pub(super) fn symbol(self, symbol: char) -> String {
         let color = match symbol {
-            '+' => AnsiColor::Green,
+            '+' | '✓' => AnsiColor::Green,
             '-' | '✗' => AnsiColor::Red,
             '?' => AnsiColor::Cyan,
             _ => AnsiColor::Yellow,
@@ -267,7 +267,7 @@ fn gates(out: &mut String, plan: &Plan, style: Style) {
         };
         let _ = writeln!(out, "{} {}", style.paint(AnsiColor::Red, head), gate.what);
         if matches!(gate.gate, GateKind::Exposure | GateKind::Blocked) {
-            let _ = writeln!(out, "  {}", gate.flag);
+            let _ = writeln!(out, "  {}", gate.fix);
         }
     }
     if !plan.gates.is_empty() {
@@ -294,7 +294,7 @@ pub fn checks(checks: &[Check], style: Style) -> String {
     let mut out = format!("{}\n", style.bold("Preflight"));
     for Check { name, verdict, what } in checks {
         let (symbol, word) = match verdict {
-            Verdict::Passed => (style.symbol('+'), "passed"),
+            Verdict::Passed => (style.symbol('✓'), "passed"),
             Verdict::Failed => (style.symbol('✗'), "failed"),
             Verdict::CouldNotCheck => (style.symbol('?'), "could not check"),
         };
@@ -327,8 +327,7 @@ pub fn summary(plan: &Plan, style: Style) -> String {
         }
         return format!("No changes. {} matches {}.{people}\n", plan.region, plan.spec);
     }
-    let blocked =
-        if counts.blocked > 0 { format!(", {} cannot be changed in place", counts.blocked) } else { String::new() };
+    let blocked = if counts.blocked > 0 { format!(", {} blocked", counts.blocked) } else { String::new() };
     let gaps = match plan.gaps.len() {
         0 => String::new(),
         several => format!(", {several} not read"),

@@ -118,7 +118,7 @@ fn attribution(last_applied: &LastApplied) -> Attribution {
             format!("the last-applied record could not be read: {}", explain(failure).message)
         }
     };
-    Attribution::No(format!("drift cannot be distinguished from unapplied spec changes: {why}"))
+    Attribution::No(format!("a change in AWS cannot be distinguished from a spec change that was not applied: {why}"))
 }
 
 fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, last_applied: &LastApplied) -> Finding {
@@ -218,12 +218,12 @@ fn drift(spec: &Spec, change: &Change, expanded: &Expanded, last_applied: &LastA
             return Drift::NotApplied;
         }
         if applied.source_changed(expanded) {
-            return Drift::SourceMoved;
+            return Drift::SourceChanged;
         }
     }
     let removes = |field: &Field| field.change.action == FieldAction::Remove;
     match change.action {
-        _ if source_is_gone => Drift::SourceMoved,
+        _ if source_is_gone => Drift::SourceChanged,
         Action::Create => Drift::Missing,
         Action::Delete => Drift::NotInSpec,
         Action::Update | Action::Replace | Action::Blocked => {

@@ -75,7 +75,7 @@ async fn add_audit_events(
     let findings = region.findings.iter_mut().filter(|finding| is_live_change(finding.drift));
     for (index, finding) in findings.enumerate() {
         if index == LIMIT {
-            note = Some(format!("audit events were looked up for the {LIMIT} worst findings only"));
+            note = Some(format!("audit events were looked up for the {LIMIT} most severe findings only"));
             break;
         }
         let address = &finding.address;
@@ -128,7 +128,7 @@ mod tests {
         let region = examined(&cloud, &spec).await;
         assert_eq!(region.findings.iter().filter(|finding| !finding.audit_events.is_empty()).count(), LIMIT);
         assert_eq!(cloud.count("audit_events "), LIMIT);
-        assert_eq!(region.notes[0].what, "audit events were looked up for the 40 worst findings only");
+        assert_eq!(region.notes[0].what, "audit events were looked up for the 40 most severe findings only");
         assert!(cloud.writes().is_empty());
     }
 

@@ -57,7 +57,7 @@ pub struct RegionReport {
     pub failed: Option<RegionFailure>,
     /// Whether drift can be distinguished from unapplied spec changes.
     pub attribution: Attribution,
-    /// The open findings, the worst first.
+    /// The open findings, the most severe first.
     pub findings: Vec<Finding>,
     /// The accepted drift.
     pub accepted: Vec<AcceptedFinding>,
@@ -113,7 +113,7 @@ pub enum Drift {
     /// It exists in AWS, but not in the spec's exclusive list, or the spec says `absent`.
     NotInSpec,
     /// The source changed since it was copied, or no longer exists.
-    SourceMoved,
+    SourceChanged,
     /// The spec changed since the last apply.
     NotApplied,
     /// The spec does not state the setting, and its live value is not AWS's default.
@@ -128,7 +128,7 @@ impl Drift {
         Self::Changed,
         Self::Missing,
         Self::NotInSpec,
-        Self::SourceMoved,
+        Self::SourceChanged,
         Self::NotApplied,
         Self::Unstated,
         Self::Unwaived,
@@ -141,7 +141,7 @@ impl Drift {
             (Self::Changed, Attribution::No(_)) => "Differs from the spec",
             (Self::Missing, _) => "Missing in AWS",
             (Self::NotInSpec, _) => "Not in the spec",
-            (Self::SourceMoved, _) => "Source changed",
+            (Self::SourceChanged, _) => "Source changed",
             (Self::NotApplied, _) => "Spec changed, not applied",
             (Self::Unstated, _) => "Not stated in the spec (differs from AWS's default)",
             (Self::Unwaived, _) => "Risk without a waiver",
@@ -154,7 +154,7 @@ impl Drift {
             Self::Changed => "changed",
             Self::Missing => "missing",
             Self::NotInSpec => "not-in-spec",
-            Self::SourceMoved => "source-moved",
+            Self::SourceChanged => "source-changed",
             Self::NotApplied => "not-applied",
             Self::Unstated => "unstated",
             Self::Unwaived => "unwaived",
@@ -167,7 +167,7 @@ impl Drift {
             Self::Changed => "A setting in AWS differs from the spec",
             Self::Missing => "A resource of the spec does not exist in AWS",
             Self::NotInSpec => "It exists in AWS, but not in the spec's exclusive list, or the spec says `absent`",
-            Self::SourceMoved => "The source in another region changed since it was copied, or no longer exists",
+            Self::SourceChanged => "The source in another region changed since it was copied, or no longer exists",
             Self::NotApplied => "The spec changed since the last apply",
             Self::Unstated => "The spec does not state the setting, and its live value is not AWS's default",
             Self::Unwaived => "The spec contains a risk without a waiver",
@@ -196,7 +196,7 @@ pub struct Finding {
     pub absent: bool,
     /// The severity: the highest of the fields.
     pub severity: Severity,
-    /// The consequence of the worst field: `lifts a block on public access`.
+    /// The consequence of the worst field: `a public access block is off`.
     pub why: String,
     /// Compared with the earlier report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -209,7 +209,7 @@ pub struct Finding {
     /// The source that it copies, `region/name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<String>,
-    /// The fields that differ, the worst first.
+    /// The fields that differ, the most severe first.
     pub fields: Vec<Field>,
     /// The reasons why it cannot be changed in place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -232,7 +232,7 @@ pub struct Field {
     pub change: FieldChange,
     /// The severity.
     pub severity: Severity,
-    /// The consequence: `lifts a block on public access`.
+    /// The consequence: `a public access block is off`.
     pub why: String,
     /// Whether the spec does not state the field, so that `after` is AWS's default.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

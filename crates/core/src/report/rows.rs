@@ -61,7 +61,7 @@ impl RowState {
             Self::InProgress => "in progress",
             Self::Waiting => "waiting for a person",
             Self::Drift => "drift",
-            Self::Unreadable => "unreadable",
+            Self::Unreadable => "not read",
         }
     }
 
@@ -74,7 +74,7 @@ impl RowState {
             Self::InProgress => "in_progress",
             Self::Waiting => "waiting",
             Self::Drift => "drift",
-            Self::Unreadable => "unreadable",
+            Self::Unreadable => "not read",
         }
     }
 

@@ -140,7 +140,7 @@ fn syntax_error(error: &serde_saphyr::Error, text: &str, file: usize) -> Diagnos
     let full = error.to_string();
     let message = full.split(" at line ").next().unwrap_or(&full).to_owned();
     if full.contains("budget") || full.contains("alias") {
-        return Diagnostic::new("spec-too-large", "the file has more than 250,000 values, or is nested too deep")
+        return Diagnostic::new("spec-too-large", "the file has more than 250,000 values, or is nested too deeply")
             .help("split it, or use fewer aliases: an alias counts each time it is used");
     }
     if full.contains("multiple YAML documents") {
@@ -228,7 +228,11 @@ fn convert(raw: Spanned<Raw>, text: &str, file: usize, faults: &mut Diagnostics)
 
 /// Creates the diagnostic for a duplicate key.
 pub fn duplicate(code: &'static str, key: &str, first: Span, second: Span) -> Diagnostic {
-    Diagnostic::new(code, format!("duplicate key '{key}'"))
+    let message = match code {
+        "duplicate-resource" => format!("two keys are '{key}' after variables are filled in"),
+        _ => format!("duplicate key '{key}'"),
+    };
+    Diagnostic::new(code, message)
         .label(second, "duplicate")
         .label(first, "first definition")
         .help("remove one of them")

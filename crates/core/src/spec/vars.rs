@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn keys_that_are_equal_after_replacement_are_a_duplicate_resource() {
         let (_, faults, _) = fill("x: {'a-${region}': 1, a-eu-central-1: 2}\n");
-        assert_eq!(faults, ["duplicate key 'a-eu-central-1'"]);
+        assert_eq!(faults, ["two keys are 'a-eu-central-1' after variables are filled in"]);
     }
 
     #[test]

@@ -175,13 +175,13 @@ impl Kind for Bucket {
                 path: "public_access_block*",
                 when: When::Less,
                 severity: Severity::High,
-                why: "removes a public access block",
+                why: "a public access block is off",
             },
             Weight {
                 path: "public_access_block*",
                 when: When::Lacking,
                 severity: Severity::High,
-                why: "removes a public access block",
+                why: "a public access block is off",
             },
             Weight {
                 path: "policy",
@@ -289,7 +289,7 @@ s3.bucket:
     }
 
     fn remove(_: &BucketModel, out: &mut Diff<'_, BucketOp>) {
-        out.never_removed("regionctl never deletes a bucket; empty and delete it manually");
+        out.never_removed("regionctl never deletes a bucket; empty and delete it by hand");
     }
 
     fn diff(want: &BucketModel, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {

@@ -12,7 +12,7 @@ pub fn check(name: &str) -> Result<(), String> {
     let reserved = ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|prefix| name.starts_with(prefix))
         || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|suffix| name.ends_with(suffix));
     let why = if !(3..=63).contains(&bytes.len()) {
-        format!("it has {} characters, expected 3 to 63", bytes.len())
+        format!("its length is {}, expected 3 to 63", bytes.len())
     } else if let Some(byte) = bytes.iter().find(|byte| !allowed(byte)) {
         format!("'{}' is not a lowercase letter, digit, dot or hyphen", char::from(*byte))
     } else if !edge(bytes.first()) || !edge(bytes.last()) {

@@ -34,7 +34,7 @@ pub(super) fn copied_cluster(own: ClusterModel, source: ClusterModel, not_copied
         );
     }
     for group in &source.live.instance_parameter_groups {
-        not_copied.push(format!("the instances' parameter group '{group}' is not copied: create it manually"));
+        not_copied.push(format!("the instances' parameter group '{group}' is not copied: create it by hand"));
     }
     let tagged = |mut instances: BTreeMap<String, ClusterInstance>| {
         for instance in instances.values_mut() {

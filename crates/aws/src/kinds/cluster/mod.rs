@@ -375,7 +375,7 @@ rds.cluster:
 
     fn remove(_: &ClusterModel, out: &mut Diff<'_, ClusterOp>) {
         out.never_removed(
-            "regionctl never deletes a database: remove `absent`, or delete the cluster manually with a final snapshot",
+            "regionctl never deletes a database: remove `absent`, or delete the cluster by hand with a final snapshot",
         );
     }
 

@@ -17,7 +17,7 @@ pub fn compare(want: Option<&str>, live: Option<&ClusterModel>, out: &mut Diff<'
     if live_version.is_some_and(|version| major(version) != major(want)) {
         out.blocked(
             &covers,
-            "regionctl does not change the major version: take a snapshot, upgrade manually, then change the spec",
+            "regionctl does not change the major version: take a snapshot, upgrade by hand, then change the spec",
         );
     }
     covers

@@ -197,7 +197,7 @@ ssm.document:
     ) -> Option<DocumentModel> {
         let DocumentModel { content, format, document_type, target_type, tags, attachments } = source.model.clone();
         if !attachments.is_empty() {
-            not_copied.push(format!("attachments are not copied: {}; add them manually", attachments.join(", ")));
+            not_copied.push(format!("attachments are not copied: {}; add them by hand", attachments.join(", ")));
         }
         let (content, format) = if own.content.is_set() { (own.content, own.format) } else { (content, format) };
         Some(DocumentModel {

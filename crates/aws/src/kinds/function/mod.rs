@@ -361,7 +361,7 @@ logs.log_group:
         let config = copied_config(own.config, config, &location.region, not_copied);
         for system in &beyond.file_systems {
             not_copied.push(format!(
-                "file system '{system}' belongs to the source's region and is not copied: mount one manually"
+                "file system '{system}' belongs to the source's region and is not copied: mount one by hand"
             ));
         }
         for event_source in &event_sources {

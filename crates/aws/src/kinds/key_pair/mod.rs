@@ -108,11 +108,11 @@ ec2.key_pair:
             let help =
                 "treat this key as compromised and generate a new key pair; put the content of the .pub file here";
             notes.fault_of_a_secret("public_key", "the spec contains a private key", help);
-        } else if normalised(&spec.public_key).is_none() {
+        } else if normalized(&spec.public_key).is_none() {
             let help = "use the content of a .pub file; it starts with ssh-ed25519 or ssh-rsa";
             notes.fault("public_key", "the public key is not in OpenSSH format", help);
         }
-        KeyPairModel { public_key: Setting::stated(normalised(&spec.public_key)), tags: Setting::stated(spec.tags) }
+        KeyPairModel { public_key: Setting::stated(normalized(&spec.public_key)), tags: Setting::stated(spec.tags) }
     }
 
     fn attributes(name: &str, _: &regionctl_core::observe::location::Location) -> Attributes {
@@ -142,7 +142,7 @@ ec2.key_pair:
 }
 
 /// Returns the key type and the key without the comment; `None` if the text is not an ed25519 or RSA public key.
-fn normalised(text: &str) -> Option<String> {
+fn normalized(text: &str) -> Option<String> {
     let mut words = text.split_whitespace();
     let (kind, key) = (words.next()?, words.next()?);
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
@@ -200,7 +200,7 @@ impl Live for KeyPair {
 
 fn model(pair: &KeyPairInfo) -> KeyPairModel {
     KeyPairModel {
-        public_key: Setting::live(pair.public_key().and_then(normalised)),
+        public_key: Setting::live(pair.public_key().and_then(normalized)),
         tags: Setting::Set(collect(pair.tags().iter().map(|tag| (tag.key(), tag.value())))),
     }
 }
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_comment_of_a_public_key_is_ignored() {
-        assert_eq!(normalised("ssh-ed25519 AAAAC3 a@b\n").unwrap(), "ssh-ed25519 AAAAC3");
-        assert!(normalised("ssh-dss AAAAC3").is_none() && normalised("AAAAC3").is_none());
+        assert_eq!(normalized("ssh-ed25519 AAAAC3 a@b\n").unwrap(), "ssh-ed25519 AAAAC3");
+        assert!(normalized("ssh-dss AAAAC3").is_none() && normalized("AAAAC3").is_none());
     }
 }

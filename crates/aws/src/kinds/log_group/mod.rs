@@ -250,7 +250,7 @@ fn retention(want: &LogGroupModel, live: Option<&LogGroupModel>, out: &mut Diff<
         return covers;
     }
     if live.retention_days == Setting::Unset {
-        out.remark(&covers, "events never expired until now");
+        out.remark(&covers, "now: events never expire");
     }
     if let Setting::Set(days) = desired
         && live.deletes_events(days)

@@ -186,7 +186,7 @@ fn flatten(direction: Direction, permission: &IpPermission) -> Vec<Rule> {
             peer: Peer(peer),
             note: note.filter(|note| !note.is_empty()).map(ToOwned::to_owned),
         }
-        .normalised()
+        .normalized()
     };
     v4.chain(v6).chain(groups).chain(lists).map(rule).collect()
 }

@@ -234,7 +234,7 @@ impl Rule {
 
     /// Returns the rule in one canonical form: no ports for all protocols, and code -1 for an echo request, which has
     /// only one code.
-    pub fn normalised(mut self) -> Self {
+    pub fn normalized(mut self) -> Self {
         match (self.protocol.as_str(), self.from_port) {
             ("-1", _) => (self.from_port, self.to_port) = (None, None),
             ("icmp", Some(8)) | ("icmpv6", Some(128)) => self.to_port = Some(-1),
@@ -257,7 +257,7 @@ impl Rule {
 
     /// Returns what the rule opens to the internet, as a clause; `None` if nothing. A ping is not a risk.
     pub fn exposure(&self) -> Option<String> {
-        (self.peer.is_world() && !self.what().ends_with(" ping")).then(|| format!("opens {} to the world", self.what()))
+        (self.peer.is_world() && !self.what().ends_with(" ping")).then(|| format!("opens {} to everyone", self.what()))
     }
 }
 
@@ -344,7 +344,7 @@ mod tests {
     fn rule(protocol: &str, from_port: Option<i32>, to_port: Option<i32>, peer: &str) -> Rule {
         let direction = Direction::Ingress;
         Rule { direction, protocol: protocol.into(), from_port, to_port, peer: Peer(peer.into()), note: None }
-            .normalised()
+            .normalized()
     }
 
     #[test]
@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn a_rule_open_to_the_internet_is_a_risk_and_a_ping_is_not() {
         let open = rule("tcp", Some(5432), Some(5432), "::/0");
-        assert_eq!(open.exposure().as_deref(), Some("opens tcp 5432 to the world"));
+        assert_eq!(open.exposure().as_deref(), Some("opens tcp 5432 to everyone"));
         assert_eq!(rule("icmp", Some(8), Some(-1), "0.0.0.0/0").exposure(), None);
         assert_eq!(rule("tcp", Some(22), Some(22), "198.51.100.0/24").exposure(), None);
     }

@@ -165,7 +165,7 @@ impl Kind for Topic {
                 path: MISSING,
                 when: When::Differs,
                 severity: Severity::High,
-                why: "notifications are not delivered: the topic does not exist",
+                why: "notifications are not delivered",
             },
             Weight {
                 path: "subscriptions*",
@@ -298,7 +298,7 @@ fn subscribe(desired: &[Subscription], live: Option<&TopicModel>, out: &mut Diff
     }
     for pending in current.iter().filter(|it| it.pending && desired.iter().any(|want| want.key() == it.key())) {
         let what = format!(
-            "{}: the subscription is not confirmed: confirm it in AWS's message, valid for two days, or send the \
+            "{} is not confirmed; the recipient must confirm it in AWS's message (valid for two days), or send the \
              message again with `apply --resend`",
             pending.key()
         );

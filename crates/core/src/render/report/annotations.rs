@@ -22,7 +22,9 @@ pub fn annotations(report: &Report) -> String {
             Severity::Low => "notice",
         };
         let title = format!("{} in {}", finding.address, region.region);
-        let message = format!("{}: {}. Fix: {}", finding.why, summarize(finding), finding.fix);
+        let effect =
+            if finding.absent { finding.why.clone() } else { format!("{}: {}", finding.why, summarize(finding)) };
+        let message = format!("{effect}. Fix: {}", finding.fix);
         let at = &finding.at;
         let _ = writeln!(
             out,

@@ -123,7 +123,7 @@ fn search_text(region: &RegionReport, row: &Row) -> String {
         text.push(finding.address.to_string());
         text.push(finding.why.clone());
         text.push(finding.severity.word().to_owned());
-        text.extend(fields.into_iter().map(describe));
+        text.extend(fields.into_iter().map(|field| describe(field, finding.drift)));
         text.extend(finding.audit_events.iter().map(describe_event));
     }
     text.extend(row.waiting.iter().chain(&row.gaps).cloned());
@@ -144,7 +144,14 @@ fn cell(index: usize, region: &RegionReport, title: &str) -> Markup {
             }
         };
     };
-    let count = row.findings.len() + row.waiting.len() + row.gaps.len();
+    let open = row.findings.iter().filter(|finding| !finding.accepted).count();
+    let accepted = row.findings.len() - open;
+    let count = match row.state {
+        RowState::Drift => open,
+        RowState::Unreadable => row.gaps.len(),
+        RowState::Accepted => accepted,
+        _ => row.findings.len() + row.waiting.len() + row.gaps.len(),
+    };
     let inside = html! {
         (row.state.symbol()) @if count > 0 { " " (count) }
         span.hidden-word { " " (row.state.word()) ", " (region.region) }

@@ -58,7 +58,8 @@ fn failure(finding: &Finding) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
     status.set_type(format!("{}-{}", finding.severity.word(), finding.drift.word()));
     status.set_message(finding.why.clone());
-    let mut lines: Vec<String> = finding.fields.iter().filter(|_| !finding.absent).map(describe).collect();
+    let mut lines: Vec<String> =
+        finding.fields.iter().filter(|_| !finding.absent).map(|field| describe(field, finding.drift)).collect();
     if finding.absent {
         lines.push("it does not exist".to_owned());
     }

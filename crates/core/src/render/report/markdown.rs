@@ -124,7 +124,7 @@ fn one_region(page: &mut Page, region: &RegionReport) {
         page.add(&format!("_{why}_\n\n"));
     }
     if region.findings.iter().any(|finding| finding.drift != Drift::Unwaived) {
-        page.add(&format!("Fix all: {}\n\n", code(&format!("regionctl apply {}", region.spec))));
+        page.add(&format!("Fix what an apply can fix: {}\n\n", code(&super::apply_command(region))));
     }
     lists(page, region);
 }
@@ -168,7 +168,7 @@ fn folded(page: &mut Page, region: &RegionReport, title: &str, items: &[String])
 fn details(finding: &Finding) -> String {
     let mut lines: Vec<String> = Vec::new();
     for field in finding.fields.iter().filter(|_| !finding.absent) {
-        lines.push(format!("  {}", describe(field)));
+        lines.push(format!("  {}", describe(field, finding.drift)));
         if field.change.is_document() {
             let diff = document::diff(field.change.before.as_ref(), field.change.after.as_ref());
             lines.extend(diff.into_iter().map(|(tag, line)| format!("{tag} {}", resolved(&line))));

@@ -13,25 +13,29 @@ use super::counted;
 use crate::diff::{FieldAction, shown};
 use crate::report::{Drift, Field, Finding, RegionReport, Report, RowState, Severity, Since};
 
-/// Returns a sentence with the live and the desired value of a field.
+/// Returns a sentence with the live and the desired value of a field. The desired one comes from the spec, from the source
+/// that the resource follows, or from AWS's defaults.
 ///
 /// For a document it contains no values: the formats show those as a diff.
-pub fn describe(field: &Field) -> String {
+pub fn describe(field: &Field, drift: Drift) -> String {
     let change = &field.change;
-    let expected = if field.unstated { "AWS's default is" } else { "the spec says" };
+    let of_source = drift == Drift::SourceChanged;
+    let origin = if of_source { "source" } else { "spec" };
+    let expected = if field.unstated { "AWS's default is".to_owned() } else { format!("the {origin} says") };
     let label = change.label();
     let is_element = change.path.ends_with(']');
     let live = change.before.as_ref().map(shown);
     let desired = change.after.as_ref().map(shown);
     let sentence = match (change.action, live, desired) {
+        _ if change.path == "absent" && of_source => "it exists, but its source no longer exists".to_owned(),
         _ if change.path == "absent" => "it exists, but the spec says `absent`".to_owned(),
-        _ if change.is_document() => format!("{label} differs from the spec"),
-        (FieldAction::Remove, _, _) if is_element => format!("{label} exists, but is not in the spec"),
+        _ if change.is_document() => format!("{label} differs from the {origin}"),
+        (FieldAction::Remove, _, _) if is_element => format!("{label} exists, but is not in the {origin}"),
         (FieldAction::Add, _, _) if is_element => format!("{label} does not exist"),
         (FieldAction::Change, Some(live), Some(desired)) if is_element => {
             format!("{label} is \"{live}\", but {expected} \"{desired}\"")
         }
-        (FieldAction::Remove, Some(live), _) => format!("{label} is {live}, but not set in the spec"),
+        (FieldAction::Remove, Some(live), _) => format!("{label} is {live}, but not set in the {origin}"),
         (FieldAction::Add, _, Some(desired)) => format!("{label} is not set, but {expected} {desired}"),
         (_, Some(live), Some(desired)) => format!("{label} is {live}, but {expected} {desired}"),
         _ => format!("{label} differs"),
@@ -52,9 +56,15 @@ pub fn summarize(finding: &Finding) -> String {
     }
     match finding.fields.as_slice() {
         [] => finding.blocked.first().cloned().unwrap_or_else(|| finding.why.clone()),
-        [only] => describe(only),
-        [first, rest @ ..] => format!("{}, and {} more", describe(first), rest.len()),
+        [only] => describe(only, finding.drift),
+        [first, rest @ ..] => format!("{}, and {} more", describe(first, finding.drift), rest.len()),
     }
+}
+
+/// Returns the command that fixes what an apply can fix in a region.
+fn apply_command(region: &RegionReport) -> String {
+    let destroys = region.findings.iter().any(|finding| finding.fix.contains("--allow-destroy"));
+    format!("regionctl apply {}{}", region.spec, if destroys { " --allow-destroy" } else { "" })
 }
 
 /// Returns the one-line result of a report.
@@ -69,6 +79,8 @@ pub fn headline(report: &Report) -> String {
     let mut line = if findings == 0 && unreadable == 0 {
         let matches = if report.regions.len() == 1 { "matches its spec" } else { "match their specs" };
         format!("No drift: {regions} {matches}.")
+    } else if report.regions.iter().all(|region| region.failed.is_some()) {
+        return format!("Nothing could be read: {} failed.", counted(unreadable, "region"));
     } else if findings == 0 {
         "No drift in what could be read.".to_owned()
     } else {
@@ -122,7 +134,7 @@ fn newest_event(finding: &Finding) -> Option<String> {
     let (newest, earlier) = finding.audit_events.split_first()?;
     let more = match earlier.len() {
         0 => String::new(),
-        several => format!(" ({} before)", counted(several, "change")),
+        several => format!(" (and {} earlier)", counted(several, "change")),
     };
     Some(describe_event(newest) + &more)
 }

@@ -9,8 +9,16 @@ use super::{accepted, describe, newest_event, summarize};
 use crate::diagnostic::Position;
 use crate::report::{Drift, Finding, RegionReport, Report, Severity, Since};
 
-const HELP: &str = "Fix it with the command in the message, change the spec, or accept it: \
-                    regionctl accept KIND/NAME --reason … --until …";
+/// Returns how a kind of drift is resolved.
+fn help(drift: Drift) -> &'static str {
+    match drift {
+        Drift::Unwaived => "Remove the risk, or state `waiver:` with the reason in the spec.",
+        _ => {
+            "Fix it with the command in the message, change the spec, or accept it: \
+             regionctl accept KIND/NAME --reason … --until …"
+        }
+    }
+}
 
 /// Renders a report.
 pub fn sarif(report: &Report) -> Value {
@@ -61,12 +69,12 @@ fn rule(drift: Drift) -> Value {
         "name": pascal(drift.word()),
         "shortDescription": { "text": drift.meaning() },
         "fullDescription": { "text": format!("{}.", drift.meaning()) },
-        "help": { "text": HELP },
+        "help": { "text": help(drift) },
         "defaultConfiguration": { "level": "warning" },
     })
 }
 
-/// Converts `source-moved` to `SourceMoved`.
+/// Converts `source-changed` to `SourceChanged`.
 fn pascal(word: &str) -> String {
     word.split('-')
         .filter_map(|part| {
@@ -86,7 +94,8 @@ fn result(report: &Report, finding: &Finding, accepted: Option<String>) -> Value
         Severity::Medium => "warning",
         Severity::Low => "note",
     };
-    let mut lines: Vec<String> = finding.fields.iter().filter(|_| !finding.absent).map(describe).collect();
+    let mut lines: Vec<String> =
+        finding.fields.iter().filter(|_| !finding.absent).map(|field| describe(field, finding.drift)).collect();
     lines.extend(finding.blocked.iter().cloned());
     lines.extend(newest_event(finding));
     let mut text = format!("{}: {} ({})", finding.address, summarize(finding), finding.why);

@@ -12,7 +12,7 @@ const BLOCKS: usize = 48;
 /// Slack allows 3,000 characters per block.
 const CHARACTERS: usize = 2900;
 
-/// Renders a report. Returns `None` if nothing is new, changed, fixed or unread.
+/// Renders a report. Returns `None` if nothing is new, changed or fixed and there are no gaps.
 pub fn slack(report: &Report) -> Option<Value> {
     let mut sections: Vec<String> = Vec::new();
     for region in &report.regions {

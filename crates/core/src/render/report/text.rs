@@ -69,7 +69,8 @@ fn one_region(out: &mut String, region: &RegionReport, style: Style) {
         format!("… {}  {}", in_progress.address, in_progress.what)
     });
     section(out, "Accepted", &region.accepted, style, |it| {
-        let what = it.finding.fields.iter().map(describe).collect::<Vec<_>>().join("; ");
+        let what = it.finding.fields.iter().map(|field| describe(field, it.finding.drift));
+        let what = what.collect::<Vec<_>>().join("; ");
         let what = if it.finding.absent { "it does not exist".to_owned() } else { what };
         format!("≈ {}  {what}\n      {}", it.finding.address, accepted(&it.acceptance))
     });
@@ -87,7 +88,7 @@ fn one_region(out: &mut String, region: &RegionReport, style: Style) {
         format!("✗ {}  {}{id}", gap.address, gap.failure)
     });
     if region.findings.iter().any(|finding| finding.drift != Drift::Unwaived) {
-        let _ = writeln!(out, "Fix: regionctl apply {}   (one resource: --target KIND/NAME)\n", region.spec);
+        let _ = writeln!(out, "Fix: {}   (one resource: --target KIND/NAME)\n", super::apply_command(region));
     }
 }
 
@@ -123,10 +124,10 @@ fn one_finding(out: &mut String, finding: &Finding, style: Style) {
         lines.push(format!("if intended, {}", finding.fix));
     } else if finding.absent {
         let entry = finding.entry.as_ref().map(|entry| format!(", entry '{entry}'")).unwrap_or_default();
-        lines.push(format!("it does not exist; specified at {}{entry}", finding.at));
+        lines.push(format!("specified at {}{entry}", finding.at));
     } else {
         for field in &finding.fields {
-            lines.push(describe(field));
+            lines.push(describe(field, finding.drift));
             if field.change.is_document() {
                 lines.extend(document_lines(field, style));
             }
@@ -178,6 +179,6 @@ fn unmanaged(out: &mut String, region: &RegionReport, style: Style) {
         }
     }
     let ignored = unmanaged.ignored.len();
-    let line = format!("{} listed, {} ignored by the spec", unmanaged.listed, ignored);
+    let line = format!("{} found in all, {} ignored by the spec", unmanaged.listed, ignored);
     let _ = writeln!(out, "  {}\n", style.dim(&line));
 }
