@@ -85,6 +85,25 @@ fn a_sandbox_file_of_another_version_is_refused() {
     place.run(&["plan", "spec.yaml"]).exits(0);
 }
 
+/// AWS adds regions, so an unknown code is tried.
+#[test]
+fn a_region_code_that_looks_misspelled_is_a_warning() {
+    let place = Place::with_spec("region: eu-centrall-1\naccount: '123456789012'\n");
+    let run = place.run(&["plan", "spec.yaml"]).exits(0);
+    assert!(run.stderr.contains("'eu-centrall-1' is not a known region code; did you mean 'eu-central-1'?"));
+    let place = Place::with_spec(HEAD);
+    assert_eq!(place.run(&["plan", "spec.yaml"]).exits(0).stderr, "");
+}
+
+#[test]
+fn a_manual_step_is_not_drift_and_an_acceptance_needs_a_reason() {
+    let place = Place::converged();
+    let accept =
+        |address, reason| place.run(&["accept", address, "--reason", reason, "--until", "2099-01-01", "--by", "sre"]);
+    assert_error(accept("manual.step/vanta", "x"), 1, "nothing-to-accept", "is a manual step", "add `evidence:`");
+    assert_error(accept("sns.topic/x", " "), 1, "invalid-value", "--reason is empty", "say why");
+}
+
 #[test]
 fn a_renamed_section_of_a_spec_names_its_new_name() {
     let place = Place::with_spec(&format!("{HEAD}remember: true\n"));

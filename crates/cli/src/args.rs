@@ -57,6 +57,7 @@ pub struct Global {
         help_heading = GLOBAL,
         value_name = "N",
         default_value_t = 16,
+        allow_negative_numbers = true,
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pub parallelism: u16,
@@ -96,7 +97,7 @@ pub enum Command {
     Snapshot(SnapshotArgs),
     /// Convert a saved drift report to another format
     Report(ReportArgs),
-    /// Record in the spec that a resource's drift is accepted until a given day
+    /// Record in the spec that a resource's drift is accepted until a given day; an apply still reverts it
     Accept(Accept),
     /// Print the IAM policies that the specs require
     Permissions(Permissions),

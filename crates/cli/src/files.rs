@@ -13,6 +13,7 @@ use regionctl_core::spec::load::{MAX_BYTES, Unreadable};
 use regionctl_core::spec::{self, Spec};
 
 use crate::exit::{CommandError, Exit};
+use crate::regions;
 
 /// Reads one spec with everything that it includes.
 pub fn load(path: &Path) -> Result<Spec, CommandError> {
@@ -46,6 +47,9 @@ pub fn document(path: &Path) -> Option<Document> {
 /// Reads all specs, and checks that no two of them manage the same resource.
 pub fn load_all(named: &[PathBuf]) -> Result<Vec<Spec>, CommandError> {
     let specs = paths(named)?.iter().map(|path| load(path)).collect::<Result<Vec<Spec>, CommandError>>()?;
+    for spec in &specs {
+        regions::warn_if_unknown(&spec.region);
+    }
     contested(&specs, REGISTRY).or(specs).map_err(CommandError::errors)
 }
 

@@ -14,6 +14,7 @@ mod files;
 mod output;
 mod outputs;
 mod progress;
+mod regions;
 
 use std::process::ExitCode;
 

@@ -11,6 +11,7 @@ use regionctl_core::report::examine::examine;
 use regionctl_core::report::{Drift, Finding};
 use regionctl_core::resource::address::Address;
 use regionctl_core::spec::Spec;
+use regionctl_core::spec::accept::MANUAL;
 use regionctl_core::spec::edit::{Unedited, add_entry};
 
 use super::command_error;
@@ -50,6 +51,11 @@ fn spec_of(args: &args::Accept) -> Result<Spec, CommandError> {
         specs.into_iter().filter(|spec| spec.wants.iter().any(|want| want.may_make(&args.address))).collect();
     match (matching.pop(), matching.as_slice()) {
         (Some(only), []) => Ok(only),
+        (None, _) if args.address.kind == MANUAL => {
+            let message = format!("{} is a manual step, not drift", args.address);
+            let help = "add `evidence:` to it in the spec when it is done";
+            Err(CommandError::error(Diagnostic::new("nothing-to-accept", message).help(help)))
+        }
         (None, _) => {
             let message = format!("{} is in no spec", args.address);
             Err(CommandError::error(

@@ -17,8 +17,8 @@ use regionctl_core::observe::snapshot::Snapshot;
 use regionctl_core::observe::stored;
 use regionctl_core::plan::build::TOOL;
 use regionctl_core::render::{self, counted};
+use regionctl_core::spec::Spec;
 use regionctl_core::spec::names::is_region;
-use regionctl_core::spec::{Spec, did_you_mean};
 
 use super::{command_error, stats};
 use crate::args::{self, Format, Global};
@@ -26,49 +26,7 @@ use crate::connect::Connector;
 use crate::exit::{CommandError, Exit};
 use crate::files;
 use crate::output::{self, errln};
-
-/// Region codes, for suggestions only: AWS may have more
-/// (<https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>).
-const REGIONS: [&str; 38] = [
-    "af-south-1",
-    "ap-east-1",
-    "ap-east-2",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "ca-central-1",
-    "ca-west-1",
-    "cn-north-1",
-    "cn-northwest-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "mx-central-1",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-gov-east-1",
-    "us-gov-west-1",
-    "us-west-1",
-    "us-west-2",
-];
+use crate::regions;
 
 /// Takes a snapshot, or compares two.
 pub async fn run(global: &Global, args: &args::SnapshotArgs) -> Result<Exit, CommandError> {
@@ -88,7 +46,7 @@ pub async fn run(global: &Global, args: &args::SnapshotArgs) -> Result<Exit, Com
         return Err(unknown_argument(wrong));
     }
     for region in &regions {
-        warn_if_unknown(region);
+        regions::warn_if_unknown(region);
     }
     let specs: Vec<PathBuf> = specs.into_iter().map(PathBuf::from).collect();
     let specs = if specs.is_empty() && !regions.is_empty() { Vec::new() } else { files::load_all(&specs)? };
@@ -121,19 +79,10 @@ pub async fn run(global: &Global, args: &args::SnapshotArgs) -> Result<Exit, Com
 /// Explains an argument that is neither an existing file nor shaped like a region code.
 fn unknown_argument(word: &str) -> CommandError {
     let fault = Diagnostic::new("unreadable-spec", format!("'{word}' is neither a file nor a region code"));
-    CommandError::error(match did_you_mean(word, REGIONS) {
+    CommandError::error(match regions::near(word) {
         Some(region) => fault.help(format!("did you mean '{region}'?")),
         None => fault.help("pass a spec file, or a region code such as eu-central-1"),
     })
-}
-
-/// Warns about a region code that looks misspelled. It is still tried, because AWS adds regions.
-fn warn_if_unknown(region: &str) {
-    if !REGIONS.contains(&region)
-        && let Some(known) = did_you_mean(region, REGIONS)
-    {
-        errln!("warning: '{region}' is not a known region code; did you mean '{known}'?");
-    }
 }
 
 /// Reads everything in a region, and prints one line per kind on standard error.

@@ -88,7 +88,15 @@ fn one_region(out: &mut String, region: &RegionReport, style: Style) {
         format!("✗ {}  {}{id}", gap.address, gap.failure)
     });
     if region.findings.iter().any(|finding| finding.drift != Drift::Unwaived) {
-        let _ = writeln!(out, "Fix: {}   (one resource: --target KIND/NAME)\n", super::apply_command(region));
+        let _ = writeln!(out, "Fix: {}   (one resource: --target KIND/NAME)", super::apply_command(region));
+        match region.accepted.len() {
+            0 => {}
+            1 => out.push_str("     It also reverts the accepted drift.\n"),
+            several => {
+                let _ = writeln!(out, "     It also reverts the {several} accepted findings.");
+            }
+        }
+        out.push('\n');
     }
 }
 
