@@ -51,6 +51,14 @@ WORDS = [
     (r"thereby|wherein", "a new sentence"),
     (r"anything[ _]but", "not"),
     (r"works[ _]otherwise", "behaves differently"),
+    (r"(cannot|could not) be kept", "could not be saved"),
+    (r"(was|were|is|are) told", "was notified, accepted"),
+    (r"did not (get there|take)", "never became ready, still differs"),
+    (r"what is not seen", "the plan is incomplete"),
+    (r"lets the caller not", "denied"),
+    (r"is not one but", "matches N; expected one"),
+    (r"what should be said", "informational"),
+    (r"to the world", "to everyone"),
 ]
 WORDS = [(re.compile(rf"(?<![A-Za-z])(?:{word})(?![A-Za-z])", re.IGNORECASE), instead) for word, instead in WORDS]
 

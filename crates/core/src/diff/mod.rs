@@ -82,7 +82,7 @@ pub struct RiskNote {
     /// belongs to no rule.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub rule: String,
-    /// What the resource does, as a clause: `opens tcp 5432 to the world`.
+    /// What the resource does, as a clause: `opens tcp 5432 to everyone`.
     pub what: String,
     /// The waiver in the spec. Absent if the spec does not waive this risk.
     #[serde(skip_serializing_if = "Option::is_none")]

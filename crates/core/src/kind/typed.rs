@@ -29,7 +29,7 @@ pub struct Risk {
     pub rule: &'static str,
     /// The path of the attribute, as in the diff.
     pub path: String,
-    /// The effect, as a clause: `opens tcp 5432 to the world`.
+    /// The effect, as a clause: `opens tcp 5432 to everyone`.
     pub what: String,
 }
 

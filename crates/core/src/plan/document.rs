@@ -159,7 +159,7 @@ pub struct Unwaived {
     pub at: Position,
     /// The stable id of the risk rule, such as `s3-public-policy`. A waiver refers to it.
     pub rule: String,
-    /// What the resource does, as a clause: `opens tcp 5432 to the world`.
+    /// What the resource does, as a clause: `opens tcp 5432 to everyone`.
     pub what: String,
 }
 
