@@ -67,7 +67,9 @@ fn a_second_ctrl_c_exits_immediately() {
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert!(!rest.contains("not tried"), "it waited for running calls: {rest}");
+    assert!(!rest.contains("not tried  "), "it waited for running calls: {rest}");
+    let summary = rest.lines().last().unwrap();
+    assert!(summary.starts_with("Interrupted: 1 call done, "), "{rest}");
 }
 
 #[test]

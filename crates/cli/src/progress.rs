@@ -32,6 +32,7 @@ struct Shown {
     bar: Option<ProgressBar>,
     total: usize,
     done: usize,
+    failed: usize,
     running: BTreeMap<u32, String>,
     in_progress: BTreeMap<String, String>,
     paused: BTreeSet<String>,
@@ -44,6 +45,7 @@ impl Progress {
             bar: None,
             total: 0,
             done: 0,
+            failed: 0,
             running: BTreeMap::new(),
             in_progress: BTreeMap::new(),
             paused: BTreeSet::new(),
@@ -54,7 +56,7 @@ impl Progress {
     /// Starts again with a number of steps.
     pub fn start(&self, total: usize) {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (shown.total, shown.done) = (total, 0);
+        (shown.total, shown.done, shown.failed) = (total, 0, 0);
         shown.running.clear();
         shown.in_progress.clear();
         shown.bar = output::stderr_is_terminal().then(|| {
@@ -81,6 +83,7 @@ impl Progress {
                 shown.say(&line);
             }
             Event::Failed { id, address, failure } => {
+                shown.failed += 1;
                 shown.running.remove(id);
                 let line = shown.line(AnsiColor::Red, "failed", &format!("{address}  {failure}"));
                 shown.say(&line);
@@ -108,6 +111,16 @@ impl Progress {
     /// Prints a line above the progress bar.
     pub fn say(&self, text: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).say(text);
+    }
+
+    /// Says how far the apply got: `3 calls done, 1 in progress, 12 not tried`.
+    pub fn summary(&self) -> String {
+        let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Shown { total, done, failed, running, .. } = &*shown;
+        let failures = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
+        let left = total.saturating_sub(done + failed + running.len());
+        let done = regionctl_core::render::counted(*done, "call");
+        format!("{done} done{failures}, {} in progress, {left} not tried", running.len())
     }
 
     /// Removes the progress bar.

@@ -196,7 +196,8 @@ async fn stop_on_signal(stop: watch::Sender<bool>, progress: Progress) {
     stop.send_replace(true);
     signal_received().await;
     progress.finish();
-    errln!("Interrupted: calls in progress may still take effect. Check with: regionctl plan");
+    let summary = progress.summary();
+    errln!("Interrupted: {summary}. Calls in progress may still take effect. Check with: regionctl plan");
     std::process::exit(130);
 }
 

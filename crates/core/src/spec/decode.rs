@@ -80,7 +80,21 @@ impl de::Error for DecodeError {
             Unexpected::Map => "a mapping".to_owned(),
             other => other.to_string(),
         };
-        Self::of("wrong-type", format!("expected {}, found {found}", describe_expected(&expected.to_string())), None)
+        let expected = describe_expected(&expected.to_string());
+        let help = match unexpected {
+            Unexpected::Str(text) if expected.contains("number") && text.parse::<f64>().is_ok() => {
+                Some("remove the quotes".to_owned())
+            }
+            // Booleans of YAML 1.1 (https://yaml.org/type/bool.html), which are texts in YAML 1.2.
+            Unexpected::Str("yes" | "Yes" | "on" | "On") if expected == "true or false" => {
+                Some("write true".to_owned())
+            }
+            Unexpected::Str("no" | "No" | "off" | "Off") if expected == "true or false" => {
+                Some("write false".to_owned())
+            }
+            _ => None,
+        };
+        Self::of("wrong-type", format!("expected {expected}, found {found}"), help)
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -180,9 +194,7 @@ impl<'de> NodeDeserializer<'de> {
             Value::Unset => Err(DecodeError::of(
                 "invalid-value",
                 format!("`{UNSET}` cannot be used here"),
-                Some(format!(
-                    "leave the field out to keep its live value; for the literal text write \"{UNSET}\" with the quotes"
-                )),
+                Some(format!("remove the field; for the literal text write \"{UNSET}\" with the quotes")),
             )),
             Value::Text(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => visitor.visit_seq(Items(items.iter())),
@@ -427,6 +439,9 @@ mod tests {
         let (message, line, column, _) = fault("name: a\nports: [1, x]\n");
         assert_eq!((message.as_str(), line, column), ("expected a whole number, found the text 'x'", 2, 12));
         assert_eq!(fault("name: a\nports: [-1]\n").0, "expected a whole number from 0 to 65535, found the number -1");
+        assert_eq!(fault("name: a\ndays: \"30\"\n").3, ["remove the quotes"]);
+        let help = |text: &str| decode::<bool>(&parse(text, 0).unwrap()).unwrap_err().help;
+        assert_eq!((help("yes"), help("off")), (vec!["write true".to_owned()], vec!["write false".to_owned()]));
     }
 
     #[test]
