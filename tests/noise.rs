@@ -350,7 +350,7 @@ struct Failing {
     calls: Arc<AtomicUsize>,
     status: u16,
     code: &'static str,
-    /// The failed request.
+    /// The request that failed, for the message of the assertion.
     failed: Arc<Mutex<String>>,
 }
 

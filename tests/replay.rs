@@ -225,7 +225,8 @@ async fn a_bucket_name_taken_by_another_account_is_not_retried() {
     assert!(replay.requests()[0].contains("<LocationConstraint>eu-central-1</LocationConstraint>"));
 }
 
-/// EC2 rejects the whole call if one rule is a duplicate. The other rules must still be authorized.
+/// EC2 rejects the whole call if one rule is a duplicate. The other rules must still be authorized
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html>).
 #[tokio::test]
 async fn a_duplicate_rule_does_not_block_the_others() {
     const DUPLICATE: &str = "<Response><Errors><Error><Code>InvalidPermission.Duplicate</Code><Message>exists</Message>\
@@ -241,7 +242,8 @@ async fn a_duplicate_rule_does_not_block_the_others() {
 }
 
 /// IAM has no compare-and-swap, but its version numbers increase: a version between the one that was read and the one
-/// that was created is a concurrent change.
+/// that was created is a concurrent change
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicyVersion.html>).
 #[tokio::test]
 async fn a_concurrent_policy_change_is_read_and_merged_again() {
     const V7: &str = "<ListPolicyVersionsResponse><ListPolicyVersionsResult><Versions><member><VersionId>v7</VersionId>\
@@ -282,7 +284,8 @@ async fn a_concurrent_policy_change_is_read_and_merged_again() {
     assert_eq!(requests.len(), 7, "more calls were sent: {requests:?}");
 }
 
-/// CreateFlowLogs returns status 200 even if it fails.
+/// CreateFlowLogs returns status 200 even if it fails
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFlowLogs.html>).
 #[tokio::test]
 async fn a_flow_log_error_inside_http_200_is_a_failure() {
     let answer = "<CreateFlowLogsResponse><unsuccessful><item><error><code>400</code><message>Access Denied for LogDestination\
@@ -296,7 +299,8 @@ async fn a_flow_log_error_inside_http_200_is_a_failure() {
     assert_eq!(failure.message, "Access Denied for LogDestination");
 }
 
-/// Lambda rejects a change with ResourceConflictException while another one is in progress.
+/// Lambda rejects a change with ResourceConflictException while another one is in progress
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html>).
 #[tokio::test]
 async fn a_function_change_waits_for_the_previous_one() {
     let busy =
@@ -343,7 +347,8 @@ async fn pending_modifications_and_minor_versions_are_not_drift() {
     assert_eq!(draft.waiting[0].what, "backup_days 14 waits for the cluster's maintenance window");
 }
 
-/// If the newest version has the desired content already, an earlier run stopped before it became the default version.
+/// If the newest version has the desired content already, an earlier run stopped before it became the default version
+/// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateDocument.html>).
 #[tokio::test]
 async fn an_existing_document_version_becomes_the_default() {
     let duplicate = r#"{"__type":"DuplicateDocumentContent","message":"The content matches another document"}"#;
@@ -355,7 +360,8 @@ async fn an_existing_document_version_becomes_the_default() {
     assert!(replay.requests()[1].contains(r#""DocumentVersion":"3""#), "{:?}", replay.requests());
 }
 
-/// The preflight checks the caller's permissions per call and resource, before the first write.
+/// The preflight checks the caller's permissions per call and resource, before the first write
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>).
 #[tokio::test]
 async fn a_missing_permission_fails_the_preflight() {
     const CALLER: &str = "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::123456789012:assumed-role/deploy/ci\

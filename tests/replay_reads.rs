@@ -46,7 +46,8 @@ fn spec(sections: &str) -> Spec {
     spec::read("spec.yaml", &|_: &str| Ok(text.clone()), REGISTRY, &mut SourceFiles::default()).unwrap()
 }
 
-/// Lambda returns status 200 with an error inside if it cannot decrypt the variables.
+/// Lambda returns status 200 with an error inside if it cannot decrypt the variables
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_EnvironmentResponse.html>).
 #[tokio::test]
 async fn an_environment_that_lambda_cannot_decrypt_makes_the_function_a_gap() {
     let answer = r#"{"Functions":[{"FunctionName":"f","FunctionArn":"arn:f","Environment":{"Error":{"ErrorCode":"AccessDeniedException","Message":"Lambda was unable to decrypt your environment variables"}}},{"FunctionName":"g","FunctionArn":"arn:g"}]}"#;
@@ -74,7 +75,9 @@ async fn an_unknown_value_makes_the_resource_a_gap() {
     assert_gap("lambda.function", "f", &[(200, function)], "'Sometimes'").await;
 }
 
-/// EC2's service model capitalizes states, but the service returns them in lower case.
+/// EC2's service model capitalizes states
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcEndpoints.html>), but the service returns
+/// them in lower case.
 #[tokio::test]
 async fn a_deleted_endpoint_does_not_exist_whatever_the_case_of_its_state() {
     let tables = "<DescribeRouteTablesResponse><routeTableSet/></DescribeRouteTablesResponse>";

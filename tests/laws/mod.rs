@@ -381,7 +381,7 @@ async fn every_request_matches_the_aws_service_model() {
     let model = Server::model(&emulator);
     let place = Place { aws: harness::Aws::Endpoint(model.url.clone()), ..Place::with_spec("") };
     let cases = cases().into_iter().filter(|(_, case)| case.given.iter().all(|given| given == "older-regions"));
-    for (facts, case) in sample(cases, 8) {
+    for (facts, case) in sample(cases, 16) {
         for sections in [&case.before, &case.after] {
             place.write("spec.yaml", format!("{HEAD}{sections}"));
             let run = place.run(&["apply", "--yes", "--allow-large", "--allow-destroy", "spec.yaml"]);

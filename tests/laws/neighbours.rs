@@ -13,7 +13,7 @@ const SERVERS: usize = 3;
 
 /// Returns `N` to run every `N`th scenario. A thorough run runs all of them.
 fn one_in() -> &'static str {
-    if is_thorough() { "1" } else { "32" }
+    if is_thorough() { "1" } else { "64" }
 }
 
 #[test]

@@ -45,7 +45,8 @@ pub(crate) fn filter(name: impl Into<String>, values: impl IntoIterator<Item = S
     Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()
 }
 
-/// Reads the ids of a VPC's route tables.
+/// Reads the ids of a VPC's route tables, all pages
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html>).
 pub(crate) async fn route_tables(api: &Client, vpc: &str) -> Result<BTreeSet<String>, CallError> {
     let of_vpc = filter("vpc-id", [vpc.to_owned()]);
     let mut tables = api.describe_route_tables().filters(of_vpc).into_paginator().items().send();
@@ -56,7 +57,8 @@ pub(crate) async fn route_tables(api: &Client, vpc: &str) -> Result<BTreeSet<Str
     Ok(ids)
 }
 
-/// Reads the ids of a VPC's subnets.
+/// Reads the ids of a VPC's subnets, all pages
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html>).
 pub(crate) async fn subnets(api: &Client, vpc: &str) -> Result<BTreeSet<String>, CallError> {
     let of_vpc = filter("vpc-id", [vpc.to_owned()]);
     let mut subnets = api.describe_subnets().filters(of_vpc).into_paginator().items().send();
@@ -68,7 +70,7 @@ pub(crate) async fn subnets(api: &Client, vpc: &str) -> Result<BTreeSet<String>,
 }
 
 /// Checks the `unsuccessful` items of a response: some EC2 calls report failures per item in a response with HTTP
-/// status 200.
+/// status 200 (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpcEndpoints.html>).
 ///
 /// # Errors
 /// The first failed item, with its error code.

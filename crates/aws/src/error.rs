@@ -13,7 +13,8 @@ use regionctl_core::observe::failure::{Failure, FailureClass};
 use crate::services::{self, Service};
 use crate::session::WriteWhileReading;
 
-/// The response header with a bucket's region. S3 sends it also with errors that have no body (HeadBucket).
+/// The response header with a bucket's region. S3 sends it also with errors that have no body
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
 const BUCKET_REGION: &str = "x-amz-bucket-region";
 
 /// A [`Failure`], with conversions from the SDK's error types for `?`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The last-applied record in SSM parameters: `/regionctl/applied/SPEC/1`, `/2`, … (standard tier: up to 4 KiB each, no
-//! charge).
+//! charge; <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>).
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::ParameterType;
@@ -17,7 +17,8 @@ pub(crate) fn path(spec: &str) -> String {
     format!("/regionctl/applied/{stem}")
 }
 
-/// Reads the parts of the record in order; empty if there is no record.
+/// Reads the parts of the record in order, in pages of 10, the maximum; empty if there is no record
+/// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html>).
 pub(crate) async fn read(api: &Client, spec: &str) -> Result<Vec<String>, CallError> {
     let mut pages = api.get_parameters_by_path().path(path(spec)).max_results(10).into_paginator().send();
     let mut parts: Vec<(u32, String)> = Vec::new();
@@ -31,7 +32,8 @@ pub(crate) async fn read(api: &Client, spec: &str) -> Result<Vec<String>, CallEr
     Ok(parts.into_iter().map(|(_, text)| text).collect())
 }
 
-/// Writes the parts, overwriting parameters of the same number.
+/// Writes the parts, overwriting parameters of the same number. The last parts of a longer, earlier record remain: the
+/// digest in each part excludes them when the record is parsed.
 pub(crate) async fn save(api: &Client, spec: &str, parts: &[String]) -> Result<(), CallError> {
     for (index, part) in parts.iter().enumerate() {
         api.put_parameter()

@@ -92,7 +92,8 @@ fn add_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
     }
 }
 
-/// Adds the actions of the general preflight checks.
+/// Adds the actions of the general preflight checks. SimulatePrincipalPolicy is authorized on the principal that it
+/// simulates (Service Authorization Reference).
 fn add_preflight(here: &Location, needs: &mut Needs) {
     let principals = ["role", "user"].map(|kind| format!("arn:{}:iam::{}:{kind}/*", here.partition, here.account));
     needs.entry("iam:SimulatePrincipalPolicy".to_owned()).or_default().extend(principals);

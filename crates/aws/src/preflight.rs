@@ -65,7 +65,8 @@ pub(crate) fn room(name: &str, used: i64, most: i64, more: usize) -> Check {
 }
 
 /// Checks that the region is enabled for the account: calls to a disabled region fail like calls with invalid
-/// credentials.
+/// credentials. `AllRegions` includes the disabled ones
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html>).
 async fn region(session: &Session, location: &Location) -> Check {
     let name = format!("region {} is enabled", location.region);
     let api = aws_sdk_ec2::Client::from_session(session);
@@ -105,8 +106,9 @@ fn needed(plan: &Plan) -> BTreeSet<(String, String)> {
     needed.into_iter().filter(|(_, resource)| !resource.contains("${")).collect()
 }
 
-/// Simulates the caller's permissions with SimulatePrincipalPolicy, on identity policies and permissions boundaries. A
-/// resource policy can still deny a call.
+/// Simulates the caller's permissions with SimulatePrincipalPolicy
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>), on identity policies and
+/// permissions boundaries. A resource policy can still deny a call.
 async fn permissions(session: &Session, plan: &Plan) -> Vec<Check> {
     const NAME: &str = "permissions";
     let caller = aws_sdk_sts::Client::from_session(session).get_caller_identity().send().await;
@@ -115,6 +117,7 @@ async fn permissions(session: &Session, plan: &Plan) -> Vec<Check> {
         Err(error) => return vec![Check::new(NAME, Verdict::CouldNotCheck, error.0.to_string())],
     };
     let Some(principal) = principal(&arn) else {
+        // The root user has no identity policies that IAM could simulate.
         let verdict = if arn.ends_with(":root") { Verdict::Passed } else { Verdict::CouldNotCheck };
         return vec![Check::new(NAME, verdict, format!("IAM cannot simulate the caller {arn}"))];
     };
@@ -163,6 +166,7 @@ fn principal(arn: &str) -> Option<String> {
     }
 }
 
+/// Returns the pairs of action and resource that the principal's policies do not allow.
 async fn denied(
     api: &aws_sdk_iam::Client,
     principal: &str,
@@ -188,7 +192,8 @@ async fn denied(
     Ok(found)
 }
 
-/// Creates a check from the result of a dry run: EC2 returns `DryRunOperation` if the call would succeed.
+/// Creates a check from the result of a dry run: EC2 returns the error `DryRunOperation` if the call would succeed
+/// (`DryRun` in <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
 pub(crate) fn rehearsed<T>(name: &str, result: Result<T, CallError>) -> Check {
     match result {
         Ok(_) => {

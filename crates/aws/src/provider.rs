@@ -49,7 +49,7 @@ impl Aws {
         Self { session, last_creation: Mutex::new(None) }
     }
 
-    /// Returns the session.
+    /// Returns the session of the spec's region. Its counts include the calls to other regions.
     pub fn session(&self) -> &Session {
         &self.session
     }
@@ -65,11 +65,15 @@ impl Aws {
         }
     }
 
+    /// Returns the account id of the credentials, with a call that needs no permission
+    /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>).
     async fn account(&self) -> Result<String, CallError> {
         let identity = aws_sdk_sts::Client::from_session(&self.session).get_caller_identity().send().await?;
         Ok(identity.account().unwrap_or_default().to_owned())
     }
 
+    /// Reads the region's VPCs, sorted by id
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcs.html>).
     async fn vpcs(&self) -> Result<Vec<Vpc>, CallError> {
         let mut pages =
             aws_sdk_ec2::Client::from_session(&self.session).describe_vpcs().into_paginator().items().send();
@@ -157,6 +161,7 @@ impl Provider for Aws {
                         delay = (delay * 2).min(MAX_DELAY);
                     }
                     Ok(attributes) => {
+                        // A later call may refer to the new resource before all of AWS returns it.
                         if ["Create", "Import", "Run"].iter().any(|verb| operation(&op).starts_with(verb)) {
                             let now = Some(Instant::now());
                             *self.last_creation.lock().unwrap_or_else(PoisonError::into_inner) = now;

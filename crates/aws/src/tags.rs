@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 /// Tags of a model by key. A spec sets or unsets keys; keys that it does not list are kept. Live tags are all set.
 pub(crate) type TagSettings = BTreeMap<String, Setting<String>>;
 
-/// Collects the tags of a response, without AWS's own (`aws:…`).
+/// Collects the tags of a response, without AWS's own (`aws:…`), which users cannot change.
 pub fn collect<'a>(tags: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>) -> Tags {
     tags.filter_map(|(key, value)| Some((key?.to_owned(), value.unwrap_or_default().to_owned())))
         .filter(|(key, _)| !is_aws(key))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who changed a resource, from CloudTrail's event history of the last 90 days (LookupEvents, 2 calls per second).
+//! Who changed a resource, from CloudTrail's event history of the last 90 days, with 2 calls per second
+//! (<https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>).
 
 use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};

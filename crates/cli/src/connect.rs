@@ -24,6 +24,7 @@ impl<'a> Connector<'a> {
             Some(path) => Some(crate::cmd::sandbox::open(path).await?),
             None => None,
         };
+        // Without the sandbox nothing else is awaited, which Clippy reports (`unused_async`).
         #[cfg(not(feature = "sandbox"))]
         std::future::ready(()).await;
         Ok(Self {

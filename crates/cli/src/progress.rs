@@ -68,7 +68,6 @@ impl Progress {
         });
     }
 
-    /// Shows an event.
     pub fn show(&self, event: &Event<'_>) {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {

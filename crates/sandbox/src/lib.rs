@@ -116,7 +116,7 @@ impl Sandbox {
         self.0.state.lock().await.defer();
     }
 
-    /// Saves what was deferred.
+    /// Saves what was deferred, and ends the deferral.
     pub(crate) async fn save_now(&self) -> Result<(), SandboxError> {
         self.0.state.lock().await.save_deferred(&self.0.services).await.map_err(SandboxError::Seed)
     }
@@ -136,6 +136,7 @@ impl Sandbox {
             drop(state);
             return self.emulate(&route, request).await;
         }
+        // The patches may change the request. CloudTrail records it as it was sent.
         let original = MockRequest {
             method: request.method.clone(),
             uri: request.uri.clone(),
@@ -183,7 +184,7 @@ impl HttpConnector for Sandbox {
         HttpConnectorFuture::new(async move {
             let body = match request.body().bytes() {
                 Some(bytes) => Bytes::copy_from_slice(bytes),
-                // A streamed body.
+                // A streamed body is not in memory yet.
                 None => ByteStream::new(request.into_body())
                     .collect()
                     .await

@@ -30,7 +30,7 @@ impl Server {
     /// `delay` is added to every answer, for measuring how many round trips follow each other.
     ///
     /// # Errors
-    /// The port is taken.
+    /// Another process uses the port, or the operating system does not allow it.
     pub async fn bind(sandbox: Sandbox, port: u16, delay: Duration) -> std::io::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await?;
         Ok(Self { sandbox, listener, delay })

@@ -67,6 +67,7 @@ impl State {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(other)?;
         }
+        // A file of its own: each save replaces the state's file, and a lock on that file would be lost.
         let lock = File::create(path.with_extension("lock")).map_err(other)?;
         lock.try_lock().map_err(|_| StateError::InUse)?;
         let stored = match fs::read(path) {
@@ -95,7 +96,7 @@ impl State {
         self.deferred = Some(BTreeSet::new());
     }
 
-    /// Saves what was deferred.
+    /// Saves what was deferred, and ends the deferral.
     pub async fn save_deferred(&mut self, services: &Services) -> Result<(), String> {
         for route in self.deferred.take().unwrap_or_default() {
             self.save(services, &route).await?;

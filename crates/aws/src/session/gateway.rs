@@ -31,7 +31,7 @@ impl std::fmt::Display for WriteWhileReading {
 
 impl std::error::Error for WriteWhileReading {}
 
-/// The interceptor of every client.
+/// The interceptor. Its clones in the clients of all regions share one recorder, so the counts include every call.
 #[derive(Debug, Clone)]
 pub(super) struct Gateway {
     access: Access,
@@ -48,7 +48,8 @@ impl Gateway {
     }
 }
 
-/// Whether a call is a dry run, which changes nothing (RunInstances with `DryRun`).
+/// Whether a call is a dry run, which changes nothing (`DryRun` in
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
 fn is_dry_run(context: &BeforeSerializationInterceptorContextRef<'_>) -> bool {
     let run = context.input().downcast_ref::<RunInstancesInput>();
     run.is_some_and(|input| input.dry_run() == Some(true))

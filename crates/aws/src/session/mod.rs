@@ -37,16 +37,17 @@ pub enum Access {
     Write,
 }
 
-/// The session name of an assumed role, as CloudTrail shows it.
+/// The session name of an assumed role, as CloudTrail shows it (`RoleSessionName` in
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
 const SESSION_NAME: &str = "regionctl";
 
 /// A callback for calls that the rate limiter delays.
 pub type PauseListener = Arc<dyn Fn(Pause) + Send + Sync>;
 
-/// An HTTP client to use instead of the network, with its credentials.
+/// An HTTP client to use instead of the network, with the credentials that it accepts: the embedded AWS emulator's.
 pub type OwnHttp = (SharedHttpClient, SharedCredentialsProvider);
 
-/// The settings of a session.
+/// What [`Session::open`] needs to know: where the calls go, as which principal, and whether writes are allowed.
 #[derive(Clone)]
 pub struct SessionSettings {
     /// The region, from the spec.
@@ -57,11 +58,11 @@ pub struct SessionSettings {
     pub role: Option<String>,
     /// The endpoint URL for all services; `None` for the SDK's default.
     pub endpoint_url: Option<String>,
-    /// Whether the session may send write calls.
+    /// [`Access::ReadOnly`] for every command except `apply`.
     pub access: Access,
-    /// The HTTP client to use instead of the network.
+    /// The embedded AWS emulator; `None` for the network.
     pub http: Option<OwnHttp>,
-    /// The callback for calls that the rate limiter delays.
+    /// Notified of each delayed call; `None` to delay silently.
     pub on_pause: Option<PauseListener>,
 }
 
@@ -104,6 +105,7 @@ impl Session {
         }
         let gateway = gateway::Gateway::new(settings.access, recorder);
         let mut config = loader.load().await;
+        // The role is assumed with the credentials of the profile, so the configuration is loaded first.
         if let Some(role) = settings.role {
             let assumed = AssumeRoleProvider::builder(role).session_name(SESSION_NAME).configure(&config).build().await;
             config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(assumed)).build();
@@ -181,7 +183,7 @@ fn timeouts() -> TimeoutConfig {
 
 /// The clients of a kind: the kind gets these and no others.
 pub trait FromSession: Send + Sync {
-    /// Creates the value from a session.
+    /// Returns the clients, which the session creates on first use.
     fn from_session(session: &Session) -> Self;
 }
 

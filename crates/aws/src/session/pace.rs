@@ -29,7 +29,7 @@ use crate::services;
 pub struct Pause {
     /// The service and operation, `SNS CreateTopic`.
     pub call: String,
-    /// The delay.
+    /// How long the call waits before it is sent; at least 0.3 s, because shorter delays are not reported.
     pub wait: Duration,
 }
 

@@ -49,7 +49,7 @@ pub async fn run(global: &Global, args: &args::Apply) -> Result<Exit, CommandErr
     Ok(worst)
 }
 
-/// Applies a saved plan.
+/// Applies a saved plan. The spec is read again, from the path in the plan.
 async fn saved(global: &Global, args: &args::Apply, path: &Path) -> Result<Exit, CommandError> {
     let saved = read_plan(path)?;
     let spec = files::load(Path::new(&saved.plan.spec))?;
@@ -96,7 +96,7 @@ async fn one(
     result
 }
 
-/// Reads a saved plan.
+/// Reads a saved plan. A file that is not one is a refusal: nothing was changed.
 fn read_plan(path: &Path) -> Result<SavedPlan, CommandError> {
     let unreadable = |why: String| {
         let message = format!("cannot read the saved plan '{}': {why}", path.display());
@@ -113,6 +113,7 @@ fn read_plan(path: &Path) -> Result<SavedPlan, CommandError> {
 fn used_mark(saved: &SavedPlan) -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let state = state.or_else(|| std::env::home_dir().map(|home| home.join(".local/state")))?;
+    // The nonce is read from a file that can be edited. It must not lead to another directory.
     let nonce: String = saved.seal.nonce.chars().filter(char::is_ascii_alphanumeric).collect();
     Some(state.join("regionctl/applied-plans").join(nonce))
 }

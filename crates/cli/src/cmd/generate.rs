@@ -35,7 +35,6 @@ pub fn completions(shell: clap_complete::Shell) -> Exit {
     Exit::Done
 }
 
-/// Prints the manual page.
 pub fn man() -> Result<Exit, CommandError> {
     let mut page = Vec::new();
     clap_mangen::Man::new(Args::command())

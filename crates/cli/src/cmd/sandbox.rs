@@ -12,7 +12,6 @@ use crate::args::{self, Global};
 use crate::exit::{CommandError, Exit};
 use crate::output::{errln, outln};
 
-/// Opens a sandbox.
 pub async fn open(path: &Path) -> Result<Sandbox, CommandError> {
     Sandbox::open(path).await.map_err(|error| failed(&error))
 }
@@ -31,7 +30,6 @@ fn failed(error: &SandboxError) -> CommandError {
     })
 }
 
-/// Runs a subcommand of `sandbox`.
 pub async fn run(global: &Global, command: args::SandboxCommand) -> Result<Exit, CommandError> {
     let path = global.sandbox.clone().unwrap_or_else(|| PathBuf::from(".regionctl/sandbox.json"));
     if let Some(url) = &global.endpoint_url {

@@ -120,7 +120,6 @@ fn gaps(snapshot: &Snapshot) -> Result<Exit, CommandError> {
     Diagnostics(faults).or(Exit::Done).map_err(CommandError::errors)
 }
 
-/// Reads a snapshot from a file.
 pub fn load(path: &Path) -> Result<Snapshot, CommandError> {
     let name = path.display().to_string();
     let unreadable = |why: String| {

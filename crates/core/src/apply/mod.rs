@@ -49,19 +49,19 @@ pub enum Event<'a> {
         id: u32,
         /// The resource that the step changes.
         address: &'a Address,
-        /// The error.
+        /// The error of the last attempt.
         failure: &'a Failure,
     },
     /// All calls are done, and a resource is still in progress.
     InProgress {
-        /// The resource.
+        /// The resource that is not ready: a cluster, an instance.
         address: &'a Address,
         /// The status that the service returns, `creating`.
         word: &'a str,
     },
     /// A resource that was in progress is ready.
     Ready {
-        /// The resource.
+        /// The resource that became ready.
         address: &'a Address,
     },
     /// A step was not started because a step that it depends on failed or the run was stopped.

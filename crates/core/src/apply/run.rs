@@ -117,7 +117,7 @@ pub(super) fn target(address: &Address, inventory: &Inventory, known: &Known) ->
 /// Runs the operation that asks a person again, for example one that sends a confirmation email.
 ///
 /// # Errors
-/// The call failed.
+/// AWS rejected the call or could not be reached.
 pub async fn ask_again(
     provider: &dyn Provider,
     inventory: &Inventory,

@@ -22,12 +22,12 @@ use crate::report::last_applied::save_last_applied;
 use crate::resource::address::Address;
 use crate::spec::Spec;
 
-/// The plan to apply.
+/// Where the plan of a session comes from.
 #[derive(Debug, Clone, Copy)]
 pub enum PlanSource<'a> {
     /// A plan that the session computes.
     Fresh,
-    /// A saved plan.
+    /// A plan that `plan --out` saved. The session refuses it if it no longer holds.
     Saved {
         /// The plan with its digest and its expiry.
         saved: &'a SavedPlan,
@@ -98,13 +98,13 @@ pub trait Front: Send {
 pub struct ApplySession<'a> {
     /// The provider to read from and write to.
     pub provider: &'a dyn Provider,
-    /// The known kinds.
+    /// The kinds that a spec may contain.
     pub registry: Registry,
-    /// The spec to apply.
+    /// The desired state. A saved plan is refused if the spec changed after the plan was created.
     pub spec: &'a Spec,
-    /// The plan to apply.
+    /// Whether the session computes the plan or applies a saved one.
     pub source: PlanSource<'a>,
-    /// The options.
+    /// The gates that the user opened, the targets, and what to do after the last step.
     pub options: &'a Options,
     /// The stop signal. Once it is `true`, no further step starts.
     pub stop: Stop,

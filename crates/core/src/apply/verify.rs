@@ -24,7 +24,7 @@ const PAUSES: [Duration; 3] = if cfg!(test) {
 /// plan, or `None` if it cannot be computed.
 ///
 /// # Errors
-/// The refresh failed.
+/// See [`RefreshError`].
 pub async fn verify(
     provider: &dyn Provider,
     registry: Registry,

@@ -21,7 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// The maximum time to wait for a resource. A database instance takes up to half an hour.
 const LIMIT: Duration = Duration::from_hours(1);
 
-/// The result of waiting.
+/// The result of [`wait`]. A resource that became ready is in neither map.
 #[derive(Debug, Default)]
 pub struct Waited {
     /// The resources that are still in progress, each with the status that the service returns.

@@ -15,7 +15,7 @@ use crate::plan::Note;
 use crate::resource::address::Address;
 use crate::spec::Want;
 
-/// A desired resource.
+/// A desired resource: an entry of the spec, applied to one name.
 #[derive(Debug, Clone)]
 pub struct Expanded {
     /// The spec entry, with the resource's own address.

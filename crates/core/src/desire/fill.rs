@@ -238,7 +238,6 @@ fn note_extras(inventory: &mut Inventory) {
     }
 }
 
-/// Collects the secrets of the desired resources.
 fn collect_secrets(inventory: &mut Inventory) {
     for Expanded { want, .. } in &inventory.wants {
         let secrets = secret::of_model(&want.model);

@@ -121,11 +121,11 @@ pub struct DraftStep {
 /// The finished diff of one resource.
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
-    /// The fields that differ.
+    /// The fields that differ, in the order in which the kind compared them.
     pub fields: Vec<FieldChange>,
     /// The steps that fix the fields, in the order of their phases.
     pub steps: Vec<DraftStep>,
-    /// The manual steps.
+    /// The steps that only a person can do.
     pub waiting: Vec<Waiting>,
     /// The risks that the change adds.
     pub risks: Vec<RiskNote>,

@@ -85,9 +85,9 @@ pub trait AnyKind: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 #[error("{kind}: {what} (this is a bug in regionctl; please report it)")]
 pub struct Broken {
-    /// The name of the kind.
+    /// The kind in which the bug is: `sns.topic`.
     pub kind: &'static str,
-    /// What is wrong.
+    /// What the check found, as a clause.
     pub what: String,
 }
 

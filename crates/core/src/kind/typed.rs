@@ -34,7 +34,7 @@ pub struct Risk {
 }
 
 impl Risk {
-    /// Creates a risk.
+    /// Creates a risk of the attribute at `path`. `what` is a clause.
     pub fn new(rule: &'static str, path: impl Into<String>, what: impl Into<String>) -> Self {
         Self { rule, path: path.into(), what: what.into() }
     }

@@ -44,7 +44,7 @@ pub struct Weight {
     pub path: &'static str,
     /// The direction of the difference.
     pub when: When,
-    /// The severity.
+    /// The severity of a finding with this difference. A finding has the highest one of its fields.
     pub severity: Severity,
     /// The effect, as a clause: `a public access block is off`.
     pub why: &'static str,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! CIDR blocks in the canonical form that EC2 returns: no host bits, IPv6 shortened.
+//! CIDR blocks in the canonical form that EC2 returns: no host bits, IPv6 shortened
+//! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpRange.html>).
 
 use ipnet::IpNet;
 

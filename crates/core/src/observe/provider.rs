@@ -76,7 +76,7 @@ pub struct AuditEvent {
     pub event: String,
 }
 
-/// A cloud.
+/// A cloud account: one of AWS, or one in memory in tests.
 ///
 /// # Guarantees
 /// Only [`run`](Self::run) and [`save_applied`](Self::save_applied) write.

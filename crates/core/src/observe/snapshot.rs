@@ -57,7 +57,7 @@ pub enum Reading {
     Found {
         /// The depth at which it was read.
         depth: Depth,
-        /// The live resource.
+        /// The resource, with the fields and extras that this depth includes.
         #[serde(flatten)]
         resource: Box<LiveResource<Value>>,
     },

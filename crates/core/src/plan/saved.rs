@@ -23,7 +23,7 @@ use crate::spec::Spec;
 pub struct SavedPlan {
     /// The expiry time, the nonce and the digest of the plan.
     pub seal: Seal,
-    /// The sealed plan.
+    /// The plan, as `plan --format json` prints it.
     pub plan: Plan,
 }
 
@@ -55,7 +55,7 @@ pub enum Refusal {
         /// The tool and version that created it.
         found: String,
     },
-    /// The spec was changed.
+    /// The spec's digest differs from the one in the plan.
     #[error("{path} was changed after the plan was created")]
     Spec {
         /// The path of the spec file.
@@ -77,10 +77,10 @@ pub enum Refusal {
         /// The spec's region code.
         spec: String,
     },
-    /// The plan expired.
+    /// The seal's expiry time has passed.
     #[error("the plan expired at {at}")]
     Expired {
-        /// The expiry time.
+        /// The expiry time in the seal.
         at: Timestamp,
     },
     /// The plan does not match its digest.
@@ -92,10 +92,10 @@ pub enum Refusal {
     /// The spec selects another VPC.
     #[error("the spec selects another VPC than the plan")]
     Vpc,
-    /// The live resource was changed.
+    /// The fingerprint of a live resource differs from the one in the plan.
     #[error("{address} was changed in AWS after the plan was created")]
     Moved {
-        /// The resource.
+        /// The resource that was changed: `kind/name`.
         address: Address,
     },
     /// The source of a resource was changed.

@@ -51,7 +51,7 @@ impl Style {
     }
 }
 
-/// Renders a plan.
+/// Renders a plan. The last line is the summary.
 pub fn text(plan: &Plan, style: Style) -> String {
     let mut out = String::new();
     if !plan.is_empty() {

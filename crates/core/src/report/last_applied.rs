@@ -27,7 +27,7 @@ pub enum LastApplied {
     ReadFailed(Failure),
     /// The report is built from a snapshot, which does not contain the record.
     NotInSnapshot,
-    /// The record.
+    /// The record that the last complete apply saved.
     Applied(Applied),
 }
 
@@ -75,7 +75,7 @@ struct Part {
     format: u32,
     /// The digest of the complete record, so that parts of different records are never mixed.
     whole: String,
-    /// The number of parts.
+    /// The number of parts that the complete record has.
     of: usize,
     entries: BTreeMap<String, String>,
     sources: BTreeMap<String, String>,

@@ -59,14 +59,14 @@ pub struct RegionReport {
     pub attribution: Attribution,
     /// The open findings, the most severe first.
     pub findings: Vec<Finding>,
-    /// The accepted drift.
+    /// The findings, or some of their fields, that the spec's section `accept` accepts.
     pub accepted: Vec<AcceptedFinding>,
     /// The findings of the earlier report that no longer exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolved: Vec<Resolved>,
     /// The resources that wait for a person.
     pub waiting: Vec<WaitingOn>,
-    /// The resources in progress.
+    /// The resources without differences that have an operation in progress in AWS.
     pub in_progress: Vec<InProgress>,
     /// The resources that could not be read.
     pub gaps: Vec<Gap>,
@@ -86,9 +86,9 @@ pub struct RegionReport {
 pub struct RegionFailure {
     /// The error's code. See docs/errors.md.
     pub code: String,
-    /// The error message.
+    /// What is wrong. Several messages are joined by `; `.
     pub message: String,
-    /// The next steps.
+    /// The next steps: an imperative, a command or a correct value.
     pub help: Vec<String>,
 }
 
@@ -102,7 +102,7 @@ pub enum Attribution {
     No(String),
 }
 
-/// The kind of drift.
+/// The kind of drift: how live differs from the spec, or that both contain a risk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Drift {
@@ -182,11 +182,11 @@ pub struct Finding {
     pub id: String,
     /// A digest of the differences, 16 hexadecimal digits. Equal only while the same fields have the same live values.
     pub content: String,
-    /// The resource.
+    /// The resource: `kind/name`.
     pub address: Address,
-    /// The AWS service.
+    /// The AWS service, as the SDK names it: `SNS`.
     pub service: String,
-    /// The kind of drift.
+    /// The kind of drift. Reports group findings by it.
     pub drift: Drift,
     /// The rule id of the risk, if this is a risk without a waiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -230,7 +230,7 @@ pub struct Field {
     /// The path and the values.
     #[serde(flatten)]
     pub change: FieldChange,
-    /// The severity.
+    /// The severity of this field's difference.
     pub severity: Severity,
     /// The consequence: `a public access block is off`.
     pub why: String,
@@ -256,27 +256,27 @@ pub enum Since {
 pub struct Resolved {
     /// The finding's id.
     pub id: String,
-    /// The resource.
+    /// The resource: `kind/name`.
     pub address: Address,
-    /// The kind of drift.
+    /// The kind of drift in the earlier report.
     pub drift: Drift,
     /// The position in the spec.
     pub at: Position,
 }
 
-/// Accepted drift.
+/// A finding, or some of its fields, that the spec accepts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AcceptedFinding {
     /// The finding with its accepted fields.
     pub finding: Finding,
-    /// The acceptance.
+    /// The entry of the spec that accepts it.
     pub acceptance: AcceptanceNote,
 }
 
-/// An acceptance.
+/// An entry of the spec's section `accept`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AcceptanceNote {
-    /// The reason.
+    /// Why the drift is accepted, as stated in the spec.
     pub reason: String,
     /// The person or team that accepts the drift.
     pub by: String,
@@ -286,7 +286,7 @@ pub struct AcceptanceNote {
     pub at: Position,
 }
 
-/// A compared resource.
+/// A resource of the spec that was compared, with or without findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resource {
     /// The resource's address.

@@ -19,7 +19,7 @@ use crate::spec::accept::{MANUAL, RunbookRow};
 pub struct Row {
     /// The title: the runbook's, or the name of a kind.
     pub title: String,
-    /// The state.
+    /// The worst state of what belongs to this row.
     pub state: RowState,
     /// The number of resources and manual steps in this row.
     pub resources: usize,

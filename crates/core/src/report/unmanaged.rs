@@ -39,7 +39,7 @@ pub struct List {
 /// A region that was read, with the lists of its live resources.
 #[derive(Debug)]
 pub struct Listed<'a> {
-    /// The spec.
+    /// The spec of the region. Its `ignore` section applies.
     pub spec: &'a Spec,
     /// The desired and live resources of the spec.
     pub inventory: &'a Inventory,

@@ -36,9 +36,9 @@ pub enum Target {
 /// A parsed `${…}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {
-    /// The target of the reference.
+    /// What the part before the last dot names: a resource, the VPC, or `each`.
     pub target: Target,
-    /// The name of the target's attribute.
+    /// The attribute of the target: `arn`, `id`.
     pub attribute: String,
 }
 

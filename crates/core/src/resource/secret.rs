@@ -19,7 +19,7 @@ pub const KEY: &str = "$secret";
 /// The text that is shown instead of a secret.
 pub const HIDDEN: &str = "(not shown)";
 
-/// A secret text.
+/// A secret text. Its `Debug` output is [`HIDDEN`]; its JSON contains the text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
     #[serde(rename = "$secret")]

@@ -23,9 +23,9 @@ pub struct Acceptance {
     pub resource: String,
     /// Which drift of the resource is accepted.
     pub what: AcceptanceScope,
-    /// The reason.
+    /// Why the drift is accepted; not empty. Reports show it.
     pub reason: String,
-    /// Who accepts it.
+    /// The person or team that accepts it.
     pub by: String,
     /// The last day of the acceptance, inclusive.
     pub until: Date,
@@ -49,7 +49,7 @@ pub enum AcceptanceScope {
 pub struct Ignored {
     /// The resource as `kind/name`; `*` matches any characters.
     pub resource: String,
-    /// The reason.
+    /// Why regionctl does not manage the resource: the value of the entry.
     pub reason: String,
     /// Its position in the spec.
     pub at: Position,
@@ -58,7 +58,7 @@ pub struct Ignored {
 /// A row of the runbook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunbookRow {
-    /// The title of the row.
+    /// The key in the section `runbook`, which reports show as the title.
     pub title: String,
     /// The resources and fields of the row, as patterns: `kind/name` or `kind/name#field,field`. The field `waiting` is
     /// the resource's manual steps.

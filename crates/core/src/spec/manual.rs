@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostics, Position, SourceFiles};
 use crate::spec::decode::decode;
 use crate::spec::tree::{Node, Value};
 
-/// A manual step.
+/// A step that only a person can do, such as a request to AWS support.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manual {
     /// Its key in the spec.

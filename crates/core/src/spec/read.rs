@@ -26,7 +26,7 @@ use crate::spec::vars::Variables;
 pub struct Spec {
     /// The spec file's path, as given.
     pub path: String,
-    /// The region code.
+    /// The region code: `eu-central-1`. Only its form is checked, because AWS adds regions.
     pub region: String,
     /// The 12-digit id of the only account that plan and apply accept.
     pub account: String,
@@ -44,7 +44,7 @@ pub struct Spec {
     pub access: CredentialSource,
     /// Whether apply stores a last-applied record in AWS, which distinguishes drift from unapplied spec changes.
     pub record_applied: bool,
-    /// The accepted drift.
+    /// The entries of the section `accept`, including those that have expired.
     pub accepted: Vec<Acceptance>,
     /// The unmanaged resources that reports leave out.
     pub ignored: Vec<Ignored>,
@@ -55,7 +55,7 @@ pub struct Spec {
 /// The credentials for a region. If neither field is set, the caller's own are used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CredentialSource {
-    /// The AWS configuration profile.
+    /// The profile in the AWS configuration files. The option `--profile` overrides it.
     pub profile: Option<String>,
     /// The ARN of the role to assume.
     pub role: Option<String>,
@@ -64,15 +64,15 @@ pub struct CredentialSource {
 /// The selection of one of the region's VPCs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VpcSelector {
-    /// The default VPC.
+    /// The region's default VPC: `vpc: default`, or no `vpc`.
     Default,
     /// The VPC with this id.
     Id(String),
     /// The VPC with this tag.
     Tag {
-        /// The tag's key.
+        /// The key, such as `Name`.
         key: String,
-        /// The tag's value.
+        /// The value, which must be equal: it is not a pattern.
         value: String,
     },
 }
@@ -94,7 +94,7 @@ pub struct Want {
     pub address: Address,
     /// Which resources the entry matches.
     pub selector: Selector,
-    /// The live resource that the entry copies.
+    /// The live resource that the entry copies (`like`, `copy`).
     pub source: Option<Source>,
     /// Whether the entry is `absent`: the resource is deleted if it exists.
     pub absent: bool,
@@ -104,7 +104,7 @@ pub struct Want {
     pub references: BTreeSet<Reference>,
     /// The entry's position in the spec.
     pub at: Position,
-    /// The accepted risks.
+    /// The risks that the entry accepts. Without a waiver, a risk that a plan adds is a gate.
     pub waivers: Vec<Waiver>,
     /// Whether unstated settings are compared with AWS's defaults (`drift --strict`).
     pub whole: bool,
@@ -446,7 +446,6 @@ impl SpecReader<'_> {
     }
 }
 
-/// Returns the built-in variables.
 fn built_in(region: &str, account: &str, span: Span) -> BTreeMap<String, Node> {
     let variables = [
         ("region", region.to_owned()),

@@ -27,7 +27,7 @@ pub enum Selector {
 /// What a `for_each` iterates over: the desired and the live resources of a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Each {
-    /// The name of the kind.
+    /// The kind over whose resources the rule iterates: `lambda.function`.
     pub kind: String,
     /// The pattern that their names must match.
     pub matching: String,

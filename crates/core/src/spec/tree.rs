@@ -16,9 +16,9 @@ use crate::resource::setting::UNSET;
 /// A value with its position.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// The value.
+    /// The scalar, list or mapping. An alias is replaced by the value of its anchor.
     pub value: Value,
-    /// The value's position.
+    /// Where the file has the value. For an alias this is the alias, not its anchor.
     pub span: Span,
 }
 
@@ -29,7 +29,7 @@ pub enum Value {
     Null,
     /// `true` or `false`. `yes` and `no` are texts.
     Bool(bool),
-    /// A whole number.
+    /// A whole number of 64 bits with a sign. A larger one is a text.
     Int(i64),
     /// A number with a fraction or an exponent.
     Float(f64),
@@ -37,7 +37,7 @@ pub enum Value {
     Unset,
     /// Any other scalar.
     Text(String),
-    /// A sequence.
+    /// A sequence, in block or flow style.
     List(Vec<Node>),
     /// A mapping, in the file's order.
     Map(Vec<Entry>),
@@ -50,7 +50,7 @@ pub struct Entry {
     pub key: String,
     /// The key's position.
     pub span: Span,
-    /// The value of the key.
+    /// The value. [`Value::Null`] for a key without a value.
     pub value: Node,
 }
 

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use crate::diff::{Diff, Phase};
 use crate::kind::{Facts, Kind, Notes, Risk};
 
-/// A resource's settings.
+/// The settings of a resource by name. All values are texts.
 pub type ThingSettings = BTreeMap<String, String>;
 
 /// A kind, regional or global.
 pub struct Thing<const GLOBAL: bool>;
 
-/// An operation on a resource.
+/// The write operations. A variant has the name of its API operation.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Op {
     CreateThing { settings: ThingSettings },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! EC2: gateway endpoints, flow logs, key pairs and instances. Requests with DryRun change nothing.
+//! EC2: gateway endpoints, flow logs, key pairs and instances. Requests with DryRun change nothing
+//! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
 
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};
 
@@ -52,7 +53,8 @@ const FLOW_LOG: &str = "fl";
 const KEY_PAIR: &str = "key";
 const INSTANCE: &str = "i";
 
-/// The default policy of an endpoint.
+/// The policy of an endpoint that is created without one
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html>).
 const DEFAULT_POLICY: &str =
     r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
 
@@ -172,7 +174,8 @@ impl Ec2<'_> {
         Ok(list("vpcEndpointSet", "item", shown.map(show)))
     }
 
-    /// Errors are returned in `Unsuccessful`, with status 200 (CreateFlowLogs).
+    /// Errors are returned in `Unsuccessful`, with status 200
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFlowLogs.html>).
     fn create_flow_log(&mut self) -> Done {
         let failed = |code: &str, message: &str| {
             let error = element("code", Some(code)) + &element("message", Some(message));

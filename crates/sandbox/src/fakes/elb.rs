@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Elastic Load Balancing: CreateLoadBalancer and DescribeLoadBalancers only.
+//! Elastic Load Balancing: CreateLoadBalancer and DescribeLoadBalancers only
+//! (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeLoadBalancers.html>).
 
 use winterbaume_core::{MockRequest, MockResponse};
 

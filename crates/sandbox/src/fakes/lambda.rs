@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Lambda: functions, and their code behind the URL that GetFunction returns.
+//! Lambda: functions, and their code behind the URL that GetFunction returns
+//! (<https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>).
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -19,6 +20,7 @@ pub(super) fn answer(memory: &FakeState, region: &str, request: &MockRequest) ->
     let base = request.headers.get(BASE).and_then(|base| base.to_str().ok());
     memory.with(region, |records| {
         if let Some(arn) = path.strip_prefix(TAGS) {
+            // A client may encode the colons of the ARN in the path.
             let arn = arn.replace("%3A", ":");
             return Some(tags(records, arn.rsplit(':').next().unwrap_or_default(), &request.method, &body));
         }
@@ -121,7 +123,8 @@ fn create(records: &mut Records, region: &str, body: &Value) -> MockResponse {
     answer
 }
 
-/// Sets the parameters that the request has, and keeps the others (UpdateFunctionConfiguration).
+/// Sets the parameters that the request has, and keeps the others
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html>).
 fn configure(config: &mut Value, body: &Value) {
     for name in
         ["Runtime", "Handler", "Role", "Description", "Timeout", "MemorySize", "EphemeralStorage", "Environment"]

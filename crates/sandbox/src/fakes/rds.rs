@@ -109,7 +109,8 @@ impl Rds<'_> {
         self.create(INSTANCE, "DBInstanceAlreadyExists")
     }
 
-    /// Sets the parameters of the request. A cluster or instance that is not `available` refuses changes.
+    /// Sets the parameters of the request. A cluster or instance that is not `available` refuses changes
+    /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBCluster.html>).
     fn modify(&mut self, kind: &str) -> Done {
         let name = self.form.text(kind).to_owned();
         let mut resource = self.existing(kind, &name)?;

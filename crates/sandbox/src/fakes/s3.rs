@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! S3: the replication configuration of a bucket, returned exactly as it was put.
+//! S3: the replication configuration of a bucket, returned exactly as it was put. It needs versioning
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketReplication.html>).
 
 use serde_json::Value;
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Systems Manager: the public parameters with the latest image ids (User Guide, "Calling AMI public parameters").
+//! Systems Manager: the public parameters with the latest image ids (User Guide, "Calling AMI public parameters";
+//! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html>).
 
 use serde_json::{Value, json};
 use winterbaume_core::{MockRequest, MockResponse};

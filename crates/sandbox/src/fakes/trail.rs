@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! CloudTrail: records successful writes and answers LookupEvents. Values of parameters are not recorded.
+//! CloudTrail: records successful writes and answers LookupEvents
+//! (<https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>). Values of parameters are
+//! not recorded.
 
 use std::collections::BTreeSet;
 

@@ -4,8 +4,9 @@
 //! - Every region has a default VPC 172.31.0.0/16 with a subnet per zone, a main route table and a `default` group that
 //!   allows traffic among its members (VPC User Guide, "Default VPCs").
 //! - A rule is a protocol, ports and one peer: duplicates are refused, and revoking removes only that rule
-//!   (AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress). The emulated service removes every rule with the same
-//!   ports, so rules are implemented here.
+//!   (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html>,
+//!   <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html>). The emulated
+//!   service removes every rule with the same ports, so rules are implemented here.
 #![expect(clippy::disallowed_types, reason = "the emulated services' views are made of them")]
 
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ use super::parameter;
 use crate::ACCOUNT;
 use crate::services::Services;
 
-/// Creates the default VPC of a region.
+/// Creates the default VPC of a region that has none.
 pub(super) async fn default_vpc(services: &Services, region: &str) {
     let mut view = services.ec2.snapshot(ACCOUNT, region).await;
     if view.vpcs.values().any(|vpc| vpc.is_default) {
@@ -150,6 +151,7 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
             let mut view = services.ec2.snapshot(ACCOUNT, region).await;
             let answer = change.make(&mut view, &request.body, &action);
             if answer.status == 200 {
+                // Restoring a state that this service returned cannot fail.
                 let _ = services.ec2.restore(ACCOUNT, region, view).await;
             }
             Some(answer)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! IAM: version numbers of a policy are never reused (IAM User Guide, "Versioning IAM policies"). The emulated service
-//! starts again at 1 after its state was restored.
+//! starts again at 1 after its state was restored, so the answer of CreatePolicyVersion is corrected
+//! (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicyVersion.html>).
 
 use winterbaume_core::{MockResponse, StatefulService};
 

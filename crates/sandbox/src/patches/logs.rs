@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! CloudWatch Logs: a log group has a key, a class and deletion protection (CreateLogGroup, DescribeLogGroups), and
-//! cannot be deleted while it is protected (PutLogGroupDeletionProtection). The emulated service supports none of it.
+//! CloudWatch Logs: a log group has a key, a class and deletion protection
+//! (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>), and cannot be
+//! deleted while it is protected
+//! (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogGroupDeletionProtection.html>). The
+//! emulated service supports none of it.
 
 use serde_json::{Value, json};
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Corrections of the emulated services where they differ from AWS. Each one cites AWS's documentation.
+//! Corrections of the emulated services where they differ from AWS. Each module cites AWS's documentation.
 
 mod ec2;
 mod iam;

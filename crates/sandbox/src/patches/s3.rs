@@ -4,9 +4,11 @@
 //! - Since April 2023 a new bucket has all four public-access blocks on, ACLs off and SSE-S3 on (S3 User Guide,
 //!   "Default settings for new S3 buckets").
 //! - A bucket of another account returns 403, and `BucketAlreadyExists` on creation; a bucket of the account in another
-//!   region returns 301 (HeadBucket, CreateBucket).
+//!   region returns 301 (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>,
+//!   <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>).
 //! - The target of access logs must exist in the same region, otherwise PutBucketLogging returns
-//!   `InvalidTargetBucketForLogging`. The emulated service does not store the setting.
+//!   `InvalidTargetBucketForLogging` (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLogging.html>). The
+//!   emulated service does not store the setting.
 
 use http::HeaderValue;
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};

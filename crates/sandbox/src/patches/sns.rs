@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! SNS: an email subscription is pending until it is confirmed (SNS Developer Guide, "Confirm the subscription"). To
-//! subscribe an endpoint again returns the existing subscription. CreateTopic stores attributes.
+//! SNS: an email subscription is pending until it is confirmed
+//! (<https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html>). To subscribe an endpoint again returns the
+//! existing subscription. CreateTopic stores attributes
+//! (<https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html>).
 
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};
 

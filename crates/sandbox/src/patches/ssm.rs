@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Systems Manager: CreateDocument stores tags, ListDocuments returns them, and UpdateDocument refuses unchanged
-//! content (`DuplicateDocumentContent`). The emulated service does not.
+//! content with `DuplicateDocumentContent`
+//! (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateDocument.html>). The emulated service
+//! does none of it.
 
 use serde_json::{Value, json};
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads alarms in bulk and runs the calls that change them.
+//!
+//! DescribeAlarms returns at most 100 alarms per page and accepts at most 100 names
+//! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>). It returns no tags.
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{AlarmType, MetricAlarm};
@@ -22,8 +25,8 @@ use crate::tags::{self, collect};
 impl Live for Alarm {
     type Api = Client;
 
-    /// Reads all alarms in pages of 100, or named alarms with 100 names per call, concurrently. Tags need one call per
-    /// alarm.
+    /// Reads all alarms, or the named ones concurrently. Tags need one ListTagsForResource call per alarm
+    /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListTagsForResource.html>).
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<AlarmModel>, CallError> {
         let alarms = if scope.everything.is_some() {
             describe(api, None).await?

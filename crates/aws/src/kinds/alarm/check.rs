@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Validates an alarm against CloudWatch's limits (CloudWatch API Reference, PutMetricAlarm and MetricDataQuery).
+//! Validates an alarm against CloudWatch's limits
+//! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html> and its types, such as
+//! MetricDataQuery).
 
 use std::collections::{BTreeMap, BTreeSet};
 

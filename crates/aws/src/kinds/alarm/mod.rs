@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `cloudwatch.alarm`: a metric alarm.
 //!
-//! PutMetricAlarm replaces the whole alarm and resets omitted fields to AWS's defaults. A spec therefore defines the
-//! whole alarm: a field that it leaves out has AWS's default. Tags are separate: tags with other keys do not change.
+//! PutMetricAlarm (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>)
+//! replaces the whole alarm and resets omitted fields to AWS's defaults. A spec therefore defines the whole alarm: a
+//! field that it leaves out has AWS's default. Tags are separate: tags with other keys do not change.
 
 mod api;
 mod check;
@@ -34,16 +35,16 @@ pub struct Alarm;
 pub enum AlarmOp {
     /// Creates or replaces the alarm. CloudWatch ignores the tags of an existing alarm.
     PutMetricAlarm(Box<AlarmModel>),
-    /// Deletes the alarm.
+    /// Deletes this alarm only. An alarm that no longer exists is a success.
     DeleteAlarms,
-    /// Adds or changes tags.
+    /// Adds or changes tags of an existing alarm. Tags with other keys stay.
     TagResource {
-        /// The tags of the spec.
+        /// All tags that the spec sets, also those that do not differ.
         tags: Tags,
     },
-    /// Removes tags.
+    /// Removes the tags that the spec unsets.
     UntagResource {
-        /// The tag keys.
+        /// The live keys that the spec unsets.
         keys: Vec<String>,
     },
 }
@@ -191,6 +192,7 @@ cloudwatch.alarm:
                 if want.loses_queries(live) {
                     out.deletes("the alarm's queries are removed");
                 }
+                // PutMetricAlarm ignores the tags of an existing alarm, so the tags have steps of their own.
                 out.step(Phase::Change, covers, put(AlarmModel { tags: Setting::Unstated, ..want.over(live) }));
                 out.step(Phase::Change, tagged.set, AlarmOp::TagResource { tags: tagged.tags });
                 out.step(Phase::Change, tagged.removed, AlarmOp::UntagResource { keys: tagged.keys });

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Converts between the SDK's alarms and the model. An unknown value is an error, so that it is never treated as
 //! `(not set)`.
+//!
+//! DescribeAlarms returns a MetricAlarm
+//! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>).
 
 use std::collections::BTreeMap;
 
@@ -68,12 +71,14 @@ pub(super) fn model(alarm: &MetricAlarm, tags: Setting<TagSettings>) -> Result<A
 /// Returns the extras of an alarm: what the model cannot express and PutMetricAlarm would reset.
 pub(super) fn extras(alarm: &MetricAlarm) -> Vec<Extra> {
     let mut extras = Vec::new();
+    // A query of the model has one period: the metric's, or the expression's.
     for query in alarm.metrics() {
         let metric_period = query.metric_stat().and_then(MetricStat::period);
         if let Some(period) = query.period().filter(|period| metric_period.is_some_and(|other| other != *period)) {
             extras.push(Extra::lost(format!("metrics.{}.period", query.id().unwrap_or_default()), period));
         }
     }
+    // The model has no keys for a propagation that is disabled, so PutMetricAlarm would drop them.
     let off = propagation(alarm).filter(|propagation| propagation.enabled() != Some(true));
     if let Some(off) = off {
         let keys: Vec<String> = off.included_tag_keys().iter().chain(off.excluded_tag_keys()).cloned().collect();
@@ -81,6 +86,7 @@ pub(super) fn extras(alarm: &MetricAlarm) -> Vec<Extra> {
             extras.push(Extra::lost("notified_tags", keys));
         }
     }
+    // PutMetricAlarm would replace an alarm whose form this version does not know.
     let is_known =
         alarm.metric_name().is_some() || !alarm.metrics().is_empty() || alarm.evaluation_criteria().is_some();
     if !is_known {
@@ -89,7 +95,8 @@ pub(super) fn extras(alarm: &MetricAlarm) -> Vec<Extra> {
     extras
 }
 
-/// Builds the PutMetricAlarm request. CloudWatch ignores the tags of an existing alarm.
+/// Builds the PutMetricAlarm request. CloudWatch ignores the tags of an existing alarm
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>).
 pub(super) fn request(name: &str, alarm: AlarmModel) -> PutMetricAlarmInputBuilder {
     let is_promql = alarm.promql.is_some();
     let standard = alarm.statistic.as_deref().filter(|name| Statistic::values().contains(name)).map(Statistic::from);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The enumerated values, statistics and periods of an alarm.
+//! The enumerated values, statistics and periods of an alarm, as PutMetricAlarm documents them
+//! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>).
 
 use std::borrow::Cow;
 

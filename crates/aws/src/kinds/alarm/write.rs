@@ -10,7 +10,6 @@ use super::model::{AlarmModel, Query, returns_data};
 use super::words::sign;
 use crate::tags;
 
-/// Returns the fields of a spec for a model.
 pub(super) fn write(model: &AlarmModel) -> Value {
     let mut fields = Fields::default();
     fields.some("namespace", model.namespace.as_ref());

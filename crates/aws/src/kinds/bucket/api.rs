@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads buckets concurrently and runs the calls that change them.
 //!
-//! Every call on an existing bucket sends `ExpectedBucketOwner`, so a bucket of another account is never changed.
+//! Every call on an existing bucket sends `ExpectedBucketOwner`, so a bucket of another account is never changed: S3
+//! answers 403 (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
 
 use std::collections::BTreeSet;
 
@@ -41,7 +42,8 @@ impl Live for Bucket {
         Ok(read_concurrently(reads).await)
     }
 
-    /// Omits buckets of other regions. An endpoint may ignore the `BucketRegion` filter, so the answer is filtered too.
+    /// Omits buckets of other regions. An endpoint may ignore the `BucketRegion` filter, so the answer is filtered too
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html>).
     async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
         let buckets =
             api.list_buckets().bucket_region(&location.region).max_buckets(1000).into_paginator().items().send();
@@ -125,7 +127,8 @@ impl OwnedBucket<'_> {
         Ok(())
     }
 
-    /// Creates the bucket. CreateBucket rejects a LocationConstraint in us-east-1 and requires one in other regions.
+    /// Creates the bucket. CreateBucket rejects a LocationConstraint in us-east-1 and requires one in other regions
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>).
     async fn create(self, region: &str) -> Result<(), CallError> {
         let constraint = || {
             let location = s3::BucketLocationConstraint::from(region);
@@ -148,7 +151,8 @@ impl OwnedBucket<'_> {
     }
 
     /// Sends PutBucketLifecycleConfiguration, which replaces the rules and resets an omitted minimum object size to
-    /// AWS's default. Parts that the spec leaves out are read first.
+    /// AWS's default. Parts that the spec leaves out are read first
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html>).
     async fn lifecycle(
         self,
         rules: Setting<Vec<LifecycleRule>>,
@@ -191,13 +195,14 @@ impl OwnedBucket<'_> {
     }
 
     /// Sends PutBucketTagging, which replaces the whole tag set. The other tags are read first, including AWS system
-    /// tags, because S3 rejects a set without them.
+    /// tags, because S3 rejects a set without them
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html>).
     async fn tag(self, want: TagSettings) -> Result<(), CallError> {
         let all = tagging::merged(self.all_tags().await?, want);
         self.put_tags(all).await
     }
 
-    /// Removes all tags except AWS system tags.
+    /// Removes all tags except AWS system tags, which S3 does not allow to be removed.
     async fn untag(self) -> Result<(), CallError> {
         let mut system_tags = self.all_tags().await?;
         system_tags.retain(|key, _| is_aws(key));

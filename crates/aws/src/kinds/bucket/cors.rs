@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! CORS rules, the same type for spec and live.
+//! CORS rules, the same type for spec and live
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html>).
 
 use std::collections::BTreeSet;
 
@@ -28,7 +29,7 @@ pub struct CorsRule {
     /// How long browsers may cache the preflight response, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age_seconds: Option<i32>,
-    /// The ID of the rule.
+    /// The ID of the rule, at most 255 characters. S3 does not need one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
@@ -76,7 +77,6 @@ impl CorsRule {
         }
     }
 
-    /// Converts to the SDK's type.
     pub fn into_sdk(self) -> Result<s3::CorsRule, CallError> {
         let list = |set: BTreeSet<String>| (!set.is_empty()).then(|| set.into_iter().collect());
         s3::CorsRule::builder()

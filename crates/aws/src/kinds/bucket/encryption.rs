@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Default encryption, the same type for spec and live, and the rule that is sent.
 //!
-//! PutBucketEncryption replaces the whole rule, so parts that the spec leaves out are sent with their live values.
+//! PutBucketEncryption (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketEncryption.html>) replaces
+//! the whole rule, so parts that the spec leaves out are sent with their live values.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +19,7 @@ use crate::error::{CallError, build_error};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Encryption {
-    /// The encryption algorithm.
+    /// The encryption algorithm: AES256 (SSE-S3), aws:kms (SSE-KMS) or aws:kms:dsse (DSSE-KMS).
     pub algorithm: Algorithm,
     /// The ARN, ID or alias of the KMS key. It cannot be combined with AES256. `unset`: the AWS managed key `aws/s3`.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]

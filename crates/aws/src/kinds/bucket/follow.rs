@@ -59,6 +59,7 @@ pub fn follow(
     let lifecycle = own.lifecycle.or(source_model.lifecycle);
     let minimum = if lifecycle.is_set() {
         match own.transition_minimum_size.or(source_model.transition_minimum_size) {
+            // With rules S3 always has a minimum size, and unset means its default.
             Setting::Unset => Setting::Set(MinimumSize::AllStorageClasses128K),
             stated => stated,
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Validates a lifecycle rule and reports everything that S3 would reject (S3 API Reference, LifecycleRule,
-//! LifecycleExpiration and Transition; S3 User Guide, "Lifecycle configuration elements").
+//! Validates a lifecycle rule and reports everything that S3 would reject
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html> and its types
+//! LifecycleRule, LifecycleExpiration and Transition; S3 User Guide, "Lifecycle configuration elements").
 
 use super::lifecycle::{CLASSES, LifecycleRule, date_of};
 
@@ -9,9 +10,7 @@ use super::lifecycle::{CLASSES, LifecycleRule, date_of};
 pub struct Fault {
     /// The field's path within the rule; empty for the whole rule.
     pub field: String,
-    /// The message.
     pub what: String,
-    /// The help.
     pub help: String,
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Converts lifecycle rules to and from the SDK's types.
 //!
-//! A live rule with a value that this SDK does not know is an error, because it could not be written back.
+//! A live rule with a value that this SDK does not know is an error, because it could not be written back. For the form
+//! of a rule see <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html>.
 
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_s3::types as s3;
@@ -28,7 +29,6 @@ pub fn minimum_size_from_sdk(size: Option<&s3::TransitionDefaultMinimumObjectSiz
     }
 }
 
-/// Converts the default minimum object size to the SDK's type.
 pub fn minimum_size_to_sdk(size: MinimumSize) -> s3::TransitionDefaultMinimumObjectSize {
     match size {
         MinimumSize::AllStorageClasses128K => s3::TransitionDefaultMinimumObjectSize::AllStorageClasses128K,
@@ -150,7 +150,6 @@ fn noncurrent_transition_from_sdk(
     })
 }
 
-/// Converts one rule to the SDK's type.
 pub fn rule_to_sdk(rule: LifecycleRule) -> Result<s3::LifecycleRule, CallError> {
     let status = if rule.enabled { s3::ExpirationStatus::Enabled } else { s3::ExpirationStatus::Disabled };
     let expiration = expiration_to_sdk(&rule)?;

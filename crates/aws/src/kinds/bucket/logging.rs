@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Server access logging, the same type for spec and live.
 //!
-//! PutBucketLogging replaces the whole target, so parts that the spec leaves out are sent with their live values.
+//! PutBucketLogging (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLogging.html>) replaces the
+//! whole target, so parts that the spec leaves out are sent with their live values.
 
 use std::collections::BTreeSet;
 
@@ -49,9 +50,9 @@ pub enum KeyFormat {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
-    /// The grantee.
+    /// Who gets the permission: an account (`id`) or an Amazon S3 predefined group (`group`).
     pub grantee: Grantee,
-    /// The permission.
+    /// What the grantee may do with the log objects: FULL_CONTROL, READ or WRITE.
     pub permission: Permission,
 }
 

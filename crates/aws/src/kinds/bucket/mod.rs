@@ -92,7 +92,7 @@ pub enum BucketOp {
     PutBucketVersioning(Versioning),
     /// Replaces the policy document.
     PutBucketPolicy(Policy),
-    /// Deletes the policy.
+    /// Deletes the whole policy, not single statements.
     DeleteBucketPolicy,
     /// Replaces all rules and the minimum object size. An unstated part is sent with its live value.
     PutBucketLifecycleConfiguration {
@@ -103,7 +103,7 @@ pub enum BucketOp {
         #[serde(default, skip_serializing_if = "Setting::is_unstated")]
         transition_minimum_size: Setting<MinimumSize>,
     },
-    /// Deletes all lifecycle rules.
+    /// Deletes all lifecycle rules, and with them the minimum object size.
     DeleteBucketLifecycle,
     /// Replaces all CORS rules.
     PutBucketCors(Vec<CorsRule>),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Validates bucket names.
 
-/// Checks a name against the S3 User Guide, "Bucket naming rules".
+/// Checks a name against the S3 User Guide, "Bucket naming rules"
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>).
 ///
 /// # Errors
 /// S3 would reject the name. The second line of the message is the help.

@@ -87,8 +87,9 @@ impl OwnedBucket<'_> {
         Ok(Some(LiveResource::new(bucket.name, model, attributes).with_extras(extras)))
     }
 
-    /// Returns the bucket's age in days, rounded up. It is read only for buckets without lifecycle rules: a new rule
-    /// deletes nothing in a bucket that is younger than the rule's days.
+    /// Returns the bucket's age in days, rounded up. HeadBucket does not return the creation date, ListBuckets does
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html>). The age is read only for buckets
+    /// without lifecycle rules: a new rule deletes nothing in a bucket that is younger than the rule's days.
     async fn age_days(self) -> Result<Option<i64>, CallError> {
         let mut buckets = self.api.list_buckets().prefix(self.name).max_buckets(100).into_paginator().items().send();
         while let Some(found) = buckets.next().await {
@@ -104,7 +105,8 @@ impl OwnedBucket<'_> {
     }
 
     /// Replaces the message of a HeadBucket error, whose answer has no body: 403 if the caller may not list the bucket,
-    /// in whichever account it is, and 301 if it is in another region.
+    /// in whichever account it is, and 301 if it is in another region
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
     fn explain_head_error(self, mut error: CallError) -> CallError {
         let Self { name, owner, .. } = self;
         match error.0.class {
@@ -191,7 +193,7 @@ fn encryption_of(
 }
 
 /// Converts GetBucketVersioning. Only the root user can change MFA delete, with an MFA device. PutBucketVersioning
-/// without it does not change it.
+/// without it does not change it (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketVersioning.html>).
 fn versioning_of(
     answer: Setting<GetBucketVersioningOutput>,
     extras: &mut Vec<Extra>,

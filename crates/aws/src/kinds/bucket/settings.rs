@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Block Public Access, Object Ownership and versioning, the same types for spec and live.
 //!
-//! A bucket without a public access block reads as all four settings off. A bucket without ownership controls reads as
-//! `ObjectWriter` (S3 User Guide, "Controlling ownership of objects").
+//! A bucket without a public access block reads as all four settings off
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetPublicAccessBlock.html>). A bucket without ownership
+//! controls reads as `ObjectWriter` (S3 User Guide, "Controlling ownership of objects").
 
 use std::borrow::Cow;
 use std::fmt;
@@ -89,7 +90,6 @@ impl PublicAccessBlock {
         }
     }
 
-    /// Converts to the SDK's type.
     pub fn to_sdk(self) -> s3::PublicAccessBlockConfiguration {
         s3::PublicAccessBlockConfiguration::builder()
             .block_public_acls(self.block_public_acls)
@@ -138,7 +138,6 @@ impl Ownership {
         }
     }
 
-    /// Converts to the SDK's type.
     pub fn to_sdk(self) -> s3::ObjectOwnership {
         match self {
             Self::BucketOwnerEnforced => s3::ObjectOwnership::BucketOwnerEnforced,
@@ -170,7 +169,6 @@ impl Versioning {
         }
     }
 
-    /// Converts to the SDK's type.
     pub fn to_sdk(self) -> s3::BucketVersioningStatus {
         match self {
             Self::Enabled => s3::BucketVersioningStatus::Enabled,

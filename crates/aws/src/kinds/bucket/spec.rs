@@ -68,6 +68,7 @@ impl BucketSpec {
         let policy = self.policy.map(|policy| Setting::stated(policy.check("policy", 20 * 1024, notes))).flatten();
         let lifecycle = self.lifecycle.map(lifecycle::canonical).flatten();
         let transition_minimum_size = match self.transition_minimum_size {
+            // With rules S3 always has a minimum size, and unset means its default.
             Setting::Unset if lifecycle.is_set() => Setting::Set(MinimumSize::AllStorageClasses128K),
             other => other,
         };

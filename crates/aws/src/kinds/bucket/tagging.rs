@@ -66,6 +66,7 @@ pub fn diff(want: &Setting<TagSettings>, live: Option<&Setting<TagSettings>>, ou
         Setting::Set(want) => want.clone(),
     };
     let (set, removed) = out.entries("tags", &want, &live);
+    // DeleteBucketTagging removes all tags, also those with other keys.
     let keeps_others = live.keys().any(|key| !want.contains_key(key));
     let op = if keeps_others || want.values().any(Setting::is_set) {
         BucketOp::PutBucketTagging(want)

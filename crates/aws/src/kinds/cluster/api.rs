@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The RDS API calls that list, create and modify clusters and instances.
+//!
+//! RDS rejects a resource that already exists, such as with DBInstanceAlreadyExists: an earlier attempt created it
+//! (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html>).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -188,6 +191,8 @@ impl Live for Cluster {
     }
 }
 
+/// Checks that the region offers the class
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeOrderableDBInstanceOptions.html>).
 async fn class_check(api: &Client, location: &Location, engine: &str, version: Option<&str>, class: &str) -> Check {
     let name = format!("DB instance class {class} is available");
     let ask = |class: Option<&str>| {
@@ -213,6 +218,8 @@ async fn class_check(api: &Client, location: &Location, engine: &str, version: O
     check_of(&name, result)
 }
 
+/// Checks the account's quotas
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeAccountAttributes.html>).
 async fn quotas(api: &Client, clusters: usize, instances: usize) -> Vec<Check> {
     let answer = match api.describe_account_attributes().send().await.map_err(CallError::from) {
         Ok(answer) => answer,
@@ -270,6 +277,8 @@ async fn set_parameters(api: &Client, group: &str, parameters: BTreeMap<String, 
     try_join_all(calls).await.map(|_| ())
 }
 
+/// Sends CreateDBCluster (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html>).
+/// Secrets Manager creates and stores the master password, so regionctl never has it.
 async fn create(api: &Client, name: &str, cluster: ClusterModel) -> Result<(), CallError> {
     let made = api
         .create_db_cluster()
@@ -303,6 +312,8 @@ fn scaling(scaling: Scaling) -> ServerlessV2ScalingConfiguration {
     ServerlessV2ScalingConfiguration::builder().min_capacity(scaling.min).max_capacity(scaling.max).build()
 }
 
+/// Sends ModifyDBCluster (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBCluster.html>).
+/// RDS does not change the settings that the request omits.
 async fn modify(api: &Client, name: &str, modified: Modified) -> Result<(), CallError> {
     let Modified {
         engine_version,

@@ -6,7 +6,8 @@ use regionctl_core::model::tags;
 
 use super::ClusterSpec;
 
-/// Validates a DB cluster or DB instance identifier (CreateDBCluster, CreateDBInstance).
+/// Validates a DB cluster or DB instance identifier
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html>).
 pub(super) fn identifier(name: &str, of: &str) -> Result<(), String> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let starts = name.starts_with(|letter: char| letter.is_ascii_lowercase());

@@ -113,20 +113,20 @@ struct LiveOnly {
 /// The RDS API calls that create and modify a cluster.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ClusterOp {
-    /// Creates the DB subnet group.
+    /// Creates the DB subnet group, with all subnets of the VPC if the spec states none.
     CreateDBSubnetGroup(SubnetGroup),
     /// Replaces the group's subnets.
     ModifyDBSubnetGroup(SubnetGroup),
     /// Creates a DB cluster parameter group without parameters.
     CreateDBClusterParameterGroup {
-        /// The group's name.
+        /// `DBClusterParameterGroupName`. It never starts with `default.`, AWS's own groups.
         name: String,
         /// DB parameter group family, such as `aurora-postgresql16`.
         family: String,
     },
     /// Sets parameters, at most 20 in one request.
     ModifyDBClusterParameterGroup {
-        /// The group's name.
+        /// `DBClusterParameterGroupName`. It never starts with `default.`, AWS's own groups.
         name: String,
         /// Values by parameter name.
         parameters: BTreeMap<String, String>,
@@ -137,18 +137,18 @@ pub enum ClusterOp {
     ModifyDBCluster(Box<Modified>),
     /// Creates one instance of the cluster.
     CreateDBInstance {
-        /// DB instance identifier.
+        /// `DBInstanceIdentifier`, the key in the spec's `instances`.
         id: String,
         /// DB instance class, such as `db.r6g.large`.
         class: String,
-        /// The cluster's engine.
+        /// The cluster's engine, which RDS requires for each instance too.
         engine: String,
-        /// Tags of the new instance.
+        /// Tags of the new instance: the source instance's, and the spec's `instance_tags`.
         tags: Tags,
     },
     /// Changes an instance's class.
     ModifyDBInstance {
-        /// DB instance identifier.
+        /// `DBInstanceIdentifier`, the key in the spec's `instances`.
         id: String,
         /// DB instance class, such as `db.r6g.large`.
         class: String,
@@ -159,7 +159,7 @@ pub enum ClusterOp {
     AddTagsToResource {
         /// DB instance identifier; `None` for the cluster.
         instance: Option<String>,
-        /// Tags to set.
+        /// All desired tags, also those that do not differ.
         tags: Tags,
     },
 }
@@ -369,6 +369,7 @@ rds.cluster:
         }
     }
 
+    /// Drops the status, so that a saved plan stays valid when it changes.
     fn relevant(_: Option<&Self::Model>, live: ClusterModel) -> ClusterModel {
         ClusterModel { live: LiveOnly { status: None, ..live.live }, ..live }
     }

@@ -8,7 +8,8 @@ use regionctl_core::resource::setting::Setting;
 
 use super::{AWS_GROUP, ClusterInstance, ClusterModel, ClusterOp, LiveOnly, Modified, ParameterGroup, SubnetGroup};
 
-/// Returns the settings that differ and that ModifyDBCluster changes.
+/// Returns the settings that differ and that ModifyDBCluster changes. The caller adds the engine version, which can be
+/// stated in part, and the parameter group, of which only the name counts.
 pub(super) fn modified(want: &ClusterModel, live: &ClusterModel) -> Modified {
     let logs = |cluster: &ClusterModel| cluster.log_exports.get().unwrap_or_default();
     let (desired_logs, live_logs) = (logs(want), logs(live));
@@ -33,7 +34,8 @@ fn differing<T: Clone + PartialEq>(want: &Setting<T>, live: &Setting<T>) -> Opti
     want.get().filter(|_| want != live)
 }
 
-/// Compares the DB subnet group. ModifyDBCluster cannot move a cluster to another group.
+/// Compares the DB subnet group. ModifyDBCluster cannot move a cluster to another group
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBCluster.html>).
 pub(super) fn subnets(want: Option<&SubnetGroup>, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
     let Some(group) = want else { return };
     let live_group = live.and_then(|live| live.subnet_group.value());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reading clusters, their instances, and their subnet and parameter groups.
+//! Reading clusters, their instances, and their subnet and parameter groups
+//! (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBClusters.html>).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -175,6 +176,8 @@ async fn subnet_group(
     }))
 }
 
+/// Returns the DB cluster parameter group with the parameters that were set on it, without the engine's defaults
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBClusterParameters.html>).
 async fn parameter_group(api: &Client, name: &str) -> Result<ParameterGroup, CallError> {
     let group = async {
         let answer = api.describe_db_cluster_parameter_groups().db_cluster_parameter_group_name(name).send().await?;

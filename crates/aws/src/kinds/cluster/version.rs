@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Comparing engine versions. RDS upgrades minor versions itself, so only the stated part is compared.
+//! Comparing engine versions. RDS upgrades minor versions itself, so only the stated part is compared
+//! (`AutoMinorVersionUpgrade`, <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html>).
 
 use regionctl_core::diff::{Covers, Diff};
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `ssm.document`: the default version of a Systems Manager document that the account owns.
 //!
-//! JSON and YAML content is compared after parsing, TEXT content byte by byte. Changed content creates a version,
-//! which a second call makes the default version.
+//! JSON and YAML content is compared after parsing, TEXT content byte by byte. Changed content creates a version
+//! (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateDocument.html>), which a second call
+//! makes the default version
+//! (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateDocumentDefaultVersion.html>).
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::operation::list_documents::builders::ListDocumentsFluentBuilder;
@@ -76,7 +78,7 @@ pub enum DocumentOp {
         document_type: Option<String>,
         /// Resource type that the document can run on.
         target_type: Option<String>,
-        /// Tags of the new document.
+        /// Tags of the new document: the spec's over the source's.
         tags: Tags,
     },
     /// Creates a version, which is not the default version yet.
@@ -92,7 +94,7 @@ pub enum DocumentOp {
     UpdateDocumentDefaultVersion,
     /// Adds or updates tags; other tags stay.
     AddTagsToResource {
-        /// Tags to set.
+        /// All desired tags, also those that do not differ.
         tags: Tags,
     },
     /// Deletes the document with all its versions.
@@ -260,7 +262,8 @@ fn parsed(text: &str, format: Option<&str>) -> Value {
 impl Live for Document {
     type Api = Client;
 
-    /// ListDocuments returns no content, so each document is read with GetDocument.
+    /// ListDocuments returns no content, so each document is read with GetDocument
+    /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ListDocuments.html>).
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<DocumentModel>, CallError> {
         let mut items = own(api).into_paginator().items().send();
         let mut documents = Vec::new();
@@ -303,6 +306,7 @@ impl Live for Document {
                 done_if(made.map(|_| ()).map_err(CallError::from), "DocumentAlreadyExists")?;
             }
             DocumentOp::UpdateDocument { content, format, target_type } => {
+                // SSM can only update the newest version, and requires its number or `$LATEST`.
                 let made = api
                     .update_document()
                     .name(name)
@@ -323,6 +327,7 @@ impl Live for Document {
             }
             DocumentOp::UpdateDocumentDefaultVersion => {
                 let mut version = target.attributes.get(VERSION).cloned().unwrap_or_else(|| LATEST.to_owned());
+                // This call accepts a number only, not `$LATEST`.
                 if version == LATEST {
                     let newest = api.get_document().name(name).document_version(LATEST).send().await?;
                     version = newest.document_version.unwrap_or_default();
@@ -359,7 +364,8 @@ fn own(api: &Client) -> ListDocumentsFluentBuilder {
     api.list_documents().filters(own).max_results(50)
 }
 
-/// Reads the default version: GetDocument returns it if the request names no version.
+/// Reads the default version: GetDocument returns it if the request names no version
+/// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetDocument.html>).
 async fn read(api: &Client, listed: &DocumentIdentifier) -> Result<DocumentModel, CallError> {
     let document = api.get_document().set_name(listed.name.clone()).send().await?;
     let attachments = document.attachments_content().iter().filter_map(|it| it.name().map(ToOwned::to_owned));

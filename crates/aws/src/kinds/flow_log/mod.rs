@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `ec2.flow_log`: a VPC flow log of the region's VPC with an S3 destination.
 //!
-//! EC2 cannot change a flow log, so the new one is created before the old one is deleted. A live flow log is found by
-//! its `Name` tag, or else by its destination. CloudWatch Logs and Firehose destinations are not covered.
+//! EC2 cannot change a flow log (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFlowLogs.html>), so
+//! the new one is created before the old one is deleted. A live flow log is found by its `Name` tag, or else by its
+//! destination. CloudWatch Logs and Firehose destinations are not covered.
 
 use std::collections::BTreeMap;
 
@@ -57,9 +58,9 @@ enum Traffic {
     /// Accepted and rejected traffic.
     #[default]
     All,
-    /// Accepted traffic.
+    /// Only accepted traffic: security groups and network ACLs allow it.
     Accept,
-    /// Rejected traffic.
+    /// Only rejected traffic, such as traffic that a security group or network ACL does not allow.
     Reject,
 }
 
@@ -87,7 +88,7 @@ pub struct FlowLogModel {
 pub enum FlowLogOp {
     /// Creates the flow log with its tags.
     CreateFlowLogs {
-        /// Bucket ARN.
+        /// ARN of the bucket, without the prefix that `LogDestination` appends.
         bucket: String,
         /// Key prefix without slashes at either end; empty for none.
         prefix: String,
@@ -104,12 +105,12 @@ pub enum FlowLogOp {
     CreateTags {
         /// Flow log ID; `None` if the flow log is created in the same run.
         id: Option<String>,
-        /// Tags to set.
+        /// All tags of the spec and the `Name` tag, also those that do not differ.
         tags: Tags,
     },
     /// Deletes flow logs. Their records stay in the bucket.
     DeleteFlowLogs {
-        /// Flow log IDs.
+        /// IDs of the replaced or removed flow log, and of those that an interrupted run left.
         ids: Vec<String>,
     },
 }
@@ -210,6 +211,7 @@ ec2.flow_log:
         let FlowLogModel { bucket, prefix, traffic, aggregation_seconds, format, tags, others: _, id: _ } = want;
         let candidates: Vec<&FlowLogModel> =
             live.iter().flat_map(|live| std::iter::once(*live).chain(&live.others)).collect();
+        // If an interrupted run left several, the one that matches the spec stays, and the others are deleted.
         let live = candidates.iter().copied().find(|log| same(want, log)).or(live);
         let older: Vec<String> = candidates
             .iter()
@@ -229,6 +231,7 @@ ec2.flow_log:
             traffic: traffic_type(*traffic),
             aggregation_seconds: *aggregation_seconds,
             format: format.get(),
+            // A replacement keeps the old one's tags with other keys.
             tags: live.map(|live| live.tags.clone()).into_iter().flatten().chain(tags.clone()).collect(),
         };
         let Some(live) = live else {

@@ -31,7 +31,8 @@ use crate::session::Anywhere;
 impl Live for Function {
     type Api = Anywhere<Client>;
 
-    /// Lists the functions. ListFunctions returns no tags, so ListTags reads them if the spec states tags.
+    /// Lists the functions. ListFunctions returns no tags, so ListTags reads them if the spec states tags
+    /// (<https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html>).
     async fn observe(api: &Anywhere<Client>, scope: &Scope) -> Result<Observation<FunctionModel>, CallError> {
         let api = api.at(&scope.location.region);
         let depths = || scope.names.values().chain(&scope.everything);
@@ -113,6 +114,8 @@ impl Live for Function {
         Ok(Attributes::new())
     }
 
+    /// Checks that the region's quota of code storage is not used up
+    /// (<https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html>).
     async fn preflight(api: &Anywhere<Client>, _: &Location, steps: Vec<(String, FunctionOp)>) -> Vec<Check> {
         if !steps
             .iter()
@@ -130,7 +133,8 @@ impl Live for Function {
         vec![check_of("quota of Lambda code storage", result)]
     }
 
-    /// Reads the state with GetFunctionConfiguration, because ListFunctions does not return it.
+    /// Reads the state with GetFunctionConfiguration, because ListFunctions does not return it
+    /// (<https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html>).
     async fn status(api: &Anywhere<Client>, target: &StepTarget) -> Result<Status, CallError> {
         let answer = api.here().get_function_configuration().function_name(&target.name).send().await;
         let Some(function) = if_found(answer.map_err(CallError::from))? else {
@@ -169,6 +173,8 @@ macro_rules! configured {
     }};
 }
 
+/// Downloads the source's code and sends CreateFunction
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>).
 async fn create(
     api: &Anywhere<Client>,
     target: &StepTarget,
@@ -177,6 +183,7 @@ async fn create(
     tags: Tags,
 ) -> Result<(), CallError> {
     let package = code.fetch(api).await?;
+    // The spec's tags override the source's.
     let mut all = package.tags.clone();
     all.extend(of_copy(&code.region));
     all.extend(tags);
@@ -192,6 +199,8 @@ async fn create(
     done_if(made.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
 }
 
+/// Sends UpdateFunctionConfiguration, which does not change the settings that the request omits
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html>).
 async fn configure(api: &Client, name: &str, config: Config) -> Result<(), CallError> {
     configured!(api.update_function_configuration().function_name(name), config).send().await?;
     Ok(())
@@ -270,7 +279,8 @@ async fn functions(api: &Client) -> Result<Vec<FunctionConfiguration>, CallError
     Ok(functions)
 }
 
-/// Returns the region's event sources by function ARN; empty unless `needed`, which only copies set.
+/// Returns the region's event sources by function ARN; empty unless `needed`, which only copies set
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html>).
 async fn event_sources(api: &Client, needed: bool) -> Result<BTreeMap<String, Vec<String>>, CallError> {
     let mut by_function: BTreeMap<String, Vec<String>> = BTreeMap::new();
     if !needed {

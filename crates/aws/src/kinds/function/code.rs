@@ -45,7 +45,8 @@ pub struct Package {
 }
 
 impl Code {
-    /// Downloads the package. GetFunction's download URL is valid for ten minutes, so it is requested only now.
+    /// Downloads the package. GetFunction's download URL is valid for ten minutes, so it is requested only now
+    /// (<https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>).
     ///
     /// # Errors
     /// The source cannot be read, the temporary file cannot be written, or the code has another digest.

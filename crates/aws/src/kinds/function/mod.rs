@@ -196,26 +196,26 @@ struct Beyond {
 pub enum FunctionOp {
     /// Downloads the code from its source, and creates the function.
     CreateFunction {
-        /// Source of the code.
+        /// The source function, and the digest that its package must have.
         code: Code,
-        /// All stated settings.
+        /// All stated settings; AWS's defaults apply to the others.
         config: Box<Config>,
         /// The spec's tags; the source's tags are added.
         tags: Tags,
     },
     /// Downloads the code from its source, and replaces the function's code.
     UpdateFunctionCode {
-        /// Source of the code.
+        /// The source function, and the digest that its package must have.
         code: Code,
     },
-    /// Changes the configuration.
+    /// Changes the stated settings. Lambda does not change the others.
     UpdateFunctionConfiguration {
         /// All stated settings, including those that do not differ.
         config: Box<Config>,
     },
     /// Adds or updates tags; other tags stay.
     TagResource {
-        /// Tags to set.
+        /// All tags of the spec, also those that do not differ.
         tags: Tags,
     },
     /// Deletes the function with all its versions.
@@ -429,7 +429,8 @@ logs.log_group:
     }
 }
 
-/// Validates the fields against Lambda's limits (CreateFunction).
+/// Validates the fields against Lambda's limits
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>).
 fn check(spec: &FunctionSpec, notes: &mut Notes<'_>) {
     if !notes.follows && spec.code != Some(CodeSpec::External) {
         let help = "copy a function with `like:` or `copy:`, or set `code: external` if another tool deploys it";

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Streaming a deployment package from its file in the SDK's own request, in chunks.
 //!
-//! Lambda takes the package as Base64 in JSON, for which the SDK needs five times the package's size in memory. So the
-//! request is built with a placeholder, which is replaced by the file before the request is signed.
+//! Lambda takes the package as Base64 in JSON
+//! (<https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html>), for which the SDK needs five times
+//! the package's size in memory. So the request is built with a placeholder, which is replaced by the file before the
+//! request is signed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -60,6 +62,7 @@ impl Intercept for Upload {
         let (before, after) =
             text.split_once(&BASE64_STANDARD.encode(MARK)).ok_or("the request has no placeholder for the package")?;
         let (before, after, package) = (before.to_owned(), after.to_owned(), self.package.clone());
+        // The signature covers the body's SHA-256, so the file is read once for the digest before it is sent.
         let mut whole = Chunks::open(&before, &package, &after)?;
         let (length, mut hasher) = (whole.left, Sha256::new());
         while let Some(chunk) = whole.chunk()? {

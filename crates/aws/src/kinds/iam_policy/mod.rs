@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `iam.policy`: a customer managed policy that several specs can share, each with its own statements by Sid.
 //!
-//! Statements of others stay byte for byte. IAM keeps five versions of a policy, so the oldest non-default version is
-//! deleted before a sixth is created. A version that another caller creates concurrently is merged.
+//! Statements of others stay byte for byte. IAM keeps five versions of a policy
+//! (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicyVersion.html>), so the oldest non-default
+//! version is deleted before a sixth is created. A version that another caller creates concurrently is merged.
 
 mod document;
 
@@ -67,11 +68,11 @@ pub struct IamPolicyModel {
 pub enum IamPolicyOp {
     /// Creates the policy with the spec's statements.
     CreatePolicy {
-        /// Statements by Sid.
+        /// The spec's statements by Sid. They become the whole document.
         statements: BTreeMap<String, Policy>,
-        /// Description of the policy.
+        /// Description, at most 1,000 characters. IAM cannot change it later.
         description: Option<String>,
-        /// Tags of the policy.
+        /// Tags of the new policy. They are not compared afterwards.
         tags: Tags,
     },
     /// Deletes a non-default version, to make room for a new one.
@@ -81,7 +82,7 @@ pub enum IamPolicyOp {
     },
     /// Merges the spec's statements into the default version and makes the result the default version.
     CreatePolicyVersion {
-        /// Statements by Sid.
+        /// The spec's statements by Sid. Statements with other Sids stay.
         statements: BTreeMap<String, Policy>,
         /// Sids of statements to remove.
         absent: BTreeSet<String>,
@@ -281,7 +282,8 @@ impl Live for IamPolicy {
     }
 }
 
-/// Checks that the quota allows `more` additional policies.
+/// Checks that the quota allows `more` additional policies
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html>).
 async fn policies(api: &Client, more: usize) -> Vec<Check> {
     if more == 0 {
         return Vec::new();
@@ -352,7 +354,8 @@ fn number(version: &str) -> Option<u32> {
     version.trim_start_matches('v').parse().ok()
 }
 
-/// Returns a version's document. GetPolicyVersion URL-encodes it.
+/// Returns a version's document. GetPolicyVersion URL-encodes it
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetPolicyVersion.html>).
 async fn text_of(api: &Client, arn: &str, version: &str) -> Result<String, CallError> {
     let answer = api.get_policy_version().policy_arn(arn).version_id(version).send().await?;
     let text = answer.policy_version().and_then(|version| version.document()).unwrap_or_default();
@@ -391,6 +394,7 @@ async fn merge(
         let Some(other) = now.others.iter().filter(theirs).max() else { return Ok(()) };
         (base, read) = (format!("v{other}"), newest);
         own.push(newest);
+        // The next attempt creates another version, and IAM rejects a sixth.
         if let Some(version) = now.oldest_if_full() {
             api.delete_policy_version().policy_arn(arn).version_id(version).send().await?;
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads instances by `Name` tag, and sends the calls that create, change and terminate them.
+//! AWS's rules for a launch: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +30,9 @@ use crate::live::Live;
 use crate::preflight::{check_of, rehearsed};
 use crate::tags::collect;
 
-/// The states of an instance that exists: all but `shutting-down` and `terminated`.
+/// The states of an instance that exists: all but `shutting-down` and `terminated`. EC2 still returns an instance for
+/// some time after its termination
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>).
 const EXISTING: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 
 impl Live for Instance {
@@ -147,6 +150,7 @@ impl Launch {
             Some(size) => Some(vec![root_volume(api, &image, size).await?]),
             None => None,
         };
+        // EC2 takes user data base64-encoded, and the SDK does not encode it.
         Ok(api
             .run_instances()
             .image_id(image)
@@ -164,6 +168,8 @@ impl Launch {
     }
 }
 
+/// Checks that the region offers the instance type
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypeOfferings.html>).
 async fn type_available(api: &Client, instance_type: &str, location: &Location) -> Check {
     let by_type = filter("instance-type", [instance_type.to_owned()]);
     let offers = api.describe_instance_type_offerings().filters(by_type).send().await.map_err(CallError::from);
@@ -221,6 +227,8 @@ async fn token(api: &Client, target: &StepTarget) -> Result<String, CallError> {
     Ok(hex(&Sha256::digest(identity)))
 }
 
+/// Returns the AMI id, which can be the value of an SSM parameter
+/// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html>).
 async fn image_id(parameters: &aws_sdk_ssm::Client, image: ImageSpec) -> Result<String, CallError> {
     match image {
         ImageSpec::Id(id) => Ok(id),
@@ -231,7 +239,9 @@ async fn image_id(parameters: &aws_sdk_ssm::Client, image: ImageSpec) -> Result<
     }
 }
 
-/// Returns an encrypted gp3 root volume of this size, under the AMI's root device name.
+/// Returns an encrypted gp3 root volume of this size, under the AMI's root device name: under another
+/// name, EC2 would attach a second volume
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html>).
 async fn root_volume(api: &Client, image: &str, size: i32) -> Result<BlockDeviceMapping, CallError> {
     let images = api.describe_images().image_ids(image).send().await?;
     let device = images.images().first().and_then(|image| image.root_device_name()).unwrap_or("/dev/xvda").to_owned();

@@ -94,22 +94,23 @@ pub struct Creation {
 pub enum InstanceOp {
     /// Launches one instance that requires IMDSv2. A root volume whose size the spec sets is encrypted.
     RunInstances {
-        /// The instance type.
+        /// EC2's name of the type, such as `t3.small`.
         instance_type: String,
-        /// The key pair's name.
+        /// The key pair's name; `None` to launch without a key pair.
         key_pair: Option<String>,
-        /// Security group ids.
+        /// Security group ids; `None` for the VPC's default security group.
         security_groups: Option<BTreeSet<String>>,
-        /// The settings used only at creation.
+        /// The image, subnet, profile, volume and user data.
         creation: Box<Creation>,
         /// The spec's tags and the `Name` tag.
         tags: Tags,
     },
     /// Starts a stopped instance.
     StartInstances,
-    /// Replaces the whole list of security groups.
+    /// Replaces the whole list of security groups
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html>).
     ModifyInstanceAttribute {
-        /// Security group ids.
+        /// The ids of all groups that the instance then has.
         security_groups: BTreeSet<String>,
     },
     /// Adds or overwrites tags; other tags are kept.
@@ -117,7 +118,8 @@ pub enum InstanceOp {
         /// The spec's tags and the `Name` tag.
         tags: Tags,
     },
-    /// Terminates the instance. EC2 also deletes its volumes with `DeleteOnTermination`.
+    /// Terminates the instance. EC2 also deletes its volumes with `DeleteOnTermination`
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html>).
     TerminateInstances,
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `ec2.key_pair`: a named SSH public key for instances.
 //!
-//! regionctl imports public keys only and rejects a spec that contains a private key.
+//! regionctl imports public keys only (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ImportKeyPair.html>)
+//! and rejects a spec that contains a private key.
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::primitives::Blob;
@@ -155,7 +156,8 @@ impl Live for KeyPair {
 
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<KeyPairModel>, CallError> {
         let names = scope.names.keys().cloned();
-        // Filters by name: with `KeyNames`, the call fails if one of the names does not exist.
+        // Filters by name: with `KeyNames`, the call fails if one of the names does not exist
+        // (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeKeyPairs.html).
         let answer =
             api.describe_key_pairs().filters(filter("key-name", names)).include_public_key(true).send().await?;
         let seen = answer.key_pairs().iter().map(|pair| {
@@ -182,6 +184,7 @@ impl Live for KeyPair {
                     .set_tag_specifications(tag_specification(ResourceType::KeyPair, &tags))
                     .send()
                     .await;
+                // A retry after a lost response finds the key pair of the first try.
                 let made =
                     done_if(made.map(|made| made.key_pair_id).map_err(CallError::from), "InvalidKeyPair.Duplicate")?;
                 return Ok(made.map(|id| ("id".to_owned(), id)).into_iter().collect());

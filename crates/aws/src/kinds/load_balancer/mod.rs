@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `elbv2.load_balancer`: load balancers that are created outside regionctl, as items of `for_each` rules.
 //!
-//! regionctl only reads them. One that the spec names and that does not exist is reported as a manual step.
+//! regionctl only reads them
+//! (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeLoadBalancers.html>). One that
+//! the spec names and that does not exist is reported as a manual step.
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use regionctl_core::diff::Diff;
@@ -24,7 +26,7 @@ pub struct LoadBalancer;
 #[schemars(rename = "Elbv2LoadBalancer")]
 pub struct LoadBalancerSpec {}
 
-/// A load balancer, desired or live.
+/// A load balancer, desired or live: it exists or does not, and has no settings to compare.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LoadBalancerModel {}
 
@@ -76,6 +78,7 @@ impl Live for LoadBalancer {
     type Api = Client;
 
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<LoadBalancerModel>, CallError> {
+        // Reads all of them: with `Names`, the call fails if one of the names does not exist (LoadBalancerNotFound).
         let mut pages = api.describe_load_balancers().page_size(400).into_paginator().send();
         let mut found = Observation::default();
         while let Some(page) = pages.next().await {

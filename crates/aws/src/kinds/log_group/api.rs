@@ -22,14 +22,16 @@ use crate::error::{CallError, done_if, if_found};
 use crate::live::{Live, read_concurrently};
 use crate::tags::{self, TagSettings, collect};
 
-/// The maximum age of an event that PutLogEvents accepts.
+/// The maximum age of an event that PutLogEvents accepts
+/// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>).
 const MAX_PUT_AGE_DAYS: i64 = 14;
 
 impl Live for LogGroup {
     type Api = Client;
 
-    /// Reads all log groups in pages of 50, or named groups with one call per name, concurrently. Tags need one call
-    /// per group.
+    /// Reads all log groups in pages of 50, the maximum
+    /// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html>), or named
+    /// groups with one call per name, concurrently. Tags need one call per group.
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<LogGroupModel>, CallError> {
         let groups = if scope.everything.is_some() {
             pages(api, None).await?
@@ -104,7 +106,8 @@ impl Live for LogGroup {
     }
 }
 
-/// Returns the ARN for tagging calls, which has no trailing `:*`.
+/// Returns the ARN for tagging calls, which has no trailing `:*`
+/// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagResource.html>).
 fn arn(location: &Location, name: &str) -> String {
     location.arn("logs", &format!("log-group:{name}"))
 }

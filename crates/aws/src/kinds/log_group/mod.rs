@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `logs.log_group`: a log group, or with a pattern (`*`) all matching log groups of the region.
 //!
-//! A log group that the spec names is created if it does not exist. A pattern changes existing log groups only.
+//! A log group that the spec names is created if it does not exist
+//! (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>). A pattern changes
+//! existing log groups only.
 
 mod api;
 mod model;
@@ -30,44 +32,46 @@ pub struct LogGroup;
 pub enum LogGroupOp {
     /// Creates the log group. Its events never expire until PutRetentionPolicy.
     CreateLogGroup {
-        /// The log class. Default: STANDARD.
+        /// AWS's name of the log class, such as `INFREQUENT_ACCESS`; `None` for STANDARD.
         class: Option<String>,
-        /// The ARN of the KMS key.
+        /// The ARN of the KMS key; `None` for a key that CloudWatch Logs manages.
         kms_key: Option<String>,
-        /// Whether deletion protection is on. Default: off.
+        /// Whether deletion protection is on; `None` for off.
         deletion_protection: Option<bool>,
-        /// The tags of the spec.
+        /// The tags of the spec, set in the same call.
         tags: Tags,
     },
     /// Deletes the log group and all its events.
     DeleteLogGroup,
-    /// Sets the retention. Older events expire.
+    /// Sets the retention. Older events expire
+    /// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>).
     PutRetentionPolicy {
-        /// The retention in days.
+        /// The retention in days, one of the values that CloudWatch Logs supports.
         days: i32,
     },
     /// Removes the retention: events never expire.
     DeleteRetentionPolicy,
-    /// Encrypts newly ingested events with a KMS key.
+    /// Encrypts newly ingested events with a KMS key
+    /// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_AssociateKmsKey.html>).
     AssociateKmsKey {
-        /// The ARN of the KMS key.
+        /// The key's ARN. CloudWatch Logs accepts no alias.
         key: String,
     },
     /// Encrypts newly ingested events with a key that CloudWatch Logs manages.
     DisassociateKmsKey,
     /// Turns deletion protection on or off.
     PutLogGroupDeletionProtection {
-        /// Whether it is on.
+        /// `true`: CloudWatch Logs rejects DeleteLogGroup.
         enabled: bool,
     },
-    /// Adds or changes tags.
+    /// Adds or overwrites tags; other tags are kept.
     TagResource {
-        /// The tags of the spec.
+        /// The tags that the spec sets.
         tags: Tags,
     },
-    /// Removes tags.
+    /// Removes the tags that the spec unsets; other tags are kept.
     UntagResource {
-        /// The tag keys.
+        /// The keys of live tags to remove.
         keys: Vec<String>,
     },
 }
@@ -182,6 +186,7 @@ logs.log_group:
     }
 
     fn remove(live: &LogGroupModel, out: &mut Diff<'_, LogGroupOp>) {
+        // CloudWatch Logs would reject DeleteLogGroup.
         if live.deletion_protection == Setting::Set(true) {
             out.never_removed("deletion protection is on; apply `deletion_protection: false` first");
             return;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::tags::TagSettings;
 
-/// The log class with a fixed retention, for which AWS rejects PutRetentionPolicy (CreateLogGroup, `logGroupClass`).
+/// The log class with a fixed retention, for which AWS rejects PutRetentionPolicy (`logGroupClass` in
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>).
 pub(super) const DELIVERY: &str = "DELIVERY";
 
 /// A log group, desired or live.

@@ -60,7 +60,8 @@ impl Class {
     }
 }
 
-/// The retention values that CloudWatch Logs supports, in days (PutRetentionPolicy, `retentionInDays`).
+/// The retention values that CloudWatch Logs supports, in days (`retentionInDays` in
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>).
 pub(super) const DAYS: [i32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
@@ -105,7 +106,8 @@ pub(super) fn check(spec: &LogGroupSpec, notes: &mut Notes<'_>) {
         let message = format!("`{field}` cannot be combined with `class: DELIVERY`, whose retention AWS sets");
         notes.fault(field, message, format!("remove `{field}`"));
     }
-    // AssociateKmsKey accepts key ARNs only, and DescribeLogGroups returns the key ARN.
+    // AssociateKmsKey accepts key ARNs only, and DescribeLogGroups returns the key ARN
+    // (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_AssociateKmsKey.html).
     let is_key = |key: &str| key.starts_with("${") || (key.starts_with("arn:") && key.contains(":key/"));
     if spec.kms_key.is_set_and(|key| !is_key(key)) {
         let message = "`kms_key` must be the ARN of a KMS key";

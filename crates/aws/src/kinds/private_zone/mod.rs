@@ -77,21 +77,23 @@ impl Keyed for ZoneVpc {
 /// A Route 53 API call that creates or changes a private hosted zone.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ZoneOp {
-    /// Creates the zone with its first VPC: a private hosted zone needs one at creation.
+    /// Creates the zone with its first VPC: a private hosted zone needs one at creation
+    /// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_CreateHostedZone.html>).
     CreateHostedZone {
-        /// The comment on the hosted zone.
+        /// The comment on the hosted zone, up to 256 characters; `None` for no comment.
         comment: Option<String>,
-        /// The VPC to associate.
+        /// The zone's first VPC: the one that the spec selects.
         vpc: ZoneVpc,
     },
-    /// Associates another VPC with the zone.
+    /// Associates another VPC with the zone; the other associations are kept
+    /// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_AssociateVPCWithHostedZone.html>).
     AssociateVPCWithHostedZone {
-        /// The VPC to associate.
+        /// The VPC that the spec selects.
         vpc: ZoneVpc,
     },
-    /// Sets the comment.
+    /// Replaces the comment on the hosted zone.
     UpdateHostedZoneComment {
-        /// The new comment.
+        /// The spec's comment, up to 256 characters.
         comment: String,
     },
     /// Adds or overwrites tags; other tags are kept.
@@ -186,7 +188,8 @@ impl Live for PrivateZone {
         Ok(read_concurrently(reads).await)
     }
 
-    /// Lists the private hosted zones that are associated with the region's VPC.
+    /// Lists the private hosted zones that are associated with the region's VPC
+    /// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListHostedZonesByVPC.html>).
     async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
         let Some(vpc) = &location.vpc else { return Ok(Vec::new()) };
         let mut names = Vec::new();
@@ -213,7 +216,7 @@ impl Live for PrivateZone {
         match op {
             ZoneOp::CreateHostedZone { comment, vpc } => {
                 // A retry sends the same caller reference, so Route 53 does not create a second zone. The reference is
-                // a digest because it is limited to 128 characters (CreateHostedZone) and a zone name may be longer.
+                // a digest because it is limited to 128 characters (CreateHostedZone), and a zone name may be longer.
                 let identity = format!("{} {} {}", target.location.region, target.name, vpc.id);
                 let reference = format!("regionctl-{}", hex(&Sha256::digest(identity)));
                 let config = HostedZoneConfig::builder().set_comment(comment).private_zone(true).build();
@@ -254,6 +257,8 @@ fn bare(id: &str) -> String {
     id.trim_start_matches("/hostedzone/").to_owned()
 }
 
+/// Reads the private zone of this name. Route 53 sorts the answer by name and starts at `dns_name`, so the zones of
+/// this name come first (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListHostedZonesByName.html>).
 async fn read(
     api: &Client,
     vpc: &str,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `s3.replication`: rules in a bucket's replication configuration. Several specs can contribute rules to one bucket,
-//! and the bucket can be in another region. PutBucketReplication replaces the whole configuration: regionctl writes the
-//! rules whose ids the spec names and sends the others back unchanged.
+//! and the bucket can be in another region. PutBucketReplication replaces the whole configuration
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketReplication.html>): regionctl writes the rules
+//! whose ids the spec names and sends the others back unchanged.
 
 mod rules;
 
@@ -122,9 +123,9 @@ pub enum ReplicationOp {
     PutBucketReplication {
         /// The source bucket's name.
         bucket: String,
-        /// The source bucket's region.
+        /// The source bucket's region, to which the call is sent.
         region: String,
-        /// The IAM role's ARN. Used only if the live configuration has none.
+        /// The ARN of the IAM role that S3 assumes. Used only if the live configuration has none.
         role: Option<String>,
         /// The spec's rules, by rule id.
         rules: BTreeMap<String, ReplicationRule>,

@@ -95,7 +95,8 @@ fn sdk(
         .map_err(build_error)
 }
 
-/// Builds the filter of a rule. S3 requires `And` for a prefix with tags and for several tags (ReplicationRuleFilter).
+/// Builds the filter of a rule. S3 requires `And` for a prefix with tags and for several tags
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ReplicationRuleFilter.html>).
 fn filter(prefix: &str, tags: &BTreeMap<String, String>) -> Result<s3::ReplicationRuleFilter, CallError> {
     if tags.is_empty() {
         return Ok(s3::ReplicationRuleFilter::builder().prefix(prefix).build());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads security groups in bulk, and sends the calls that change them.
+//! AWS's rules for reads: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html>.
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
@@ -122,7 +123,8 @@ impl RuleCall {
 }
 
 /// Sends all rules in one call. EC2 rejects the whole call if one rule already exists (or is already revoked). Then
-/// each rule is sent in a call of its own, and that error counts as success.
+/// each rule is sent in a call of its own, and that error counts as success
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html>).
 async fn all(api: &Client, id: &str, call: RuleCall, rules: &[Rule]) -> Result<(), CallError> {
     match call.send(api, id, rules).await {
         Err(error) if error.is(call.done()) => {
@@ -166,7 +168,7 @@ fn model(group: &SdkGroup) -> GroupModel {
     }
 }
 
-/// Splits an EC2 permission into one rule per peer: it combines all peers with the same protocol and ports.
+/// Splits an EC2 permission into one rule per peer: EC2 combines all peers with the same protocol and ports.
 fn flatten(direction: Direction, permission: &IpPermission) -> Vec<Rule> {
     let block = |text: Option<&str>| {
         let text = text.unwrap_or_default();

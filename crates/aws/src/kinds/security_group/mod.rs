@@ -73,9 +73,10 @@ pub struct GroupModel {
 /// An EC2 API call that creates, changes or deletes a security group.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum GroupOp {
-    /// Creates the group. EC2 adds an egress rule that allows all outbound traffic.
+    /// Creates the group. EC2 adds an egress rule that allows all outbound traffic
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html>).
     CreateSecurityGroup {
-        /// The description.
+        /// The spec's description, or `managed by regionctl`: EC2 requires one.
         description: String,
         /// The spec's tags.
         tags: Tags,
@@ -100,17 +101,18 @@ pub enum GroupOp {
         /// Rules to remove.
         rules: Vec<Rule>,
     },
-    /// Changes the descriptions of ingress rules.
+    /// Changes the descriptions of ingress rules, without revoking them.
     UpdateSecurityGroupRuleDescriptionsIngress {
         /// Rules with their new descriptions.
         rules: Vec<Rule>,
     },
-    /// Changes the descriptions of egress rules.
+    /// Changes the descriptions of egress rules, without revoking them.
     UpdateSecurityGroupRuleDescriptionsEgress {
         /// Rules with their new descriptions.
         rules: Vec<Rule>,
     },
-    /// Deletes the group. EC2 rejects the call while the group is in use (`DependencyViolation`).
+    /// Deletes the group. EC2 rejects the call while the group is in use (`DependencyViolation`,
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html>).
     DeleteSecurityGroup,
     /// Adds or overwrites tags; other tags are kept.
     CreateTags {
@@ -316,7 +318,8 @@ fn steps(
     }
 }
 
-/// Returns the message and, on a second line, the help if EC2 rejects a name or description (CreateSecurityGroup).
+/// Returns the message and, on a second line, the help if EC2 rejects a name or description
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html>).
 fn text_fault(what: &str, text: &str) -> Option<String> {
     let fits = |letter: char| letter.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(letter);
     let wrong = text.chars().find(|letter| !fits(*letter));

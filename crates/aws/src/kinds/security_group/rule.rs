@@ -168,9 +168,9 @@ impl Peer {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Inbound.
+    /// Inbound traffic, from the peer to the group's instances.
     Ingress,
-    /// Outbound.
+    /// Outbound traffic, from the group's instances to the peer.
     Egress,
 }
 
@@ -195,7 +195,7 @@ impl Direction {
 /// A rule, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule {
-    /// Ingress or egress.
+    /// The list that holds the rule: the group's `ingress` or `egress`.
     pub direction: Direction,
     /// `tcp`, `udp`, `icmp`, `icmpv6`, a protocol number, or `-1` for all protocols.
     pub protocol: String,
@@ -203,9 +203,9 @@ pub struct Rule {
     pub from_port: Option<i32>,
     /// The last port, or the ICMP code (-1 for all codes). `None` for all protocols.
     pub to_port: Option<i32>,
-    /// The source or destination.
+    /// The source of an ingress rule, the destination of an egress rule.
     pub peer: Peer,
-    /// The description of the EC2 rule.
+    /// The description of the EC2 rule, up to 255 characters; `None` if it has none.
     pub note: Option<String>,
 }
 
@@ -220,7 +220,8 @@ impl Keyed for Rule {
 }
 
 impl Rule {
-    /// Returns the egress rule that EC2 adds to a new group: it allows all outbound IPv4 traffic.
+    /// Returns the egress rule that EC2 adds to a new group: it allows all outbound IPv4 traffic
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html>).
     pub fn egress_of_a_new_group() -> Vec<Self> {
         vec![Self {
             direction: Direction::Egress,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `sns.topic`: a topic with its subscriptions.
 //!
-//! An email subscription is pending until the recipient confirms it. A pending subscription is reported as a manual
-//! step, not as drift. Subscriptions that the spec does not list are kept.
+//! An email subscription is pending until the recipient confirms it
+//! (<https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html>). A pending subscription is reported as a
+//! manual step, not as drift. Subscriptions that the spec does not list are kept.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +32,7 @@ use crate::tags::collect;
 /// The kind `sns.topic`.
 pub struct Topic;
 
-/// The suffix of the name of a FIFO topic (CreateTopic).
+/// The suffix of the name of a FIFO topic (<https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html>).
 const FIFO: &str = ".fifo";
 
 /// An SNS topic with its subscriptions. A name that ends in `.fifo` creates a FIFO topic.
@@ -140,7 +141,7 @@ pub enum TopicOp {
     Subscribe {
         /// The SNS protocol, such as `email-json`.
         protocol: String,
-        /// The endpoint: an email address, URL, ARN or phone number.
+        /// An email address, a URL, an ARN or a phone number, as the protocol requires.
         endpoint: String,
     },
     /// Adds or overwrites tags; other tags are kept.

@@ -2,6 +2,7 @@
 //! `ec2.vpc_endpoint`: the gateway endpoint of a service in the region's VPC.
 //!
 //! Interface endpoints (network interfaces, subnets, private DNS) are not supported.
+//! AWS's rules: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html>.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -131,14 +132,15 @@ impl EndpointModel {
 pub enum EndpointOp {
     /// Creates the endpoint with its route tables, policy and tags.
     CreateVpcEndpoint {
-        /// The route tables to associate.
+        /// The route tables to associate; `All` is resolved when the call is sent.
         route_tables: RouteTables,
         /// The endpoint policy; `None` for the default policy.
         policy: Option<Policy>,
         /// The spec's tags, without the default `Name` tag.
         tags: Tags,
     },
-    /// Changes the route tables and the policy.
+    /// Changes the route tables and the policy
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcEndpoint.html>).
     ModifyVpcEndpoint {
         /// Ids of route tables to add.
         add: BTreeSet<String>,
@@ -347,7 +349,8 @@ impl Live for VpcEndpoint {
     }
 }
 
-/// Compares without case: the SDK's enum has `Pending`, the API returns `pending`.
+/// Compares without case: the SDK's enum has `Pending`, the API returns `pending`
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcEndpoints.html>).
 fn is(state: Option<&State>, words: &[&str]) -> bool {
     state.is_some_and(|state| words.iter().any(|word| state.as_str().eq_ignore_ascii_case(word)))
 }

@@ -17,7 +17,7 @@ const SCRIPT: &str = include_str!("report.js");
 /// The page sends no requests.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
-/// Renders a report.
+/// Renders a report as a complete HTML document.
 pub fn page(report: &Report) -> String {
     let line = headline(report);
     html! {

@@ -20,7 +20,7 @@ fn help(drift: Drift) -> &'static str {
     }
 }
 
-/// Renders a report.
+/// Renders a report as a SARIF log with one run per region.
 pub fn sarif(report: &Report) -> Value {
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",

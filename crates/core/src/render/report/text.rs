@@ -12,7 +12,7 @@ use crate::render::document;
 use crate::render::text::{Style, waiting_for};
 use crate::report::{Attribution, Drift, Finding, RegionReport, Report, Severity};
 
-/// Renders a report.
+/// Renders a report. The last line is the one-line result.
 pub fn text(report: &Report, style: Style) -> String {
     let mut out = String::new();
     for region in &report.regions {
