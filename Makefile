@@ -6,8 +6,8 @@ CARGO ?= cargo
 PYTHON ?= python3
 MOTO := target/moto
 TOOLS := target/tools
-# Many tests wait for a server or a process.
-export RUST_TEST_THREADS ?= 6
+# Many tests wait for a server or a process, so twice the usual two cores. More threads were slower.
+export RUST_TEST_THREADS ?= 4
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RUST_FILES := find crates tests -name '*.rs'
 
