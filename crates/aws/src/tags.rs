@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use regionctl_core::diff::{Covers, Diff};
 use regionctl_core::kind::Notes;
-use regionctl_core::model::tags::{self, Tags, is_aws};
+use regionctl_core::model::tags::{self, Tags, is_aws, is_own};
 use regionctl_core::resource::setting::Setting;
 use regionctl_core::spec::write::unset;
 use serde::Serialize;
@@ -57,7 +57,14 @@ pub(crate) struct TagChanges {
     pub keys: Vec<String>,
 }
 
-/// Compares tags. `tags: unset` removes all of them.
+/// Returns the differences and the tags of a new resource: the spec's, and those that show that regionctl created it.
+pub(crate) fn of_new<Op: Serialize>(changes: TagChanges, out: &Diff<'_, Op>) -> (Covers, Tags) {
+    let mut tags = changes.tags;
+    tags.extend(out.creation_tags());
+    (changes.set, tags)
+}
+
+/// Compares tags. `tags: unset` removes all of them, except regionctl's own.
 pub(crate) fn compare<Op: Serialize>(
     want: &Setting<TagSettings>,
     live: Option<&Setting<TagSettings>>,
@@ -66,7 +73,7 @@ pub(crate) fn compare<Op: Serialize>(
     let live = live.and_then(Setting::value).map(set).unwrap_or_default();
     let want = match want {
         Setting::Unstated => TagSettings::new(),
-        Setting::Unset => live.keys().map(|key| (key.clone(), Setting::Unset)).collect(),
+        Setting::Unset => live.keys().filter(|key| !is_own(key)).map(|key| (key.clone(), Setting::Unset)).collect(),
         Setting::Set(want) => want.clone(),
     };
     let (covers, removed) = out.entries("tags", &want, &live);
@@ -82,7 +89,8 @@ pub(crate) fn write(tags: &Setting<TagSettings>, fields: &mut Map<String, Value>
         Setting::Unset => unset(),
         Setting::Set(tags) => {
             let value = |value: &Setting<String>| value.value().map_or_else(unset, |value| value.as_str().into());
-            Value::Object(tags.iter().map(|(key, tag)| (key.clone(), value(tag))).collect())
+            let stated = tags.iter().filter(|(key, _)| !is_own(key));
+            Value::Object(stated.map(|(key, tag)| (key.clone(), value(tag))).collect())
         }
     };
     fields.insert("tags".to_owned(), written);

@@ -140,7 +140,7 @@ pub fn fill(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<Inve
     let live = requests::live(registry, &requests, snapshot);
     let (known, wants) = requests::known_before_reading(registry, spec, &location);
     let Expansion { wants: expanded, notes, mut gaps } = expand(registry, &location, &wants, &live, &sources)?;
-    let deletions = orphan_deletions(registry, &wants, &expanded, &live, &sources);
+    let deletions = orphan_deletions(&wants, &expanded, &live, &sources);
     gaps.extend(gaps_of(registry, &requests, snapshot));
     gaps.sort_by(|a, b| a.address.cmp(&b.address));
     let mut wants = expanded;

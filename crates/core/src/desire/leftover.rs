@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::expand::{Expanded, Followed, SourceReads};
 use super::fingerprint::ABSENT;
-use crate::kind::Registry;
+use crate::model::tags;
 use crate::observe::scope::LiveResource;
 use crate::resource::address::Address;
 use crate::spec::Want;
@@ -36,15 +36,14 @@ pub fn orphans<'a>(
 
 /// Returns a deletion for each orphan whose tag says that it was copied from the source region.
 pub fn orphan_deletions(
-    registry: Registry,
     wants: &[Want],
     expanded: &[Expanded],
     live: &BTreeMap<Address, LiveResource<Value>>,
     sources: &SourceReads,
 ) -> Vec<Expanded> {
     let copied_from = |want: &Want, address: &Address| {
-        let origin = registry.of(&address.kind).origin(&live[address].model);
-        origin.is_some() && origin.as_deref() == want.source.as_ref().map(|source| source.region.as_str())
+        let origin = tags::origin(&live[address].model);
+        origin.is_some() && origin == want.source.as_ref().map(|source| source.region.as_str())
     };
     orphans(wants, expanded, live, sources)
         .filter(|(want, address)| copied_from(want, address))

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::kind;
 use crate::model::policy::Policy;
+use crate::model::tags::{CREATED_BY, Tags};
 use crate::observe::scope::Extra;
 use crate::resource::setting::Setting;
 use crate::spec::Waiver;
@@ -72,6 +73,8 @@ pub struct KeyedDelta<T> {
 pub struct Diff<'a, Op> {
     exists: bool,
     created: bool,
+    creation_tags: Tags,
+    is_adopted: bool,
     waivers: &'a [Waiver],
     draft: Draft,
     steps: Vec<(Phase, Vec<usize>, Op)>,
@@ -80,7 +83,33 @@ pub struct Diff<'a, Op> {
 impl<'a, Op: Serialize> Diff<'a, Op> {
     /// Starts a diff; `exists` is whether the live resource exists.
     pub fn new(exists: bool, waivers: &'a [Waiver]) -> Self {
-        Self { exists, created: exists, waivers, draft: Draft::default(), steps: Vec::new() }
+        Self {
+            exists,
+            created: exists,
+            creation_tags: Tags::new(),
+            is_adopted: false,
+            waivers,
+            draft: Draft::default(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// Sets the spec whose name a new resource gets as a tag.
+    #[must_use]
+    pub fn of_spec(self, spec: &str) -> Self {
+        Self { creation_tags: Tags::from([(CREATED_BY.to_owned(), spec.to_owned())]), ..self }
+    }
+
+    /// Sets whether the live resource lacks the tag that regionctl sets on what it creates.
+    #[must_use]
+    pub fn adopted(self, is_adopted: bool) -> Self {
+        Self { is_adopted, ..self }
+    }
+
+    /// Returns the tags of a new resource in addition to the spec's. Every kind with tags sets them in the call that
+    /// creates the resource: they show later that regionctl created it.
+    pub fn creation_tags(&self) -> Tags {
+        self.creation_tags.clone()
     }
 
     /// Returns the difference "the resource does not exist", which the creating step must cover. Empty if it exists.
@@ -276,6 +305,14 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
     /// Records a deletion, which needs `--allow-destroy`. `what` is a clause: `it is deleted`.
     pub fn deletes(&mut self, what: impl Into<String>) {
         self.draft.deletes.push(what.into());
+    }
+
+    /// Records that a step removes something that the spec does not state. This needs `--allow-destroy` if somebody
+    /// else created the resource: it is adopted. `what` is a clause: `ingress tcp 22 from 10.0.0.0/8 is removed`.
+    pub fn displaces(&mut self, what: impl Into<String>) {
+        if self.is_adopted {
+            self.deletes(format!("{}, and regionctl did not create this resource", what.into()));
+        }
     }
 
     /// Deletes the resource with one call.

@@ -10,6 +10,7 @@ use super::facts::Facts;
 use super::notes::Notes;
 use super::typed::{Fit, Kind, Risk};
 use crate::diff::{Diff, Draft};
+use crate::model::tags;
 use crate::observe::location::Location;
 use crate::observe::scope::LiveResource;
 use crate::resource::reference::Attributes;
@@ -47,8 +48,6 @@ pub trait AnyKind: Send + Sync {
         source: &LiveResource<Value>,
         location: &Location,
     ) -> Result<(Option<Value>, Vec<String>), Broken>;
-    /// See [`Kind::origin`]. Returns `None` if the model is not of this kind's form.
-    fn origin(&self, live: &Value) -> Option<String>;
     /// See [`Kind::relevant`]. Returns the model unchanged if it is not of this kind's form.
     fn relevant(&self, want: Option<&Value>, live: &Value) -> Value;
     /// See [`Kind::region`]. Returns `None` if the model is not of this kind's form.
@@ -78,7 +77,16 @@ pub trait AnyKind: Send + Sync {
     ///
     /// # Errors
     /// The models are not of this kind's form, or no step makes one of the changes.
-    fn diff(&self, want: &Value, waivers: &[Waiver], live: Option<&LiveResource<Value>>) -> Result<Draft, Broken>;
+    fn diff(&self, want: &Value, live: Option<&LiveResource<Value>>, context: &DiffContext<'_>) -> Result<Draft, Broken>;
+}
+
+/// What a diff needs to know of the spec besides the desired model.
+#[derive(Debug, Clone, Copy)]
+pub struct DiffContext<'a> {
+    /// The name of the spec file without its extension.
+    pub spec: &'a str,
+    /// The entry's waivers.
+    pub waivers: &'a [Waiver],
 }
 
 /// A bug in regionctl, found by a check of the engine.
@@ -149,10 +157,6 @@ impl<K: Kind> AnyKind for Erased<K> {
         Ok((followed.map(untyped), left))
     }
 
-    fn origin(&self, live: &Value) -> Option<String> {
-        typed::<K>(live).ok().and_then(|live| K::origin(&live))
-    }
-
     fn relevant(&self, want: Option<&Value>, live: &Value) -> Value {
         let want = want.and_then(|want| typed::<K>(want).ok());
         let relevant = typed::<K>(live).ok().map(|live| K::relevant(want.as_ref(), live));
@@ -190,10 +194,16 @@ impl<K: Kind> AnyKind for Erased<K> {
         diff.finish().map_err(|what| Broken { kind: K::FACTS.name, what })
     }
 
-    fn diff(&self, want: &Value, waivers: &[Waiver], live: Option<&LiveResource<Value>>) -> Result<Draft, Broken> {
+    fn diff(
+        &self,
+        want: &Value,
+        live: Option<&LiveResource<Value>>,
+        context: &DiffContext<'_>,
+    ) -> Result<Draft, Broken> {
         let want = typed::<K>(want)?;
         let model = live.map(|live| typed::<K>(&live.model)).transpose()?;
-        let mut diff = Diff::new(live.is_some(), waivers);
+        let is_adopted = live.is_some_and(|live| tags::created_by(&live.model).is_none());
+        let mut diff = Diff::new(live.is_some(), context.waivers).of_spec(context.spec).adopted(is_adopted);
         K::diff(&want, model.as_ref(), &mut diff);
         diff.risks(K::risks(&want), &model.as_ref().map(K::risks).unwrap_or_default());
         diff.guard(live.map_or(&[], |live| &live.extras), K::extras);

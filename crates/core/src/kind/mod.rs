@@ -10,7 +10,7 @@ pub mod notes;
 mod typed;
 pub mod weight;
 
-pub use erased::{AnyKind, Broken, Erased, Registry};
+pub use erased::{AnyKind, Broken, DiffContext, Erased, Registry};
 pub use facts::{Facts, Need, NeededWhen};
 pub use notes::Notes;
 pub use typed::{Fit, Kind, Risk};

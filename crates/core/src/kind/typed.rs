@@ -132,11 +132,6 @@ pub trait Kind: Sized + Send + Sync + 'static {
         &[]
     }
 
-    /// Returns the region that a live resource was copied from, by its tag [`ORIGIN`](crate::model::tags::ORIGIN).
-    fn origin(_live: &Self::Model) -> Option<String> {
-        None
-    }
-
     /// Adds the calls that delete the resource. Called only if the entry is `absent`, or a copy's source was deleted.
     fn remove(_live: &Self::Model, out: &mut Diff<'_, Self::Op>) {
         out.never_removed(&format!(

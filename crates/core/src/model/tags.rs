@@ -3,7 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::kind::notes::Notes;
+
+/// The prefix of the tag keys that regionctl sets itself. A spec cannot state them.
+pub const OWN: &str = "regionctl:";
+
+/// The tag key of a resource that regionctl created. Its value is the name of the spec file without its extension.
+pub const CREATED_BY: &str = "regionctl:spec";
 
 /// The tag key of a copy for the region it was copied from. It identifies copies whose source was deleted.
 pub const ORIGIN: &str = "regionctl:source";
@@ -14,6 +22,12 @@ pub type Tags = BTreeMap<String, String>;
 /// Returns whether a tag is set by AWS (`aws:`). Such tags are never compared and never written.
 pub fn is_aws(key: &str) -> bool {
     key.to_ascii_lowercase().starts_with("aws:")
+}
+
+/// Returns whether regionctl sets the tag itself. Such tags are not compared with a spec, not copied and not written to
+/// one.
+pub fn is_own(key: &str) -> bool {
+    key.starts_with(OWN)
 }
 
 /// Checks the tags in a spec's field `tags`. Faults are added to `notes`.
@@ -30,6 +44,7 @@ fn fault(tags: &Tags) -> Option<String> {
     }
     tags.iter().find_map(|(key, value)| match () {
         () if is_aws(key) => Some(format!("the tag key '{key}' starts with `aws:`, which AWS reserves")),
+        () if is_own(key) => Some(format!("the tag key '{key}' starts with `{OWN}`, which regionctl sets itself")),
         () if key.is_empty() || key.chars().count() > 128 => {
             Some(format!("the tag key '{key}' must have 1 to 128 characters"))
         }
@@ -54,7 +69,12 @@ pub fn of_copy(region: &str) -> Tags {
     Tags::from([(ORIGIN.to_owned(), region.to_owned())])
 }
 
-/// Returns the region that a copy's tags name.
-pub fn origin(tags: Option<&Tags>) -> Option<String> {
-    tags?.get(ORIGIN).cloned()
+/// Returns the region that a live model's tags name as its origin: it is a copy. Models have their tags in `tags`.
+pub fn origin(live: &Value) -> Option<&str> {
+    live.get("tags")?.get(ORIGIN)?.as_str()
+}
+
+/// Returns the spec that created a live resource, by the tags in its model. `None` if its tags were not read.
+pub fn created_by(live: &Value) -> Option<&str> {
+    live.get("tags")?.get(CREATED_BY)?.as_str()
 }

@@ -13,7 +13,7 @@ use crate::desire::fingerprint;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::diff::{Draft, FieldChange, Waiting, operation};
 use crate::kind::facts::Facts;
-use crate::kind::{AnyKind, Broken, Registry};
+use crate::kind::{AnyKind, Broken, DiffContext, Registry};
 use crate::model::pattern;
 use crate::observe::scope::LiveResource;
 use crate::resource::address::Address;
@@ -89,6 +89,7 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         gates: Vec::new(),
         summary: Summary::default(),
     };
+    let name = spec.name();
     for expanded in inventory.wants.iter().filter(|expanded| was_read(expanded, inventory)) {
         let want = &expanded.want;
         let kind = registry.of(&want.address.kind);
@@ -96,7 +97,7 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         let draft = match (want.absent, live) {
             (true, None) => continue,
             (true, Some(resource)) => kind.remove(&resource.model)?,
-            (false, live) => kind.diff(&want.model, &want.waivers, live)?,
+            (false, live) => kind.diff(&want.model, live, &DiffContext { spec: &name, waivers: &want.waivers })?,
         };
         plan.unwaived.extend(draft.unwaived.iter().map(|risk| Unwaived {
             address: want.address.clone(),

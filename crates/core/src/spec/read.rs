@@ -2,6 +2,7 @@
 //! A complete spec: the region, the account, the VPC and the entries of each kind.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -50,6 +51,15 @@ pub struct Spec {
     pub ignored: Vec<Ignored>,
     /// The rows of the runbook, in the spec's order.
     pub runbook: Vec<RunbookRow>,
+}
+
+impl Spec {
+    /// Returns the name of the spec file without its folder and extension, in the characters that AWS allows in a tag.
+    pub fn name(&self) -> String {
+        let stem = Path::new(&self.path).file_stem().unwrap_or_default().to_string_lossy();
+        let allowed = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
+        stem.chars().take(256).map(|c| if allowed(c) { c } else { '_' }).collect()
+    }
 }
 
 /// The credentials for a region. If neither field is set, the caller's own are used.

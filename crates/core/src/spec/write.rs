@@ -3,9 +3,10 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
-use crate::resource::setting::UNSET;
+use crate::resource::setting::{Setting, UNSET};
 
 /// The key of the JSON object that represents the plain word `unset`.
 const MARKER: &str = "$unset";
@@ -13,6 +14,16 @@ const MARKER: &str = "$unset";
 /// Returns the JSON value that [`yaml`] writes as the plain word `unset`.
 pub fn unset() -> Value {
     json!({ MARKER: true })
+}
+
+/// Adds a setting of a model to the fields of an entry. Unstated adds nothing.
+pub fn setting<T: Serialize>(name: &str, setting: &Setting<T>, fields: &mut Map<String, Value>) {
+    let value = match setting {
+        Setting::Unstated => return,
+        Setting::Unset => unset(),
+        Setting::Set(value) => serde_json::to_value(value).expect("invariant: models are plain data"),
+    };
+    fields.insert(name.to_owned(), value);
 }
 
 /// Returns a value as block-style YAML. Every line is indented by `indent` spaces.

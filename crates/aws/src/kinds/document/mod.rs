@@ -187,10 +187,6 @@ ssm.document:
         ])
     }
 
-    fn origin(live: &DocumentModel) -> Option<String> {
-        tags::origin(live.tags.value())
-    }
-
     fn follow(
         own: DocumentModel,
         source: &LiveResource<DocumentModel>,

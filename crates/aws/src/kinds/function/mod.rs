@@ -346,10 +346,6 @@ logs.log_group:
         ])
     }
 
-    fn origin(live: &FunctionModel) -> Option<String> {
-        tags::origin(live.tags.value())
-    }
-
     fn follow(
         own: FunctionModel,
         source: &LiveResource<FunctionModel>,

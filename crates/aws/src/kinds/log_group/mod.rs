@@ -16,7 +16,7 @@ use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
-use regionctl_core::spec::write::unset;
+use regionctl_core::spec::write;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -176,11 +176,11 @@ logs.log_group:
     fn write(model: &LogGroupModel) -> Option<Value> {
         let LogGroupModel { retention_days, retention_at_least, kms_key, class, deletion_protection, tags, .. } = model;
         let mut fields = Map::new();
-        write_setting("retention_days", retention_days, &mut fields);
-        write_setting("retention_at_least", retention_at_least, &mut fields);
-        write_setting("kms_key", kms_key, &mut fields);
-        write_setting("class", class, &mut fields);
-        write_setting("deletion_protection", deletion_protection, &mut fields);
+        write::setting("retention_days", retention_days, &mut fields);
+        write::setting("retention_at_least", retention_at_least, &mut fields);
+        write::setting("kms_key", kms_key, &mut fields);
+        write::setting("class", class, &mut fields);
+        write::setting("deletion_protection", deletion_protection, &mut fields);
         tags::write(tags, &mut fields);
         Some(Value::Object(fields))
     }
@@ -212,14 +212,15 @@ logs.log_group:
             out.setting("deletion_protection", deletion_protection, live.map(|live| &live.deletion_protection));
         let tag_changes = tags::compare(tags, live.map(|live| &live.tags), out);
         if live.is_none() {
-            let covers = out.creation().and(class_covers).and(key_covers).and(protection_covers).and(tag_changes.set);
+            let covers = out.creation().and(class_covers).and(key_covers).and(protection_covers);
+            let (tagged, tags) = tags::of_new(tag_changes, out);
             let create = LogGroupOp::CreateLogGroup {
                 class: class.value().cloned(),
                 kms_key: kms_key.value().cloned(),
                 deletion_protection: deletion_protection.value().copied(),
-                tags: tag_changes.tags,
+                tags,
             };
-            out.step(Phase::Create, covers, create);
+            out.step(Phase::Create, covers.and(tagged), create);
         } else {
             out.blocked(&class_covers, "the class of a log group is set at creation and cannot be changed");
             out.remark(&key_covers, "existing events keep their encryption");
@@ -263,15 +264,6 @@ fn retention(want: &LogGroupModel, live: Option<&LogGroupModel>, out: &mut Diff<
         out.deletes(format!("events older than {days} days are deleted"));
     }
     covers
-}
-
-fn write_setting<T: Serialize>(name: &str, setting: &Setting<T>, fields: &mut Map<String, Value>) {
-    let value = match setting {
-        Setting::Unstated => return,
-        Setting::Unset => unset(),
-        Setting::Set(value) => serde_json::to_value(value).expect("invariant: models are plain data"),
-    };
-    fields.insert(name.to_owned(), value);
 }
 
 #[cfg(test)]
