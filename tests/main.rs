@@ -5,6 +5,7 @@
 // Tests may panic, measure time and wait.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
 
+mod adoption;
 mod answers;
 mod bad_input;
 mod drift;

@@ -19,6 +19,7 @@ use regionctl_aws::provider::Aws;
 use regionctl_aws::session::{Access, Session, SessionSettings};
 use regionctl_core::desire::fill::fill;
 use regionctl_core::diagnostic::SourceFiles;
+use regionctl_core::kind::DiffContext;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::{Location, Vpc};
 use regionctl_core::observe::provider::{Provider, StepTarget, Verdict};
@@ -219,7 +220,7 @@ async fn a_bucket_name_taken_by_another_account_is_not_retried() {
     let taken =
         "<Error><Code>BucketAlreadyExists</Code><Message>The requested bucket name is not available</Message></Error>";
     let replay = Replay::new(&[(409, taken)]);
-    let failure = run(&replay, "s3.bucket", json!("CreateBucket")).await.unwrap_err();
+    let failure = run(&replay, "s3.bucket", json!({"CreateBucket": {"tags": {}}})).await.unwrap_err();
     assert_eq!(failure.class, FailureClass::Taken);
     assert_eq!(replay.requests().len(), 1);
     assert!(replay.requests()[0].contains("<LocationConstraint>eu-central-1</LocationConstraint>"));
@@ -342,7 +343,7 @@ async fn pending_modifications_and_minor_versions_are_not_drift() {
     let mut scope = Scope::of(location());
     scope.ask("orders", Depth::existence());
     let seen = open(&replay).await.observe("rds.cluster", scope).await.unwrap().resources;
-    let draft = REGISTRY.of("rds.cluster").diff(&want.model, &[], Some(&seen[0])).unwrap();
+    let draft = REGISTRY.of("rds.cluster").diff(&want.model, Some(&seen[0]), &DiffContext::default()).unwrap();
     assert!(draft.fields.is_empty() && draft.steps.is_empty(), "{draft:?}");
     assert_eq!(draft.waiting[0].what, "backup_days 14 waits for the cluster's maintenance window");
 }

@@ -201,7 +201,11 @@ async fn rows_3_to_8_buckets(region: &Region) {
         assert_eq!(four, [Some(true); 4], "{bucket}");
         let tags = s3.get_bucket_tagging().bucket(bucket).send().await.unwrap();
         let keys: BTreeSet<&str> = tags.tag_set().iter().map(aws_sdk_s3::types::Tag::key).collect();
-        assert_eq!(keys, BTreeSet::from(["CostCenter", "VantaDescription", "VantaOwner"]), "{bucket}");
+        assert_eq!(
+            keys,
+            BTreeSet::from(["CostCenter", "VantaDescription", "VantaOwner", "regionctl:spec"]),
+            "{bucket}"
+        );
     }
     let policy = s3.get_bucket_policy().bucket(SAAS).send().await.unwrap().policy.unwrap();
     let policy: serde_json::Value = serde_json::from_str(&policy).unwrap();

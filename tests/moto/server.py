@@ -17,6 +17,7 @@ Bugs of moto are corrected here and never in regionctl:
 - ModifyVpcEndpoint does not reset the policy.
 - CreateFlowLogs treats the prefix after a bucket's ARN as part of the bucket's name.
 - A log group's key cannot be changed (AssociateKmsKey, DisassociateKmsKey).
+- CreateBucket ignores tags.
 - S3 loses the key format of access logs, the filters of replication rules, and the size filters, kept versions and
   minimum transition size of lifecycle rules, and does not support requestPayment. S3 returns what was put.
 
@@ -35,6 +36,7 @@ import urllib.error
 import urllib.request
 
 import cbor2
+import xmltodict
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import ValidateRequests, self_check
 from moto.awslambda.models import LambdaFunction, lambda_backends
@@ -46,6 +48,7 @@ from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.responses import LogsResponse
 from moto.rds.models import RDSBackend
 from moto.s3.models import S3Backend
+from moto.s3.responses import S3Response
 from werkzeug.serving import make_server
 
 CBOR_PATH = re.compile(r"^/service/(?P<service>[^/]+)/operation/(?P<operation>[^/]+)$")
@@ -358,6 +361,20 @@ def bucket_prefixes():
     S3Backend.get_bucket = lambda self, name: get_bucket(self, name.split("/")[0])
 
 
+def tags_of_new_buckets():
+    """Makes moto keep the tags of CreateBucket."""
+    put = S3Response._bucket_response_put
+
+    def put_with_tags(self, request, bucket_name, querystring):
+        answer = put(self, request, bucket_name, querystring)
+        if not querystring and self.body and b"<Tag>" in self.body:
+            tags = xmltodict.parse(self.body, force_list=("Tag",))["CreateBucketConfiguration"]["Tags"]["Tag"]
+            self.backend.put_bucket_tagging(bucket_name, {tag["Key"]: tag["Value"] or "" for tag in tags})
+        return answer
+
+    S3Response._bucket_response_put = put_with_tags
+
+
 class Forward:
     """WSGI application: forwards requests to another server."""
 
@@ -404,6 +421,7 @@ def main():
         moto = app = Forward(sys.argv[2])
     else:
         bucket_prefixes()
+        tags_of_new_buckets()
         not_implemented()
         settings_of_functions()
         changed_subnet_groups()

@@ -64,6 +64,13 @@ pub(crate) fn of_new<Op: Serialize>(changes: TagChanges, out: &Diff<'_, Op>) -> 
     (changes.set, tags)
 }
 
+/// Returns the settings of the tags of a new resource: the spec's, and those that show that regionctl created it.
+pub(crate) fn settings_of_new<Op: Serialize>(want: &Setting<TagSettings>, out: &Diff<'_, Op>) -> Setting<TagSettings> {
+    let mut settings = want.value().cloned().unwrap_or_default();
+    settings.extend(out.creation_tags().into_iter().map(|(key, value)| (key, Setting::Set(value))));
+    Setting::Set(settings)
+}
+
 /// Compares tags. `tags: unset` removes all of them, except regionctl's own.
 pub(crate) fn compare<Op: Serialize>(
     want: &Setting<TagSettings>,

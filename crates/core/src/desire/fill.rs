@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::expand::{ExpandError, Expanded, Expansion, expand};
-use super::leftover::orphan_deletions;
+use super::expand::{ExpandError, Expanded, Expansion};
+use super::leftover::Search;
 use super::requests::{self, Requests};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::{Fit, Registry};
@@ -34,6 +34,8 @@ pub struct Inventory {
     pub wants: Vec<Expanded>,
     /// The values that references resolve to.
     pub known: Known,
+    /// The live resources that exist and that regionctl created, as far as their tags were read.
+    pub created: BTreeMap<Address, bool>,
     /// Informational notes.
     pub notes: Vec<Note>,
     /// The secrets of the desired resources, by address and by the token that replaces each in a plan.
@@ -139,14 +141,23 @@ pub fn fill(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<Inve
     let sources = requests::sources(registry, &source_only, snapshot);
     let live = requests::live(registry, &requests, snapshot);
     let (known, wants) = requests::known_before_reading(registry, spec, &location);
-    let Expansion { wants: expanded, notes, mut gaps } = expand(registry, &location, &wants, &live, &sources)?;
-    let deletions = orphan_deletions(&wants, &expanded, &live, &sources);
+    let incomplete = requests::incomplete(registry, &requests, snapshot);
+    let search = Search {
+        registry,
+        location: &location,
+        wants: &wants,
+        live: &live,
+        sources: &sources,
+        incomplete: &incomplete,
+    };
+    let (Expansion { wants: expanded, notes, mut gaps }, deletions) = search.expand(&spec.name())?;
     gaps.extend(gaps_of(registry, &requests, snapshot));
     gaps.sort_by(|a, b| a.address.cmp(&b.address));
     let mut wants = expanded;
     wants.extend(deletions);
     wants.sort_by(|a, b| a.want.address.cmp(&b.want.address));
-    let mut inventory = Inventory { location, live, gaps, wants, known, notes, secrets: BTreeMap::new() };
+    let created = requests::created(&requests, snapshot);
+    let mut inventory = Inventory { location, live, gaps, wants, known, created, notes, secrets: BTreeMap::new() };
     resolve_references(registry, &mut inventory)?;
     adopt(registry, &mut inventory);
     note_extras(&mut inventory);

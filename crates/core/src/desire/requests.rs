@@ -9,11 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::expand::{ExpandError, SourceReads, expand};
-use super::leftover::orphans;
+use super::fingerprint::ABSENT;
+use super::leftover::Search;
 use crate::kind::Registry;
+use crate::model::tags;
 use crate::observe::location::Location;
 use crate::observe::scope::{Depth, LiveResource, Scope};
 use crate::observe::snapshot::Snapshot;
+use crate::plan::{Change, Plan};
 use crate::resource::address::Address;
 use crate::resource::reference::{Attributes, Known, Target};
 use crate::spec::selector::Selector;
@@ -60,7 +63,8 @@ pub fn of_spec(
     }
     let named: BTreeSet<&Address> = wants.iter().filter(|want| want.is_one()).map(|want| &want.address).collect();
     let sources = sources(registry, &source_only, snapshot);
-    let expanded = expand(registry, location, &wants, &live(registry, &requests, snapshot), &sources)?.wants;
+    let expanded =
+        expand(registry, location, &wants, &live(registry, &requests, snapshot), &sources, &BTreeSet::new())?.wants;
     let produced = expanded.iter().map(|expanded| &expanded.want);
     let produced: Vec<&Want> = produced.filter(|want| !named.contains(&want.address)).collect();
     for want in produced {
@@ -73,14 +77,23 @@ pub fn of_spec(
             ask(registry, &mut requests, location, want);
         }
     }
-    if !requests.iter().chain(&source_only).all(is_read) {
-        return Ok(requests);
-    }
-    let live = live(registry, &requests, snapshot);
-    let orphans: Vec<Address> =
-        orphans(&wants, &expanded, &live, &sources).map(|(_, address)| address.clone()).collect();
-    for address in orphans {
-        scope(registry, &mut requests, &address.kind, location).ask(&address.name, Depth::Whole);
+    // A leftover may be the only cause of another one, so the search continues until it finds nothing new.
+    let mut found = BTreeSet::new();
+    while requests.iter().chain(&source_only).all(is_read) {
+        let live = live(registry, &requests, snapshot);
+        let incomplete = incomplete(registry, &requests, snapshot);
+        let search =
+            Search { registry, location, wants: &wants, live: &live, sources: &sources, incomplete: &incomplete };
+        let (expansion, _) = search.expand(&spec.name())?;
+        let candidates = search.candidates(&expansion.wants).into_iter().map(|(_, address)| address);
+        let new: Vec<Address> = candidates.filter(|address| !found.contains(*address)).cloned().collect();
+        if new.is_empty() {
+            break;
+        }
+        for address in &new {
+            scope(registry, &mut requests, &address.kind, location).ask(&address.name, Depth::Whole);
+        }
+        found.extend(new);
     }
     Ok(requests)
 }
@@ -97,6 +110,41 @@ pub(super) fn live(
         live.extend(observation.resources.into_iter().map(|resource| (Address::new(kind, &resource.name), resource)));
     }
     live
+}
+
+/// Returns the kinds of which some resources could not be read.
+pub(super) fn incomplete(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> BTreeSet<String> {
+    let has_gaps = |((_, kind), scope): &(&(String, String), &Scope)| {
+        let view = snapshot.view(kind, registry.of(kind).facts().parts, scope);
+        view.map_or(true, |observation| !observation.gaps.is_empty())
+    };
+    requests.iter().filter(has_gaps).map(|((_, kind), _)| kind.clone()).collect()
+}
+
+/// Returns for each live resource whose tags were read whether regionctl created it.
+pub(super) fn created(requests: &Requests, snapshot: &Snapshot) -> BTreeMap<Address, bool> {
+    let mut created = BTreeMap::new();
+    for ((_, kind), scope) in requests {
+        let resources = snapshot.found(kind, &scope.location).filter(|resource| resource.model.get("tags").is_some());
+        let marks = resources.map(|it| (Address::new(kind, &it.name), tags::created_by(&it.model).is_some()));
+        created.extend(marks);
+    }
+    created
+}
+
+/// Returns the reads of the tags of the resources that a plan changes or deletes, if other reads do not include them.
+/// The tags show whether regionctl created these resources.
+pub fn of_changed(registry: Registry, plan: &Plan, location: &Location) -> Requests {
+    let mut requests = Requests::new();
+    let exists = |change: &&Change| change.fingerprint != ABSENT;
+    for change in plan.changes.iter().filter(exists) {
+        let kind = &change.address.kind;
+        if registry.of(kind).facts().parts.contains(&"tags") {
+            let depth = Depth::Named(BTreeSet::from(["tags".to_owned()]));
+            scope(registry, &mut requests, kind, location).ask(&change.address.name, depth);
+        }
+    }
+    requests
 }
 
 /// Returns the reads of the sources that the snapshot contains in full.
@@ -133,7 +181,7 @@ pub(super) fn known_before_reading(registry: Registry, spec: &Spec, location: &L
 /// Returns the first requests: named resources, and whole kinds whose names the spec does not state.
 fn of_wants(registry: Registry, location: &Location, wants: &[Want]) -> Requests {
     let mut requests = Requests::new();
-    for kind in kinds_read_in_full(wants) {
+    for kind in kinds_read_in_full(registry, wants) {
         scope(registry, &mut requests, kind, location).everything = Some(Depth::existence());
     }
     for want in wants {
@@ -188,16 +236,24 @@ fn scope<'a>(registry: Registry, requests: &'a mut Requests, kind: &str, locatio
     requests.entry((location.region.clone(), kind.to_owned())).or_insert_with(|| Scope::of(location))
 }
 
-/// Returns the kinds that are read in full: those that rules iterate over, and those with patterns or copies.
-fn kinds_read_in_full(wants: &[Want]) -> BTreeSet<&str> {
-    wants
-        .iter()
-        .filter_map(|want| match &want.selector {
-            Selector::One => None,
-            Selector::EveryLive | Selector::EveryOfSource => Some(want.address.kind.as_str()),
-            Selector::ForEach(each) => Some(each.kind.as_str()),
-        })
-        .collect()
+/// Returns the kinds that are read in full: those that rules iterate over and those of rules' resources, whose
+/// leftovers have unknown names, and those with patterns or copies.
+fn kinds_read_in_full(registry: Registry, wants: &[Want]) -> BTreeSet<&str> {
+    let mut kinds = BTreeSet::new();
+    for want in wants {
+        let own = want.address.kind.as_str();
+        match &want.selector {
+            Selector::One => {}
+            Selector::EveryLive | Selector::EveryOfSource => {
+                kinds.insert(own);
+            }
+            Selector::ForEach(each) => {
+                kinds.insert(each.kind.as_str());
+                kinds.extend(registry.of(own).facts().lists.then_some(own));
+            }
+        }
+    }
+    kinds
 }
 
 /// Returns the kinds that rules iterate over.

@@ -10,7 +10,6 @@ use super::facts::Facts;
 use super::notes::Notes;
 use super::typed::{Fit, Kind, Risk};
 use crate::diff::{Diff, Draft};
-use crate::model::tags;
 use crate::observe::location::Location;
 use crate::observe::scope::LiveResource;
 use crate::resource::reference::Attributes;
@@ -77,16 +76,23 @@ pub trait AnyKind: Send + Sync {
     ///
     /// # Errors
     /// The models are not of this kind's form, or no step makes one of the changes.
-    fn diff(&self, want: &Value, live: Option<&LiveResource<Value>>, context: &DiffContext<'_>) -> Result<Draft, Broken>;
+    fn diff(
+        &self,
+        want: &Value,
+        live: Option<&LiveResource<Value>>,
+        context: &DiffContext<'_>,
+    ) -> Result<Draft, Broken>;
 }
 
-/// What a diff needs to know of the spec besides the desired model.
-#[derive(Debug, Clone, Copy)]
+/// What a diff needs to know besides the models.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct DiffContext<'a> {
     /// The name of the spec file without its extension.
     pub spec: &'a str,
     /// The entry's waivers.
     pub waivers: &'a [Waiver],
+    /// Whether the live resource lacks the tag that regionctl sets on what it creates.
+    pub is_adopted: bool,
 }
 
 /// A bug in regionctl, found by a check of the engine.
@@ -202,8 +208,7 @@ impl<K: Kind> AnyKind for Erased<K> {
     ) -> Result<Draft, Broken> {
         let want = typed::<K>(want)?;
         let model = live.map(|live| typed::<K>(&live.model)).transpose()?;
-        let is_adopted = live.is_some_and(|live| tags::created_by(&live.model).is_none());
-        let mut diff = Diff::new(live.is_some(), context.waivers).of_spec(context.spec).adopted(is_adopted);
+        let mut diff = Diff::new(live.is_some(), context.waivers).of_spec(context.spec).adopted(context.is_adopted);
         K::diff(&want, model.as_ref(), &mut diff);
         diff.risks(K::risks(&want), &model.as_ref().map(K::risks).unwrap_or_default());
         diff.guard(live.map_or(&[], |live| &live.extras), K::extras);

@@ -15,6 +15,7 @@ use crate::desire::fill::{FillError, locate};
 use crate::desire::requests::{self, Requests};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Registry;
+use crate::read_plan::plan_of;
 use crate::spec::Spec;
 
 /// Why a refresh failed as a whole.
@@ -76,6 +77,7 @@ pub async fn refresh(provider: &dyn Provider, registry: Registry, spec: &Spec) -
     let mut running: FuturesUnordered<BoxFuture<'_, Read>> = FuturesUnordered::new();
     let mut asked = Requests::new();
     let mut location = None;
+    let mut are_tags_asked = false;
     running.push(async { Read::Identity(provider.identify(spec.needs_vpc).await) }.boxed());
     start(provider, requests::source_only(registry, spec), &mut asked, &mut running);
     while let Some(read) = running.next().await {
@@ -97,6 +99,13 @@ pub async fn refresh(provider: &dyn Provider, registry: Registry, spec: &Spec) -
         if let Some(location) = &location {
             let requests = requests::of_spec(registry, spec, location, &snapshot).map_err(FillError::from)?;
             start(provider, requests, &mut asked, &mut running);
+            if running.is_empty() && !are_tags_asked {
+                are_tags_asked = true;
+                // A plan that fails here fails again for its caller, who reports it.
+                let plan = plan_of(registry, spec, &snapshot).ok();
+                let requests = plan.map(|(_, plan)| requests::of_changed(registry, &plan, location));
+                start(provider, requests.unwrap_or_default(), &mut asked, &mut running);
+            }
         }
     }
     Ok(snapshot)

@@ -233,6 +233,15 @@ impl Snapshot {
         Ok(observation)
     }
 
+    /// Returns the live resources of a kind that were read, at the depth at which they were read.
+    pub fn found(&self, kind: &str, location: &Location) -> impl Iterator<Item = &LiveResource<Value>> {
+        let readings = self.kind(kind, location).into_iter().flat_map(|part| part.names.values());
+        readings.filter_map(|reading| match reading {
+            Reading::Found { resource, .. } => Some(resource.as_ref()),
+            Reading::Absent | Reading::Gap(_) => None,
+        })
+    }
+
     /// Marks a kind as listed: its names are all that exist in the region.
     pub fn was_listed(&mut self, kind: &str, location: &Location) {
         let region = self.region_mut(&location.account, &location.region);

@@ -94,10 +94,15 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         let want = &expanded.want;
         let kind = registry.of(&want.address.kind);
         let live = inventory.live.get(&want.address);
+        let context = DiffContext {
+            spec: &name,
+            waivers: &want.waivers,
+            is_adopted: inventory.created.get(&want.address) == Some(&false),
+        };
         let draft = match (want.absent, live) {
             (true, None) => continue,
-            (true, Some(resource)) => kind.remove(&resource.model)?,
-            (false, live) => kind.diff(&want.model, live, &DiffContext { spec: &name, waivers: &want.waivers })?,
+            (true, Some(resource)) => deletion(kind, expanded, resource)?,
+            (false, live) => kind.diff(&want.model, live, &context)?,
         };
         plan.unwaived.extend(draft.unwaived.iter().map(|risk| Unwaived {
             address: want.address.clone(),
@@ -116,6 +121,21 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
     graph::order(&mut plan.changes, &inventory.known, &referred)?;
     plan.recount();
     Ok(plan)
+}
+
+/// Returns the deletion of a resource. That of a leftover says what once produced it.
+fn deletion(kind: &dyn AnyKind, expanded: &Expanded, live: &LiveResource<Value>) -> Result<Draft, Broken> {
+    let mut draft = kind.remove(&live.model)?;
+    if let (Some(entry), None) = (&expanded.entry, &expanded.followed) {
+        let why = format!("the rule '{entry}' no longer produces it");
+        for deleted in &mut draft.deletes {
+            *deleted = format!("{deleted}, because {why}");
+        }
+        for field in &mut draft.fields {
+            field.note = Some(why.clone());
+        }
+    }
+    Ok(draft)
 }
 
 /// Returns a note for each change that reverts accepted drift. Includes expired acceptances, because a plan must not
@@ -205,6 +225,7 @@ fn change(
         address: want.address.clone(),
         service: facts.service.to_owned(),
         action,
+        adopts: live.is_some() && !want.absent && inventory.created.get(&want.address) == Some(&false),
         at: want.at.clone(),
         entry: expanded.entry.clone(),
         follows,

@@ -84,6 +84,10 @@ pub struct Change {
     pub service: String,
     /// What an apply does to the resource.
     pub action: Action,
+    /// Whether the resource exists and regionctl did not create it: the spec adopts it. False if its tags could not be
+    /// read. Absent if false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopts: bool,
     /// The position of the resource, or of its rule, pattern or copy, in the spec.
     pub at: Position,
     /// The name of the rule, pattern or copy that produced the resource. Absent if the spec names the resource itself.

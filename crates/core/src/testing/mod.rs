@@ -85,6 +85,7 @@ pub fn inventory() -> Inventory {
         gaps: Vec::new(),
         wants: Vec::new(),
         known: Known::default(),
+        created: BTreeMap::new(),
         notes: Vec::new(),
         secrets: BTreeMap::new(),
     }

@@ -36,6 +36,7 @@ impl<const GLOBAL: bool> Kind for Thing<GLOBAL> {
         attributes: &["id"],
         global: GLOBAL,
         inventory: &["ListThings"],
+        lists: true,
         ..Facts::DEFAULT
     };
     type Spec = ThingSettings;

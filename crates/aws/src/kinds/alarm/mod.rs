@@ -197,7 +197,10 @@ cloudwatch.alarm:
                 out.step(Phase::Change, tagged.set, AlarmOp::TagResource { tags: tagged.tags });
                 out.step(Phase::Change, tagged.removed, AlarmOp::UntagResource { keys: tagged.keys });
             }
-            None => out.step(Phase::Create, covers.and(tagged.set), put(want.clone())),
+            None => {
+                let tags = tags::settings_of_new(tags, out);
+                out.step(Phase::Create, covers.and(tagged.set), put(AlarmModel { tags, ..want.clone() }));
+            }
         }
     }
 }

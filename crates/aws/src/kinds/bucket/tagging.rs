@@ -3,11 +3,11 @@
 
 use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::Notes;
-use regionctl_core::model::tags::{self, Tags, is_aws};
+use regionctl_core::model::tags::{self, Tags, is_aws, is_own};
 use regionctl_core::resource::setting::Setting;
 
 use super::BucketOp;
-use crate::tags::TagSettings;
+use crate::tags::{TagSettings, compare, of_new};
 
 /// Converts live tags, without AWS system tags, to settings. No tags at all are `Unset`.
 pub fn live(tags: Tags) -> Setting<TagSettings> {
@@ -45,8 +45,17 @@ pub fn checked(tags: Setting<TagSettings>, notes: &mut Notes<'_>) -> Setting<Tag
     })
 }
 
+/// Returns the tags that a spec states: all but regionctl's own.
+pub fn stated(tags: &TagSettings) -> TagSettings {
+    tags.iter().filter(|(key, _)| !is_own(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 /// Merges a spec's tags over the tags of a source. A source without tags removes none.
 pub fn over(own: Setting<TagSettings>, source: Setting<TagSettings>) -> Setting<TagSettings> {
+    let source = source.map(|mut tags| {
+        tags.retain(|key, _| !is_own(key));
+        tags
+    });
     match (own, source) {
         (Setting::Set(own), Setting::Set(mut source)) => {
             source.extend(own);
@@ -57,12 +66,17 @@ pub fn over(own: Setting<TagSettings>, source: Setting<TagSettings>) -> Setting<
     }
 }
 
-/// Compares the tags and adds the step that changes them.
+/// Compares the tags, and adds the step that creates the bucket with its tags or that changes them.
 pub fn diff(want: &Setting<TagSettings>, live: Option<&Setting<TagSettings>>, out: &mut Diff<'_, BucketOp>) {
-    let live = live.map(plain).unwrap_or_default();
+    let Some(live) = live else {
+        let changes = compare(want, None, out);
+        let (covers, tags) = of_new(changes, out);
+        return out.step(Phase::Create, out.creation().and(covers), BucketOp::CreateBucket { tags });
+    };
+    let live = plain(live);
     let want: TagSettings = match want {
         Setting::Unstated => return,
-        Setting::Unset => live.keys().map(|key| (key.clone(), Setting::Unset)).collect(),
+        Setting::Unset => live.keys().filter(|key| !is_own(key)).map(|key| (key.clone(), Setting::Unset)).collect(),
         Setting::Set(want) => want.clone(),
     };
     let (set, removed) = out.entries("tags", &want, &live);

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::BucketModel;
 use super::encryption::{Algorithm, Encryption};
+use super::tagging;
 
 /// Returns the fields of a spec for a model.
 ///
@@ -42,7 +43,7 @@ pub fn write(model: &BucketModel) -> Value {
         ("transition_minimum_size", transition_minimum_size.as_ref().map(json)),
         ("cors", cors.as_ref().map(json)),
         ("logging", logging.as_ref().map(|logging| with_unset(json(logging)))),
-        ("tags", tags.as_ref().map(|tags| with_unset(json(tags)))),
+        ("tags", tags.as_ref().map(|tags| with_unset(json(&tagging::stated(tags))))),
     ];
     let mut spec = Map::new();
     for (name, setting) in settings {
