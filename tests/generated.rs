@@ -60,6 +60,7 @@ fn growth(operation: &str) -> &'static str {
     match operation {
         "GetCallerIdentity" | "DescribeVpcs" => "nothing",
         "DescribeAlarms" => "one per 100 alarms of the spec and its rules",
+        "ListMetrics" => "one per metric that alarms watch, and one per source region while it has no data here",
         "DescribeLogGroups" => "one per 50 log groups of the region",
         "DescribeSecurityGroups" => "one per 200 groups of the spec",
         "DescribeFlowLogs" | "DescribeRouteTables" => "one per 1,000 in the VPC",

@@ -103,7 +103,9 @@ async fn the_plan_of_a_written_spec_is_empty() {
 /// that the spec's checks reject are skipped.
 #[test]
 fn generated_models_survive_writing_and_reading() {
-    for kind in REGISTRY.0.iter().filter(|kind| !unconverted().contains(kind.facts().name)) {
+    // A kind without writes has no settings.
+    let kinds = REGISTRY.0.iter().filter(|kind| !kind.facts().writes.is_empty());
+    for kind in kinds.filter(|kind| !unconverted().contains(kind.facts().name)) {
         let name = kind.facts().name;
         let known = entries(name);
         let mut random = Random(7);

@@ -64,6 +64,9 @@ fn add_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
     for facts in kinds_of(spec) {
         let names = names_of(spec, facts);
         need(facts.service, facts.reads, &names, &here);
+        for looked_up in facts.looks_up.iter().map(|kind| REGISTRY.of(kind).facts()) {
+            need(looked_up.service, looked_up.reads, &any, &here);
+        }
         for (region, names) in sources_of(spec, facts) {
             need(facts.service, facts.reads, &names, &location(spec, &region));
         }

@@ -127,6 +127,7 @@ pub static SERVICES: &[Service] = &[
             Rate { operations: Only(&["PutMetricAlarm"]), per_second: 3.0, burst: 3.0 },
             Rate { operations: Only(&["DeleteAlarms"]), per_second: 3.0, burst: 3.0 },
             Rate { operations: Only(&["DescribeAlarms"]), per_second: 9.0, burst: 9.0 },
+            Rate { operations: Only(&["ListMetrics"]), per_second: 25.0, burst: 25.0 },
             Rate { operations: Rest, per_second: 10.0, burst: 10.0 },
         ],
         codes: &[
@@ -136,7 +137,7 @@ pub static SERVICES: &[Service] = &[
             (Other, &["InternalServiceError", "InternalServiceFault"]),
         ],
         resources: &[
-            (Only(&["DescribeAlarms"]), &["*"]),
+            (Only(&["DescribeAlarms", "ListMetrics"]), &["*"]),
             (Rest, &["arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}"]),
         ],
         ..ROW

@@ -10,7 +10,7 @@ use super::expand::{ExpandError, Expanded, Expansion};
 use super::leftover::Search;
 use super::requests::{self, Requests};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::kind::{Fit, Registry};
+use crate::kind::{Fit, Registry, Risk};
 use crate::observe::failure::Gap;
 use crate::observe::location::{Location, Vpc};
 use crate::observe::scope::LiveResource;
@@ -36,6 +36,8 @@ pub struct Inventory {
     pub known: Known,
     /// The live resources that exist and that regionctl created, as far as their tags were read.
     pub created: BTreeMap<Address, bool>,
+    /// What keeps desired resources from working although they match the spec.
+    pub defects: BTreeMap<Address, Vec<Risk>>,
     /// Informational notes.
     pub notes: Vec<Note>,
     /// The secrets of the desired resources, by address and by the token that replaces each in a plan.
@@ -150,16 +152,20 @@ pub fn fill(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<Inve
         sources: &sources,
         incomplete: &incomplete,
     };
-    let (Expansion { wants: expanded, notes, mut gaps }, deletions) = search.expand(&spec.name())?;
+    let (Expansion { wants: expanded, mut notes, mut gaps }, deletions) = search.expand(&spec.name())?;
     gaps.extend(gaps_of(registry, &requests, snapshot));
     gaps.sort_by(|a, b| a.address.cmp(&b.address));
     let mut wants = expanded;
     wants.extend(deletions);
     wants.sort_by(|a, b| a.want.address.cmp(&b.want.address));
     let created = requests::created(&requests, snapshot);
-    let mut inventory = Inventory { location, live, gaps, wants, known, created, notes, secrets: BTreeMap::new() };
+    notes.extend(advisory_notes(registry, &requests, snapshot));
+    let (defects, secrets) = (BTreeMap::new(), BTreeMap::new());
+    let mut inventory = Inventory { location, live, gaps, wants, known, created, defects, notes, secrets };
     resolve_references(registry, &mut inventory)?;
     adopt(registry, &mut inventory);
+    let Inventory { location, wants, live, .. } = &inventory;
+    inventory.defects = requests::defects(registry, spec, location, snapshot, wants, live)?.0;
     note_extras(&mut inventory);
     seal(spec, snapshot, &mut inventory)?;
     collect_secrets(&mut inventory);
@@ -182,7 +188,7 @@ fn missing(
 /// Returns the gaps of these requests.
 fn gaps_of(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> Vec<Gap> {
     let mut gaps = Vec::new();
-    for ((_, kind), scope) in requests {
+    for ((_, kind), scope) in requests.iter().filter(|((_, kind), _)| !registry.of(kind).facts().advisory) {
         match snapshot.view(kind, registry.of(kind).facts().parts, scope) {
             Ok(observation) => gaps.extend(
                 observation.gaps.into_iter().map(|(name, failure)| Gap { address: format!("{kind}/{name}"), failure }),
@@ -191,6 +197,20 @@ fn gaps_of(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> Vec<
         }
     }
     gaps
+}
+
+/// Returns a note for each advisory kind that could not be read: its defects are unknown.
+fn advisory_notes(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for ((region, kind), scope) in requests.iter().filter(|((_, kind), _)| registry.of(kind).facts().advisory) {
+        let failure = match snapshot.view(kind, registry.of(kind).facts().parts, scope) {
+            Ok(observation) => observation.gaps.into_iter().next().map(|(_, failure)| failure),
+            Err(failure) => Some(failure),
+        };
+        let note = |failure| Note { about: kind.clone(), what: format!("could not be read in {region}: {failure}") };
+        notes.extend(failure.map(note));
+    }
+    notes
 }
 
 /// Adds the attributes of all desired and live resources to the known values, and resolves references.

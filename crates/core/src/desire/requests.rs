@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::expand::{ExpandError, SourceReads, expand};
+use super::expand::{ExpandError, Expanded, SourceReads, expand};
 use super::fingerprint::ABSENT;
 use super::leftover::Search;
-use crate::kind::Registry;
+use crate::kind::{Registry, Risk};
 use crate::model::tags;
 use crate::observe::location::Location;
 use crate::observe::scope::{Depth, LiveResource, Scope};
+use crate::observe::seen::{Question, Seen};
 use crate::observe::snapshot::Snapshot;
 use crate::plan::{Change, Plan};
 use crate::resource::address::Address;
@@ -95,7 +96,46 @@ pub fn of_spec(
         }
         found.extend(new);
     }
+    // The answer to one question may raise another.
+    let mut answered = BTreeSet::new();
+    while requests.iter().chain(&source_only).all(is_read) {
+        let live = live(registry, &requests, snapshot);
+        let asked = defects(registry, spec, location, snapshot, &expanded, &live)?.1;
+        if asked == answered {
+            break;
+        }
+        for (region, kind, name) in &asked {
+            scope(registry, &mut requests, kind, &location.in_region(region)).ask(name, Depth::existence());
+        }
+        answered = asked;
+    }
     Ok(requests)
+}
+
+/// Returns the defects of the desired resources, and the questions that they asked.
+pub(super) fn defects(
+    registry: Registry,
+    spec: &Spec,
+    location: &Location,
+    snapshot: &Snapshot,
+    expanded: &[Expanded],
+    live: &BTreeMap<Address, LiveResource<Value>>,
+) -> Result<(BTreeMap<Address, Vec<Risk>>, BTreeSet<Question>), ExpandError> {
+    let regions: BTreeSet<&String> =
+        spec.wants.iter().filter_map(|want| want.source.as_ref()).map(|source| &source.region).collect();
+    let sources: Vec<String> = regions.into_iter().filter(|region| **region != location.region).cloned().collect();
+    let wants = expanded.iter().map(|expanded| &expanded.want).filter(|want| !want.absent);
+    let desired: BTreeSet<Address> = wants.clone().map(|want| want.address.clone()).collect();
+    let seen = Seen::new(snapshot, location, &sources, &desired);
+    let mut defects = BTreeMap::new();
+    for want in wants {
+        let model = live.get(&want.address).map(|live| &live.model);
+        let found = registry.of(&want.address.kind).defects(&want.model, model, &seen)?;
+        if !found.is_empty() {
+            defects.insert(want.address.clone(), found);
+        }
+    }
+    Ok((defects, seen.into_asked()))
 }
 
 /// Returns the live resources of these requests, by address. Omits those that could not be read.

@@ -12,6 +12,7 @@ use super::typed::{Fit, Kind, Risk};
 use crate::diff::{Diff, Draft};
 use crate::observe::location::Location;
 use crate::observe::scope::LiveResource;
+use crate::observe::seen::Seen;
 use crate::resource::reference::Attributes;
 use crate::spec::decode::decode;
 use crate::spec::tree::Node;
@@ -63,6 +64,11 @@ pub trait AnyKind: Send + Sync {
     /// # Errors
     /// The model is not of this kind's form.
     fn risks(&self, model: &Value) -> Result<Vec<Risk>, Broken>;
+    /// See [`Kind::defects`].
+    ///
+    /// # Errors
+    /// The models are not of this kind's form.
+    fn defects(&self, want: &Value, live: Option<&Value>, seen: &Seen<'_>) -> Result<Vec<Risk>, Broken>;
     /// See [`Kind::claims`]. Returns the name if the model is not of this kind's form.
     fn claims(&self, name: &str, model: &Value) -> Vec<String>;
     /// See [`Kind::also_needs`]. Returns nothing if the operation is not of this kind's form.
@@ -184,6 +190,10 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn risks(&self, model: &Value) -> Result<Vec<Risk>, Broken> {
         Ok(K::risks(&typed::<K>(model)?))
+    }
+
+    fn defects(&self, want: &Value, live: Option<&Value>, seen: &Seen<'_>) -> Result<Vec<Risk>, Broken> {
+        Ok(K::defects(&typed::<K>(want)?, live.map(typed::<K>).transpose()?.as_ref(), seen))
     }
 
     fn claims(&self, name: &str, model: &Value) -> Vec<String> {

@@ -52,6 +52,10 @@ pub struct Facts {
     pub lists: bool,
     /// Whether an entry can copy a live resource of another region (`like`, `copy`).
     pub follows: bool,
+    /// Whether it is read only to find defects of other kinds: what could not be read is a note, and no gap.
+    pub advisory: bool,
+    /// The kinds whose resources [`super::Kind::defects`] asks for.
+    pub looks_up: &'static [&'static str],
     /// The kind that this one is a part of, with the same names (`s3.bucket`). It has no list of its own.
     pub part_of: Option<&'static str>,
     /// The API operations that list all live resources of a region.
@@ -88,6 +92,8 @@ impl Facts {
         global_names: false,
         lists: false,
         follows: false,
+        advisory: false,
+        looks_up: &[],
         part_of: None,
         inventory: &[],
         weights: &[],

@@ -11,6 +11,7 @@ use super::notes::Notes;
 use crate::diff::Diff;
 use crate::observe::location::Location;
 use crate::observe::scope::LiveResource;
+use crate::observe::seen::Seen;
 use crate::resource::reference::Attributes;
 
 /// How a live resource without a name matches an entry.
@@ -123,6 +124,13 @@ pub trait Kind: Sized + Send + Sync + 'static {
 
     /// Returns the risks of a model, desired or live. A plan has a gate for each risk that it adds.
     fn risks(_model: &Self::Model) -> Vec<Risk> {
+        Vec::new()
+    }
+
+    /// Returns what keeps the resource from working although it matches its spec, such as an alarm on a metric that AWS
+    /// does not publish. Reports show it as a risk; unlike a risk, it is no gate. `seen` answers questions about
+    /// resources of the kinds in [`Facts::looks_up`].
+    fn defects(_want: &Self::Model, _live: Option<&Self::Model>, _seen: &Seen<'_>) -> Vec<Risk> {
         Vec::new()
     }
 

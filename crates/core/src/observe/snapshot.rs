@@ -242,6 +242,19 @@ impl Snapshot {
         })
     }
 
+    /// Returns what was read of one resource: `None` if nothing was read.
+    ///
+    /// # Errors
+    /// The whole kind could not be read.
+    pub fn reading(&self, kind: &str, location: &Location, name: &str) -> Option<Result<&Reading, &Failure>> {
+        let part = self.kind(kind, location)?;
+        if let Some(failure) = &part.failed {
+            return Some(Err(failure));
+        }
+        let absent = part.everything.as_ref().map(|_| &Reading::Absent);
+        part.names.get(name).or(absent).map(Ok)
+    }
+
     /// Marks a kind as listed: its names are all that exist in the region.
     pub fn was_listed(&mut self, kind: &str, location: &Location) {
         let region = self.region_mut(&location.account, &location.region);

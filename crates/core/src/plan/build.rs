@@ -104,11 +104,15 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
             (true, Some(resource)) => deletion(kind, expanded, resource)?,
             (false, live) => kind.diff(&want.model, live, &context)?,
         };
-        plan.unwaived.extend(draft.unwaived.iter().map(|risk| Unwaived {
+        let defects = inventory.defects.get(&want.address).into_iter().flatten();
+        let is_waived = |rule: &str| want.waivers.iter().any(|waiver| waiver.key == rule);
+        let defects = defects.filter(|defect| !is_waived(defect.rule)).map(|defect| (defect.rule, &defect.what));
+        let risks = draft.unwaived.iter().map(|risk| (risk.rule.as_str(), &risk.what));
+        plan.unwaived.extend(risks.chain(defects).map(|(rule, what)| Unwaived {
             address: want.address.clone(),
             at: want.at.clone(),
-            rule: risk.rule.clone(),
-            what: risk.what.clone(),
+            rule: rule.to_owned(),
+            what: what.clone(),
         }));
         if draft.fields.is_empty() && draft.steps.is_empty() && draft.blocked.is_empty() {
             add_unchanged(&mut plan, want, kind.facts(), draft, live.is_some());

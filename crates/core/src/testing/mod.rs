@@ -86,6 +86,7 @@ pub fn inventory() -> Inventory {
         wants: Vec::new(),
         known: Known::default(),
         created: BTreeMap::new(),
+        defects: BTreeMap::new(),
         notes: Vec::new(),
         secrets: BTreeMap::new(),
     }
