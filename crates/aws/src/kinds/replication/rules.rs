@@ -152,7 +152,9 @@ pub(super) fn from_sdk(rule: &s3::ReplicationRule) -> Result<ReplicationRule, Ca
     let markers = match markers {
         // The first version replicates delete markers and has no setting for it.
         None => is_v1,
-        Some(markers) => is_on("DeleteMarkerReplication", markers.status.as_ref().map(|it| it.as_str()))?,
+        Some(markers) => {
+            is_on("DeleteMarkerReplication", markers.status.as_ref().map(s3::DeleteMarkerReplicationStatus::as_str))?
+        }
     };
     let existing = rule.existing_object_replication.as_ref();
     let key = destination.encryption_configuration.as_ref().and_then(|it| it.replica_kms_key_id.clone());
