@@ -6,7 +6,7 @@ use regionctl_aws::kinds::REGISTRY;
 use regionctl_core::diagnostic::SourceFiles;
 use regionctl_core::observe::failure::FailureClass;
 use regionctl_core::observe::provider::Provider;
-use regionctl_core::observe::scope::{Depth, Observation, Scope};
+use regionctl_core::observe::scope::{Depth, Extra, Observation, Scope};
 use regionctl_core::spec::write::yaml;
 use regionctl_core::spec::{self};
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ fn versions(default: u32, others: &[u32]) -> &'static str {
 
 fn document(statements: &Value) -> &'static str {
     let text = json!({"Version": "2012-10-17", "Id": "x", "Statement": statements}).to_string();
-    let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let encoded = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
     format!(
         "<GetPolicyVersionResponse><GetPolicyVersionResult><PolicyVersion><Document>{encoded}</Document>\
          <VersionId>v3</VersionId><IsDefaultVersion>true</IsDefaultVersion><CreateDate>2018-09-12T12:59:52Z</CreateDate>\
@@ -116,7 +116,7 @@ async fn a_policy_is_found_by_its_name_whatever_its_path() {
     assert_eq!((&model["path"], &model["description"]), (&json!("/service-role/"), &json!("who may read")));
     assert_eq!(model["tags"], json!({"Team": "sre"}));
     assert!(model["statements"]["Ours"].is_object() && model["unnamed"].as_array().unwrap().len() == 1, "{model}");
-    let extras: Vec<String> = resource.extras.iter().map(|extra| extra.said()).collect();
+    let extras: Vec<String> = resource.extras.iter().map(Extra::said).collect();
     assert_eq!(extras, ["attachments = 2", "boundaries = 1", "newer_versions = [v4]", "document_id = x"]);
 
     // Law 11: the spec written from a model has that model.
