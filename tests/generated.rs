@@ -66,6 +66,8 @@ fn growth(operation: &str) -> &'static str {
         "DescribeFlowLogs" | "DescribeRouteTables" => "one per 1,000 in the VPC",
         "DescribeInstances" | "DescribeKeyPairs" | "DescribeVpcEndpoints" => "one for all resources of the spec",
         "ListPolicyVersions" | "GetPolicyVersion" => "one per policy of the spec",
+        "ListPolicies" => "one per 1,000 customer managed policies of the account",
+        "GetPolicy" => "one per policy whose entry states its tags or description",
         "ListEventSourceMappings" => "one per 100 mappings of a source region",
         "ListFunctions" => "one per 50 functions, for the region and each source region",
         "DescribeDBClusters" | "DescribeDBInstances" => "one per 100, for the region and each source region",

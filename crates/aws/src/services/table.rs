@@ -223,7 +223,11 @@ pub static SERVICES: &[Service] = &[
         ],
         resources: &[
             (Only(&["GetAccountSummary", "ListPolicies"]), &["*"]),
-            (Rest, &["arn:{partition}:iam::{account}:policy/{name}"]),
+            // The path of a policy is part of its ARN.
+            (
+                Rest,
+                &["arn:{partition}:iam::{account}:policy/{name}", "arn:{partition}:iam::{account}:policy/*/{name}"],
+            ),
         ],
         ..ROW
     },
@@ -369,6 +373,7 @@ pub static SERVICES: &[Service] = &[
             ("DeleteBucketLifecycle", "PutLifecycleConfiguration"),
             ("GetBucketReplication", "GetReplicationConfiguration"),
             ("PutBucketReplication", "PutReplicationConfiguration"),
+            ("DeleteBucketReplication", "PutReplicationConfiguration"),
             ("GetBucketCors", "GetBucketCORS"),
             ("PutBucketCors", "PutBucketCORS"),
             ("DeleteBucketCors", "PutBucketCORS"),

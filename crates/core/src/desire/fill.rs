@@ -219,6 +219,9 @@ fn resolve_references(registry: Registry, inventory: &mut Inventory) -> Result<(
         let kind = registry.of(&want.address.kind);
         let mut attributes = kind.attributes(&want.address.name, &inventory.location);
         attributes.extend(kind.model_attributes(&want.model)?);
+        if !inventory.live.contains_key(&want.address) {
+            attributes.extend(kind.attributes_of_new(&want.address.name, &want.model, &inventory.location)?);
+        }
         inventory.known.identify(&want.address, attributes, |name| kind.facts().ties(name));
     }
     for (address, resource) in &inventory.live {

@@ -38,6 +38,11 @@ pub trait AnyKind: Send + Sync {
     /// # Errors
     /// The model is not of this kind's form.
     fn model_attributes(&self, model: &Value) -> Result<Attributes, Broken>;
+    /// See [`Kind::attributes_of_new`].
+    ///
+    /// # Errors
+    /// The model is not of this kind's form.
+    fn attributes_of_new(&self, name: &str, model: &Value, location: &Location) -> Result<Attributes, Broken>;
     /// See [`Kind::follow`].
     ///
     /// # Errors
@@ -153,6 +158,10 @@ impl<K: Kind> AnyKind for Erased<K> {
 
     fn model_attributes(&self, model: &Value) -> Result<Attributes, Broken> {
         Ok(K::model_attributes(&typed::<K>(model)?))
+    }
+
+    fn attributes_of_new(&self, name: &str, model: &Value, location: &Location) -> Result<Attributes, Broken> {
+        Ok(K::attributes_of_new(name, &typed::<K>(model)?, location))
     }
 
     fn follow(

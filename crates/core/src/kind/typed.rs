@@ -86,6 +86,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Attributes::new()
     }
 
+    /// Returns the attributes that a resource has if it is created from this model, such as an ARN with a path. They are
+    /// not used for a resource that exists: AWS returns its attributes.
+    fn attributes_of_new(_name: &str, _model: &Self::Model, _place: &Location) -> Attributes {
+        Attributes::new()
+    }
+
     /// Merges the stated settings over the source's. Settings that cannot be copied are added to `left`, each with
     /// the next step. Returns `None` if the source cannot be copied at all.
     fn follow(
