@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Failed AWS calls, classified by service, error code and HTTP status, never by message text. The codes are in
-//! [`crate::services`].
+//! Failed AWS calls, classified by service, error code and HTTP status. The codes are in [`crate::services`], and so are
+//! the few errors that AWS tells from others only by their text.
 
 use std::error::Error;
 
@@ -100,8 +100,12 @@ where
             None => (None, None),
         };
         let service = services::by_crate(crate_of::<E>());
+        let text = own_message.as_deref().unwrap_or_default();
+        let by_text = code.as_deref().and_then(|code| services::class_of_text(service, code, text));
         let class = match &error {
-            SdkError::ServiceError(_) | SdkError::ResponseError(_) => classify(service, code.as_deref(), status),
+            SdkError::ServiceError(_) | SdkError::ResponseError(_) => {
+                by_text.unwrap_or_else(|| classify(service, code.as_deref(), status))
+            }
             other => classify_unsent(other),
         };
         let bucket_region = error.raw_response().and_then(|response| response.headers().get(BUCKET_REGION));
@@ -187,6 +191,7 @@ mod tests {
     use FailureClass::{
         Conflict, Credentials, Denied, Invalid, NotFound, NotReady, Other, Taken, Throttled, Transport,
     };
+    use aws_sdk_cloudwatch::operation::put_metric_alarm::PutMetricAlarmError;
     use aws_sdk_s3::operation::head_bucket::HeadBucketError;
     use aws_smithy_types::body::SdkBody;
     use aws_smithy_types::error::ErrorMetadata;
@@ -326,6 +331,17 @@ mod tests {
     fn the_call_name_is_derived_from_the_error_type() {
         let call = call_of::<aws_sdk_cloudwatchlogs::operation::describe_log_groups::DescribeLogGroupsError>();
         assert_eq!(call, "CloudWatch Logs DescribeLogGroups");
+    }
+
+    #[test]
+    fn a_second_change_of_an_alarm_at_the_same_time_is_a_conflict() {
+        let class = |text: &str| {
+            let metadata = ErrorMetadata::builder().code("ValidationError").message(text).build();
+            let response = HttpResponse::new(400.try_into().expect("invariant: 400 is a status"), SdkBody::empty());
+            CallError::from(SdkError::service_error(PutMetricAlarmError::generic(metadata), response)).0.class
+        };
+        assert_eq!(class("A separate request to update this alarm is in progress"), Conflict);
+        assert_eq!(class("Period must be 10, 30 or a multiple of 60"), Invalid);
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod table;
 use regionctl_core::observe::failure::FailureClass;
 use regionctl_core::observe::location::Location;
 
-pub use table::{COMMON, SERVICES};
+pub use table::{COMMON, IAM, SERVICES};
 
 /// The resources of an action without resource-level permissions.
 const ALL: &[&str] = &["*"];
@@ -43,6 +43,8 @@ pub struct Service {
     pub rates: &'static [Rate],
     /// The service's own error codes; those that all services share are in [`COMMON`].
     pub codes: Codes,
+    /// Errors that only their text tells from others with the same code: class, code, and a part of the text.
+    pub texts: &'static [(FailureClass, &'static str, &'static str)],
     /// Error codes that mean that the resource exists and the setting is not set.
     pub unset: &'static [&'static str],
     /// The operations whose IAM action has another name, with that name.
@@ -150,6 +152,17 @@ pub fn class_of(service: Option<&Service>, code: &str) -> Option<FailureClass> {
     rows.find(|(_, codes)| codes.iter().any(|pattern| fits(pattern, code))).map(|(class, _)| *class)
 }
 
+/// Returns the class of an error that only its text tells from others with the same code.
+pub fn class_of_text(service: Option<&Service>, code: &str, text: &str) -> Option<FailureClass> {
+    let mut rows = service.into_iter().flat_map(|service| service.texts);
+    rows.find(|(_, of, part)| *of == code && text.contains(part)).map(|(class, ..)| *class)
+}
+
+/// Returns a region of a partition that is enabled in every account; `None` for an unknown partition.
+pub fn always_enabled(partition: &str) -> Option<&'static str> {
+    IAM.iter().find(|(of, _)| *of == partition).map(|(_, region)| *region)
+}
+
 /// Whether an error code means that the resource exists and the setting is not set.
 pub fn is_unset(code: &str) -> bool {
     SERVICES.iter().any(|service| service.unset.contains(&code))
@@ -228,6 +241,8 @@ mod tests {
         assert_eq!(home("Route 53", "aws-us-gov"), "us-gov-west-1");
         assert_eq!(home("IAM", "aws-of-tomorrow"), "here");
         assert_eq!(home("SNS", "aws"), "here");
+        assert_eq!(home("Route 53", "aws-eusc"), "eusc-de-east-1");
+        assert_eq!(always_enabled("aws-cn"), Some("cn-north-1"));
     }
 
     #[test]

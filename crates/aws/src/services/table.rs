@@ -66,12 +66,15 @@ pub static COMMON: Common = Common {
 };
 
 /// The regions of IAM's endpoint by partition, in which CloudTrail records its events.
-const IAM: &[(&str, &str)] = &[
+/// They are enabled in every account.
+pub const IAM: &[(&str, &str)] = &[
     ("aws", "us-east-1"),
     ("aws-cn", "cn-north-1"),
+    ("aws-eusc", "eusc-de-east-1"),
     ("aws-us-gov", "us-gov-west-1"),
     ("aws-iso", "us-iso-east-1"),
     ("aws-iso-b", "us-isob-east-1"),
+    ("aws-iso-e", "eu-isoe-west-1"),
     ("aws-iso-f", "us-isof-south-1"),
 ];
 
@@ -79,6 +82,7 @@ const IAM: &[(&str, &str)] = &[
 const ROUTE53: &[(&str, &str)] = &[
     ("aws", "us-east-1"),
     ("aws-cn", "cn-northwest-1"),
+    ("aws-eusc", "eusc-de-east-1"),
     ("aws-us-gov", "us-gov-west-1"),
     ("aws-iso", "us-iso-east-1"),
     ("aws-iso-b", "us-isob-east-1"),
@@ -95,6 +99,7 @@ const ROW: Service = Service {
     scope: ServiceScope::Regional,
     rates: &[],
     codes: &[],
+    texts: &[],
     unset: &[],
     actions: &[],
     resources: &[],
@@ -135,6 +140,8 @@ pub static SERVICES: &[Service] = &[
             (Conflict, &["ConcurrentModificationException", "ResourceConflict"]),
             (Other, &["InternalServiceError", "InternalServiceFault"]),
         ],
+        // Two changes of an alarm at the same time; its own code, `ConcurrentModificationException`, is only for tags.
+        texts: &[(Conflict, "ValidationError", "A separate request to update this alarm is in progress")],
         resources: &[
             (Only(&["DescribeAlarms"]), &["*"]),
             (Rest, &["arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}"]),
