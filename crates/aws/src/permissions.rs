@@ -11,12 +11,12 @@ use regionctl_core::diff::operation;
 use regionctl_core::kind::{Facts, Need, NeededWhen};
 use regionctl_core::model::pattern;
 use regionctl_core::observe::location::Location;
-use regionctl_core::plan::Plan;
+use regionctl_core::plan::{Action, Plan};
 use regionctl_core::spec::names::partition;
 use regionctl_core::spec::{Spec, Want};
 use serde_json::{Value, json};
 
-use crate::iam::action;
+use crate::iam::{action, tagging_action};
 use crate::kinds::{self, REGISTRY};
 use crate::last_applied;
 use crate::services::{fill, resources};
@@ -55,7 +55,11 @@ fn add_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
     let mut need = |service: &str, operations: &[&str], names: &BTreeSet<String>, location: &Location| {
         for called in operations {
             let resources = names.iter().flat_map(|name| resources(service, called, name, location));
-            needs.entry(action(service, called)).or_default().extend(resources);
+            let resources: BTreeSet<String> = resources.collect();
+            needs.entry(action(service, called)).or_default().extend(resources.clone());
+            if let Some(tagging) = tagging_action(service, called) {
+                needs.entry(tagging).or_default().extend(resources);
+            }
         }
     };
     let any = BTreeSet::from(["*".to_owned()]);
@@ -106,7 +110,28 @@ pub(crate) fn of_plan(spec: &Spec, plan: &Plan, here: &Location) -> Needs {
     for (change, step) in plan.steps() {
         let (facts, called) = (kinds::live(&change.address.kind).facts(), operation(&step.op));
         let name = change.address.name.as_str();
-        needs.entry(action(facts.service, called)).or_default().extend(resources(facts.service, called, name, here));
+        let own = resources(facts.service, called, name, here);
+        if let Some(tagging) = tagging_action(facts.service, called).filter(|_| found_at(&step.op, "tags").is_some()) {
+            needs.entry(tagging).or_default().extend(own.clone());
+        }
+        needs.entry(action(facts.service, called)).or_default().extend(own);
+        let source = change.follows.as_ref().map(|source| (source.name.as_str(), location(spec, &source.region)));
+        // The verification reads a new resource with calls that the plan had no reason to send.
+        if change.action == Action::Create {
+            for read in facts.reads {
+                needs.entry(action(facts.service, read)).or_default().extend(resources(
+                    facts.service,
+                    read,
+                    name,
+                    here,
+                ));
+            }
+        }
+        for read in facts.step_reads {
+            let found = needs.entry(action(facts.service, read)).or_default();
+            found.extend(resources(facts.service, read, name, here));
+            found.extend(source.iter().flat_map(|(name, there)| resources(facts.service, read, name, there)));
+        }
         for need in facts.also.iter().filter(|need| is_for(need, called, facts)) {
             let resources = match stated_in(&step.op, need) {
                 Stated::Nothing => continue,
@@ -152,8 +177,10 @@ fn found_at<'a>(value: &'a Value, attribute: &str) -> Option<&'a Value> {
 /// simulates (Service Authorization Reference). GetRole returns the path of the caller's role.
 fn add_preflight(here: &Location, needs: &mut Needs) {
     let principals = ["role", "user"].map(|kind| format!("arn:{}:iam::{}:{kind}/*", here.partition, here.account));
-    needs.entry("iam:GetRole".to_owned()).or_default().insert(principals[0].clone());
-    needs.entry("iam:SimulatePrincipalPolicy".to_owned()).or_default().extend(principals);
+    // The same resources for both make one statement, so that the preflight does not depend on that of `iam:PassRole`.
+    for action in ["iam:GetRole", "iam:SimulatePrincipalPolicy"] {
+        needs.entry(action.to_owned()).or_default().extend(principals.clone());
+    }
     needs.entry("ec2:DescribeRegions".to_owned()).or_default().insert("*".to_owned());
 }
 
@@ -201,9 +228,13 @@ fn value_at<'a>(model: &'a Value, attribute: &str) -> &'a Value {
     attribute.split('.').fold(model, |value, field| &value[field])
 }
 
-/// Whether a value is neither null nor an empty list.
+/// Whether a value is neither null nor an empty list or map.
 fn is_stated(value: &Value) -> bool {
-    !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty())
+    match value {
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        other => !other.is_null(),
+    }
 }
 
 /// Combines the ARNs in the values of several resources, each with whether the resource is a follower.
@@ -356,8 +387,11 @@ mod tests {
     }
 
     #[test]
-    fn every_remove_operation_is_a_write_operation() {
+    fn every_remove_operation_is_a_write_and_every_read_of_a_step_is_a_read() {
         for facts in REGISTRY.0.iter().map(|kind| kind.facts()) {
+            for operation in facts.step_reads {
+                assert!(facts.reads.contains(operation), "{}: {operation} is not in `reads`", facts.name);
+            }
             for operation in facts.removes {
                 assert!(facts.writes.contains(operation), "{}: {operation} is not in `writes`", facts.name);
             }

@@ -49,6 +49,8 @@ pub struct Service {
     pub unset: &'static [&'static str],
     /// The operations whose IAM action has another name, with that name.
     pub actions: &'static [(&'static str, &'static str)],
+    /// The operations that create a resource with tags, with the IAM action that they need for these.
+    pub tagging: &'static [(Operations, &'static str)],
     /// The resource ARNs of an operation in a policy, as templates for [`fill`]; the first entry that includes the
     /// operation applies. The resource of other operations is `*`.
     pub resources: &'static [(Operations, &'static [&'static str])],
@@ -127,6 +129,11 @@ impl Service {
     /// Returns the name of an operation's IAM action, without the prefix.
     pub fn action<'a>(&self, operation: &'a str) -> &'a str {
         self.actions.iter().find(|(of, _)| *of == operation).map_or(operation, |(_, action)| *action)
+    }
+
+    /// Returns the IAM action, without the prefix, that an operation needs to create a resource with tags.
+    pub fn tagging(&self, operation: &str) -> Option<&'static str> {
+        self.tagging.iter().find(|(operations, _)| operations.include(operation)).map(|(_, action)| *action)
     }
 
     fn resources(&self, operation: &str) -> &'static [&'static str] {

@@ -102,6 +102,7 @@ const ROW: Service = Service {
     texts: &[],
     unset: &[],
     actions: &[],
+    tagging: &[],
     resources: &[],
 };
 
@@ -142,6 +143,7 @@ pub static SERVICES: &[Service] = &[
         ],
         // Two changes of an alarm at the same time; its own code, `ConcurrentModificationException`, is only for tags.
         texts: &[(Conflict, "ValidationError", "A separate request to update this alarm is in progress")],
+        tagging: &[(Only(&["PutMetricAlarm"]), "TagResource")],
         resources: &[
             (Only(&["DescribeAlarms"]), &["*"]),
             (Rest, &["arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}"]),
@@ -159,6 +161,7 @@ pub static SERVICES: &[Service] = &[
             Rate { operations: Rest, per_second: 10.0, burst: 10.0 },
         ],
         codes: &[(NotFound, &["ResourceNotFoundException"]), (Conflict, &["OperationAbortedException"])],
+        tagging: &[(Only(&["CreateLogGroup"]), "TagResource")],
         resources: &[
             (Only(&["DescribeLogGroups"]), &["*"]),
             (
@@ -190,6 +193,7 @@ pub static SERVICES: &[Service] = &[
             (Conflict, &["ConcurrentTagAccess", "DependencyViolation"]),
             (Other, &["Unavailable"]),
         ],
+        tagging: &[(Verbs(&["Authorize", "Create", "Import", "Run"]), "CreateTags")],
         resources: &[
             (Verbs(&["Describe", "Get"]), &["*"]),
             // The ARNs of images and snapshots have no account id.
@@ -227,6 +231,7 @@ pub static SERVICES: &[Service] = &[
             (Conflict, &["ConcurrentModification", "EntityTemporarilyUnmodifiable"]),
             (Other, &["ServiceFailure"]),
         ],
+        tagging: &[(Only(&["CreatePolicy"]), "TagPolicy")],
         resources: &[
             (Only(&["GetAccountSummary", "ListPolicies"]), &["*"]),
             (Rest, &["arn:{partition}:iam::{account}:policy/{name}"]),
@@ -248,6 +253,7 @@ pub static SERVICES: &[Service] = &[
             (Conflict, &["PreconditionFailedException"]),
             (Other, &["ServiceException"]),
         ],
+        tagging: &[(Only(&["CreateFunction"]), "TagResource")],
         resources: &[
             (Only(&["GetAccountSettings", "ListEventSourceMappings", "ListFunctions"]), &["*"]),
             (Rest, &["arn:{partition}:lambda:{region}:{account}:function:{name}"]),
@@ -274,6 +280,7 @@ pub static SERVICES: &[Service] = &[
                 ],
             ),
         ],
+        tagging: &[(Verbs(&["Create"]), "AddTagsToResource")],
         resources: &[
             (
                 Only(&["DescribeDBClusterParameterGroups", "DescribeDBClusterParameters"]),
@@ -380,6 +387,7 @@ pub static SERVICES: &[Service] = &[
             ("DeleteBucketCors", "PutBucketCORS"),
             ("DeleteBucketTagging", "PutBucketTagging"),
         ],
+        tagging: &[(Only(&["CreateBucket"]), "TagResource")],
         resources: &[(Only(&["ListBuckets"]), &["*"]), (Rest, &["arn:{partition}:s3:::{name}"])],
         ..ROW
     },
@@ -402,6 +410,7 @@ pub static SERVICES: &[Service] = &[
             // StaleTag: a tag of a deleted topic with the same name still exists.
             (Conflict, &["ConcurrentAccess", "ConcurrentAccessException", "StaleTag", "StaleTagException"]),
         ],
+        tagging: &[(Only(&["CreateTopic"]), "TagResource")],
         resources: &[(Only(&["ListTopics"]), &["*"]), (Rest, &["arn:{partition}:sns:{region}:{account}:{name}"])],
         ..ROW
     },
@@ -420,6 +429,7 @@ pub static SERVICES: &[Service] = &[
             (NotFound, &["*NotFoundException"]),
             (Conflict, &["TooManyUpdates"]),
         ],
+        tagging: &[(Only(&["CreateDocument"]), "AddTagsToResource")],
         resources: &[
             (Only(&["ListDocuments"]), &["*"]),
             (Rest, &["arn:{partition}:ssm:{region}:{account}:document/{name}"]),

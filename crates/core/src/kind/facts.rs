@@ -20,6 +20,9 @@ pub struct Facts {
     pub reads: &'static [&'static str],
     /// The API operations that its steps may call.
     pub writes: &'static [&'static str],
+    /// The operations in `reads` that steps and the wait for their effects also send, on the resource and its source, and
+    /// that a plan need not have sent.
+    pub step_reads: &'static [&'static str],
     /// The API operations of the checks before the first write, for conditions that a plan cannot know.
     pub checks: &'static [&'static str],
     /// The IAM actions that the calls may need besides those of their operations.
@@ -77,6 +80,7 @@ impl Facts {
         summary: "",
         reads: &[],
         writes: &[],
+        step_reads: &[],
         checks: &[],
         also: &[],
         attributes: &[],
