@@ -188,7 +188,7 @@ async fn is_refused(statements: Vec<Value>) -> Result<bool, String> {
     }
 }
 
-/// Companies often lock their accounts to regions. IAM's simulation knows the region only if it is told.
+/// Companies often lock their accounts to regions. IAM's simulation knows the region only from the request.
 #[tokio::test(flavor = "multi_thread")]
 async fn conditions_on_the_region_are_decided_and_conditions_on_unknown_keys_could_not_be_checked() {
     let lock = |key: &str, values: &Value| json!({"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"StringNotEquals": {key: values}}});

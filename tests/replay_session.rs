@@ -11,7 +11,9 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use futures::future::join_all;
 use regionctl_aws::provider::Aws;
 use regionctl_aws::session::{Access, Call, Session, SessionSettings};
+use regionctl_core::observe::failure::FailureClass;
 use regionctl_core::observe::provider::Provider;
+use regionctl_core::observe::scope::{Depth, Scope};
 use regionctl_core::resource::address::Address;
 use regionctl_core::resource::reference::Attributes;
 use serde_json::{Value, json};
@@ -126,4 +128,16 @@ async fn a_failed_lookup_of_audit_events_is_not_repeated() {
     let found = open(&replay).await.audit_events(&address, &location, &Attributes::new()).await;
     assert!(found.is_err());
     assert_eq!(replay.requests().len(), 1);
+}
+
+/// S3 answers HEAD with 403 whoever owns the bucket, so the name is not said to be taken.
+#[tokio::test]
+async fn a_bucket_that_may_not_be_listed_is_a_missing_permission() {
+    let replay = Replay::new(&[(403, "")]);
+    let mut scope = Scope::of(location());
+    scope.ask("data-bucket", Depth::existence());
+    let found = open(&replay).await.observe("s3.bucket", scope).await.unwrap();
+    let (_, failure) = &found.gaps[0];
+    assert_eq!(failure.class, FailureClass::Denied);
+    assert!(failure.message.contains("s3:ListBucket"), "{failure}");
 }

@@ -17,6 +17,9 @@ use crate::session::WriteWhileReading;
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
 const BUCKET_REGION: &str = "x-amz-bucket-region";
 
+/// The start of the message for a bucket in another region.
+const BUCKET_IS_IN: &str = "the bucket is in ";
+
 /// A [`Failure`], with conversions from the SDK's error types for `?`.
 #[derive(Debug, Clone)]
 pub struct CallError(pub Failure);
@@ -40,6 +43,11 @@ impl CallError {
     pub(crate) fn unknown(call: &str, what: &str, value: &str) -> Self {
         let message = format!("AWS returned {what} '{value}', which this version of regionctl does not support");
         Self(Failure::new(FailureClass::Unknown, call, message))
+    }
+
+    /// Returns the region of the bucket, if the answer to a HEAD request named it (see [`no_body`]).
+    pub(crate) fn bucket_region(&self) -> Option<&str> {
+        self.0.message.strip_prefix(BUCKET_IS_IN).and_then(|rest| rest.split(' ').next())
     }
 
     /// Whether the resource does not exist.
@@ -137,7 +145,7 @@ fn call_of<E>() -> String {
 /// bucket region means that the bucket is in that region.
 fn no_body(status: u16, bucket_region: Option<&str>) -> String {
     match bucket_region.filter(|_| matches!(status, 301 | 400)) {
-        Some(region) => format!("the bucket is in {region} (HTTP status {status} without an error message)"),
+        Some(region) => format!("{BUCKET_IS_IN}{region} (HTTP status {status} without an error message)"),
         None => format!("HTTP status {status} without an error message"),
     }
 }
@@ -346,13 +354,14 @@ mod tests {
 
     #[test]
     fn a_head_bucket_error_without_a_body_names_the_buckets_region() {
-        let error = HeadBucketError::generic(ErrorMetadata::builder().build());
-        let status =
-            aws_smithy_runtime_api::http::StatusCode::try_from(400_u16).expect("invariant: 400 is a valid status");
-        let mut response = HttpResponse::new(status, SdkBody::empty());
-        response.headers_mut().insert(BUCKET_REGION, "eu-west-1");
-        let failure = CallError::from(SdkError::service_error(error, response)).0;
-        assert_eq!((failure.class, failure.call.as_str(), failure.code), (Invalid, "S3 HeadBucket", None));
-        assert_eq!(failure.message, "the bucket is in eu-west-1 (HTTP status 400 without an error message)");
+        for (status, class) in [(301_u16, Taken), (400, Invalid)] {
+            let error = HeadBucketError::generic(ErrorMetadata::builder().build());
+            let code = aws_smithy_runtime_api::http::StatusCode::try_from(status).expect("invariant: a valid status");
+            let mut response = HttpResponse::new(code, SdkBody::empty());
+            response.headers_mut().insert(BUCKET_REGION, "eu-west-1");
+            let error = CallError::from(SdkError::service_error(error, response));
+            assert_eq!(error.bucket_region(), Some("eu-west-1"));
+            assert_eq!((error.0.class, error.0.call.as_str(), error.0.code), (class, "S3 HeadBucket", None));
+        }
     }
 }

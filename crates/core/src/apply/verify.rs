@@ -74,7 +74,7 @@ mod tests {
     const UNIT_OF_PAUSES: Duration = Duration::from_millis(500);
 
     #[tokio::test]
-    async fn a_kind_that_settles_slowly_is_read_more_often() {
+    async fn a_kind_with_more_patience_is_read_more_often() {
         let reads = async |kind: &str| {
             let cloud = Cloud::default();
             cloud.put(kind, "a", settings(&[]));
