@@ -367,6 +367,9 @@ async fn an_existing_document_version_becomes_the_default() {
 async fn a_missing_permission_fails_the_preflight() {
     const CALLER: &str = "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::123456789012:assumed-role/deploy/ci\
         </Arn><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
+    const ROLE: &str = "<GetRoleResponse><GetRoleResult><Role><Path>/ci/</Path><RoleName>deploy</RoleName><RoleId>AROA</RoleId>\
+        <Arn>arn:aws:iam::123456789012:role/ci/deploy</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate></Role></GetRoleResult>\
+        </GetRoleResponse>";
     const REGIONS: &str = "<DescribeRegionsResponse><regionInfo><item><regionName>eu-central-1</regionName><optInStatus>\
         not-opted-in</optInStatus></item></regionInfo></DescribeRegionsResponse>";
     const DENIED: &str = "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults><member>\
@@ -376,6 +379,7 @@ async fn a_missing_permission_fails_the_preflight() {
     let replay = Replay::coded(&[
         (200, "Action=GetCallerIdentity", CALLER),
         (200, "Action=DescribeRegions", REGIONS),
+        (200, "Action=GetRole", ROLE),
         (200, "Action=SimulatePrincipalPolicy", DENIED),
     ]);
     let text = "region: eu-central-1\naccount: '123456789012'\nsns.topic:\n  a:\n";
@@ -389,16 +393,16 @@ async fn a_missing_permission_fails_the_preflight() {
     let snapshot = refresh(&open(&empty_region).await, REGISTRY, &spec).await;
     let inventory = fill(REGISTRY, &spec, &snapshot.unwrap_or_else(|error| panic!("{error:?}"))).unwrap();
     let plan = plan(REGISTRY, &spec, &inventory).unwrap();
-    let checks = open(&replay).await.preflight(&plan, &location()).await;
+    let checks = open(&replay).await.preflight(&spec, &plan, &location()).await;
     let failed: Vec<&str> =
         checks.iter().filter(|check| check.verdict == Verdict::Failed).map(|check| check.what.as_str()).collect();
-    let denied = "arn:aws:iam::123456789012:role/deploy is not authorized to perform sns:CreateTopic on \
+    let denied = "arn:aws:iam::123456789012:role/ci/deploy is not authorized to perform sns:CreateTopic on \
                   arn:aws:sns:eu-central-1:123456789012:a";
     assert_eq!(failed, [denied, "not-opted-in"]);
     assert!(
         replay
             .requests()
             .iter()
-            .any(|call| call.contains("PolicySourceArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdeploy"))
+            .any(|call| call.contains("PolicySourceArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fci%2Fdeploy"))
     );
 }

@@ -66,12 +66,15 @@ pub static COMMON: Common = Common {
 };
 
 /// The regions of IAM's endpoint by partition, in which CloudTrail records its events.
-const IAM: &[(&str, &str)] = &[
+/// They are enabled in every account.
+pub const IAM: &[(&str, &str)] = &[
     ("aws", "us-east-1"),
     ("aws-cn", "cn-north-1"),
+    ("aws-eusc", "eusc-de-east-1"),
     ("aws-us-gov", "us-gov-west-1"),
     ("aws-iso", "us-iso-east-1"),
     ("aws-iso-b", "us-isob-east-1"),
+    ("aws-iso-e", "eu-isoe-west-1"),
     ("aws-iso-f", "us-isof-south-1"),
 ];
 
@@ -79,6 +82,7 @@ const IAM: &[(&str, &str)] = &[
 const ROUTE53: &[(&str, &str)] = &[
     ("aws", "us-east-1"),
     ("aws-cn", "cn-northwest-1"),
+    ("aws-eusc", "eusc-de-east-1"),
     ("aws-us-gov", "us-gov-west-1"),
     ("aws-iso", "us-iso-east-1"),
     ("aws-iso-b", "us-isob-east-1"),
@@ -95,8 +99,10 @@ const ROW: Service = Service {
     scope: ServiceScope::Regional,
     rates: &[],
     codes: &[],
+    texts: &[],
     unset: &[],
     actions: &[],
+    tagging: &[],
     resources: &[],
 };
 
@@ -136,6 +142,9 @@ pub static SERVICES: &[Service] = &[
             (Conflict, &["ConcurrentModificationException", "ResourceConflict"]),
             (Other, &["InternalServiceError", "InternalServiceFault"]),
         ],
+        // Two changes of an alarm at the same time; its own code, `ConcurrentModificationException`, is only for tags.
+        texts: &[(Conflict, "ValidationError", "A separate request to update this alarm is in progress")],
+        tagging: &[(Only(&["PutMetricAlarm"]), "TagResource")],
         resources: &[
             (Only(&["DescribeAlarms", "ListMetrics"]), &["*"]),
             (Rest, &["arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}"]),
@@ -153,6 +162,7 @@ pub static SERVICES: &[Service] = &[
             Rate { operations: Rest, per_second: 10.0, burst: 10.0 },
         ],
         codes: &[(NotFound, &["ResourceNotFoundException"]), (Conflict, &["OperationAbortedException"])],
+        tagging: &[(Only(&["CreateLogGroup"]), "TagResource")],
         resources: &[
             (Only(&["DescribeLogGroups"]), &["*"]),
             (
@@ -184,6 +194,7 @@ pub static SERVICES: &[Service] = &[
             (Conflict, &["ConcurrentTagAccess", "DependencyViolation"]),
             (Other, &["Unavailable"]),
         ],
+        tagging: &[(Verbs(&["Authorize", "Create", "Import", "Run"]), "CreateTags")],
         resources: &[
             (Verbs(&["Describe", "Get"]), &["*"]),
             // The ARNs of images and snapshots have no account id.
@@ -221,6 +232,7 @@ pub static SERVICES: &[Service] = &[
             (Conflict, &["ConcurrentModification", "EntityTemporarilyUnmodifiable"]),
             (Other, &["ServiceFailure"]),
         ],
+        tagging: &[(Only(&["CreatePolicy"]), "TagPolicy")],
         resources: &[
             (Only(&["GetAccountSummary", "ListPolicies"]), &["*"]),
             // The path of a policy is part of its ARN.
@@ -246,6 +258,7 @@ pub static SERVICES: &[Service] = &[
             (Conflict, &["PreconditionFailedException"]),
             (Other, &["ServiceException"]),
         ],
+        tagging: &[(Only(&["CreateFunction"]), "TagResource")],
         resources: &[
             (Only(&["GetAccountSettings", "ListEventSourceMappings", "ListFunctions"]), &["*"]),
             (Rest, &["arn:{partition}:lambda:{region}:{account}:function:{name}"]),
@@ -272,6 +285,7 @@ pub static SERVICES: &[Service] = &[
                 ],
             ),
         ],
+        tagging: &[(Verbs(&["Create"]), "AddTagsToResource")],
         resources: &[
             (
                 Only(&["DescribeDBClusterParameterGroups", "DescribeDBClusterParameters"]),
@@ -379,6 +393,7 @@ pub static SERVICES: &[Service] = &[
             ("DeleteBucketCors", "PutBucketCORS"),
             ("DeleteBucketTagging", "PutBucketTagging"),
         ],
+        tagging: &[(Only(&["CreateBucket"]), "TagResource")],
         resources: &[(Only(&["ListBuckets"]), &["*"]), (Rest, &["arn:{partition}:s3:::{name}"])],
         ..ROW
     },
@@ -401,6 +416,7 @@ pub static SERVICES: &[Service] = &[
             // StaleTag: a tag of a deleted topic with the same name still exists.
             (Conflict, &["ConcurrentAccess", "ConcurrentAccessException", "StaleTag", "StaleTagException"]),
         ],
+        tagging: &[(Only(&["CreateTopic"]), "TagResource")],
         resources: &[(Only(&["ListTopics"]), &["*"]), (Rest, &["arn:{partition}:sns:{region}:{account}:{name}"])],
         ..ROW
     },
@@ -419,6 +435,7 @@ pub static SERVICES: &[Service] = &[
             (NotFound, &["*NotFoundException"]),
             (Conflict, &["TooManyUpdates"]),
         ],
+        tagging: &[(Only(&["CreateDocument"]), "AddTagsToResource")],
         resources: &[
             (Only(&["ListDocuments"]), &["*"]),
             (Rest, &["arn:{partition}:ssm:{region}:{account}:document/{name}"]),

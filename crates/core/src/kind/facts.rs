@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The properties of a kind itself: its name, its API operations and what an entry may state.
 
+use std::time::Duration;
+
 use super::weight::Weight;
 use crate::resource::reference::Ties;
 
@@ -18,6 +20,9 @@ pub struct Facts {
     pub reads: &'static [&'static str],
     /// The API operations that its steps may call.
     pub writes: &'static [&'static str],
+    /// The operations in `reads` that steps and the wait for their effects also send, on the resource and its source, and
+    /// that a plan need not have sent.
+    pub step_reads: &'static [&'static str],
     /// The API operations of the checks before the first write, for conditions that a plan cannot know.
     pub checks: &'static [&'static str],
     /// The IAM actions that the calls may need besides those of their operations.
@@ -62,6 +67,9 @@ pub struct Facts {
     pub inventory: &'static [&'static str],
     /// The severities of differences; the first match applies.
     pub weights: &'static [Weight],
+    /// How long a read may return the state from before a write. After an apply, a difference counts only if it remains
+    /// for this time.
+    pub patience: Duration,
     /// AWS's defaults for unstated settings: a part of the model, as JSON. Empty if none are known.
     pub defaults: &'static str,
     /// An example section in YAML, for the reference; a test parses it.
@@ -76,6 +84,7 @@ impl Facts {
         summary: "",
         reads: &[],
         writes: &[],
+        step_reads: &[],
         checks: &[],
         also: &[],
         attributes: &[],
@@ -97,6 +106,7 @@ impl Facts {
         part_of: None,
         inventory: &[],
         weights: &[],
+        patience: Duration::from_secs(7),
         defaults: "",
         example: "",
     };
@@ -123,6 +133,8 @@ pub struct Need {
     pub when: NeededWhen,
     /// Whether reading needs it too.
     pub reads: bool,
+    /// The API operations that need it. Empty for all writes, except those that only delete.
+    pub calls: &'static [&'static str],
 }
 
 /// The condition for an IAM action. An attribute is the path of a field in the kind's model: `creation.profile`.
@@ -139,17 +151,23 @@ pub enum NeededWhen {
 impl Need {
     /// Creates an action that the steps of every resource need.
     pub const fn always(action: &'static str, resources: &'static [&'static str]) -> Self {
-        Self { action, resources, when: NeededWhen::Always, reads: false }
+        Self { action, resources, when: NeededWhen::Always, reads: false, calls: &[] }
     }
 
     /// Creates an action that steps need for the resource that `attribute` names.
     pub const fn named_by(attribute: &'static str, action: &'static str, resources: &'static [&'static str]) -> Self {
-        Self { action, resources, when: NeededWhen::For(attribute), reads: false }
+        Self { action, resources, when: NeededWhen::For(attribute), reads: false, calls: &[] }
     }
 
     /// Creates an action that steps need only if the spec states `attribute`.
     pub const fn if_stated(attribute: &'static str, action: &'static str, resources: &'static [&'static str]) -> Self {
-        Self { action, resources, when: NeededWhen::Stated(attribute), reads: false }
+        Self { action, resources, when: NeededWhen::Stated(attribute), reads: false, calls: &[] }
+    }
+
+    /// Returns the same action, needed only by these operations.
+    #[must_use]
+    pub const fn for_calls(self, calls: &'static [&'static str]) -> Self {
+        Self { calls, ..self }
     }
 
     /// Returns the same action, needed for reading too.

@@ -10,7 +10,7 @@ use crate::spec::names::partition;
 /// The location of resources: partition, region, account and VPC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// The ARN partition: `aws`, `aws-cn` or `aws-us-gov`.
+    /// The ARN partition: `aws`, `aws-cn`, `aws-eusc`, `aws-us-gov`, or one of the isolated ones.
     pub partition: String,
     /// The region's code: `eu-central-1`.
     pub region: String,

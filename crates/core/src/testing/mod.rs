@@ -18,6 +18,7 @@ use crate::observe::scope::{Observation, Scope};
 use crate::plan::Plan;
 use crate::resource::address::Address;
 use crate::resource::reference::{Attributes, Known};
+use crate::spec::Spec;
 
 /// A provider without resources. Every operation succeeds except `Fail`, which fails, and `Hang`, which never ends.
 #[derive(Default)]
@@ -51,7 +52,7 @@ impl Provider for Fake {
         })
     }
 
-    fn preflight<'a>(&'a self, _: &'a Plan, _: &'a Location) -> BoxFuture<'a, Vec<Check>> {
+    fn preflight<'a>(&'a self, _: &'a Spec, _: &'a Plan, _: &'a Location) -> BoxFuture<'a, Vec<Check>> {
         Box::pin(async { Vec::new() })
     }
 

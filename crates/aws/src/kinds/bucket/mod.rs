@@ -125,6 +125,8 @@ impl Kind for Bucket {
     const FACTS: Facts = Facts {
         name: "s3.bucket",
         service: "S3",
+        // In some regions, reads return earlier lifecycle rules for minutes.
+        patience: std::time::Duration::from_mins(3),
         summary: "A bucket and the settings that the spec states. regionctl never deletes a bucket.",
         reads: &[
             "HeadBucket",

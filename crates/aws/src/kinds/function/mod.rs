@@ -239,6 +239,7 @@ impl Kind for Function {
             "TagResource",
             "DeleteFunction",
         ],
+        step_reads: &["GetFunction", "GetFunctionConfiguration"],
         checks: &["GetAccountSettings"],
         // Lambda uses the caller's permissions (Developer Guide: "Working with layers", "Giving Lambda functions access
         // to resources in an Amazon VPC", "Securing Lambda environment variables").
