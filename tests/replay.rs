@@ -46,7 +46,7 @@ impl Replay {
     }
 
     /// Creates a replay with error codes in headers.
-    fn coded(answers: &[Answer]) -> Self {
+    pub fn coded(answers: &[Answer]) -> Self {
         Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), requests: Arc::default() }
     }
 

@@ -382,7 +382,7 @@ pub static SERVICES: &[Service] = &[
         iam_prefix: "sns",
         event_source: "sns.amazonaws.com",
         rates: &[
-            Rate { operations: Only(&["TagResource"]), per_second: 10.0, burst: 10.0 },
+            Rate { operations: Only(&["TagResource", "UntagResource"]), per_second: 10.0, burst: 10.0 },
             Rate { operations: Only(&["ListTagsForResource"]), per_second: 10.0, burst: 10.0 },
             Rate { operations: Only(&["CreateTopic"]), per_second: 30.0, burst: 30.0 },
             Rate { operations: Rest, per_second: 30.0, burst: 30.0 },
@@ -395,7 +395,11 @@ pub static SERVICES: &[Service] = &[
             // StaleTag: a tag of a deleted topic with the same name still exists.
             (Conflict, &["ConcurrentAccess", "ConcurrentAccessException", "StaleTag", "StaleTagException"]),
         ],
-        resources: &[(Only(&["ListTopics"]), &["*"]), (Rest, &["arn:{partition}:sns:{region}:{account}:{name}"])],
+        // The actions on subscriptions have no resource type (Service Authorization Reference).
+        resources: &[
+            (Only(&["ListTopics", "GetSubscriptionAttributes", "SetSubscriptionAttributes", "Unsubscribe"]), &["*"]),
+            (Rest, &["arn:{partition}:sns:{region}:{account}:{name}"]),
+        ],
         ..ROW
     },
     Service {
