@@ -25,6 +25,7 @@ mod replay_iam_policy;
 mod replay_reads;
 mod replay_replication;
 mod replay_session;
+mod replay_topic;
 mod runbook;
 mod saved_plan;
 mod scenario;

@@ -18,6 +18,7 @@ Bugs of moto are corrected here and never in regionctl:
 - CreateFlowLogs treats the prefix after a bucket's ARN as part of the bucket's name.
 - A log group's key cannot be changed (AssociateKmsKey, DisassociateKmsKey).
 - CreateBucket ignores tags.
+- Topics do not return the attributes of delivery status, tracing, signatures, sizes and FIFO.
 - S3 loses the key format of access logs, the filters of replication rules, and the size filters, kept versions and
   minimum transition size of lifecycle rules, and does not support requestPayment. S3 returns what was put.
 
@@ -42,6 +43,7 @@ from model import ValidateRequests, self_check
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.responses import BaseResponse, get_service_model
+from moto.core.utils import camelcase_to_underscores
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.responses.vpcs import VPCs
 from moto.logs.exceptions import ResourceNotFoundException
@@ -49,6 +51,7 @@ from moto.logs.responses import LogsResponse
 from moto.rds.models import RDSBackend
 from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
+from moto.sns.responses import SNSResponse
 from werkzeug.serving import make_server
 
 CBOR_PATH = re.compile(r"^/service/(?P<service>[^/]+)/operation/(?P<operation>[^/]+)$")
@@ -355,6 +358,25 @@ def keys_of_log_groups():
     LogsResponse.associate_kms_key = LogsResponse.disassociate_kms_key = put_key
 
 
+def attributes_of_topics():
+    """Makes moto return the attributes of topics that it stores (the API reference of GetTopicAttributes)."""
+    protocols = ["Application", "Firehose", "HTTP", "Lambda", "SQS"]
+    kinds = ["SuccessFeedbackRoleArn", "SuccessFeedbackSampleRate", "FailureFeedbackRoleArn"]
+    logging_names = [protocol + kind for protocol in protocols for kind in kinds]
+    others = ["ArchivePolicy", "FifoThroughputScope", "MaximumMessageSize", "SignatureVersion", "TracingConfig"]
+    get = SNSResponse.get_topic_attributes
+
+    def show(self):
+        answer = get(self)
+        topic = self.backend.get_topic(self._get_param("TopicArn"))
+        for name in logging_names + others:
+            if (value := getattr(topic, camelcase_to_underscores(name), None)) is not None:
+                answer.result["Attributes"][name] = value
+        return answer
+
+    SNSResponse.get_topic_attributes = show
+
+
 def bucket_prefixes():
     """Makes moto ignore the prefix after a bucket's name."""
     get_bucket = S3Backend.get_bucket
@@ -427,6 +449,7 @@ def main():
         changed_subnet_groups()
         keys_of_log_groups()
         policies_of_endpoints()
+        attributes_of_topics()
         moto = S3Keeps(DomainDispatcherApplication(create_backend_app))
         app = NotImplemented(CborToJson(S3Roots(moto)))
     server = make_server("127.0.0.1", 0, Reset(moto, Packages(ValidateRequests(app))), threaded=True)

@@ -403,7 +403,7 @@ pub static SERVICES: &[Service] = &[
         iam_prefix: "sns",
         event_source: "sns.amazonaws.com",
         rates: &[
-            Rate { operations: Only(&["TagResource"]), per_second: 10.0, burst: 10.0 },
+            Rate { operations: Only(&["TagResource", "UntagResource"]), per_second: 10.0, burst: 10.0 },
             Rate { operations: Only(&["ListTagsForResource"]), per_second: 10.0, burst: 10.0 },
             Rate { operations: Only(&["CreateTopic"]), per_second: 30.0, burst: 30.0 },
             Rate { operations: Rest, per_second: 30.0, burst: 30.0 },
@@ -417,7 +417,11 @@ pub static SERVICES: &[Service] = &[
             (Conflict, &["ConcurrentAccess", "ConcurrentAccessException", "StaleTag", "StaleTagException"]),
         ],
         tagging: &[(Only(&["CreateTopic"]), "TagResource")],
-        resources: &[(Only(&["ListTopics"]), &["*"]), (Rest, &["arn:{partition}:sns:{region}:{account}:{name}"])],
+        // The actions on subscriptions have no resource type (Service Authorization Reference).
+        resources: &[
+            (Only(&["ListTopics", "GetSubscriptionAttributes", "SetSubscriptionAttributes", "Unsubscribe"]), &["*"]),
+            (Rest, &["arn:{partition}:sns:{region}:{account}:{name}"]),
+        ],
         ..ROW
     },
     Service {
