@@ -233,6 +233,7 @@ pub static SERVICES: &[Service] = &[
         event_source: "lambda.amazonaws.com",
         rates: &[
             Rate { operations: Only(&["GetFunction"]), per_second: 100.0, burst: 100.0 },
+            Rate { operations: Only(&["GetPolicy"]), per_second: 15.0, burst: 15.0 },
             Rate { operations: Rest, per_second: 15.0, burst: 15.0 },
         ],
         codes: &[
@@ -243,6 +244,18 @@ pub static SERVICES: &[Service] = &[
         ],
         resources: &[
             (Only(&["GetAccountSettings", "ListEventSourceMappings", "ListFunctions"]), &["*"]),
+            // The resource is an alias or a version.
+            (
+                Only(&["DeleteProvisionedConcurrencyConfig", "PutProvisionedConcurrencyConfig"]),
+                &["arn:{partition}:lambda:{region}:{account}:function:{name}:*"],
+            ),
+            (
+                Only(&["PutFunctionCodeSigningConfig"]),
+                &[
+                    "arn:{partition}:lambda:{region}:{account}:function:{name}",
+                    "arn:{partition}:lambda:{region}:{account}:code-signing-config:*",
+                ],
+            ),
             (Rest, &["arn:{partition}:lambda:{region}:{account}:function:{name}"]),
         ],
         ..ROW
