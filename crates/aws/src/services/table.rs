@@ -238,12 +238,19 @@ pub static SERVICES: &[Service] = &[
         ],
         codes: &[
             (NotFound, &["*NotFoundException"]),
-            (NotReady, &["ResourceConflictException", "ResourceNotReadyException"]),
+            (NotReady, &["ResourceConflictException", "ResourceInUseException", "ResourceNotReadyException"]),
             (Conflict, &["PreconditionFailedException"]),
             (Other, &["ServiceException"]),
         ],
         resources: &[
-            (Only(&["GetAccountSettings", "ListEventSourceMappings", "ListFunctions"]), &["*"]),
+            (
+                Only(&["CreateEventSourceMapping", "GetAccountSettings", "ListEventSourceMappings", "ListFunctions"]),
+                &["*"],
+            ),
+            (
+                Only(&["DeleteEventSourceMapping", "UpdateEventSourceMapping"]),
+                &["arn:{partition}:lambda:{region}:{account}:event-source-mapping:*"],
+            ),
             // The resource is an alias or a version.
             (
                 Only(&["DeleteProvisionedConcurrencyConfig", "PutProvisionedConcurrencyConfig"]),

@@ -24,6 +24,9 @@ pub(super) fn answer(memory: &FakeState, region: &str, request: &MockRequest) ->
             let arn = arn.replace("%3A", ":");
             return Some(tags(records, arn.rsplit(':').next().unwrap_or_default(), request, &body));
         }
+        if let Some((_, id)) = path.split_once("/event-source-mappings") {
+            return Some(lambda_parts::mappings(records, region, request, id.trim_matches('/'), &body));
+        }
         // Each operation has the date of its API version in its path.
         let (_, rest) = path.trim_start_matches('/').split_once("/functions")?;
         let rest = rest.trim_matches('/');

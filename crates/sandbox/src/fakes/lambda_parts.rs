@@ -7,7 +7,9 @@
 use serde_json::{Value, json};
 use winterbaume_core::{MockRequest, MockResponse};
 
+use super::Records;
 use super::lambda::{error, ok};
+use crate::ACCOUNT;
 
 /// A request for a part of a function.
 pub(super) struct Part<'a> {
@@ -42,7 +44,7 @@ pub(super) fn answer(function: &mut Value, request: &MockRequest, part: &Part<'_
     let method = request.method.as_str();
     Some(match (method, head) {
         (_, "policy") => policy(settings, method, rest, &arn, part),
-        ("GET", "concurrency") => ok(200, &settings["concurrency"]),
+        ("GET", "concurrency") => ok(200, settings.get(head).unwrap_or(&json!({}))),
         ("GET", "provisioned-concurrency") => {
             let all: Vec<&Value> =
                 settings["provisioned"].as_object().into_iter().flatten().map(|(_, it)| it).collect();
@@ -246,4 +248,72 @@ fn listed(settings: &mut Value, method: &str, list: &str, arn: &Value, part: &Pa
     items.push(item.clone());
     settings[list] = items.into();
     ok(201, &item)
+}
+
+/// Answers the calls of event source mappings
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>).
+pub(super) fn mappings(
+    records: &mut Records,
+    region: &str,
+    request: &MockRequest,
+    id: &str,
+    body: &Value,
+) -> MockResponse {
+    let key = |id: &str| format!("mapping/{id}");
+    match (request.method.as_str(), id) {
+        ("GET", "") => {
+            let all = records.iter().filter(|(key, _)| key.starts_with("mapping/")).map(|(_, mapping)| mapping);
+            ok(200, &json!({ "EventSourceMappings": all.collect::<Vec<_>>() }))
+        }
+        ("POST", _) => {
+            let number = records.keys().filter(|key| key.starts_with("mapping/")).count() + 1;
+            let id = format!("00000000-0000-0000-0000-{number:012}");
+            let arn = &body["EventSourceArn"];
+            let default = if arn.as_str().is_some_and(|arn| arn.contains(":sqs:")) { 10 } else { 100 };
+            let mut mapping = json!({
+                "UUID": id,
+                "EventSourceArn": arn,
+                "EventSourceMappingArn": format!("arn:aws:lambda:{region}:{ACCOUNT}:event-source-mapping:{id}"),
+                "BatchSize": default,
+                "MaximumBatchingWindowInSeconds": 0,
+                "State": "Enabled",
+                "LastModified": 1_767_225_600,
+            });
+            change_mapping(&mut mapping, region, body);
+            records.insert(key(&id), mapping.clone());
+            ok(202, &mapping)
+        }
+        (method, id) => {
+            let Some(mapping) = records.get_mut(&key(id)) else {
+                return error(404, "ResourceNotFoundException", "The resource you requested does not exist.");
+            };
+            if method == "PUT" {
+                change_mapping(mapping, region, body);
+            }
+            let answer = ok(if method == "GET" { 200 } else { 202 }, mapping);
+            if method == "DELETE" {
+                records.remove(&key(id));
+            }
+            answer
+        }
+    }
+}
+
+/// Sets the members that the request has. An empty structure or list clears its member.
+fn change_mapping(mapping: &mut Value, region: &str, body: &Value) {
+    for (member, value) in body.as_object().into_iter().flatten() {
+        match member.as_str() {
+            "FunctionName" => {
+                let function = value.as_str().unwrap_or_default();
+                mapping["FunctionArn"] = format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{function}").into();
+            }
+            "Enabled" => mapping["State"] = if *value == true { "Enabled" } else { "Disabled" }.into(),
+            _ if *value == json!({}) || *value == json!([]) || *value == "" => {
+                if let Some(mapping) = mapping.as_object_mut() {
+                    mapping.remove(member);
+                }
+            }
+            _ => mapping[member] = value.clone(),
+        }
+    }
 }

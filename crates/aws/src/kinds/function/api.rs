@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use super::code::Code;
 use super::config::Config;
 use super::config_sdk::{self, Request};
+use super::event_source_sdk::{self, Mappings};
 use super::model::{CodeModel, FunctionModel, Package};
 use super::upload::{MARK, Upload};
 use super::words::word;
@@ -43,8 +44,8 @@ impl Live for Function {
     async fn observe(api: &Anywhere<Client>, scope: &Scope) -> Result<Observation<FunctionModel>, CallError> {
         let api = api.at(&scope.location.region);
         let depths = || scope.names.values().chain(&scope.everything);
-        let mappings = event_sources(&api, depths().any(|depth| depth.reads("event_sources")));
-        let (functions, mut sources) = try_join(functions(&api), mappings).await?;
+        let mappings = event_source_sdk::read(&api, depths().any(|depth| depth.reads("event_sources")));
+        let (functions, mut mappings) = try_join(functions(&api), mappings).await?;
         let limit = Semaphore::new(CONCURRENT_READS);
         let mut reads = Vec::new();
         for function in functions {
@@ -52,12 +53,13 @@ impl Live for Function {
             if !scope.asks_for(&name) {
                 continue;
             }
-            let event_sources = sources.remove(function.function_arn().unwrap_or_default()).unwrap_or_default();
-            let event_sources = if scope.reads(&name, "event_sources") { event_sources } else { Vec::new() };
+            let found = mappings.remove(function.function_arn().unwrap_or_default());
+            let mappings =
+                scope.reads(&name, "event_sources").then(|| found.unwrap_or_else(|| Ok(Mappings::default())));
             let (api, limit) = (&api, &limit);
             let read = async move {
                 let _turn = limit.acquire().await;
-                whole(api, scope, function, event_sources).await.map(Some)
+                whole(api, scope, function, mappings.transpose()?).await.map(Some)
             };
             reads.push((name, read));
         }
@@ -77,9 +79,20 @@ impl Live for Function {
                 create(api, target, code, *config, tags, &untagged).await?;
             }
             FunctionOp::UpdateFunctionCode { code } => {
+                if let Some(image) = code.image {
+                    let architecture = code.architecture.as_deref().map(|it| vec![Architecture::from(it)]);
+                    let call = here.update_function_code().function_name(name).image_uri(image);
+                    call.set_architectures(architecture).send().await?;
+                    return Ok(Attributes::new());
+                }
                 let package = code.fetch(api).await?;
+                // Without a key, Lambda encrypts the new code with its own key
+                // (https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html).
+                let live = here.get_function().function_name(name).send().await?;
+                let key = live.code().and_then(|code| code.source_kms_key_arn()).map(ToOwned::to_owned);
                 here.update_function_code()
                     .function_name(name)
+                    .set_source_kms_key_arn(key)
                     .zip_file(Blob::new(MARK))
                     .set_architectures(code.architecture.as_deref().map(|it| vec![Architecture::from(it)]))
                     .customize()
@@ -164,7 +177,7 @@ macro_rules! configured {
     }};
 }
 
-/// Downloads the source's code and sends CreateFunction
+/// Downloads the source's package, or names its image, and sends CreateFunction
 /// (<https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>).
 async fn create(
     api: &Anywhere<Client>,
@@ -174,20 +187,25 @@ async fn create(
     tags: Tags,
     untagged: &[String],
 ) -> Result<(), CallError> {
-    let package = code.fetch(api).await?;
+    let architectures = code.architecture.as_deref().map(|it| vec![Architecture::from(it)]);
+    let call = api.here().create_function().function_name(&target.name).set_architectures(architectures);
     // The spec's tags override the source's.
-    let is_copied = |key: &str| !is_own(key) && !untagged.iter().any(|other| other == "*" || other == key);
-    let mut all: Tags = package.tags.clone().into_iter().filter(|(key, _)| is_copied(key)).collect();
-    all.extend(of_copy(&code.region));
-    all.extend(tags);
-    let call = api
-        .here()
-        .create_function()
-        .function_name(&target.name)
-        .code(FunctionCode::builder().zip_file(Blob::new(MARK)).build())
-        .set_architectures(code.architecture.as_deref().map(|it| vec![Architecture::from(it)]))
-        .set_tags((!all.is_empty()).then(|| all.into_iter().collect()));
-    let made = configured!(call, config).customize().interceptor(Upload::new(package.file.path())).send().await;
+    let all = |source: Tags| {
+        let is_copied = |key: &str| !is_own(key) && !untagged.iter().any(|other| other == "*" || other == key);
+        let mut all: Tags = source.into_iter().filter(|(key, _)| is_copied(key)).collect();
+        all.extend(of_copy(&code.region));
+        all.extend(tags);
+        Some(all.into_iter().collect())
+    };
+    let made = if let Some(image) = &code.image {
+        let call = call.package_type(PackageType::Image).code(FunctionCode::builder().image_uri(image).build());
+        configured!(call.set_tags(all(code.tags(api).await?)), config).send().await
+    } else {
+        let package = code.fetch(api).await?;
+        let call = call.code(FunctionCode::builder().zip_file(Blob::new(MARK)).build());
+        let call = configured!(call.set_tags(all(package.tags.clone())), config);
+        call.customize().interceptor(Upload::new(package.file.path())).send().await
+    };
     // "Function already exist": an earlier attempt of this call succeeded.
     done_if(made.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
 }
@@ -208,50 +226,39 @@ async fn functions(api: &Client) -> Result<Vec<FunctionConfiguration>, CallError
     Ok(functions)
 }
 
-/// Returns the region's event sources by function ARN; empty unless `needed`, which only copies set
-/// (<https://docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html>).
-async fn event_sources(api: &Client, needed: bool) -> Result<BTreeMap<String, Vec<String>>, CallError> {
-    let mut by_function: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    if !needed {
-        return Ok(by_function);
-    }
-    let mut items = api.list_event_source_mappings().max_items(100).into_paginator().items().send();
-    while let Some(mapping) = items.next().await {
-        let mapping = mapping?;
-        // The ARN of a mapping of an alias ends with the alias.
-        let arn: Vec<&str> = mapping.function_arn().unwrap_or_default().split(':').take(7).collect();
-        let function = arn.join(":");
-        let source = mapping.event_source_arn().or(mapping.uuid()).unwrap_or_default().to_owned();
-        by_function.entry(function).or_default().push(source);
-    }
-    Ok(by_function)
-}
-
 /// Converts a function of ListFunctions, and reads its parts that the scope asks for.
 async fn whole(
     api: &Client,
     scope: &Scope,
     function: FunctionConfiguration,
-    event_sources: Vec<String>,
+    mappings: Option<Mappings>,
 ) -> Result<LiveResource<FunctionModel>, CallError> {
     let config = config_sdk::live(&function)?;
     let mut extras = config_sdk::extras(&function);
     let architecture = function.architectures().first().map_or("x86_64", Architecture::as_str);
     let architecture = word("ListFunctions", "the architecture", architecture)?;
     let is_image = function.package_type() == Some(&PackageType::Image);
-    let package = Package { is_image, bytes: function.code_size() };
+    let bytes = function.code_size();
     let name = function.function_name.unwrap_or_default();
     let arn = function.function_arn.unwrap_or_default();
     let found = read::Function { api, name: &name, arn: &arn, is_image }.read(scope).await?;
+    let package = Package { is_image, bytes, image: found.image };
     extras.extend(found.extras);
+    let mut parts = found.parts;
+    let mut ids = BTreeMap::new();
+    if let Some(mappings) = mappings {
+        parts.event_sources = Setting::Set(mappings.settings);
+        ids = mappings.ids;
+        extras.extend(mappings.extras);
+    }
     let model = FunctionModel {
         code: CodeModel::Is { sha256: function.code_sha256.unwrap_or_default(), from: None },
         architecture: Setting::Set(architecture),
         config,
-        parts: found.parts,
+        parts,
         tags: found.tags,
         name: None,
-        event_sources,
+        ids,
         aliases: found.aliases,
         package,
     };

@@ -5,9 +5,9 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types as sdk;
 use regionctl_core::observe::provider::StepTarget;
 
-use super::FunctionOp;
 use super::parts::{AsyncConfig, Cors, Permission, RuntimeUpdates, Url};
 use super::words::name;
+use super::{FunctionOp, event_source_sdk};
 use crate::error::{CallError, done_if, if_found};
 
 /// Sends a call that changes a part.
@@ -68,6 +68,13 @@ pub(super) async fn run(api: &Client, target: &StepTarget, op: FunctionOp) -> Re
         FunctionOp::DeleteFunctionCodeSigningConfig => {
             api.delete_function_code_signing_config().function_name(function).send().await?;
         }
+        FunctionOp::CreateEventSourceMapping { arn, source } => {
+            event_source_sdk::create(api, function, arn, source).await?;
+        }
+        FunctionOp::UpdateEventSourceMapping { id, source } => {
+            event_source_sdk::update(api, function, id, source).await?;
+        }
+        FunctionOp::DeleteEventSourceMapping { id } => event_source_sdk::delete(api, id).await?,
         FunctionOp::CreateFunction { .. }
         | FunctionOp::UpdateFunctionCode { .. }
         | FunctionOp::UpdateFunctionConfiguration { .. }

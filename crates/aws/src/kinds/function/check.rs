@@ -6,6 +6,7 @@ use aws_sdk_lambda::types::Runtime;
 use regionctl_core::kind::Notes;
 use regionctl_core::resource::setting::Setting;
 
+use super::event_source::EventSource;
 use super::parts::Permission;
 use super::spec::{CodeSpec, FunctionSpec};
 use super::words::{LogFormat, UpdateRuntimeOn};
@@ -150,6 +151,9 @@ fn parts(spec: &FunctionSpec, notes: &mut Notes<'_>) {
         arn("async_config.on_success", &config.on_success, example, notes);
         arn("async_config.on_failure", &config.on_failure, example, notes);
     }
+    for (arn, source) in spec.event_sources.value().into_iter().flatten() {
+        event_source(arn, source, notes);
+    }
     if let Some(updates) = spec.runtime_updates.value() {
         let is_manual = updates.mode == UpdateRuntimeOn::Manual;
         if is_manual != updates.version.is_some() {
@@ -192,5 +196,43 @@ fn permission(id: &str, permission: &Setting<Permission>, notes: &mut Notes<'_>)
     }
     if permission.organization.as_deref().is_some_and(|it| !it.starts_with("o-") && !it.contains("${")) {
         notes.fault(&format!("{at}.organization"), "the organization is not an ID", "write an ID such as o-a1b2c3d4e5");
+    }
+}
+
+/// Checks an event source against the limits of CreateEventSourceMapping
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>).
+fn event_source(arn: &str, source: &Setting<EventSource>, notes: &mut Notes<'_>) {
+    let at = format!("event_sources.{arn}");
+    if !is_arn(arn) {
+        let message = format!("'{arn}' is not an ARN");
+        notes.fault(&at, message, "use the ARN of a queue or stream such as arn:aws:sqs:REGION:ACCOUNT:NAME");
+    }
+    let Some(source) = source.value() else {
+        if source.is_unstated() {
+            notes.fault(&at, "the event source has no value", "write {} for AWS's defaults, or `unset` to remove it");
+        }
+        return;
+    };
+    for (field, value, least, most) in [
+        ("batch_size", source.batch_size, 1, 10_000),
+        ("batching_window_seconds", source.batching_window_seconds, 0, 300),
+        ("parallelization_factor", source.parallelization_factor, 1, 10),
+        ("max_concurrency", source.max_concurrency, 2, 1_000),
+        ("max_record_age_seconds", source.max_record_age_seconds, -1, 604_800),
+        ("max_retries", source.max_retries, -1, 10_000),
+        ("tumbling_window_seconds", source.tumbling_window_seconds, 0, 900),
+        ("min_pollers", source.min_pollers, 1, 200),
+        ("max_pollers", source.max_pollers, 1, 10_000),
+    ] {
+        if value.is_set_and(|value| !(least..=most).contains(value)) {
+            let message = format!("`{field}` must be {least} to {most}");
+            notes.fault(&format!("{at}.{field}"), message, "set a number in this range");
+        }
+    }
+    for pattern in source.filters.value().into_iter().flatten() {
+        if let Err(error) = serde_json::from_str::<serde_json::Value>(pattern) {
+            let message = format!("a filter pattern is not valid JSON: {error}");
+            notes.fault(&format!("{at}.filters"), message, "write each pattern as a text with JSON");
+        }
     }
 }

@@ -160,6 +160,10 @@ impl Config {
     /// whole, and the log levels that follow from the format.
     fn completed(&self, live: &Self) -> Self {
         let mut whole = self.clone();
+        // Compared by variable, so that no value is shown.
+        if whole.environment == Setting::Unset {
+            whole.environment = Setting::Set(BTreeMap::new());
+        }
         if let Setting::Set(vpc) = &mut whole.vpc {
             vpc.ipv6 = vpc.ipv6.or(live.vpc.value().map_or(Setting::Unstated, |live| live.ipv6));
         }

@@ -29,9 +29,6 @@ pub(super) fn follow(
     let log_groups = [source.name.as_str(), own.name.as_deref().unwrap_or(&source.name)];
     let config = copied_config(own.config, found.config, region, log_groups, left);
     let parts = copied_parts(own.parts, found.parts, region, left);
-    for event_source in &found.event_sources {
-        left.push(format!("event source '{event_source}' is not copied: create a mapping here if needed"));
-    }
     for alias in &found.aliases {
         left.push(format!(
             "the alias '{alias}' with its version, permissions and settings is not copied: publish a version and \
@@ -52,24 +49,28 @@ fn copied_code(
     left: &mut Vec<String>,
 ) -> Option<CodeModel> {
     let CodeModel::Is { sha256, .. } = &found.code else { return None };
-    let Package { is_image, bytes } = found.package;
-    let from =
-        Code { region: location.region.clone(), function: source.name.clone(), sha256: sha256.clone(), architecture };
+    let Package { is_image, bytes, image } = &found.package;
+    // Lambda runs images from the same region only
+    // (https://docs.aws.amazon.com/lambda/latest/dg/images-create.html).
+    let image = image.clone().filter(|uri| !uri.contains(&location.region));
+    let is_elsewhere = *is_image && image.is_none();
+    let (region, function) = (location.region.clone(), source.name.clone());
+    let from = Code { region, function, sha256: sha256.clone(), architecture, image };
     match own {
         CodeModel::External => Some(CodeModel::External),
-        _ if is_image => {
+        _ if is_elsewhere => {
             left.push(
-                "a container image is not copied: push it to this region's ECR, deploy the function from it, and set \
-                 `code: external`"
+                "a container image is not copied: replicate it to this region's ECR and replace the region with \
+                 `rewrite:`, or deploy the function with another tool and set `code: external`"
                     .to_owned(),
             );
             None
         }
-        _ if bytes > LARGEST_PACKAGE => {
+        _ if !*is_image && *bytes > LARGEST_PACKAGE => {
             left.push(format!(
                 "the package has {} MB, and Lambda accepts at most 50 MB in a request: deploy it through S3, and set \
                  `code: external`",
-                bytes >> 20
+                *bytes >> 20
             ));
             None
         }
@@ -173,6 +174,22 @@ fn copied_parts(own: Parts, source: Parts, region: &str, left: &mut Vec<String>)
         },
         left,
     );
+    let event_sources = own_and(
+        own.event_sources,
+        source.event_sources,
+        |arn, mapping, left| {
+            let text = serde_json::to_string(mapping).unwrap_or_default();
+            let is_copied = !arn.contains(region) && !text.contains(region) && !mapping.alias.is_set();
+            if !is_copied {
+                left.push(format!(
+                    "event source '{arn}' is not copied: add it to `event_sources:`, or replace the region with \
+                     `rewrite:`"
+                ));
+            }
+            is_copied
+        },
+        left,
+    );
     let mut omit = |field: &str| {
         left.push(format!(
             "`{field}` names the source's region and is not copied: set `{field}:`, or replace the region with `rewrite:`"
@@ -200,6 +217,7 @@ fn copied_parts(own: Parts, source: Parts, region: &str, left: &mut Vec<String>)
         recursive_loop: own.recursive_loop.or(copied(source.recursive_loop)),
         runtime_updates: own.runtime_updates.or(runtime_updates),
         code_signing: own.code_signing.or(code_signing),
+        event_sources,
     }
 }
 
@@ -309,6 +327,29 @@ mod tests {
         let other = Config { log_group: Setting::Set("/app".to_owned()), ..source() };
         let copied = copied_config(Config::default(), other, "x", ["source", "copy"], &mut Vec::new());
         assert_eq!(copied.log_group, Setting::Set("/app".to_owned()));
+    }
+
+    #[test]
+    fn an_image_is_copied_by_digest_if_it_is_in_this_region() {
+        let model: FunctionModel = serde_json::from_value(serde_json::json!({
+            "code": {"Is": {"sha256": "ab", "from": null}}, "architecture": "arm64",
+            "package": {"is_image": true, "bytes": 0, "image": "1.dkr.ecr.eu-central-1.amazonaws.com/r@sha256:ab"},
+        }))
+        .unwrap();
+        let follow = |region: &str, left: &mut Vec<String>| {
+            let location =
+                Location { partition: "aws".to_owned(), region: region.to_owned(), account: "1".to_owned(), vpc: None };
+            let own = FunctionModel { code: CodeModel::Follow, architecture: Setting::Unstated, ..model.clone() };
+            let source = LiveResource::new("f", model.clone(), regionctl_core::resource::reference::Attributes::new());
+            super::follow(own.settings(), &source, &location, left)
+        };
+        let copied = follow("eu-west-1", &mut Vec::new()).unwrap();
+        let CodeModel::Is { from: Some(from), .. } = copied.code else { panic!("{:?}", copied.code) };
+        assert_eq!(from.image.as_deref(), Some("1.dkr.ecr.eu-central-1.amazonaws.com/r@sha256:ab"));
+        assert_eq!(from.architecture.as_deref(), Some("arm64"));
+        let mut left = Vec::new();
+        assert!(follow("eu-central-1", &mut left).is_none());
+        assert!(left[0].contains("replicate it"), "{left:?}");
     }
 
     #[test]

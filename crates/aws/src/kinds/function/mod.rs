@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `lambda.function`: a function's code, configuration, permissions, concurrency, URL and asynchronous invocations.
+//! `lambda.function`: a function's code, configuration, permissions, concurrency, URL, asynchronous
+//! invocations and event sources.
 //!
 //! Code is copied from a source, pinned to a digest, or deployed by another tool. It is compared by its digest and only
-//! downloaded if it differs. Versions, aliases and event source mappings are not covered.
+//! downloaded if it differs. Versions and aliases are not covered.
 
 mod api;
 mod calls;
@@ -10,6 +11,8 @@ mod check;
 mod code;
 mod config;
 mod config_sdk;
+mod event_source;
+mod event_source_sdk;
 mod follow;
 mod model;
 mod parts;
@@ -34,6 +37,7 @@ use serde_json::{Map, Value, json};
 use crate::tags::{self, TagSettings};
 use code::Code;
 use config::Config;
+use event_source::EventSource;
 use model::{CodeModel, FunctionModel};
 use parts::{AsyncConfig, Permission, RuntimeUpdates, Url};
 use spec::FunctionSpec;
@@ -131,12 +135,35 @@ pub enum FunctionOp {
     },
     /// Removes the code signing configuration.
     DeleteFunctionCodeSigningConfig,
+    /// Lets Lambda invoke the function for a queue or stream.
+    CreateEventSourceMapping {
+        /// The ARN of the queue or stream.
+        arn: String,
+        /// All stated settings; AWS's defaults apply to the others.
+        source: EventSource,
+    },
+    /// Changes the stated settings of a mapping. Lambda does not change the others.
+    UpdateEventSourceMapping {
+        /// The mapping's UUID.
+        id: String,
+        /// The settings that differ.
+        source: EventSource,
+    },
+    /// Deletes a mapping, and with it the position in the stream.
+    DeleteEventSourceMapping {
+        /// The mapping's UUID.
+        id: String,
+    },
     /// Deletes the function with all its versions.
     DeleteFunction,
 }
 
 /// The largest package in bytes that Lambda accepts in a request. A larger one must be uploaded through S3.
 const LARGEST_PACKAGE: i64 = 50 << 20;
+
+/// What the caller needs for a function from a container image
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/images-create.html>).
+const IMAGE_ACTIONS: [&str; 2] = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
 
 /// The ARN of a function, in IAM policies.
 const FUNCTION: &[&str] = &["arn:{partition}:lambda:{region}:{account}:function:{name}"];
@@ -182,6 +209,9 @@ impl Kind for Function {
             "PutRuntimeManagementConfig",
             "PutFunctionCodeSigningConfig",
             "DeleteFunctionCodeSigningConfig",
+            "CreateEventSourceMapping",
+            "UpdateEventSourceMapping",
+            "DeleteEventSourceMapping",
             "DeleteFunction",
         ],
         checks: &["GetAccountSettings"],
@@ -196,6 +226,8 @@ impl Kind for Function {
             Need::if_stated("vpc", "ec2:DescribeSecurityGroups", &["*"]),
             Need::if_stated("vpc", "ec2:DescribeSubnets", &["*"]),
             Need::if_stated("vpc", "ec2:DescribeVpcs", &["*"]),
+            // Developer Guide: "Configuring file system access for Lambda functions".
+            Need::if_stated("file_systems", "elasticfilesystem:DescribeMountTargets", &["*"]),
             Need::if_stated("kms_key", "kms:CreateGrant", crate::services::KEYS),
             Need::if_stated("kms_key", "kms:Encrypt", crate::services::KEYS),
             Need::if_stated("kms_key", "kms:Decrypt", crate::services::KEYS).to_read(),
@@ -268,7 +300,7 @@ logs.log_group:
             "aliases",
         ],
         not_copied: &["tags"],
-        source_only: &["event_sources", "aliases"],
+        source_only: &["aliases"],
         ..Facts::DEFAULT
     };
 
@@ -334,14 +366,20 @@ logs.log_group:
         model.parts.risks()
     }
 
-    /// Both calls pass the execution role to Lambda.
+    /// Two calls pass the execution role to Lambda, and two read a container image.
     fn also_needs(op: &FunctionOp) -> Vec<(&'static str, String)> {
-        match op {
+        let role = match op {
             FunctionOp::CreateFunction { config, .. } | FunctionOp::UpdateFunctionConfiguration { config } => {
-                config.role.value().map(|role| ("iam:PassRole", role.clone())).into_iter().collect()
+                config.role.value().map(|role| ("iam:PassRole", role.clone()))
             }
-            _ => Vec::new(),
-        }
+            _ => None,
+        };
+        let image = match op {
+            FunctionOp::CreateFunction { code, .. } | FunctionOp::UpdateFunctionCode { code } => code.repository(),
+            _ => None,
+        };
+        let of_image = image.into_iter().flat_map(|arn| IMAGE_ACTIONS.map(|action| (action, arn.clone())));
+        role.into_iter().chain(of_image).collect()
     }
 
     fn remove(_: &FunctionModel, out: &mut Diff<'_, FunctionOp>) {
@@ -349,17 +387,7 @@ logs.log_group:
     }
 
     fn diff(want: &FunctionModel, live: Option<&FunctionModel>, out: &mut Diff<'_, FunctionOp>) {
-        let FunctionModel {
-            code,
-            architecture,
-            config,
-            parts,
-            tags,
-            name: _,
-            event_sources: _,
-            aliases: _,
-            package: _,
-        } = want;
+        let FunctionModel { code, architecture, config, parts, tags, name: _, ids: _, aliases: _, package: _ } = want;
         let (coded, code) = compare_code(code, live, out);
         let architecture = out.setting("architecture", architecture, live.map(|live| &live.architecture));
         let (configured, config) = config.compare(live.map(|live| &live.config), out);
@@ -367,10 +395,10 @@ logs.log_group:
         let config = Box::new(config);
         match (live, code) {
             (Some(live), code) => {
-                if live.package.is_image {
+                if code.as_ref().is_some_and(|code| code.image.is_some() != live.package.is_image) {
                     out.blocked(
                         &coded,
-                        "the live function is a container image and the source is not: Lambda cannot change the \
+                        "only one of the live function and the source is a container image: Lambda cannot change the \
                          package type",
                     );
                 }
@@ -386,14 +414,14 @@ logs.log_group:
                     );
                 }
                 out.step(Phase::Change, configured, FunctionOp::UpdateFunctionConfiguration { config });
-                steps::diff(parts, Some(&live.parts), out);
+                steps::diff(parts, Some(&live.parts), Some(&live.ids), out);
             }
             (None, Some(code)) => {
                 let untagged = untagged(tags);
                 let (tagged, tags) = tags::of_new(tag_changes, out);
                 let covers = out.creation().and(coded).and(architecture).and(configured).and(tagged);
                 out.step(Phase::Create, covers, FunctionOp::CreateFunction { code, config, tags, untagged });
-                steps::diff(parts, None, out);
+                steps::diff(parts, None, None, out);
             }
             (None, None) => out.made_by_others("another tool deploys the code, and has not created the function yet"),
         }

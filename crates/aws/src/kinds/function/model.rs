@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The model of a function, desired or live.
 
+use std::collections::BTreeMap;
+
 use regionctl_core::resource::setting::Setting;
 use serde::{Deserialize, Serialize};
 
@@ -25,9 +27,10 @@ pub struct FunctionModel {
     /// Desired only: the name of the entry, if it is not a pattern. A follower's default log group has this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
-    /// Live only: the event sources and aliases, which are not copied.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) event_sources: Vec<String>,
+    /// Live only: the UUIDs of the event source mappings by the ARN of their source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) ids: BTreeMap<String, String>,
+    /// Live only: the names of the aliases, which are not copied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) aliases: Vec<String>,
     /// Live only: properties of the code.
@@ -58,6 +61,9 @@ pub(super) struct Package {
     pub(super) is_image: bool,
     /// Size in bytes; 0 if it is unknown.
     pub(super) bytes: i64,
+    /// The URI of the image by its digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) image: Option<String>,
 }
 
 impl Package {
@@ -69,6 +75,6 @@ impl Package {
 impl FunctionModel {
     /// Returns the model without what only reading or following needs.
     pub(super) fn settings(self) -> Self {
-        Self { name: None, event_sources: Vec::new(), aliases: Vec::new(), package: Package::default(), ..self }
+        Self { name: None, ids: BTreeMap::new(), aliases: Vec::new(), package: Package::default(), ..self }
     }
 }

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::event_source::EventSource;
 use super::words::{InvokeMode, RecursiveLoop, UpdateRuntimeOn, UrlAuth};
 
 /// The settings that have calls of their own. They are read only if a spec states them, or from a source.
@@ -33,9 +34,21 @@ pub struct Parts {
     pub(super) runtime_updates: Setting<RuntimeUpdates>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     pub(super) code_signing: Setting<String>,
+    /// Event source mappings by the ARN of their source.
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    pub(super) event_sources: Setting<BTreeMap<String, Setting<EventSource>>>,
 }
 
 impl Parts {
+    /// Returns the settings of a new function that are set.
+    pub(super) fn of_new() -> Self {
+        Self {
+            recursive_loop: Setting::Set(RecursiveLoop::Terminate),
+            runtime_updates: Setting::Set(RuntimeUpdates { mode: UpdateRuntimeOn::Auto, version: None }),
+            ..Self::default()
+        }
+    }
+
     /// Writes the settings in spec form.
     pub(super) fn write(&self, fields: &mut Map<String, Value>) {
         let Self {
@@ -47,6 +60,7 @@ impl Parts {
             recursive_loop,
             runtime_updates,
             code_signing,
+            event_sources,
         } = self;
         write::setting("permissions", permissions, fields);
         write::setting("reserved_concurrency", reserved_concurrency, fields);
@@ -56,6 +70,7 @@ impl Parts {
         write::setting("recursive_loop", recursive_loop, fields);
         write::setting("runtime_updates", runtime_updates, fields);
         write::setting("code_signing", code_signing, fields);
+        write::setting("event_sources", event_sources, fields);
     }
 
     /// Returns what lets everybody invoke the function.

@@ -23,6 +23,8 @@ pub(super) struct Found {
     pub(super) parts: Parts,
     pub(super) tags: Setting<TagSettings>,
     pub(super) aliases: Vec<String>,
+    /// The URI of the container image by its digest.
+    pub(super) image: Option<String>,
     pub(super) extras: Vec<Extra>,
 }
 
@@ -39,7 +41,8 @@ impl Function<'_> {
     pub(super) async fn read(&self, scope: &Scope) -> Result<Found, CallError> {
         let asks = |field: &str| scope.reads(self.name, field);
         // GetFunction returns both; its quota is higher than that of ListTags and GetFunctionConcurrency.
-        let both = asks("tags") || asks("reserved_concurrency");
+        let of_image = self.is_image && asks("code");
+        let both = asks("tags") || asks("reserved_concurrency") || of_image;
         let (of_function, permissions, provisioned, url, invoke, recursion, runtime, signing, aliases) = try_join!(
             when(both, self.function()),
             when(asks("permissions"), self.permissions()),
@@ -51,11 +54,12 @@ impl Function<'_> {
             when(asks("code_signing"), self.code_signing()),
             when(asks("aliases"), self.aliases()),
         )?;
-        let (tags, reserved) = of_function.unwrap_or_default();
+        let (tags, reserved, image, of_code) = of_function.unwrap_or_default();
         let (permissions, mut extras) = permissions.unwrap_or_default();
         let (url, of_aliases) = url.unwrap_or_default();
         let (async_config, more) = invoke.unwrap_or_default();
-        extras.extend(of_aliases.into_iter().chain(more));
+        let (aliases, settings) = aliases.unwrap_or_default();
+        extras.extend(of_aliases.into_iter().chain(more).chain(settings).chain(of_code));
         let parts = Parts {
             permissions,
             reserved_concurrency: if asks("reserved_concurrency") { reserved } else { Setting::Unstated },
@@ -65,14 +69,15 @@ impl Function<'_> {
             recursive_loop: recursion.unwrap_or_default(),
             runtime_updates: runtime.unwrap_or_default(),
             code_signing: signing.unwrap_or_default(),
+            event_sources: Setting::Unstated,
         };
         let tags = if asks("tags") { tags } else { Setting::Unstated };
-        Ok(Found { parts, tags, aliases: aliases.unwrap_or_default(), extras })
+        Ok(Found { parts, tags, aliases, image, extras })
     }
 
     /// Reads the tags and the reserved concurrency. If the caller may not list tags, GetFunction omits them and returns
     /// an error inside the answer (<https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>).
-    async fn function(&self) -> Result<(Setting<TagSettings>, Setting<i32>), CallError> {
+    async fn function(&self) -> Result<(Setting<TagSettings>, Setting<i32>, Option<String>, Vec<Extra>), CallError> {
         let answer = self.api.get_function().function_name(self.name).send().await?;
         if let Some(error) = answer.tags_error() {
             return Err(CallError::of_item("Lambda GetFunction".to_owned(), error.error_code(), error.message()));
@@ -80,7 +85,12 @@ impl Function<'_> {
         let tags = answer.tags().into_iter().flatten();
         let tags = collect(tags.map(|(key, value)| (Some(key.as_str()), Some(value.as_str()))));
         let reserved = answer.concurrency().and_then(sdk::Concurrency::reserved_concurrent_executions);
-        Ok((tags::live(tags), Setting::live(reserved)))
+        let code = answer.code();
+        let uri = code.and_then(|code| code.image_uri()).map(|uri| Extra::kept("image.uri", uri));
+        let image = code.and_then(|code| code.resolved_image_uri()).map(ToOwned::to_owned);
+        let key = code.and_then(|code| code.source_kms_key_arn()).filter(|key| !key.is_empty());
+        let key = key.map(|key| Extra::kept("code.kms_key", key));
+        Ok((tags::live(tags), Setting::live(reserved), image, uri.into_iter().chain(key).collect()))
     }
 
     /// Reads the statements of the resource policy. Those that AddPermission cannot create are extras.
@@ -190,13 +200,25 @@ impl Function<'_> {
         Ok(Setting::live(arn.filter(|arn| !arn.is_empty())))
     }
 
-    async fn aliases(&self) -> Result<Vec<String>, CallError> {
+    /// Reads the aliases. Their settings are extras.
+    async fn aliases(&self) -> Result<(Vec<String>, Vec<Extra>), CallError> {
         let mut items = self.api.list_aliases().function_name(self.name).into_paginator().items().send();
-        let mut aliases = Vec::new();
+        let (mut aliases, mut extras) = (Vec::new(), Vec::new());
         while let Some(alias) = items.next().await {
-            aliases.extend(alias?.name);
+            let alias = alias?;
+            let name = alias.name().unwrap_or_default().to_owned();
+            let path = |member: &str| format!("alias.{name}.{member}");
+            extras.push(Extra::kept(path("version"), alias.function_version().unwrap_or_default()));
+            if let Some(description) = alias.description().filter(|text| !text.is_empty()) {
+                extras.push(Extra::kept(path("description"), description));
+            }
+            if let Some(weights) = alias.routing_config().and_then(|it| it.additional_version_weights()) {
+                let weights: BTreeMap<&String, &f64> = weights.iter().collect();
+                extras.push(Extra::kept(path("weights"), serde_json::json!(weights)));
+            }
+            aliases.push(name);
         }
-        Ok(aliases)
+        Ok((aliases, extras))
     }
 }
 

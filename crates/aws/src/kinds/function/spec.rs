@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::check::check;
 use super::config::{Config, FileSystem, ImageConfig, VpcAccess};
+use super::event_source::EventSource;
 use super::model::{CodeModel, FunctionModel, Package};
 use super::parts::{AsyncConfig, Parts, Permission, RuntimeUpdates, Url};
 use super::words::{ApplicationLevel, Architecture, LogFormat, RecursiveLoop, SnapStart, SystemLevel, Tracing};
@@ -108,6 +109,10 @@ pub struct FunctionSpec {
     /// ARN of the code signing configuration. `unset` removes it.
     #[serde(default)]
     pub(super) code_signing: Setting<String>,
+    /// Queues and streams from which Lambda invokes the function, by ARN. Others stay. `unset` removes one, or all of
+    /// them, which needs `--allow-destroy`.
+    #[serde(default)]
+    pub(super) event_sources: Setting<BTreeMap<String, Setting<EventSource>>>,
     /// Tags. Tags with other keys do not change. `unset` removes one tag, or all of them. On creation, the source's tags
     /// are copied too.
     #[serde(default)]
@@ -212,7 +217,7 @@ impl FunctionSpec {
             architecture: Setting::stated(spec.architecture),
             tags: std::mem::take(&mut spec.tags),
             name: own_name,
-            event_sources: Vec::new(),
+            ids: BTreeMap::new(),
             aliases: Vec::new(),
             package: Package::default(),
             parts: spec.parts(notes),
@@ -288,6 +293,9 @@ impl FunctionSpec {
             recursive_loop: Setting::stated(self.recursive_loop),
             runtime_updates: std::mem::take(&mut self.runtime_updates),
             code_signing: std::mem::take(&mut self.code_signing),
+            event_sources: std::mem::take(&mut self.event_sources).map(|sources| {
+                sources.into_iter().map(|(arn, source)| (arn, source.map(EventSource::canonical))).collect()
+            }),
         }
     }
 }

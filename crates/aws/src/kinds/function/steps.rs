@@ -7,12 +7,18 @@ use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::resource::setting::Setting;
 
 use super::FunctionOp;
+use super::event_source::EventSource;
 use super::parts::{AsyncConfig, Parts, Permission, Url};
 
 /// Adds the steps for all parts. The function exists, or an earlier step creates it.
-pub(super) fn diff(want: &Parts, live: Option<&Parts>, out: &mut Diff<'_, FunctionOp>) {
-    let none = Parts::default();
-    let live = live.unwrap_or(&none);
+pub(super) fn diff(
+    want: &Parts,
+    live: Option<&Parts>,
+    mapping_ids: Option<&BTreeMap<String, String>>,
+    out: &mut Diff<'_, FunctionOp>,
+) {
+    let of_new = Parts::of_new();
+    let live = live.unwrap_or(&of_new);
     let Parts {
         permissions,
         reserved_concurrency,
@@ -22,7 +28,9 @@ pub(super) fn diff(want: &Parts, live: Option<&Parts>, out: &mut Diff<'_, Functi
         recursive_loop,
         runtime_updates,
         code_signing,
+        event_sources,
     } = want;
+    self::event_sources(event_sources, &live.event_sources, mapping_ids, out);
     self::permissions(permissions, &live.permissions, out);
     let covers = out.setting("reserved_concurrency", reserved_concurrency, Some(&live.reserved_concurrency));
     if *reserved_concurrency == Setting::Set(0) {
@@ -165,4 +173,59 @@ fn async_config(want: &Setting<AsyncConfig>, live: &Setting<AsyncConfig>, out: &
         Setting::Unset | Setting::Unstated => FunctionOp::DeleteFunctionEventInvokeConfig,
     };
     out.step(Phase::Change, covers, op);
+}
+
+/// Compares the mappings of the sources that the spec names.
+fn event_sources(
+    want: &Setting<BTreeMap<String, Setting<EventSource>>>,
+    live: &Setting<BTreeMap<String, Setting<EventSource>>>,
+    ids: Option<&BTreeMap<String, String>>,
+    out: &mut Diff<'_, FunctionOp>,
+) {
+    let none = BTreeMap::new();
+    let live = live.value().unwrap_or(&none);
+    let want = match want {
+        Setting::Unstated => return,
+        Setting::Unset => live.keys().map(|arn| (arn.clone(), Setting::Unset)).collect(),
+        Setting::Set(want) => want.clone(),
+    };
+    for (arn, source) in want {
+        let path = format!("event_sources.{arn}");
+        let id = ids.and_then(|ids| ids.get(&arn)).cloned();
+        match (source, live.get(&arn).and_then(Setting::value).zip(id)) {
+            (Setting::Set(source), Some((live, id))) => change_source(&path, &source, live, id, out),
+            (Setting::Set(source), None) => {
+                let covers = out.value(&path, &source, None);
+                // A mapping without settings is a difference too.
+                let covers = if covers.is_empty() { out.value(&path, &arn, None) } else { covers };
+                out.step(Phase::Change, covers, FunctionOp::CreateEventSourceMapping { arn, source });
+            }
+            (Setting::Unset, Some((live, id))) => {
+                let covers = out.gone(&path, live);
+                out.deletes(format!("the event source {arn} is removed, and Lambda forgets how far it read"));
+                out.step(Phase::Narrow, covers, FunctionOp::DeleteEventSourceMapping { id });
+            }
+            (Setting::Unset | Setting::Unstated, _) => {}
+        }
+    }
+}
+
+fn change_source(path: &str, want: &EventSource, live: &EventSource, id: String, out: &mut Diff<'_, FunctionOp>) {
+    let (covers, differing) = want.differing(path, live, out);
+    let is_fixed = !differing.starting_position.is_unstated()
+        || !differing.topics.is_unstated()
+        || !differing.queues.is_unstated();
+    if is_fixed {
+        out.blocked(
+            &covers,
+            "the starting position, topics and queues of an event source are set at creation: unset the event source \
+             first, then add it again",
+        );
+        return;
+    }
+    if differing.enabled == Setting::Set(false) {
+        out.remark(&covers, "Lambda no longer reads from it");
+    }
+    let source = differing.with_pollers(want, live);
+    out.step(Phase::Change, covers, FunctionOp::UpdateEventSourceMapping { id, source });
 }

@@ -65,7 +65,7 @@ pub(super) enum ApplicationLevel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schemars(rename = "LambdaSystemLogLevel")]
-pub(super) enum SystemLevel {
+pub enum SystemLevel {
     /// All logs.
     Debug,
     /// Informational logs and above. AWS's default.
@@ -153,4 +153,17 @@ pub(super) enum UpdateRuntimeOn {
     FunctionUpdate,
     /// Never: the function uses the stated runtime version.
     Manual,
+}
+
+/// Where Lambda starts to read a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(rename = "LambdaStartingPosition")]
+pub enum StartingPosition {
+    /// The oldest record.
+    TrimHorizon,
+    /// New records only.
+    Latest,
+    /// Records after a time, which a spec cannot state.
+    AtTimestamp,
 }
