@@ -38,6 +38,7 @@ import urllib.request
 
 import cbor2
 import xmltodict
+from functions import FunctionParts
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import ValidateRequests, self_check
 from moto.awslambda.models import LambdaFunction, lambda_backends

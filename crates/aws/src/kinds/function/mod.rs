@@ -266,7 +266,7 @@ impl Kind for Function {
                 path: "code_signing",
                 when: When::Differs,
                 severity: Severity::High,
-                why: "signatures of the code are not verified as the spec says",
+                why: "signatures of the code are verified differently",
             },
         ],
         defaults: r#"{"architecture": "x86_64", "timeout": 3, "memory_mb": 128, "ephemeral_mb": 512, "tracing": "PassThrough", "log_format": "Text", "snap_start": "None", "layers": null, "vpc": null, "file_systems": null, "kms_key": null, "dead_letter": null, "reserved_concurrency": null, "url": null, "async_config": null, "recursive_loop": "Terminate", "runtime_updates": {"mode": "Auto"}, "code_signing": null}"#,
