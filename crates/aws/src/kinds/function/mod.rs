@@ -327,8 +327,14 @@ logs.log_group:
         ])
     }
 
-    fn relevant(_: Option<&FunctionModel>, live: FunctionModel) -> FunctionModel {
-        live.settings()
+    /// Drops the statements, event sources and provisioned concurrency of others, so that a saved plan does not depend
+    /// on them.
+    fn relevant(want: Option<&FunctionModel>, live: FunctionModel) -> FunctionModel {
+        let live = live.settings();
+        match want {
+            Some(want) => FunctionModel { parts: live.parts.stated_by(&want.parts), ..live },
+            None => live,
+        }
     }
 
     fn follow(

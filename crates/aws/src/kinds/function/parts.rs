@@ -49,6 +49,17 @@ impl Parts {
         }
     }
 
+    /// Returns the live settings without entries that the desired settings do not name.
+    #[must_use]
+    pub(super) fn stated_by(self, want: &Self) -> Self {
+        Self {
+            permissions: named_by(&want.permissions, self.permissions),
+            provisioned_concurrency: named_by(&want.provisioned_concurrency, self.provisioned_concurrency),
+            event_sources: named_by(&want.event_sources, self.event_sources),
+            ..self
+        }
+    }
+
     /// Writes the settings in spec form.
     pub(super) fn write(&self, fields: &mut Map<String, Value>) {
         let Self {
@@ -86,6 +97,18 @@ impl Parts {
             risks.push(Risk::new("lambda-public-url", "url", "the function's URL does not authenticate callers"));
         }
         risks
+    }
+}
+
+/// Returns the live entries whose keys the spec names. `unset` concerns all of them.
+fn named_by<T>(
+    want: &Setting<BTreeMap<String, T>>,
+    live: Setting<BTreeMap<String, T>>,
+) -> Setting<BTreeMap<String, T>> {
+    match want {
+        Setting::Unset => live,
+        Setting::Unstated => Setting::Unstated,
+        Setting::Set(want) => live.map(|live| live.into_iter().filter(|(key, _)| want.contains_key(key)).collect()),
     }
 }
 
