@@ -22,6 +22,7 @@ mod old_files;
 mod permissions;
 mod replay;
 mod replay_iam_policy;
+mod replay_function;
 mod replay_reads;
 mod replay_replication;
 mod replay_session;

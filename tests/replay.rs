@@ -29,7 +29,8 @@ use regionctl_core::plan::build::plan;
 use regionctl_core::resource::reference::Attributes;
 use serde_json::{Value, json};
 
-/// The HTTP status, the error code for the header or the call that it answers (`Action=…`), and the body.
+/// The HTTP status, the error code for the header or the call that it answers (`Action=…`, or `Path=…` with the end of
+/// its path), and the body.
 pub type Answer = (u16, &'static str, &'static str);
 
 /// An HTTP client that returns its answers in order and records the requests.
@@ -57,10 +58,13 @@ impl Replay {
 }
 
 impl Replay {
-    /// Returns the answer for the request's action, or else the next one. Concurrent calls need answers by action.
-    fn answer(&self, request: &str) -> Answer {
+    /// Returns the answer for the request's action or path, or else the next one. Concurrent calls need such answers.
+    fn answer(&self, request: &str, path: &str) -> Answer {
         let mut answers = self.answers.lock().unwrap();
-        let own = answers.iter().position(|(_, action, _)| action.starts_with("Action=") && request.contains(action));
+        let own = answers.iter().position(|(_, action, _)| {
+            let ends = action.strip_prefix("Path=").is_some_and(|end| path.ends_with(end));
+            ends || action.starts_with("Action=") && request.contains(action)
+        });
         answers.remove(own.unwrap_or(0)).unwrap_or((500, "", "no answer left"))
     }
 }
@@ -68,9 +72,10 @@ impl Replay {
 impl HttpConnector for Replay {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-        let query = request.uri().split_once('?').map_or("", |(_, query)| query);
+        let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
+        let path = path.to_owned();
         let recorded = format!("{} ?{query} {body}", request.method());
-        let (status, code, text) = self.answer(&recorded);
+        let (status, code, text) = self.answer(&recorded, &path);
         self.requests.lock().unwrap().push(recorded);
         let mut answer = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(text));
         // CloudWatch uses CBOR. Its answers are written here in JSON.
@@ -81,7 +86,7 @@ impl HttpConnector for Replay {
             *answer.body_mut() = SdkBody::from(bytes);
             answer.headers_mut().insert("smithy-protocol", protocol.to_owned());
         }
-        if !code.is_empty() && !code.starts_with("Action=") {
+        if !code.is_empty() && !code.contains('=') {
             answer.headers_mut().insert("x-amzn-errortype", code);
         }
         HttpConnectorFuture::ready(Ok(answer))

@@ -108,7 +108,7 @@ async fn a_live_rule_that_a_spec_cannot_state_is_read() {
 /// Lambda returns an empty text for a setting that was removed.
 #[tokio::test]
 async fn an_empty_key_is_unset() {
-    let answer = r#"{"Functions":[{"FunctionName":"f","FunctionArn":"arn:f","KMSKeyArn":"","DeadLetterConfig":{"TargetArn":""}}]}"#;
+    let answer = r#"{"Functions":[{"FunctionName":"f","FunctionArn":"arn:f","Role":"arn:aws:iam::123456789012:role/run","CodeSha256":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=","KMSKeyArn":"","DeadLetterConfig":{"TargetArn":""}}]}"#;
     let found = observe("lambda.function", "f", &[(200, answer)]).await;
     let wanted = spec("lambda.function:\n  f: {code: external, kms_key: unset, dead_letter: unset}\n");
     let draft = REGISTRY

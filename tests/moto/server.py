@@ -12,6 +12,7 @@ Bugs of moto are corrected here and never in regionctl:
 - GetBucketVersioning answers with a root element named after the operation; S3's is VersioningConfiguration.
 - The URL that GetFunction returns does not work. It is replaced by a URL of this server.
 - Unsupported operations are answered with a stack trace and 500, which clients retry. They are answered with 501.
+- Operations of functions that moto lacks (functions.py).
 - Functions lose LoggingConfig, DeadLetterConfig, FileSystemConfigs and SnapStart, and cannot change KMSKeyArn.
 - ModifyDBSubnetGroup deletes the group.
 - ModifyVpcEndpoint does not reset the policy.
@@ -38,6 +39,7 @@ import urllib.request
 
 import cbor2
 import xmltodict
+from functions import FunctionParts
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import ValidateRequests, self_check
 from moto.awslambda.models import LambdaFunction, lambda_backends
@@ -450,7 +452,7 @@ def main():
         keys_of_log_groups()
         policies_of_endpoints()
         attributes_of_topics()
-        moto = S3Keeps(DomainDispatcherApplication(create_backend_app))
+        moto = FunctionParts(S3Keeps(DomainDispatcherApplication(create_backend_app)))
         app = NotImplemented(CborToJson(S3Roots(moto)))
     server = make_server("127.0.0.1", 0, Reset(moto, Packages(ValidateRequests(app))), threaded=True)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)

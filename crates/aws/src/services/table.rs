@@ -250,17 +250,37 @@ pub static SERVICES: &[Service] = &[
         event_source: "lambda.amazonaws.com",
         rates: &[
             Rate { operations: Only(&["GetFunction"]), per_second: 100.0, burst: 100.0 },
+            Rate { operations: Only(&["GetPolicy"]), per_second: 15.0, burst: 15.0 },
             Rate { operations: Rest, per_second: 15.0, burst: 15.0 },
         ],
         codes: &[
             (NotFound, &["*NotFoundException"]),
-            (NotReady, &["ResourceConflictException", "ResourceNotReadyException"]),
+            (NotReady, &["ResourceConflictException", "ResourceInUseException", "ResourceNotReadyException"]),
             (Conflict, &["PreconditionFailedException"]),
             (Other, &["ServiceException"]),
         ],
         tagging: &[(Only(&["CreateFunction"]), "TagResource")],
         resources: &[
-            (Only(&["GetAccountSettings", "ListEventSourceMappings", "ListFunctions"]), &["*"]),
+            (
+                Only(&["CreateEventSourceMapping", "GetAccountSettings", "ListEventSourceMappings", "ListFunctions"]),
+                &["*"],
+            ),
+            (
+                Only(&["DeleteEventSourceMapping", "UpdateEventSourceMapping"]),
+                &["arn:{partition}:lambda:{region}:{account}:event-source-mapping:*"],
+            ),
+            // The resource is an alias or a version.
+            (
+                Only(&["DeleteProvisionedConcurrencyConfig", "PutProvisionedConcurrencyConfig"]),
+                &["arn:{partition}:lambda:{region}:{account}:function:{name}:*"],
+            ),
+            (
+                Only(&["PutFunctionCodeSigningConfig"]),
+                &[
+                    "arn:{partition}:lambda:{region}:{account}:function:{name}",
+                    "arn:{partition}:lambda:{region}:{account}:code-signing-config:*",
+                ],
+            ),
             (Rest, &["arn:{partition}:lambda:{region}:{account}:function:{name}"]),
         ],
         ..ROW

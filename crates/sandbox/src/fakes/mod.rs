@@ -5,6 +5,7 @@
 mod ec2;
 mod elb;
 mod lambda;
+mod lambda_parts;
 mod rds;
 mod s3;
 mod ssm;
