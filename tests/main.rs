@@ -20,6 +20,7 @@ mod noise;
 mod old_files;
 mod replay;
 mod replay_reads;
+mod replay_security_group;
 mod runbook;
 mod saved_plan;
 mod scenario;

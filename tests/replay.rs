@@ -30,7 +30,7 @@ use regionctl_core::resource::reference::Attributes;
 use serde_json::{Value, json};
 
 /// The HTTP status, the error code for the header or the call that it answers (`Action=…`), and the body.
-type Answer = (u16, &'static str, &'static str);
+pub type Answer = (u16, &'static str, &'static str);
 
 /// An HTTP client that returns its answers in order and records the requests.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,7 @@ impl Replay {
     }
 
     /// Creates a replay with error codes in headers.
-    fn coded(answers: &[Answer]) -> Self {
+    pub fn coded(answers: &[Answer]) -> Self {
         Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), requests: Arc::default() }
     }
 
