@@ -27,6 +27,7 @@ mod replay_reads;
 mod replay_replication;
 mod replay_session;
 mod replay_topic;
+mod replay_security_group;
 mod runbook;
 mod saved_plan;
 mod scenario;

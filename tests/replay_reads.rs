@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::replay::{Replay, location, open, run};
 
 /// Observes a resource with replayed answers. Asserts law 11 too: the spec written from a model has that model.
-async fn observe(kind: &str, name: &str, answers: &[(u16, &'static str)]) -> Observation<Value> {
+pub async fn observe(kind: &str, name: &str, answers: &[(u16, &'static str)]) -> Observation<Value> {
     observe_parts(kind, name, &[], answers).await
 }
 
@@ -34,7 +34,7 @@ async fn observe_parts(kind: &str, name: &str, parts: &[&str], answers: &[(u16, 
 }
 
 /// Asserts that a resource is a gap whose failure contains a text.
-async fn assert_gap(kind: &str, name: &str, answers: &[(u16, &'static str)], named: &str) {
+pub async fn assert_gap(kind: &str, name: &str, answers: &[(u16, &'static str)], named: &str) {
     let found = observe(kind, name, answers).await;
     assert!(found.resources.is_empty(), "{kind}: {:?}", found.resources);
     let [(gap, failure)] = found.gaps.as_slice() else { panic!("{kind}: {:?}", found.gaps) };
@@ -42,7 +42,7 @@ async fn assert_gap(kind: &str, name: &str, answers: &[(u16, &'static str)], nam
     assert!(failure.to_string().contains(named), "{failure}");
 }
 
-fn spec(sections: &str) -> Spec {
+pub fn spec(sections: &str) -> Spec {
     let text = format!("region: eu-central-1\naccount: '123456789012'\n{sections}");
     spec::read("spec.yaml", &|_: &str| Ok(text.clone()), REGISTRY, &mut SourceFiles::default()).unwrap()
 }

@@ -46,6 +46,7 @@ from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.responses import BaseResponse, get_service_model
 from moto.core.utils import camelcase_to_underscores
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.responses.vpcs import VPCs
 from moto.logs.exceptions import ResourceNotFoundException
@@ -347,6 +348,21 @@ def policies_of_endpoints():
     VPCs.modify_vpc_endpoint = change
 
 
+def rules_without_ports():
+    """Makes moto accept rules of protocols without ports, such as ESP
+    (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html)."""
+    create = SecurityGroupRule.__init__
+
+    def change(self, backend, protocol, group, from_port, to_port, *others, **options):
+        has_ports = from_port is not None and to_port is not None
+        from_port, to_port = (from_port, to_port) if has_ports else ("-1", "-1")
+        create(self, backend, protocol, group, from_port, to_port, *others, **options)
+        if not has_ports:
+            self.from_port = self.to_port = None
+
+    SecurityGroupRule.__init__ = change
+
+
 def keys_of_log_groups():
     """Makes moto support AssociateKmsKey and DisassociateKmsKey."""
 
@@ -452,6 +468,7 @@ def main():
         keys_of_log_groups()
         policies_of_endpoints()
         attributes_of_topics()
+        rules_without_ports()
         moto = FunctionParts(S3Keeps(DomainDispatcherApplication(create_backend_app)))
         app = NotImplemented(CborToJson(S3Roots(moto)))
     server = make_server("127.0.0.1", 0, Reset(moto, Packages(ValidateRequests(app))), threaded=True)

@@ -90,6 +90,7 @@ impl Aws {
                 id: vpc.vpc_id().unwrap_or_default().to_owned(),
                 cidr: vpc.cidr_block().unwrap_or_default().to_owned(),
                 default: vpc.is_default().unwrap_or(false),
+                ipv6: !vpc.ipv6_cidr_block_association_set().is_empty(),
                 tags: collect(vpc.tags().iter().map(|tag| (tag.key(), tag.value()))),
             });
         }

@@ -37,7 +37,7 @@ pub trait Keyed: Clone {
     /// Returns the key that identifies the element, as a plan shows it: `tcp 5432 from 0.0.0.0/0`.
     fn key(&self) -> String;
     /// Returns the part of the element that can change in place, such as a description. If the desired element has
-    /// none, the live one's is not managed.
+    /// none, the live one's is not managed; if it is empty, the live one's is removed.
     fn detail(&self) -> Option<String> {
         None
     }

@@ -391,7 +391,7 @@ fn element<T: Keyed>(path: &str, before: Option<&T>, after: Option<&T>) -> Field
         (_, None) => FieldAction::Remove,
         _ => FieldAction::Change,
     };
-    let detail = |item: Option<&T>| item.and_then(Keyed::detail).map(Value::from);
+    let detail = |item: Option<&T>| item.and_then(Keyed::detail).filter(|text| !text.is_empty()).map(Value::from);
     FieldChange { path: path.to_owned(), action, before: detail(before), after: detail(after), note: None }
 }
 

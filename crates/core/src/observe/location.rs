@@ -48,6 +48,9 @@ pub struct Vpc {
     pub cidr: String,
     /// Whether it is the region's default VPC.
     pub default: bool,
+    /// Whether it has, or had, an IPv6 CIDR block.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ipv6: bool,
     /// Its tags, keys to values, without AWS's own `aws:` tags.
     pub tags: Tags,
 }

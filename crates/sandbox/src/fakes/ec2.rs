@@ -83,6 +83,7 @@ impl Ec2<'_> {
             "TerminateInstances" => self.set_state("terminated"),
             "ModifyInstanceAttribute" => self.modify_instance(),
             "CreateTags" => return self.tag(),
+            "DeleteTags" => return self.untag(),
             _ => return None,
         })
     }
@@ -294,6 +295,20 @@ impl Ec2<'_> {
         let id = self.form.get("ResourceId.1")?.to_owned();
         let mut resource = self.records.get(&format!("ec2/{id}")).map(Form::kept)?;
         tag(&mut resource, "Tag", self.form.pairs("Tag", "Key", "Value"));
+        self.keep(&resource);
+        Some(Ok("<return>true</return>".to_owned()))
+    }
+
+    /// Removes tags by key. With a value, EC2 removes only a tag that has it; no caller sends one
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html>).
+    fn untag(&mut self) -> Option<Done> {
+        let id = self.form.get("ResourceId.1")?.to_owned();
+        let mut resource = self.records.get(&format!("ec2/{id}")).map(Form::kept)?;
+        let removed: Vec<&str> = (1..).map_while(|number| self.form.get(&format!("Tag.{number}.Key"))).collect();
+        let pairs = resource.pairs("Tag", "Key", "Value");
+        let kept = pairs.into_iter().filter(|(key, _)| !removed.contains(&key.as_str())).collect::<Vec<_>>();
+        resource.0.retain(|key, _| !key.starts_with("Tag."));
+        tag(&mut resource, "Tag", kept);
         self.keep(&resource);
         Some(Ok("<return>true</return>".to_owned()))
     }
