@@ -19,6 +19,7 @@ mod nightly;
 mod noise;
 mod old_files;
 mod replay;
+mod replay_document;
 mod replay_reads;
 mod runbook;
 mod saved_plan;
