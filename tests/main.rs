@@ -20,6 +20,7 @@ mod noise;
 mod old_files;
 mod replay;
 mod replay_document;
+mod replay_instance;
 mod replay_reads;
 mod runbook;
 mod saved_plan;
