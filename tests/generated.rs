@@ -72,6 +72,7 @@ fn growth(operation: &str) -> &'static str {
         "ListFunctions" => "one per 50 functions, for the region and each source region",
         "DescribeDBClusters" | "DescribeDBInstances" => "one per 100, for the region and each source region",
         "ListDocuments" => "one per 50 documents, for the region and each source region",
+        "DescribeDocumentPermission" => "one per document whose accounts are stated, copied or deleted",
         "GetDocument" => "one per document, for the region and each source region",
         "GetBucketReplication" => "one per replicated bucket of the spec",
         "ListHostedZonesByName" | "GetHostedZone" => "one per zone of the spec",

@@ -23,6 +23,8 @@ mod permissions;
 mod replay;
 mod replay_iam_policy;
 mod replay_function;
+mod replay_document;
+mod replay_instance;
 mod replay_reads;
 mod replay_replication;
 mod replay_session;

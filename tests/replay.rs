@@ -353,19 +353,6 @@ async fn pending_modifications_and_minor_versions_are_not_drift() {
     assert_eq!(draft.waiting[0].what, "backup_days 14 waits for the cluster's maintenance window");
 }
 
-/// If the newest version has the desired content already, an earlier run stopped before it became the default version
-/// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateDocument.html>).
-#[tokio::test]
-async fn an_existing_document_version_becomes_the_default() {
-    let duplicate = r#"{"__type":"DuplicateDocumentContent","message":"The content matches another document"}"#;
-    let replay = Replay::new(&[(400, duplicate)]);
-    let op = json!({"UpdateDocument": {"content": "{}", "format": "JSON", "target_type": null}});
-    assert_eq!(run(&replay, "ssm.document", op).await.unwrap()["version"], "$LATEST");
-    let replay = Replay::new(&[(200, r#"{"DocumentVersion":"3"}"#), (200, "{}")]);
-    run(&replay, "ssm.document", json!("UpdateDocumentDefaultVersion")).await.unwrap();
-    assert!(replay.requests()[1].contains(r#""DocumentVersion":"3""#), "{:?}", replay.requests());
-}
-
 /// The preflight checks the caller's permissions per call and resource, before the first write
 /// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>).
 #[tokio::test]

@@ -38,7 +38,7 @@ fn changes_at_the_source_are_reported_as_drift_of_the_source() {
         functions["lambda/renew-certificates"]["config"]["Timeout"] = 100.into();
         gone["config"]["FunctionName"] = "brand-new".into();
         functions.insert("lambda/brand-new".to_owned(), gone);
-        services["ssm"]["us-east-1"]["documents"].as_object_mut().unwrap().remove("rotate-logs");
+        services["memory"]["us-east-1"].as_object_mut().unwrap().remove("ssm/rotate-logs");
     });
     let plan = place.run(&["plan", SPEC, "--format", "json"]).exits(0);
     let expected = [

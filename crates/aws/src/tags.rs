@@ -71,6 +71,20 @@ pub(crate) fn settings_of_new<Op: Serialize>(want: &Setting<TagSettings>, out: &
     Setting::Set(settings)
 }
 
+/// Returns the tags of a copy: the spec's over the source's, and the region of the source. regionctl's own tags of the
+/// source are not copied.
+pub(crate) fn of_copy(own: Setting<TagSettings>, source: Setting<TagSettings>, region: &str) -> Setting<TagSettings> {
+    let own = match own {
+        Setting::Unset => return Setting::Unset,
+        own => own.unwrap_or_default(),
+    };
+    let mut tags = source.unwrap_or_default();
+    tags.retain(|key, _| !is_own(key));
+    tags.extend(tags::of_copy(region).into_iter().map(|(key, value)| (key, Setting::Set(value))));
+    tags.extend(own);
+    Setting::Set(tags)
+}
+
 /// Compares tags. `tags: unset` removes all of them, except regionctl's own.
 pub(crate) fn compare<Op: Serialize>(
     want: &Setting<TagSettings>,

@@ -451,6 +451,7 @@ pub static SERVICES: &[Service] = &[
         event_source: "ssm.amazonaws.com",
         rates: &[
             Rate { operations: Only(&["GetParameter", "GetParametersByPath"]), per_second: 40.0, burst: 40.0 },
+            Rate { operations: Only(&["DescribeDocumentPermission"]), per_second: 10.0, burst: 10.0 },
             Rate { operations: Rest, per_second: 10.0, burst: 10.0 },
         ],
         codes: &[

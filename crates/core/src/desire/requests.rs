@@ -254,10 +254,15 @@ fn depth(registry: Registry, want: &Want) -> Depth {
     let stated =
         Depth::Named(want.model.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default());
     match () {
+        () if want.absent => named(registry.of(&want.address.kind).facts().read_to_remove),
         () if want.whole => Depth::Whole,
-        () if want.source.is_some() && !want.absent => stated.and(copied_parts(registry, &want.address.kind, false)),
+        () if want.source.is_some() => stated.and(copied_parts(registry, &want.address.kind, false)),
         () => stated,
     }
+}
+
+fn named(parts: &[&str]) -> Depth {
+    Depth::Named(parts.iter().map(|part| (*part).to_owned()).collect())
 }
 
 /// Returns the parts that a follower copies. For the source, adds the parts that are read only to report what is not

@@ -132,7 +132,7 @@ impl Expander<'_> {
     }
 }
 
-fn rule_at(want: &Want) -> String {
+pub(super) fn rule_at(want: &Want) -> String {
     format!("the rule is at {}:{}", want.at.file, want.at.line)
 }
 

@@ -40,6 +40,8 @@ pub struct Facts {
     pub not_copied: &'static [&'static str],
     /// The names in `parts` that are read only from a source, to report what a follower lacks.
     pub source_only: &'static [&'static str],
+    /// The names in `parts` that are read before a resource is deleted, because they decide how or whether it can be.
+    pub read_to_remove: &'static [&'static str],
     /// The operations in `writes` that are needed only to delete a resource: its entry is `absent`, or a copy's source
     /// was deleted.
     pub removes: &'static [&'static str],
@@ -93,6 +95,7 @@ impl Facts {
         parts: &[],
         not_copied: &[],
         source_only: &[],
+        read_to_remove: &[],
         removes: &[],
         global: false,
         needs_vpc: false,
