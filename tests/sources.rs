@@ -239,6 +239,24 @@ fn two_rules_that_produce_the_same_resource_are_an_error() {
     }
 }
 
+/// AWS services create documents with reserved names, which SSM accepts from nobody else.
+#[test]
+fn a_copy_with_a_reserved_name_is_refused_before_anything_is_sent() {
+    let place = seeded_with("ssm.document:\n  \"*\": {copy: us-east-1}\n");
+    edit(&place, |services| {
+        let documents = &mut services["memory"]["us-east-1"];
+        documents["ssm/AWSQuickSetup-a"] = documents["ssm/rotate-logs"].clone();
+    });
+    let refused = place.run(&["apply", "--yes", "spec.yaml"]).exits(1);
+    for part in
+        ["error[invalid-name]: for us-east-1/AWSQuickSetup-a: ", "help: add `except: [AWSQuickSetup-a]` to the entry"]
+    {
+        assert!(refused.stderr.contains(part), "{part} is not in\n{}", refused.stderr);
+    }
+    place.write("spec.yaml", format!("{HEAD}ssm.document:\n  \"*\": {{copy: us-east-1, except: [AWS*]}}\n"));
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+}
+
 #[test]
 fn without_waiting_the_next_plan_reports_resources_in_progress() {
     let place = seeded_with(

@@ -316,21 +316,6 @@ impl Ec2<'_> {
     }
 }
 
-impl Ec2<'_> {
-    /// Removes tags of a resource that is stored here.
-    fn untag(&mut self) -> Option<Done> {
-        let id = self.form.get("ResourceId.1")?.to_owned();
-        let mut resource = self.records.get(&format!("ec2/{id}")).map(Form::kept)?;
-        let removed: Vec<String> = self.form.pairs("Tag", "Key", "Value").into_iter().map(|(key, _)| key).collect();
-        let kept = resource.pairs("Tag", "Key", "Value").into_iter().filter(|(key, _)| !removed.contains(key));
-        let kept: Vec<_> = kept.collect();
-        resource.0.retain(|name, _| !name.starts_with("Tag."));
-        tag(&mut resource, "Tag", kept);
-        self.keep(&resource);
-        Some(Ok("<return>true</return>".to_owned()))
-    }
-}
-
 fn tags(resource: &Form) -> String {
     let pairs = resource.pairs("Tag", "Key", "Value");
     list("tagSet", "item", pairs.iter().map(|(key, value)| element("key", Some(key)) + &element("value", Some(value))))
