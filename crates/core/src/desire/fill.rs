@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::expand::{ExpandError, Expanded, Expansion};
 use super::leftover::Search;
-use super::requests::{self, Requests};
+use super::requests::{self, Defects, Requests};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::kind::{Fit, Registry, Risk};
+use crate::kind::{Fit, Registry};
 use crate::observe::failure::Gap;
 use crate::observe::location::{Location, Vpc};
 use crate::observe::scope::LiveResource;
@@ -37,7 +37,7 @@ pub struct Inventory {
     /// The live resources that exist and that regionctl created, as far as their tags were read.
     pub created: BTreeMap<Address, bool>,
     /// What keeps desired resources from working although they match the spec.
-    pub defects: BTreeMap<Address, Vec<Risk>>,
+    pub defects: Defects,
     /// Informational notes.
     pub notes: Vec<Note>,
     /// The secrets of the desired resources, by address and by the token that replaces each in a plan.
@@ -160,7 +160,7 @@ pub fn fill(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<Inve
     wants.sort_by(|a, b| a.want.address.cmp(&b.want.address));
     let created = requests::created(&requests, snapshot);
     notes.extend(advisory_notes(registry, &requests, snapshot));
-    let (defects, secrets) = (BTreeMap::new(), BTreeMap::new());
+    let (defects, secrets) = (Defects::new(), BTreeMap::new());
     let mut inventory = Inventory { location, live, gaps, wants, known, created, defects, notes, secrets };
     resolve_references(registry, &mut inventory)?;
     adopt(registry, &mut inventory);

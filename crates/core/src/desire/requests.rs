@@ -26,6 +26,9 @@ use crate::spec::{Spec, Want};
 /// What to read, by region and kind.
 pub type Requests = BTreeMap<(String, String), Scope>;
 
+/// What keeps desired resources from working although they match the spec.
+pub type Defects = BTreeMap<Address, Vec<Risk>>;
+
 /// Returns what to read of a spec's sources. Does not depend on live resources.
 pub fn source_only(registry: Registry, spec: &Spec) -> Requests {
     let mut requests = Requests::new();
@@ -120,14 +123,14 @@ pub(super) fn defects(
     snapshot: &Snapshot,
     expanded: &[Expanded],
     live: &BTreeMap<Address, LiveResource<Value>>,
-) -> Result<(BTreeMap<Address, Vec<Risk>>, BTreeSet<Question>), ExpandError> {
+) -> Result<(Defects, BTreeSet<Question>), ExpandError> {
     let regions: BTreeSet<&String> =
         spec.wants.iter().filter_map(|want| want.source.as_ref()).map(|source| &source.region).collect();
     let sources: Vec<String> = regions.into_iter().filter(|region| **region != location.region).cloned().collect();
     let wants = expanded.iter().map(|expanded| &expanded.want).filter(|want| !want.absent);
     let desired: BTreeSet<Address> = wants.clone().map(|want| want.address.clone()).collect();
     let seen = Seen::new(snapshot, location, &sources, &desired);
-    let mut defects = BTreeMap::new();
+    let mut defects = Defects::new();
     for want in wants {
         let model = live.get(&want.address).map(|live| &live.model);
         let found = registry.of(&want.address.kind).defects(&want.model, model, &seen)?;
