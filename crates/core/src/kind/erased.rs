@@ -102,8 +102,6 @@ pub struct DiffContext<'a> {
     pub spec: &'a str,
     /// The entry's waivers.
     pub waivers: &'a [Waiver],
-    /// Whether the live resource lacks the tag that regionctl sets on what it creates.
-    pub is_adopted: bool,
 }
 
 /// A bug in regionctl, found by a check of the engine.
@@ -202,6 +200,10 @@ impl<K: Kind> AnyKind for Erased<K> {
     }
 
     fn defects(&self, want: &Value, live: Option<&Value>, seen: &Seen<'_>) -> Result<Vec<Risk>, Broken> {
+        // Most kinds ask nothing, and decoding their models would cost more than the answer.
+        if K::FACTS.looks_up.is_empty() {
+            return Ok(Vec::new());
+        }
         Ok(K::defects(&typed::<K>(want)?, live.map(typed::<K>).transpose()?.as_ref(), seen))
     }
 
@@ -227,7 +229,7 @@ impl<K: Kind> AnyKind for Erased<K> {
     ) -> Result<Draft, Broken> {
         let want = typed::<K>(want)?;
         let model = live.map(|live| typed::<K>(&live.model)).transpose()?;
-        let mut diff = Diff::new(live.is_some(), context.waivers).of_spec(context.spec).adopted(context.is_adopted);
+        let mut diff = Diff::new(live.is_some(), context.waivers).of_spec(context.spec);
         K::diff(&want, model.as_ref(), &mut diff);
         diff.risks(K::risks(&want), &model.as_ref().map(K::risks).unwrap_or_default());
         diff.guard(live.map_or(&[], |live| &live.extras), K::extras);
