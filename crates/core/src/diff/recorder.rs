@@ -22,6 +22,7 @@ pub struct Diff<'a, Op> {
     exists: bool,
     created: bool,
     creation_tags: Tags,
+    is_adopted: bool,
     waivers: &'a [Waiver],
     draft: Draft,
     steps: Vec<(Phase, Vec<usize>, Op)>,
@@ -34,6 +35,7 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
             exists,
             created: exists,
             creation_tags: Tags::new(),
+            is_adopted: false,
             waivers,
             draft: Draft::default(),
             steps: Vec::new(),
@@ -44,6 +46,12 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
     #[must_use]
     pub fn of_spec(self, spec: &str) -> Self {
         Self { creation_tags: Tags::from([(CREATED_BY.to_owned(), spec.to_owned())]), ..self }
+    }
+
+    /// Sets whether the live resource lacks the tag that regionctl sets on what it creates.
+    #[must_use]
+    pub fn adopted(self, is_adopted: bool) -> Self {
+        Self { is_adopted, ..self }
     }
 
     /// Returns the tags of a new resource in addition to the spec's. Every kind with tags sets them in the call that
@@ -245,6 +253,14 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
     /// Records a deletion, which needs `--allow-destroy`. `what` is a clause: `it is deleted`.
     pub fn deletes(&mut self, what: impl Into<String>) {
         self.draft.deletes.push(what.into());
+    }
+
+    /// Records that a step removes something that the spec does not state. This needs `--allow-destroy` if somebody
+    /// else created the resource: it is adopted. `what` is a clause: `ingress tcp 22 from 10.0.0.0/8 is removed`.
+    pub fn displaces(&mut self, what: impl Into<String>) {
+        if self.is_adopted {
+            self.deletes(format!("{}, and regionctl did not create this resource", what.into()));
+        }
     }
 
     /// Deletes the resource with one call.

@@ -102,6 +102,8 @@ pub struct DiffContext<'a> {
     pub spec: &'a str,
     /// The entry's waivers.
     pub waivers: &'a [Waiver],
+    /// Whether the live resource lacks the tag that regionctl sets on what it creates.
+    pub is_adopted: bool,
 }
 
 /// A bug in regionctl, found by a check of the engine.
@@ -229,7 +231,7 @@ impl<K: Kind> AnyKind for Erased<K> {
     ) -> Result<Draft, Broken> {
         let want = typed::<K>(want)?;
         let model = live.map(|live| typed::<K>(&live.model)).transpose()?;
-        let mut diff = Diff::new(live.is_some(), context.waivers).of_spec(context.spec);
+        let mut diff = Diff::new(live.is_some(), context.waivers).of_spec(context.spec).adopted(context.is_adopted);
         K::diff(&want, model.as_ref(), &mut diff);
         diff.risks(K::risks(&want), &model.as_ref().map(K::risks).unwrap_or_default());
         diff.guard(live.map_or(&[], |live| &live.extras), K::extras);

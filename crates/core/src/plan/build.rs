@@ -94,7 +94,11 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         let want = &expanded.want;
         let kind = registry.of(&want.address.kind);
         let live = inventory.live.get(&want.address);
-        let context = DiffContext { spec: &name, waivers: &want.waivers };
+        let context = DiffContext {
+            spec: &name,
+            waivers: &want.waivers,
+            is_adopted: inventory.created.get(&want.address) == Some(&false),
+        };
         let draft = match (want.absent, live) {
             (true, None) => continue,
             (true, Some(resource)) => kind.remove(&resource.model)?,

@@ -302,6 +302,7 @@ logs.log_group:
         ],
         not_copied: &["tags"],
         source_only: &["aliases"],
+        creation_tags: true,
         ..Facts::DEFAULT
     };
 
