@@ -19,9 +19,12 @@ pub(super) async fn answer(services: &Services, region: &str, request: &MockRequ
     }
     let mut bucket_exists = true;
     if action == "CreateFlowLogs" {
-        let bucket = form.text("LogDestination").rsplit(':').next().unwrap_or_default();
+        let destination = form.text("LogDestination");
+        let bucket = destination.rsplit(':').next().unwrap_or_default();
         let bucket = bucket.split('/').next().unwrap_or_default();
-        bucket_exists = services.s3.snapshot(ACCOUNT, region).await.buckets.contains_key(bucket);
+        // The other destinations are checked when EC2 delivers, not on creation.
+        bucket_exists = form.text("LogDestinationType") != "s3"
+            || services.s3.snapshot(ACCOUNT, region).await.buckets.contains_key(bucket);
     }
     let done = services.memory.with(region, |records| Ec2 { records, form, bucket_exists }.act(&action))?;
     Some(match done {
@@ -185,7 +188,17 @@ impl Ec2<'_> {
         if !self.bucket_exists {
             return failed("400", "LogDestination does not exist");
         }
-        let names = ["ResourceId.1", "LogDestination", "TrafficType", "LogFormat", "MaxAggregationInterval"];
+        let names = [
+            "ResourceId.1",
+            "LogDestination",
+            "LogGroupName",
+            "TrafficType",
+            "LogFormat",
+            "MaxAggregationInterval",
+            "DestinationOptions.FileFormat",
+            "DestinationOptions.HiveCompatiblePartitions",
+            "DestinationOptions.PerHourPartition",
+        ];
         let same = |resource: &Form| names.iter().all(|name| resource.get(name) == self.form.get(name));
         if self.all(FLOW_LOG).iter().any(same) {
             return failed("FlowLogAlreadyExists", "a flow log with the same configuration exists");
@@ -202,8 +215,14 @@ impl Ec2<'_> {
             element("flowLogId", it.get("Id"))
                 + &element("resourceId", it.get("ResourceId.1"))
                 + &element("trafficType", it.get("TrafficType"))
-                + "<logDestinationType>s3</logDestinationType><flowLogStatus>ACTIVE</flowLogStatus>"
+                + &element("logDestinationType", Some(it.get("LogDestinationType").unwrap_or("cloud-watch-logs")))
+                + "<flowLogStatus>ACTIVE</flowLogStatus>"
                 + &element("logDestination", it.get("LogDestination"))
+                + &element("logGroupName", it.get("LogGroupName"))
+                + &element("deliverLogsPermissionArn", it.get("DeliverLogsPermissionArn"))
+                + &element("deliverCrossAccountRole", it.get("DeliverCrossAccountRole"))
+                + &destination_options(&it)
+                + &tag_fields(&it)
                 + &element("logFormat", Some(it.get("LogFormat").unwrap_or(default)))
                 + &element("maxAggregationInterval", Some(it.get("MaxAggregationInterval").unwrap_or("600")))
                 + &tags(&it)
@@ -314,6 +333,28 @@ impl Ec2<'_> {
         self.keep(&resource);
         Some(Ok("<return>true</return>".to_owned()))
     }
+}
+
+/// Shows the options of a destination bucket. Options that the request lacks are AWS's defaults
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DestinationOptionsRequest.html>).
+fn destination_options(log: &Form) -> String {
+    if log.text("LogDestinationType") != "s3" {
+        return String::new();
+    }
+    let option = |name: &str, default| log.get(&format!("DestinationOptions.{name}")).or(Some(default));
+    let options = element("fileFormat", option("FileFormat", "plain-text"))
+        + &element("hiveCompatiblePartitions", option("HiveCompatiblePartitions", "false"))
+        + &element("perHourPartition", option("PerHourPartition", "false"));
+    format!("<destinationOptions>{options}</destinationOptions>")
+}
+
+fn tag_fields(log: &Form) -> String {
+    let fields = log.pairs("TagFieldSpecification", "ResourceType", "").into_iter().enumerate();
+    let fields = fields.map(|(index, (resource, _))| {
+        let keys = log.list(&format!("TagFieldSpecification.{}.TagKey", index + 1));
+        element("resourceType", Some(&resource)) + &list("tagKeySet", "item", keys)
+    });
+    list("tagFieldSpecificationSet", "item", fields)
 }
 
 fn tags(resource: &Form) -> String {
