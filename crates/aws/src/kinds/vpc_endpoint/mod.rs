@@ -15,6 +15,7 @@ use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Notes};
 use regionctl_core::model::policy::{Policy, PolicySpec};
 use regionctl_core::model::tags::{self, Tags};
+use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Status, StepTarget};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
@@ -26,7 +27,7 @@ use serde_json::json;
 
 use crate::answer::live_policy;
 use crate::ec2::{filter, named, route_tables, sdk_tags, tag_specification};
-use crate::error::CallError;
+use crate::error::{CallError, if_found};
 use crate::live::{Live, collect_results};
 use crate::tags::collect;
 
@@ -261,10 +262,11 @@ ec2.vpc_endpoint:
     }
 }
 
-/// Returns the endpoint service's name, such as `com.amazonaws.eu-central-1.s3`.
+/// Returns the endpoint service's name, such as `com.amazonaws.eu-central-1.s3`. The gateway services have this prefix in
+/// China too; `cn.com.amazonaws` is the prefix of some interface endpoints there
+/// (<https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.aws_ec2.GatewayVpcEndpointAwsService.html>).
 fn service(name: &str, location: &Location) -> String {
-    let prefix = if location.partition == "aws-cn" { "cn.com.amazonaws" } else { "com.amazonaws" };
-    format!("{prefix}.{}.{name}", location.region)
+    format!("com.amazonaws.{}.{name}", location.region)
 }
 
 impl Live for VpcEndpoint {
@@ -277,7 +279,12 @@ impl Live for VpcEndpoint {
         let (endpoints, of_vpc) = try_join(endpoints, route_tables(api, &vpc.id)).await?;
         let seen = scope.names.keys().filter_map(|name| {
             let service = service(name, &scope.location);
-            let endpoint = endpoints.iter().find(|endpoint| endpoint.service_name() == Some(&service))?;
+            let of_service = endpoints.iter().filter(|endpoint| endpoint.service_name() == Some(&service));
+            let endpoint = match of_service.collect::<Vec<_>>()[..] {
+                [] => return None,
+                [endpoint] => endpoint,
+                ref several => return Some((name.clone(), Err(ambiguous(name, several)))),
+            };
             let mut attributes = Self::attributes(name, &scope.location);
             attributes.insert("id".to_owned(), endpoint.vpc_endpoint_id().unwrap_or_default().to_owned());
             Some((name.clone(), model(endpoint, &of_vpc).map(|model| LiveResource::new(name, model, attributes))))
@@ -339,7 +346,12 @@ impl Live for VpcEndpoint {
 
     async fn status(api: &Client, target: &StepTarget) -> Result<Status, CallError> {
         let Some(id) = target.attributes.get("id") else { return Ok(Status::Ready) };
-        let answer = api.describe_vpc_endpoints().vpc_endpoint_ids(id).send().await?;
+        let answer = api.describe_vpc_endpoints().vpc_endpoint_ids(id).send().await;
+        // EC2 is eventually consistent: a new endpoint may not be visible yet
+        // (https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html).
+        let Some(answer) = if_found(answer.map_err(CallError::from))? else {
+            return Ok(Status::InProgress("pending".to_owned()));
+        };
         Ok(match answer.vpc_endpoints().first().and_then(SdkEndpoint::state) {
             state if is(state, &["failed", "rejected", "expired"]) => {
                 Status::Failed("EC2 could not create the endpoint: delete it and apply again".to_owned())
@@ -347,6 +359,18 @@ impl Live for VpcEndpoint {
             state => in_progress(state).map_or(Status::Ready, Status::InProgress),
         })
     }
+}
+
+/// Returns the error of a service with several gateway endpoints: EC2 allows them if their route tables differ.
+fn ambiguous(name: &str, endpoints: &[&SdkEndpoint]) -> CallError {
+    let ids: Vec<&str> = endpoints.iter().filter_map(|endpoint| endpoint.vpc_endpoint_id()).collect();
+    let message = format!(
+        "the VPC has {} gateway endpoints for {name} ({}); expected one: move their route tables to one of them, and \
+         delete the others",
+        ids.len(),
+        ids.join(", ")
+    );
+    CallError(Failure::new(FailureClass::Invalid, "EC2 DescribeVpcEndpoints", message))
 }
 
 /// Compares without case: the SDK's enum has `Pending`, the API returns `pending`
