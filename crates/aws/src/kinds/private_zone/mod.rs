@@ -4,6 +4,9 @@
 //! Zone names are not unique. The spec's zone is the one associated with the VPC, or else the only one of this name;
 //! more than one such zone is an error. Associations with other VPCs are kept.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
+
 use aws_sdk_route53::Client;
 use aws_sdk_route53::types::{HostedZone, HostedZoneConfig, Tag, TagResourceType, Vpc as SdkVpc, VpcRegion};
 use futures::future::{try_join, try_join_all};
@@ -22,7 +25,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::{CallError, done_if};
+use crate::error::CallError;
 use crate::live::{Live, read_concurrently};
 use crate::tags::collect;
 
@@ -34,8 +37,9 @@ pub struct PrivateZone;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Route53PrivateZone")]
 pub struct ZoneSpec {
-    /// The comment on the hosted zone, up to 256 characters. If omitted, not managed.
-    comment: Option<String>,
+    /// The comment on the hosted zone, up to 256 characters. If omitted, not managed; `unset` removes it.
+    #[serde(default)]
+    comment: Setting<String>,
     /// Tags to set. Other tags on the hosted zone are kept.
     tags: Option<Tags>,
 }
@@ -91,10 +95,10 @@ pub enum ZoneOp {
         /// The VPC that the spec selects.
         vpc: ZoneVpc,
     },
-    /// Replaces the comment on the hosted zone.
+    /// Replaces or removes the comment on the hosted zone.
     UpdateHostedZoneComment {
-        /// The spec's comment, up to 256 characters.
-        comment: String,
+        /// The spec's comment, up to 256 characters; `None` removes it.
+        comment: Option<String>,
     },
     /// Adds or overwrites tags; other tags are kept.
     ChangeTagsForResource {
@@ -147,11 +151,16 @@ route53.private_zone:
     }
 
     fn desire(_: &str, spec: ZoneSpec, notes: &mut Notes<'_>) -> ZoneModel {
-        if spec.comment.as_ref().is_some_and(|comment| comment.chars().count() > 256) {
+        if spec.comment.is_set_and(|comment| comment.chars().count() > 256) {
             notes.fault("comment", "the comment has more than 256 characters", "shorten the comment");
         }
         tags::check(spec.tags.as_ref(), notes);
-        let (comment, tags) = (Setting::stated(spec.comment), Setting::stated(spec.tags));
+        // Route 53 has no empty comment: it returns a comment that was set to "" like one that was never set.
+        let comment = match spec.comment {
+            Setting::Set(comment) if comment.is_empty() => Setting::Unset,
+            comment => comment,
+        };
+        let tags = Setting::stated(spec.tags);
         ZoneModel { comment, vpcs: vec![ZoneVpc::of_the_region()], tags }
     }
 
@@ -168,8 +177,7 @@ route53.private_zone:
             let covers = out.creation().and(commented).and(covers);
             out.step(Phase::Create, covers, ZoneOp::CreateHostedZone { comment: comment.get(), vpc });
         } else {
-            let comment = comment.clone().unwrap_or_default();
-            out.step(Phase::Change, commented, ZoneOp::UpdateHostedZoneComment { comment });
+            out.step(Phase::Change, commented, ZoneOp::UpdateHostedZoneComment { comment: comment.get() });
         }
         for (vpc, covers) in missing {
             out.step(Phase::Widen, covers, ZoneOp::AssociateVPCWithHostedZone { vpc });
@@ -215,28 +223,20 @@ impl Live for PrivateZone {
         let id = target.attributes.get("id").cloned().unwrap_or_default();
         match op {
             ZoneOp::CreateHostedZone { comment, vpc } => {
-                // A retry sends the same caller reference, so Route 53 does not create a second zone. The reference is
-                // a digest because it is limited to 128 characters (CreateHostedZone), and a zone name may be longer.
-                let identity = format!("{} {} {}", target.location.region, target.name, vpc.id);
-                let reference = format!("regionctl-{}", hex(&Sha256::digest(identity)));
-                let config = HostedZoneConfig::builder().set_comment(comment).private_zone(true).build();
-                let made = api
-                    .create_hosted_zone()
-                    .name(&target.name)
-                    .caller_reference(reference)
-                    .hosted_zone_config(config)
-                    .vpc(vpc.sdk())
-                    .send()
-                    .await?;
-                let id = made.hosted_zone().map(|zone| bare(zone.id())).unwrap_or_default();
+                let id = create(api, target, comment, &vpc).await?;
                 return Ok(Attributes::from([("id".to_owned(), id)]));
             }
             ZoneOp::AssociateVPCWithHostedZone { vpc } => {
-                let made = api.associate_vpc_with_hosted_zone().hosted_zone_id(id).vpc(vpc.sdk()).send().await;
-                done_if(made.map(|_| ()).map_err(CallError::from), "ConflictingDomainExists")?;
+                let made = api.associate_vpc_with_hosted_zone().hosted_zone_id(&id).vpc(vpc.sdk()).send().await;
+                match made.map(|_| ()).map_err(CallError::from) {
+                    Err(error) if error.is("ConflictingDomainExists") => {
+                        already_associated(api, &id, &vpc, error).await?;
+                    }
+                    other => other?,
+                }
             }
             ZoneOp::UpdateHostedZoneComment { comment } => {
-                api.update_hosted_zone_comment().id(id).comment(comment).send().await?;
+                api.update_hosted_zone_comment().id(id).set_comment(comment).send().await?;
             }
             ZoneOp::ChangeTagsForResource { tags } => {
                 let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
@@ -250,6 +250,63 @@ impl Live for PrivateZone {
         }
         Ok(Attributes::new())
     }
+}
+
+/// A random text of this process. Route 53 never accepts the caller reference of a deleted zone again, so the reference
+/// of a zone must differ from that of an earlier one with the same name
+/// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_CreateHostedZone.html>).
+static NONCE: LazyLock<String> = LazyLock::new(|| {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+});
+
+/// Creates the zone and returns its id. A retry in this process sends the same caller reference, so Route 53 does not
+/// create a second zone.
+async fn create(
+    api: &Client,
+    target: &StepTarget,
+    comment: Option<String>,
+    vpc: &ZoneVpc,
+) -> Result<String, CallError> {
+    // A digest, because a reference has at most 128 characters, and a zone's name may be longer.
+    let identity = format!("{} {} {} {}", *NONCE, target.location.region, target.name, vpc.id);
+    let reference = format!("regionctl-{}", hex(&Sha256::digest(identity)));
+    let config = HostedZoneConfig::builder().set_comment(comment).private_zone(true).build();
+    let made = api
+        .create_hosted_zone()
+        .name(&target.name)
+        .caller_reference(reference)
+        .hosted_zone_config(config)
+        .vpc(vpc.sdk())
+        .send()
+        .await;
+    match made.map_err(CallError::from) {
+        Ok(made) => Ok(made.hosted_zone().map(|zone| bare(zone.id())).unwrap_or_default()),
+        // The answer of an earlier try was lost.
+        Err(error) if error.is("HostedZoneAlreadyExists") => {
+            let found = read(api, &vpc.id, &target.name, &Depth::existence()).await?;
+            found.and_then(|zone| zone.attributes.get("id").cloned()).ok_or(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns whether the zone is associated with the VPC. ConflictingDomainExists also means that another zone of this
+/// name is (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_AssociateVPCWithHostedZone.html>).
+///
+/// # Errors
+/// Another zone is associated with the VPC.
+async fn already_associated(api: &Client, id: &str, vpc: &ZoneVpc, mut error: CallError) -> Result<(), CallError> {
+    let zone = api.get_hosted_zone().id(id).send().await?;
+    if zone.vpcs().iter().any(|associated| associated.vpc_id() == Some(&vpc.id)) {
+        return Ok(());
+    }
+    error.0.message = format!(
+        "{}; another hosted zone with this name or a domain above or below it is associated with {}: remove that \
+         association first",
+        error.0.message, vpc.id
+    );
+    Err(error)
 }
 
 /// Strips `/hostedzone/` from an id: responses contain it, requests do not.
