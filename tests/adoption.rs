@@ -52,13 +52,29 @@ fn a_leftover_of_a_rule_is_drift_and_its_deletion_needs_allow_destroy() {
 }
 
 #[test]
+fn a_leftover_that_cannot_be_deleted_is_a_note_and_keeps_no_plan_from_being_applied() {
+    let rule = "logs.log_group:\n  /of/${each.name}: {for_each: cloudwatch.alarm, deletion_protection: true}\n";
+    let alarm = "{namespace: App, metric: Errors, statistic: Sum, comparison: \">\", threshold: 1, period: 5m}";
+    let place = Place::with_spec(&format!("{HEAD}cloudwatch.alarm:\n  a: {alarm}\n{rule}"));
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+    place.write("spec.yaml", format!("{HEAD}cloudwatch.alarm:\n  a: absent\n{rule}"));
+    let plan = place.run(&["plan", "spec.yaml"]).exits(0);
+    let note =
+        "logs.log_group//of/a\n      the rule '/of/${each.name}' no longer produces it: deletion protection is on";
+    assert!(plan.stdout.contains(note), "{}", plan.stdout);
+    assert!(plan.verdict().starts_with("Plan: 0 to create, 0 to change, 1 to delete"), "{}", plan.stdout);
+    place.run(&["apply", "--yes", "--allow-destroy", "spec.yaml"]).exits(0);
+    place.run(&["drift", "spec.yaml"]).exits(0);
+}
+
+#[test]
 fn a_plan_shows_which_resources_it_adopts() {
     let place = Place::seeded();
     place.write(
         "spec.yaml",
         format!("{HEAD}logs.log_group:\n  /ecs/legacy-worker: {{retention_days: 3653}}\n  /own:\n"),
     );
-    let adopted = "= adopted: regionctl did not create this resource";
+    let adopted = "= adopted: it does not have the tag regionctl:spec";
     let plan = place.run(&["plan", "spec.yaml"]).exits(0);
     assert_eq!(plan.stdout.matches(adopted).count(), 1, "{}", plan.stdout);
     place.run(&["apply", "--yes", "spec.yaml"]).exits(0);

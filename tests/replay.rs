@@ -390,7 +390,7 @@ async fn a_missing_permission_fails_the_preflight() {
         checks.iter().filter(|check| check.verdict == Verdict::Failed).map(|check| check.what.as_str()).collect();
     let denied = "arn:aws:iam::123456789012:role/ci/deploy is not authorized to perform sns:CreateTopic on \
                   arn:aws:sns:eu-central-1:123456789012:a";
-    assert_eq!(failed, [denied, "not-opted-in"]);
+    assert_eq!(failed, [denied, "not-opted-in"], "{:?} {:?}", replay.requests(), checks);
     assert!(
         replay
             .requests()

@@ -267,6 +267,10 @@ async fn tags_that_the_caller_may_not_list_make_the_function_a_gap() {
     let found = observe(answers, Depth::Named(["tags".to_owned()].into())).await;
     assert!(found.resources.is_empty());
     assert_eq!(found.gaps[0].1.class, FailureClass::Denied, "{:?}", found.gaps);
+    let mut answers = everything();
+    answers[2] = (200, "Path=/functions/f", hidden.to_string());
+    let found = observe(answers, Depth::Named(["reserved_concurrency".to_owned()].into())).await;
+    assert!(found.gaps.is_empty(), "only the tags need the permission: {:?}", found.gaps);
 }
 
 /// UpdateFunctionConfiguration replaces LoggingConfig as a whole.

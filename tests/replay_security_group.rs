@@ -2,9 +2,13 @@
 //! Security groups and key pairs with answers of EC2 that no emulator returns.
 
 use regionctl_aws::kinds::REGISTRY;
+use regionctl_aws::kinds::security_group::{GroupOp, SecurityGroup};
+use regionctl_aws::live::Live;
+use regionctl_aws::session::FromSession;
 use regionctl_core::kind::DiffContext;
 use regionctl_core::observe::location::Vpc;
 use regionctl_core::observe::provider::{Provider, StepTarget};
+use regionctl_core::resource::reference::Attributes;
 use serde_json::json;
 
 use crate::replay::{Replay, location, open, run};
@@ -129,9 +133,13 @@ async fn a_group_in_use_names_what_uses_it() {
         (200, "Action=DescribeSecurityGroups", groups),
         (200, "Action=DescribeSecurityGroups", groups),
     ]);
-    let failure = run(&replay, "ec2.security_group", json!("DeleteSecurityGroup")).await.unwrap_err();
+    // The provider would retry for half a minute: an instance that is shutting down still uses its groups.
+    let api = aws_sdk_ec2::Client::from_session(open(&replay).await.session());
+    let attributes = Attributes::from([("id".to_owned(), "sg-1".to_owned())]);
+    let target = StepTarget { name: "g".to_owned(), location: location(), attributes };
+    let failure = SecurityGroup::run(&api, &target, GroupOp::DeleteSecurityGroup).await.unwrap_err();
     let expected = "it is used by a rule of sg-2 (web), eni-1 (RDSNetworkInterface)";
-    assert!(failure.message.contains(expected), "{}", failure.message);
+    assert!(failure.0.message.contains(expected), "{}", failure.0.message);
 }
 
 #[tokio::test]

@@ -72,8 +72,7 @@ fn changes_at_the_source_are_reported_as_drift_of_the_source() {
     for line in [
         "  + lambda.function/brand-new  copies eu-west-1/brand-new\n",
         "  - lambda.function/create-deployment  copies eu-west-1/create-deployment, which no longer exists\n",
-        "  ~ lambda.function/renew-certificates  copies eu-west-1/renew-certificates\n",
-        "      ~ timeout: 300 → 100\n",
+        "  ~ lambda.function/renew-certificates  copies eu-west-1/renew-certificates\n      ~ timeout: 300 → 100\n",
         // Its function is a leftover itself.
         "  - cloudwatch.alarm/create-deployment Errors  from '${each.name} Errors' in regions/base.yaml",
     ] {

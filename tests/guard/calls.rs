@@ -150,6 +150,9 @@ impl Sent {
                     "versions" => "ListVersionsByFunction",
                     "code-signing-config" => "GetFunctionCodeSigningConfig",
                     "event-invoke-config" => "GetFunctionEventInvokeConfig",
+                    "provisioned-concurrency" => "ListProvisionedConcurrencyConfigs",
+                    "recursion-config" => "GetFunctionRecursionConfig",
+                    "runtime-management-config" => "GetRuntimeManagementConfig",
                     _ => self.unknown(),
                 };
                 vec![need(action, function(name))]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_core::desire::fill::fill;
 use regionctl_core::diagnostic::SourceFiles;
-use regionctl_core::model::tags::is_own;
+use regionctl_core::model::tags::{created_by, is_own};
 use regionctl_core::observe::region::read_region;
 use regionctl_core::observe::snapshot::{Reading, Snapshot};
 use regionctl_core::plan::build::plan;
@@ -53,6 +53,10 @@ async fn a_spec_written_from_a_live_model_has_this_model() {
             assert!(is_source || !found.is_empty(), "{}: {}: nothing was read", facts.name, case.name);
             for (kind, name, model) in found {
                 let of = REGISTRY.of(&kind);
+                if case.given.is_empty() {
+                    let has_tag = created_by(&model).is_some();
+                    assert_eq!(has_tag, of.facts().creation_tags, "{}: {}: {kind}/{name}", facts.name, case.name);
+                }
                 let written = of.write(&model).unwrap();
                 assert_eq!(
                     written.is_none(),

@@ -64,11 +64,18 @@ pub(crate) fn of_new<Op: Serialize>(changes: TagChanges, out: &Diff<'_, Op>) -> 
     (changes.set, tags)
 }
 
-/// Returns the settings of the tags of a new resource: the spec's, and those that show that regionctl created it.
-pub(crate) fn settings_of_new<Op: Serialize>(want: &Setting<TagSettings>, out: &Diff<'_, Op>) -> Setting<TagSettings> {
-    let mut settings = want.value().cloned().unwrap_or_default();
-    settings.extend(out.creation_tags().into_iter().map(|(key, value)| (key, Setting::Set(value))));
-    Setting::Set(settings)
+/// Returns the desired setting of each key. `tags: unset` unsets every live key, except regionctl's own.
+pub(crate) fn by_key(want: &Setting<TagSettings>, live: &Tags) -> TagSettings {
+    match want {
+        Setting::Unstated => TagSettings::new(),
+        Setting::Unset => live.keys().filter(|key| !is_own(key)).map(|key| (key.clone(), Setting::Unset)).collect(),
+        Setting::Set(want) => want.clone(),
+    }
+}
+
+/// Returns the tags that a spec states: all but regionctl's own.
+pub(crate) fn stated(tags: &TagSettings) -> TagSettings {
+    tags.iter().filter(|(key, _)| !is_own(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// Returns the tags of a copy: the spec's over the source's, and the region of the source. regionctl's own tags of the
@@ -92,11 +99,7 @@ pub(crate) fn compare<Op: Serialize>(
     out: &mut Diff<'_, Op>,
 ) -> TagChanges {
     let live = live.and_then(Setting::value).map(set).unwrap_or_default();
-    let want = match want {
-        Setting::Unstated => TagSettings::new(),
-        Setting::Unset => live.keys().filter(|key| !is_own(key)).map(|key| (key.clone(), Setting::Unset)).collect(),
-        Setting::Set(want) => want.clone(),
-    };
+    let want = by_key(want, &live);
     let (covers, removed) = out.entries("tags", &want, &live);
     let is_removed = |(key, value): &(&String, &Setting<String>)| **value == Setting::Unset && live.contains_key(*key);
     let keys = want.iter().filter(is_removed).map(|(key, _)| key.clone()).collect();
@@ -110,8 +113,7 @@ pub(crate) fn write(tags: &Setting<TagSettings>, fields: &mut Map<String, Value>
         Setting::Unset => unset(),
         Setting::Set(tags) => {
             let value = |value: &Setting<String>| value.value().map_or_else(unset, |value| value.as_str().into());
-            let stated = tags.iter().filter(|(key, _)| !is_own(key));
-            Value::Object(stated.map(|(key, tag)| (key.clone(), value(tag))).collect())
+            Value::Object(stated(tags).iter().map(|(key, tag)| (key.clone(), value(tag))).collect())
         }
     };
     fields.insert("tags".to_owned(), written);

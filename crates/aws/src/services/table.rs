@@ -236,10 +236,7 @@ pub static SERVICES: &[Service] = &[
         resources: &[
             (Only(&["GetAccountSummary", "ListPolicies"]), &["*"]),
             // The path of a policy is part of its ARN.
-            (
-                Rest,
-                &["arn:{partition}:iam::{account}:policy/{name}", "arn:{partition}:iam::{account}:policy/*/{name}"],
-            ),
+            (Rest, &["arn:{partition}:iam::{account}:policy/{name}", "arn:{partition}:iam::{account}:policy/*/{name}"]),
         ],
         ..ROW
     },

@@ -279,16 +279,8 @@ mod tests {
             .map(|resource| (Address::new("t.t", &resource.name), resource))
             .collect();
         let sources = SourceReads::from([(("us-east-1".to_owned(), "t.t".to_owned()), Err(denied()))]);
-        let (wants, incomplete) = (wants(sections), BTreeSet::new());
-        let (location, registry) = (location(), REGISTRY);
-        let search = Search {
-            registry,
-            location: &location,
-            wants: &wants,
-            live: &live,
-            sources: &sources,
-            incomplete: &incomplete,
-        };
+        let (wants, location, incomplete) = (wants(sections), location(), BTreeSet::new());
+        let search = Search::new(REGISTRY, &location, &wants, &live, &sources, &incomplete);
         assert!(search.candidates(&expansion.wants).is_empty());
     }
 

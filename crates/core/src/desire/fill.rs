@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::expand::{ExpandError, Expanded, Expansion};
 use super::leftover::Search;
-use super::requests::{self, Requests};
+use super::requests::{self, Defects, Requests};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::kind::{Fit, Registry, Risk};
+use crate::kind::{Fit, Registry};
 use crate::observe::failure::Gap;
 use crate::observe::location::{Location, Vpc};
 use crate::observe::scope::LiveResource;
@@ -34,10 +34,10 @@ pub struct Inventory {
     pub wants: Vec<Expanded>,
     /// The values that references resolve to.
     pub known: Known,
-    /// The live resources that exist and that regionctl created, as far as their tags were read.
+    /// Whether a live resource has the tag of its creation, as far as its kind sets it and the tags were read.
     pub created: BTreeMap<Address, bool>,
     /// What keeps desired resources from working although they match the spec.
-    pub defects: BTreeMap<Address, Vec<Risk>>,
+    pub defects: Defects,
     /// Informational notes.
     pub notes: Vec<Note>,
     /// The secrets of the desired resources, by address and by the token that replaces each in a plan.
@@ -143,24 +143,17 @@ pub fn fill(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<Inve
     let sources = requests::sources(registry, &source_only, snapshot);
     let live = requests::live(registry, &requests, snapshot);
     let (known, wants) = requests::known_before_reading(registry, spec, &location);
-    let incomplete = requests::incomplete(registry, &requests, snapshot);
-    let search = Search {
-        registry,
-        location: &location,
-        wants: &wants,
-        live: &live,
-        sources: &sources,
-        incomplete: &incomplete,
-    };
+    let incomplete = requests::incomplete(&requests, snapshot);
+    let search = Search::new(registry, &location, &wants, &live, &sources, &incomplete);
     let (Expansion { wants: expanded, mut notes, mut gaps }, deletions) = search.expand(&spec.name())?;
     gaps.extend(gaps_of(registry, &requests, snapshot));
     gaps.sort_by(|a, b| a.address.cmp(&b.address));
     let mut wants = expanded;
     wants.extend(deletions);
     wants.sort_by(|a, b| a.want.address.cmp(&b.want.address));
-    let created = requests::created(&requests, snapshot);
+    let created = requests::created(registry, &requests, snapshot);
     notes.extend(advisory_notes(registry, &requests, snapshot));
-    let (defects, secrets) = (BTreeMap::new(), BTreeMap::new());
+    let (defects, secrets) = (Defects::new(), BTreeMap::new());
     let mut inventory = Inventory { location, live, gaps, wants, known, created, defects, notes, secrets };
     resolve_references(registry, &mut inventory)?;
     adopt(registry, &mut inventory);
@@ -187,30 +180,22 @@ fn missing(
 
 /// Returns the gaps of these requests.
 fn gaps_of(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> Vec<Gap> {
-    let mut gaps = Vec::new();
-    for ((_, kind), scope) in requests.iter().filter(|((_, kind), _)| !registry.of(kind).facts().advisory) {
-        match snapshot.view(kind, registry.of(kind).facts().parts, scope) {
-            Ok(observation) => gaps.extend(
-                observation.gaps.into_iter().map(|(name, failure)| Gap { address: format!("{kind}/{name}"), failure }),
-            ),
-            Err(failure) => gaps.push(Gap { address: format!("{kind}/*"), failure }),
-        }
-    }
-    gaps
+    let required = requests.iter().filter(|((_, kind), _)| !registry.of(kind).facts().advisory);
+    let gaps = required.flat_map(|((_, kind), scope)| {
+        let gap = move |(name, failure)| Gap { address: format!("{kind}/{name}"), failure };
+        snapshot.unread(kind, scope).into_iter().map(gap)
+    });
+    gaps.collect()
 }
 
 /// Returns a note for each advisory kind that could not be read: its defects are unknown.
 fn advisory_notes(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> Vec<Note> {
-    let mut notes = Vec::new();
-    for ((region, kind), scope) in requests.iter().filter(|((_, kind), _)| registry.of(kind).facts().advisory) {
-        let failure = match snapshot.view(kind, registry.of(kind).facts().parts, scope) {
-            Ok(observation) => observation.gaps.into_iter().next().map(|(_, failure)| failure),
-            Err(failure) => Some(failure),
-        };
-        let note = |failure| Note { about: kind.clone(), what: format!("could not be read in {region}: {failure}") };
-        notes.extend(failure.map(note));
-    }
-    notes
+    let advisory = requests.iter().filter(|((_, kind), _)| registry.of(kind).facts().advisory);
+    let notes = advisory.filter_map(|((region, kind), scope)| {
+        let (_, failure) = snapshot.unread(kind, scope).into_iter().next()?;
+        Some(Note { about: kind.clone(), what: format!("could not be read in {region}: {failure}") })
+    });
+    notes.collect()
 }
 
 /// Adds the attributes of all desired and live resources to the known values, and resolves references.

@@ -20,20 +20,32 @@ use crate::spec::selector::Selector;
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
     /// The kinds.
-    pub registry: Registry,
+    registry: Registry,
     /// The region of the spec.
-    pub location: &'a Location,
+    location: &'a Location,
     /// The entries of the spec.
-    pub wants: &'a [Want],
+    wants: &'a [Want],
     /// The live resources of the region.
-    pub live: &'a BTreeMap<Address, LiveResource<Value>>,
+    live: &'a BTreeMap<Address, LiveResource<Value>>,
     /// The reads of the source regions.
-    pub sources: &'a SourceReads,
+    sources: &'a SourceReads,
     /// The kinds of which some live resources could not be read.
-    pub incomplete: &'a BTreeSet<String>,
+    incomplete: &'a BTreeSet<String>,
 }
 
 impl<'a> Search<'a> {
+    /// Creates the search from its parts.
+    pub fn new(
+        registry: Registry,
+        location: &'a Location,
+        wants: &'a [Want],
+        live: &'a BTreeMap<Address, LiveResource<Value>>,
+        sources: &'a SourceReads,
+        incomplete: &'a BTreeSet<String>,
+    ) -> Self {
+        Self { registry, location, wants, live, sources, incomplete }
+    }
+
     /// Expands the entries and returns a deletion for each leftover. A leftover is no cause: what a rule produced for
     /// it is a leftover too.
     ///
@@ -124,8 +136,7 @@ mod tests {
         let (spec, sources) = (spec(RULE), SourceReads::new());
         let location = Location::of(&spec.account, &spec.region);
         let incomplete = incomplete.iter().map(|kind| (*kind).to_owned()).collect();
-        let (wants, registry) = (&spec.wants, REGISTRY);
-        let search = Search { registry, location: &location, wants, live, sources: &sources, incomplete: &incomplete };
+        let search = Search::new(REGISTRY, &location, &spec.wants, live, &sources, &incomplete);
         search.expand("spec").unwrap().1.into_iter().map(|it| it.want.address.to_string()).collect()
     }
 

@@ -26,6 +26,9 @@ use crate::spec::{Spec, Want};
 /// What to read, by region and kind.
 pub type Requests = BTreeMap<(String, String), Scope>;
 
+/// What keeps desired resources from working although they match the spec.
+pub type Defects = BTreeMap<Address, Vec<Risk>>;
+
 /// Returns what to read of a spec's sources. Does not depend on live resources.
 pub fn source_only(registry: Registry, spec: &Spec) -> Requests {
     let mut requests = Requests::new();
@@ -82,9 +85,8 @@ pub fn of_spec(
     let mut found = BTreeSet::new();
     while requests.iter().chain(&source_only).all(is_read) {
         let live = live(registry, &requests, snapshot);
-        let incomplete = incomplete(registry, &requests, snapshot);
-        let search =
-            Search { registry, location, wants: &wants, live: &live, sources: &sources, incomplete: &incomplete };
+        let incomplete = incomplete(&requests, snapshot);
+        let search = Search::new(registry, location, &wants, &live, &sources, &incomplete);
         let (expansion, _) = search.expand(&spec.name())?;
         let candidates = search.candidates(&expansion.wants).into_iter().map(|(_, address)| address);
         let new: Vec<Address> = candidates.filter(|address| !found.contains(*address)).cloned().collect();
@@ -96,18 +98,10 @@ pub fn of_spec(
         }
         found.extend(new);
     }
-    // The answer to one question may raise another.
-    let mut answered = BTreeSet::new();
-    while requests.iter().chain(&source_only).all(is_read) {
-        let live = live(registry, &requests, snapshot);
-        let asked = defects(registry, spec, location, snapshot, &expanded, &live)?.1;
-        if asked == answered {
-            break;
-        }
-        for (region, kind, name) in &asked {
-            scope(registry, &mut requests, kind, &location.in_region(region)).ask(name, Depth::existence());
-        }
-        answered = asked;
+    // What defects depend on is read beside everything else, as far as the desired resources are known.
+    let asked = defects(registry, spec, location, snapshot, &expanded, &live(registry, &requests, snapshot))?.1;
+    for (region, kind, name) in &asked {
+        scope(registry, &mut requests, kind, &location.in_region(region)).ask(name, Depth::existence());
     }
     Ok(requests)
 }
@@ -120,14 +114,14 @@ pub(super) fn defects(
     snapshot: &Snapshot,
     expanded: &[Expanded],
     live: &BTreeMap<Address, LiveResource<Value>>,
-) -> Result<(BTreeMap<Address, Vec<Risk>>, BTreeSet<Question>), ExpandError> {
+) -> Result<(Defects, BTreeSet<Question>), ExpandError> {
     let regions: BTreeSet<&String> =
         spec.wants.iter().filter_map(|want| want.source.as_ref()).map(|source| &source.region).collect();
     let sources: Vec<String> = regions.into_iter().filter(|region| **region != location.region).cloned().collect();
     let wants = expanded.iter().map(|expanded| &expanded.want).filter(|want| !want.absent);
     let desired: BTreeSet<Address> = wants.clone().map(|want| want.address.clone()).collect();
     let seen = Seen::new(snapshot, location, &sources, &desired);
-    let mut defects = BTreeMap::new();
+    let mut defects = Defects::new();
     for want in wants {
         let model = live.get(&want.address).map(|live| &live.model);
         let found = registry.of(&want.address.kind).defects(&want.model, model, &seen)?;
@@ -153,18 +147,16 @@ pub(super) fn live(
 }
 
 /// Returns the kinds of which some resources could not be read.
-pub(super) fn incomplete(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> BTreeSet<String> {
-    let has_gaps = |((_, kind), scope): &(&(String, String), &Scope)| {
-        let view = snapshot.view(kind, registry.of(kind).facts().parts, scope);
-        view.map_or(true, |observation| !observation.gaps.is_empty())
-    };
+pub(super) fn incomplete(requests: &Requests, snapshot: &Snapshot) -> BTreeSet<String> {
+    let has_gaps = |((_, kind), scope): &(&(String, String), &Scope)| !snapshot.unread(kind, scope).is_empty();
     requests.iter().filter(has_gaps).map(|((_, kind), _)| kind.clone()).collect()
 }
 
-/// Returns for each live resource whose tags were read whether regionctl created it.
-pub(super) fn created(requests: &Requests, snapshot: &Snapshot) -> BTreeMap<Address, bool> {
+/// Returns for each live resource whether it has the tag of its creation. Omits kinds whose new resources do not get
+/// it, and resources whose tags were not read.
+pub(super) fn created(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> BTreeMap<Address, bool> {
     let mut created = BTreeMap::new();
-    for ((_, kind), scope) in requests {
+    for ((_, kind), scope) in requests.iter().filter(|((_, kind), _)| registry.of(kind).facts().creation_tags) {
         let resources = snapshot.found(kind, &scope.location).filter(|resource| resource.model.get("tags").is_some());
         let marks = resources.map(|it| (Address::new(kind, &it.name), tags::created_by(&it.model).is_some()));
         created.extend(marks);
@@ -179,7 +171,8 @@ pub fn of_changed(registry: Registry, plan: &Plan, location: &Location) -> Reque
     let exists = |change: &&Change| change.fingerprint != ABSENT;
     for change in plan.changes.iter().filter(exists) {
         let kind = &change.address.kind;
-        if registry.of(kind).facts().parts.contains(&"tags") {
+        let facts = registry.of(kind).facts();
+        if facts.creation_tags && facts.parts.contains(&"tags") {
             let depth = Depth::Named(BTreeSet::from(["tags".to_owned()]));
             scope(registry, &mut requests, kind, location).ask(&change.address.name, depth);
         }

@@ -59,6 +59,9 @@ pub struct Facts {
     pub lists: bool,
     /// Whether an entry can copy a live resource of another region (`like`, `copy`).
     pub follows: bool,
+    /// Whether a new resource gets the tags of [`crate::diff::Diff::creation_tags`]. Without them nobody can tell who
+    /// created a resource.
+    pub creation_tags: bool,
     /// Whether it is read only to find defects of other kinds: what could not be read is a note, and no gap.
     pub advisory: bool,
     /// The kinds whose resources [`super::Kind::defects`] asks for.
@@ -104,6 +107,7 @@ impl Facts {
         global_names: false,
         lists: false,
         follows: false,
+        creation_tags: false,
         advisory: false,
         looks_up: &[],
         part_of: None,

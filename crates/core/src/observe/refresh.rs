@@ -11,11 +11,11 @@ use super::location::Identity;
 use super::provider::Provider;
 use super::scope::{Observation, Scope};
 use super::snapshot::Snapshot;
-use crate::desire::fill::{FillError, locate};
+use crate::desire::fill::{FillError, fill, locate};
 use crate::desire::requests::{self, Requests};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Registry;
-use crate::read_plan::plan_of;
+use crate::plan::build::plan;
 use crate::spec::Spec;
 
 /// Why a refresh failed as a whole.
@@ -102,8 +102,9 @@ pub async fn refresh(provider: &dyn Provider, registry: Registry, spec: &Spec) -
             if running.is_empty() && !are_tags_asked {
                 are_tags_asked = true;
                 // A plan that fails here fails again for its caller, who reports it.
-                let plan = plan_of(registry, spec, &snapshot).ok();
-                let requests = plan.map(|(_, plan)| requests::of_changed(registry, &plan, location));
+                let inventory = fill(registry, spec, &snapshot).ok();
+                let plan = inventory.and_then(|inventory| plan(registry, spec, &inventory).ok());
+                let requests = plan.map(|plan| requests::of_changed(registry, &plan, location));
                 start(provider, requests.unwrap_or_default(), &mut asked, &mut running);
             }
         }

@@ -101,8 +101,18 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         };
         let draft = match (want.absent, live) {
             (true, None) => continue,
-            (true, Some(resource)) => deletion(kind, expanded, resource)?,
+            (true, Some(resource)) => kind.remove(&resource.model)?,
             (false, live) => kind.diff(&want.model, live, &context)?,
+        };
+        let draft = match leftover_of(expanded) {
+            None => draft,
+            Some(why) if draft.blocked.is_empty() => explained(draft, &why),
+            Some(why) => {
+                // Nobody asked for this deletion, so that it is impossible must not keep a plan from being applied.
+                let what = format!("{why}: {}", draft.blocked.join("; "));
+                plan.notes.push(Note { about: want.address.to_string(), what });
+                continue;
+            }
         };
         let defects = inventory.defects.get(&want.address).into_iter().flatten();
         let is_waived = |rule: &str| want.waivers.iter().any(|waiver| waiver.key == rule);
@@ -127,19 +137,21 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
     Ok(plan)
 }
 
-/// Returns the deletion of a resource. That of a leftover says what once produced it.
-fn deletion(kind: &dyn AnyKind, expanded: &Expanded, live: &LiveResource<Value>) -> Result<Draft, Broken> {
-    let mut draft = kind.remove(&live.model)?;
-    if let (Some(entry), None) = (&expanded.entry, &expanded.followed) {
-        let why = format!("the rule '{entry}' no longer produces it");
-        for deleted in &mut draft.deletes {
-            *deleted = format!("{deleted}, because {why}");
-        }
-        for field in &mut draft.fields {
-            field.note = Some(why.clone());
-        }
+/// Returns why a resource is a leftover of a rule. `None` if it is not.
+fn leftover_of(expanded: &Expanded) -> Option<String> {
+    let rule = expanded.entry.as_ref().filter(|_| expanded.want.absent && expanded.followed.is_none())?;
+    Some(format!("the rule '{rule}' no longer produces it"))
+}
+
+/// Adds to a deletion why it is made.
+fn explained(mut draft: Draft, why: &str) -> Draft {
+    for deleted in &mut draft.deletes {
+        *deleted = format!("{deleted}, because {why}");
     }
-    Ok(draft)
+    for field in &mut draft.fields {
+        field.note = Some(why.to_owned());
+    }
+    draft
 }
 
 /// Returns a note for each change that reverts accepted drift. Includes expired acceptances, because a plan must not

@@ -84,8 +84,8 @@ pub struct Change {
     pub service: String,
     /// What an apply does to the resource.
     pub action: Action,
-    /// Whether the resource exists and regionctl did not create it: the spec adopts it. False if its tags could not be
-    /// read. Absent if false.
+    /// Whether the spec adopts the resource: it exists without the tag `regionctl:spec`, which regionctl sets on new
+    /// resources of this kind. False if the tags could not be read. Absent if false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopts: bool,
     /// The position of the resource, or of its rule, pattern or copy, in the spec.

@@ -99,7 +99,7 @@ fn render_change(out: &mut String, change: &Change, style: Style) {
     let address = style.bold(&change.address.to_string());
     let _ = writeln!(out, "  {} {address}{}", style.symbol(symbol), origin.unwrap_or_default());
     if change.adopts {
-        let _ = writeln!(out, "      {}", style.dim("= adopted: regionctl did not create this resource"));
+        let _ = writeln!(out, "      {}", style.dim("= adopted: it does not have the tag regionctl:spec"));
     }
     // The fields of a deleted resource add nothing.
     for field in change.fields.iter().filter(|_| change.action != Action::Delete) {

@@ -181,7 +181,7 @@ fn unwaived(registry: Registry, spec: &Spec, risk: &Unwaived, expanded: Option<&
         blocked: Vec::new(),
         audit_events: Vec::new(),
         expired: None,
-        fix: format!("fix it in the spec, or state `waiver:` with a reason, at {}", risk.at),
+        fix: format!("state `waiver:` with a reason at {}", risk.at),
     };
     identify(&mut finding, spec);
     finding

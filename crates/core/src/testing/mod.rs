@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::desire::fill::Inventory;
+use crate::desire::requests::Defects;
 use crate::observe::failure::{Failure, FailureClass};
 use crate::observe::location::{Identity, Location};
 use crate::observe::provider::{AuditEvent, Check, Provider, Status, StepTarget};
@@ -87,7 +88,7 @@ pub fn inventory() -> Inventory {
         wants: Vec::new(),
         known: Known::default(),
         created: BTreeMap::new(),
-        defects: BTreeMap::new(),
+        defects: Defects::new(),
         notes: Vec::new(),
         secrets: BTreeMap::new(),
     }

@@ -84,15 +84,13 @@ pub(super) async fn after(services: &Services, region: &str, sent: &Sent, mut an
 /// Returns the tags of a CreateBucket request
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html>), which the emulated service
 /// ignores.
-fn tags(body: &[u8]) -> impl Iterator<Item = (String, String)> {
+fn tags(body: &[u8]) -> Vec<(String, String)> {
     let text = |xml: &str, name: &str| {
         let value = xml.split_once(&format!("<{name}>"))?.1.split_once('<')?.0;
         Some(value.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"))
     };
-    let body = String::from_utf8_lossy(body).into_owned();
-    let tags: Vec<_> =
-        body.split("<Tag>").skip(1).filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value")?))).collect();
-    tags.into_iter()
+    let body = String::from_utf8_lossy(body);
+    body.split("<Tag>").skip(1).filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value")?))).collect()
 }
 
 /// Returns an error response in S3's format.

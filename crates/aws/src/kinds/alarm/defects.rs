@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What keeps an alarm from working: a metric that AWS does not publish with its dimensions, and actions that no longer
-//! exist. CloudWatch accepts both without an error, and the alarm stays silent.
+//! exist. CloudWatch accepts both without an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use regionctl_core::kind::Risk;
-use regionctl_core::observe::location::Location;
 use regionctl_core::observe::seen::{Lookup, Seen};
 
 use super::model::AlarmModel;
-use crate::kinds::metric::{self, Dimensions, MetricModel};
+use crate::kinds::metric::{self, MetricModel};
 
 /// The rule of an alarm on a metric that is never published with the alarm's dimensions.
 pub const DEAD_METRIC: &str = "alarm-dead-metric";
 /// The rule of an alarm whose action is a topic that does not exist.
 pub const DEAD_ACTION: &str = "alarm-dead-action";
 
+const METRIC: &str = "cloudwatch.metric";
+const TOPIC: &str = "sns.topic";
+
 /// The kinds that [`defects`] asks for.
-pub const LOOKS_UP: [&str; 2] = ["cloudwatch.metric", "sns.topic"];
+pub const LOOKS_UP: [&str; 2] = [METRIC, TOPIC];
 
 /// Returns the defects of an alarm.
 pub fn defects(alarm: &AlarmModel, seen: &Seen<'_>) -> Vec<Risk> {
@@ -49,42 +51,36 @@ fn watched(alarm: &AlarmModel) -> impl Iterator<Item = Watched<'_>> {
 fn dead_metric(watched: &Watched<'_>, seen: &Seen<'_>) -> Option<Risk> {
     let Watched { namespace, metric, dimensions } = watched;
     let name = metric::name(namespace, metric)?;
-    let published = match seen.here(LOOKS_UP[0], &name) {
-        Lookup::Absent => seen.at_sources(LOOKS_UP[0], &name),
+    let published = match seen.here(METRIC, &name) {
+        Lookup::Absent => seen.at_sources(METRIC, &name),
         found => found,
     };
     let Lookup::Exists(Some(model)) = published else { return None };
     let published: MetricModel = serde_json::from_value(model.clone()).ok()?;
-    let wanted: BTreeSet<&String> = dimensions.keys().collect();
-    let names = |series: &Dimensions| series.keys().cloned().collect::<Vec<_>>().join(", ");
-    let is_known = published.series.iter().any(|series| series.keys().collect::<BTreeSet<_>>() == wanted);
-    if is_known || published.truncated {
+    let wanted: BTreeSet<String> = dimensions.keys().cloned().collect();
+    if published.dimensions.contains(&wanted) || published.truncated {
         return None;
     }
-    let all: BTreeSet<String> = published.series.iter().map(|series| format!("({})", names(series))).collect();
+    let names = |names: &BTreeSet<String>| format!("({})", names.iter().cloned().collect::<Vec<_>>().join(", "));
     let what = format!(
-        "it can never fire: {namespace} {metric} is published with the dimensions {}, never with ({})",
-        all.into_iter().collect::<Vec<_>>().join(" or "),
-        names(dimensions)
+        "it has no data: {namespace} {metric} is published with the dimensions {}, never with {}",
+        published.dimensions.iter().map(names).collect::<Vec<_>>().join(" or "),
+        names(&wanted)
     );
     Some(Risk::new(DEAD_METRIC, "dimensions", what))
 }
 
 /// Returns a defect if an action is a topic of this account and region that does not exist.
 fn dead_action(action: &str, seen: &Seen<'_>) -> Option<Risk> {
-    let topic = topic_name(action, seen.location())?;
-    let is_gone = seen.here(LOOKS_UP[1], topic) == Lookup::Absent;
-    is_gone.then(|| {
-        Risk::new(DEAD_ACTION, "alarm_actions", format!("it notifies nobody: the topic {topic} does not exist"))
-    })
-}
-
-fn topic_name<'a>(arn: &'a str, here: &Location) -> Option<&'a str> {
-    arn.strip_prefix(&here.arn("sns", ""))
+    let topic = action.strip_prefix(&seen.location().arn("sns", ""))?;
+    let is_gone = seen.here(TOPIC, topic) == Lookup::Absent;
+    is_gone
+        .then(|| Risk::new(DEAD_ACTION, "alarm_actions", format!("an action fails: the topic {topic} does not exist")))
 }
 
 #[cfg(test)]
 mod tests {
+    use regionctl_core::observe::location::Location;
     use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
     use regionctl_core::observe::snapshot::Snapshot;
     use regionctl_core::resource::reference::Attributes;
@@ -121,17 +117,17 @@ mod tests {
     fn a_metric_that_is_published_with_other_dimensions_is_dead() {
         let mut snapshot = Snapshot::default();
         assert_eq!(found(&snapshot, CLUSTER), (Vec::new(), 2), "unread, it asks for the metric and the topic");
-        let series = json!({"series": [{"DBClusterIdentifier": "c"}, {"DBClusterIdentifier": "c", "Role": "WRITER"}]});
-        add(&mut snapshot, "eu-central-1", "cloudwatch.metric", "AWS/RDS:CPUUtilization", Some(series));
+        let published = json!({"dimensions": [["DBClusterIdentifier"], ["DBClusterIdentifier", "Role"]]});
+        add(&mut snapshot, "eu-central-1", "cloudwatch.metric", "AWS/RDS:CPUUtilization", Some(published));
         add(&mut snapshot, "eu-central-1", "sns.topic", "gone", None);
         let (dead, asked) = found(&snapshot, CLUSTER);
         assert_eq!(asked, 2);
         assert_eq!(
             dead.iter().map(|risk| risk.what.as_str()).collect::<Vec<_>>(),
             [
-                "it can never fire: AWS/RDS CPUUtilization is published with the dimensions (DBClusterIdentifier) or \
+                "it has no data: AWS/RDS CPUUtilization is published with the dimensions (DBClusterIdentifier) or \
                  (DBClusterIdentifier, Role), never with (DBClusterIdentifier, EngineName)",
-                "it notifies nobody: the topic gone does not exist",
+                "an action fails: the topic gone does not exist",
             ]
         );
         let alive = CLUSTER.replace(", EngineName: aurora", "");
@@ -145,8 +141,8 @@ mod tests {
         add(&mut empty, "eu-central-1", "sns.topic", "gone", Some(json!({})));
         assert_eq!(found(&empty, CLUSTER), (Vec::new(), 3), "it asks in the source region too");
         let mut with_data = empty.clone();
-        let series = json!({"series": [{"DBClusterIdentifier": "other"}]});
-        add(&mut with_data, "us-east-1", "cloudwatch.metric", "AWS/RDS:CPUUtilization", Some(series));
+        let published = json!({"dimensions": [["DBClusterIdentifier"]]});
+        add(&mut with_data, "us-east-1", "cloudwatch.metric", "AWS/RDS:CPUUtilization", Some(published));
         assert_eq!(found(&with_data, CLUSTER).0.len(), 1);
         add(&mut empty, "us-east-1", "cloudwatch.metric", "AWS/RDS:CPUUtilization", None);
         assert_eq!(found(&empty, CLUSTER), (Vec::new(), 3), "without data anywhere it is unknown");

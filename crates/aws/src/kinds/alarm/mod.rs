@@ -70,6 +70,7 @@ impl Kind for Alarm {
         parts: &["tags"],
         lists: true,
         looks_up: &defects::LOOKS_UP,
+        creation_tags: true,
         inventory: &["DescribeAlarms"],
         weights: &[
             Weight {
@@ -209,8 +210,9 @@ cloudwatch.alarm:
                 out.step(Phase::Change, tagged.removed, AlarmOp::UntagResource { keys: tagged.keys });
             }
             None => {
-                let tags = tags::settings_of_new(tags, out);
-                out.step(Phase::Create, covers.and(tagged.set), put(AlarmModel { tags, ..want.clone() }));
+                let (tagged, tags) = tags::of_new(tagged, out);
+                let tags = tags::live(tags);
+                out.step(Phase::Create, covers.and(tagged), put(AlarmModel { tags, ..want.clone() }));
             }
         }
     }

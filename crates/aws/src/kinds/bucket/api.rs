@@ -127,7 +127,8 @@ impl OwnedBucket<'_> {
         Ok(())
     }
 
-    /// Creates the bucket with its tags. CreateBucket rejects a LocationConstraint in us-east-1 and requires one in other regions
+    /// Creates the bucket with its tags. CreateBucket rejects a LocationConstraint in us-east-1 and requires one in
+    /// other regions
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>).
     async fn create(self, region: &str, tags: Tags) -> Result<(), CallError> {
         let location = (region != "us-east-1").then(|| s3::BucketLocationConstraint::from(region));

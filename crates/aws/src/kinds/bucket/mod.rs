@@ -141,6 +141,7 @@ impl Kind for Bucket {
             "GetBucketTagging",
             "ListBuckets",
         ],
+        creation_tags: true,
         also: &[Need::always("s3:TagResource", &["arn:{partition}:s3:::{name}"])],
         writes: &[
             "CreateBucket",

@@ -3,11 +3,11 @@
 
 use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::Notes;
-use regionctl_core::model::tags::{self, Tags, is_aws, is_own};
+use regionctl_core::model::tags::{self, Tags, is_aws};
 use regionctl_core::resource::setting::Setting;
 
 use super::BucketOp;
-use crate::tags::{TagSettings, compare, of_new};
+use crate::tags::{TagSettings, by_key, compare, of_new, stated};
 
 /// Converts live tags, without AWS system tags, to settings. No tags at all are `Unset`.
 pub fn live(tags: Tags) -> Setting<TagSettings> {
@@ -45,17 +45,9 @@ pub fn checked(tags: Setting<TagSettings>, notes: &mut Notes<'_>) -> Setting<Tag
     })
 }
 
-/// Returns the tags that a spec states: all but regionctl's own.
-pub fn stated(tags: &TagSettings) -> TagSettings {
-    tags.iter().filter(|(key, _)| !is_own(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
-}
-
 /// Merges a spec's tags over the tags of a source. A source without tags removes none.
 pub fn over(own: Setting<TagSettings>, source: Setting<TagSettings>) -> Setting<TagSettings> {
-    let source = source.map(|mut tags| {
-        tags.retain(|key, _| !is_own(key));
-        tags
-    });
+    let source = source.map(|tags| stated(&tags));
     match (own, source) {
         (Setting::Set(own), Setting::Set(mut source)) => {
             source.extend(own);
@@ -74,11 +66,7 @@ pub fn diff(want: &Setting<TagSettings>, live: Option<&Setting<TagSettings>>, ou
         return out.step(Phase::Create, out.creation().and(covers), BucketOp::CreateBucket { tags });
     };
     let live = plain(live);
-    let want: TagSettings = match want {
-        Setting::Unstated => return,
-        Setting::Unset => live.keys().filter(|key| !is_own(key)).map(|key| (key.clone(), Setting::Unset)).collect(),
-        Setting::Set(want) => want.clone(),
-    };
+    let want = by_key(want, &live);
     let (set, removed) = out.entries("tags", &want, &live);
     // DeleteBucketTagging removes all tags, also those with other keys.
     let keeps_others = live.keys().any(|key| !want.contains_key(key));

@@ -130,6 +130,7 @@ ssm.document:
       mainSteps:
         - {action: \"aws:runShellScript\", name: run, inputs: {runCommand: [systemctl restart core]}}
 ",
+        creation_tags: true,
         ..Facts::DEFAULT
     };
 

@@ -59,7 +59,7 @@ impl Live for Function {
             let (api, limit) = (&api, &limit);
             let read = async move {
                 let _turn = limit.acquire().await;
-                whole(api, scope, function, mappings.transpose()?).await.map(Some)
+                Box::pin(whole(api, scope, function, mappings.transpose()?)).await.map(Some)
             };
             reads.push((name, read));
         }
@@ -241,7 +241,8 @@ async fn whole(
     let bytes = function.code_size();
     let name = function.function_name.unwrap_or_default();
     let arn = function.function_arn.unwrap_or_default();
-    let found = read::Function { api, name: &name, arn: &arn, is_image }.read(scope).await?;
+    let asked = read::Function { api, name: &name, arn: &arn, is_image };
+    let found = Box::pin(asked.read(scope)).await?;
     let package = Package { is_image, bytes, image: found.image };
     extras.extend(found.extras);
     let mut parts = found.parts;

@@ -35,15 +35,7 @@ pub(super) async fn run(api: &Client, target: &StepTarget, op: FunctionOp) -> Re
             call.send().await?;
         }
         FunctionOp::CreateFunctionUrlConfig(url) => create_url(api, function, url).await?,
-        FunctionOp::UpdateFunctionUrlConfig(url) => {
-            let call = api.update_function_url_config().function_name(function);
-            let call = call.auth_type(sdk::FunctionUrlAuthType::from(name(&url.auth).as_str()));
-            // Without Cors, Lambda would keep the live settings. An empty structure removes them.
-            let call = call.cors(cors(url.cors.into_value().unwrap_or_default()));
-            call.set_invoke_mode(url.invoke_mode.value().map(|mode| sdk::InvokeMode::from(name(mode).as_str())))
-                .send()
-                .await?;
-        }
+        FunctionOp::UpdateFunctionUrlConfig(url) => update_url(api, function, url).await?,
         FunctionOp::DeleteFunctionUrlConfig => {
             if_found(api.delete_function_url_config().function_name(function).send().await.map_err(CallError::from))?;
         }
@@ -113,6 +105,16 @@ async fn create_url(api: &Client, function: &str, url: Url) -> Result<(), CallEr
     let created = call.set_cors(url.cors.into_value().map(cors)).send().await;
     // A URL that exists is compared with the spec when the apply verifies its result.
     done_if(created.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
+}
+
+async fn update_url(api: &Client, function: &str, url: Url) -> Result<(), CallError> {
+    let call = api.update_function_url_config().function_name(function);
+    let call = call.auth_type(sdk::FunctionUrlAuthType::from(name(&url.auth).as_str()));
+    // Without Cors, Lambda would keep the live settings. An empty structure removes them.
+    let call = call.cors(cors(url.cors.into_value().unwrap_or_default()));
+    let mode = url.invoke_mode.value().map(|mode| sdk::InvokeMode::from(name(mode).as_str()));
+    call.set_invoke_mode(mode).send().await?;
+    Ok(())
 }
 
 fn cors(cors: Cors) -> sdk::Cors {

@@ -3,10 +3,10 @@
 //!
 //! `upload.rs` sends the file. Only one chunk of a package is in memory at a time.
 
-use std::collections::HashMap;
 use std::io::Write;
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_smithy_types::byte_stream::ByteStream;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -85,7 +85,7 @@ impl Code {
         if BASE64_STANDARD.encode(hasher.finalize()) != self.sha256 {
             return Err(failed("the source's code changed after the plan: plan again"));
         }
-        let tags = source.tags().map(tags_of).unwrap_or_default();
+        let tags = tags_of(&source)?;
         Ok(Package { file, tags, _permit: permit })
     }
 
@@ -95,12 +95,18 @@ impl Code {
     /// The source cannot be read.
     pub async fn tags(&self, api: &Anywhere<Client>) -> Result<Tags, CallError> {
         let source = api.at(&self.region).get_function().function_name(&self.function).send().await?;
-        Ok(source.tags().map(tags_of).unwrap_or_default())
+        tags_of(&source)
     }
 }
 
-fn tags_of(tags: &HashMap<String, String>) -> Tags {
-    tags.iter().filter(|(key, _)| !is_aws(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+/// Returns the tags of an answer. If the caller may not list tags, Lambda omits them and returns an error inside the
+/// answer (<https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>).
+fn tags_of(source: &GetFunctionOutput) -> Result<Tags, CallError> {
+    if let Some(error) = source.tags_error() {
+        return Err(CallError::of_item("Lambda GetFunction".to_owned(), error.error_code(), error.message()));
+    }
+    let tags = source.tags().into_iter().flatten().filter(|(key, _)| !is_aws(key));
+    Ok(tags.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
 fn failed(why: &str) -> CallError {

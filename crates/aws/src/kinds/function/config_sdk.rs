@@ -134,8 +134,8 @@ pub(super) fn live(function: &sdk::FunctionConfiguration) -> Result<Config, Call
         LogFormat::Text => None,
         LogFormat::Json => Some(level.unwrap_or("INFO").to_owned()),
     };
-    let application = level(logging.and_then(|it| it.application_log_level()).map(|it| it.as_str()));
-    let system = level(logging.and_then(|it| it.system_log_level()).map(|it| it.as_str()));
+    let application = level(logging.and_then(|it| it.application_log_level()).map(sdk::ApplicationLogLevel::as_str));
+    let system = level(logging.and_then(|it| it.system_log_level()).map(sdk::SystemLogLevel::as_str));
     let snap_start = function.snap_start().and_then(|it| it.apply_on()).map_or("None", |it| it.as_str());
     let snap_start: SnapStart = word(CALL, "the SnapStart setting", snap_start)?;
     let default_group = format!("/aws/lambda/{}", function.function_name().unwrap_or_default());
@@ -144,7 +144,7 @@ pub(super) fn live(function: &sdk::FunctionConfiguration) -> Result<Config, Call
     let layers: Vec<String> = function.layers().iter().filter_map(|it| it.arn().map(ToOwned::to_owned)).collect();
     let tracing: Tracing = word(CALL, "the tracing mode", tracing)?;
     Ok(Config {
-        runtime: set(function.runtime().map(|it| it.as_str())),
+        runtime: set(function.runtime().map(sdk::Runtime::as_str)),
         handler: set(function.handler()),
         role: set(function.role()),
         description: set(function.description()),

@@ -88,7 +88,7 @@ fn live(mapping: &sdk::EventSourceMappingConfiguration, alias: Option<String>) -
     let filters = mapping.filter_criteria().map(sdk::FilterCriteria::filters).unwrap_or_default();
     let filters = filters.iter().filter_map(|filter| filter.pattern().map(ToOwned::to_owned));
     let destination = mapping.destination_config().and_then(|it| it.on_failure()).and_then(|it| it.destination());
-    let metrics = mapping.metrics_config().map(|it| it.metrics()).unwrap_or_default();
+    let metrics = mapping.metrics_config().map(sdk::EventSourceMappingMetricsConfig::metrics).unwrap_or_default();
     let pollers = mapping.provisioned_poller_config();
     let reports = mapping.function_response_types().contains(&sdk::FunctionResponseType::ReportBatchItemFailures);
     let source = EventSource {
@@ -101,7 +101,7 @@ fn live(mapping: &sdk::EventSourceMappingConfiguration, alias: Option<String>) -
         topics: Setting::Set(mapping.topics().iter().cloned().collect()),
         queues: Setting::Set(mapping.queues().iter().cloned().collect()),
         filters: Setting::Set(filters.collect()),
-        max_concurrency: Setting::live(mapping.scaling_config().and_then(|it| it.maximum_concurrency())),
+        max_concurrency: Setting::live(mapping.scaling_config().and_then(sdk::ScalingConfig::maximum_concurrency)),
         max_record_age_seconds: Setting::live(mapping.maximum_record_age_in_seconds()),
         max_retries: Setting::live(mapping.maximum_retry_attempts()),
         bisect_on_error: Setting::Set(mapping.bisect_batch_on_function_error().unwrap_or(false)),
@@ -111,8 +111,8 @@ fn live(mapping: &sdk::EventSourceMappingConfiguration, alias: Option<String>) -
         kms_key: Setting::live(mapping.kms_key_arn().map(ToOwned::to_owned)),
         metrics: Setting::Set(metrics.iter().map(|metric| metric.as_str().to_owned()).collect()),
         log_level: Setting::live(level),
-        min_pollers: Setting::live(pollers.and_then(|it| it.minimum_pollers())),
-        max_pollers: Setting::live(pollers.and_then(|it| it.maximum_pollers())),
+        min_pollers: Setting::live(pollers.and_then(sdk::ProvisionedPollerConfig::minimum_pollers)),
+        max_pollers: Setting::live(pollers.and_then(sdk::ProvisionedPollerConfig::maximum_pollers)),
     };
     Ok(source.canonical())
 }
@@ -145,7 +145,7 @@ fn extras(mapping: &sdk::EventSourceMappingConfiguration) -> Vec<(String, serde_
         let value = json!({
             "database": config.database_name(),
             "collection": config.collection_name(),
-            "full_document": config.full_document().map(|it| it.as_str()),
+            "full_document": config.full_document().map(sdk::FullDocument::as_str),
         });
         add("document_db", Some(value));
     }
@@ -159,11 +159,14 @@ fn kafka(group: Option<&str>, registry: Option<&sdk::KafkaSchemaRegistryConfig>)
         let access = it
             .access_configs()
             .iter()
-            .map(|it| json!({ "type": it.r#type().map(|kind| kind.as_str()), "uri": it.uri() }));
-        let validation = it.schema_validation_configs().iter().map(|it| it.attribute().map(|it| it.as_str()));
+            .map(|it| json!({ "type": it.r#type().map(sdk::KafkaSchemaRegistryAuthType::as_str), "uri": it.uri() }));
+        let validation = it
+            .schema_validation_configs()
+            .iter()
+            .map(|it| it.attribute().map(sdk::KafkaSchemaValidationAttribute::as_str));
         json!({
             "uri": it.schema_registry_uri(),
-            "format": it.event_record_format().map(|it| it.as_str()),
+            "format": it.event_record_format().map(sdk::SchemaRegistryEventRecordFormat::as_str),
             "access": access.collect::<Vec<_>>(),
             "validation": validation.collect::<Vec<_>>(),
         })

@@ -10,6 +10,7 @@ use regionctl_core::resource::setting::Setting;
 use super::LARGEST_PACKAGE;
 use super::code::Code;
 use super::config::Config;
+use super::event_source::EventSource;
 use super::model::{CodeModel, FunctionModel, Package};
 use super::parts::{AsyncConfig, Parts, Url};
 use super::words::{LogFormat, name};
@@ -174,22 +175,7 @@ fn copied_parts(own: Parts, source: Parts, region: &str, left: &mut Vec<String>)
         },
         left,
     );
-    let event_sources = own_and(
-        own.event_sources,
-        source.event_sources,
-        |arn, mapping, left| {
-            let text = serde_json::to_string(mapping).unwrap_or_default();
-            let is_copied = !arn.contains(region) && !text.contains(region) && !mapping.alias.is_set();
-            if !is_copied {
-                left.push(format!(
-                    "event source '{arn}' is not copied: add it to `event_sources:`, or replace the region with \
-                     `rewrite:`"
-                ));
-            }
-            is_copied
-        },
-        left,
-    );
+    let event_sources = copied_sources(own.event_sources, source.event_sources, region, left);
     let mut omit = |field: &str| {
         left.push(format!(
             "`{field}` names the source's region and is not copied: set `{field}:`, or replace the region with `rewrite:`"
@@ -219,6 +205,28 @@ fn copied_parts(own: Parts, source: Parts, region: &str, left: &mut Vec<String>)
         code_signing: own.code_signing.or(code_signing),
         event_sources,
     }
+}
+
+/// The event source mappings of a model by the ARN of their source.
+type Sources = Setting<BTreeMap<String, Setting<EventSource>>>;
+
+fn copied_sources(own: Sources, source: Sources, region: &str, left: &mut Vec<String>) -> Sources {
+    own_and(
+        own,
+        source,
+        |arn, mapping, left| {
+            let text = serde_json::to_string(mapping).unwrap_or_default();
+            let is_copied = !arn.contains(region) && !text.contains(region) && !mapping.alias.is_set();
+            if !is_copied {
+                left.push(format!(
+                    "event source '{arn}' is not copied: add it to `event_sources:`, or replace the region with \
+                     `rewrite:`"
+                ));
+            }
+            is_copied
+        },
+        left,
+    )
 }
 
 /// Merges a spec's entries over those of the source that are copied.

@@ -165,8 +165,8 @@ const LARGEST_PACKAGE: i64 = 50 << 20;
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/images-create.html>).
 const IMAGE_ACTIONS: [&str; 2] = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
 
-/// The ARN of a function, in IAM policies.
-const FUNCTION: &[&str] = &["arn:{partition}:lambda:{region}:{account}:function:{name}"];
+/// The ARNs of all functions, also of sources in other regions, in IAM policies.
+const FUNCTIONS: &[&str] = &["arn:{partition}:lambda:*:{account}:function:*"];
 
 impl Kind for Function {
     const FACTS: Facts = Facts {
@@ -221,7 +221,7 @@ impl Kind for Function {
         also: &[
             // GetFunction returns tags only to callers that may list them
             // (https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html).
-            Need::if_stated("tags", "lambda:ListTags", FUNCTION).to_read(),
+            Need::always("lambda:ListTags", FUNCTIONS).to_read(),
             Need::named_by("role", "iam:PassRole", crate::services::ROLES),
             Need::if_stated("layers", "lambda:GetLayerVersion", &["arn:{partition}:lambda:{region}:*:layer:*"]),
             Need::if_stated("vpc", "ec2:DescribeSecurityGroups", &["*"]),
@@ -302,6 +302,7 @@ logs.log_group:
         ],
         not_copied: &["tags"],
         source_only: &["aliases"],
+        creation_tags: true,
         ..Facts::DEFAULT
     };
 

@@ -44,7 +44,7 @@ impl Function<'_> {
         let of_image = self.is_image && asks("code");
         let both = asks("tags") || asks("reserved_concurrency") || of_image;
         let (of_function, permissions, provisioned, url, invoke, recursion, runtime, signing, aliases) = try_join!(
-            when(both, self.function()),
+            when(both, self.function(asks("tags"))),
             when(asks("permissions"), self.permissions()),
             when(asks("provisioned_concurrency"), self.provisioned()),
             when(asks("url"), self.url()),
@@ -77,9 +77,12 @@ impl Function<'_> {
 
     /// Reads the tags and the reserved concurrency. If the caller may not list tags, GetFunction omits them and returns
     /// an error inside the answer (<https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>).
-    async fn function(&self) -> Result<(Setting<TagSettings>, Setting<i32>, Option<String>, Vec<Extra>), CallError> {
+    async fn function(
+        &self,
+        asks_for_tags: bool,
+    ) -> Result<(Setting<TagSettings>, Setting<i32>, Option<String>, Vec<Extra>), CallError> {
         let answer = self.api.get_function().function_name(self.name).send().await?;
-        if let Some(error) = answer.tags_error() {
+        if let Some(error) = answer.tags_error().filter(|_| asks_for_tags) {
             return Err(CallError::of_item("Lambda GetFunction".to_owned(), error.error_code(), error.message()));
         }
         let tags = answer.tags().into_iter().flatten();

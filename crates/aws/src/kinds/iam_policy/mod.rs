@@ -122,6 +122,7 @@ iam.policy:
         Resource: arn:${partition}:s3:::site-${region}/*
     tags: {Team: web}
 ",
+        creation_tags: true,
         ..Facts::DEFAULT
     };
 

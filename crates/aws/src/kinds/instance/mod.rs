@@ -194,6 +194,7 @@ ec2.instance:
     running: true
     tags: {Team: sre}
 ",
+        creation_tags: true,
         ..Facts::DEFAULT
     };
 

@@ -102,6 +102,7 @@ impl Kind for KeyPair {
 ec2.key_pair:
   team: {public_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUm5sBYkLQeFfPUVJ3fSAgKNqPoTpTAGeLMkPXxG0nE team@example.com}
 ",
+        creation_tags: true,
         ..Facts::DEFAULT
     };
 

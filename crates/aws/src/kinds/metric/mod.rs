@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `cloudwatch.metric`: what a metric is published for. It is only read, to find alarms that can never fire.
+//! `cloudwatch.metric`: the dimensions that a metric is published with. It is only read, to find alarms without data.
 //!
 //! The name is `NAMESPACE:METRIC`, such as `AWS/RDS:CPUUtilization`. ListMetrics returns the metrics that had data in
 //! the last two weeks (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html>).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_cloudwatch::Client;
 use regionctl_core::diff::Diff;
@@ -31,15 +31,12 @@ const PAGES: usize = 20;
 #[schemars(rename = "CloudwatchMetric")]
 pub struct MetricSpec {}
 
-/// Dimension values by name.
-pub type Dimensions = BTreeMap<String, String>;
-
-/// What a metric is published for.
+/// What a metric is published with.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct MetricModel {
-    /// The dimensions of each time series with data in the last two weeks. Empty in a desired model.
+    /// The names of the dimensions of each time series with data in the last two weeks. Empty in a desired model.
     #[serde(default)]
-    pub series: BTreeSet<Dimensions>,
+    pub dimensions: BTreeSet<BTreeSet<String>>,
     /// Whether there are more series than were read.
     #[serde(default)]
     pub truncated: bool,
@@ -58,7 +55,7 @@ impl Kind for Metric {
     const FACTS: Facts = Facts {
         name: "cloudwatch.metric",
         service: "CloudWatch",
-        summary: "A metric that is published outside regionctl. It is only read, to find alarms that can never fire.",
+        summary: "A metric that is published outside regionctl. It is only read, to find alarms without data.",
         reads: &["ListMetrics"],
         advisory: true,
         example: "
@@ -93,7 +90,7 @@ cloudwatch.metric:
     }
 
     fn diff(want: &MetricModel, live: Option<&MetricModel>, out: &mut Diff<'_, MetricOp>) {
-        let MetricModel { series: _, truncated: _ } = want;
+        let MetricModel { dimensions: _, truncated: _ } = want;
         if live.is_none() {
             out.made_by_others("no data was published for this metric in the last two weeks");
         }
@@ -118,14 +115,13 @@ async fn read(api: &Client, name: &str) -> Result<Option<LiveResource<MetricMode
     let mut pages = api.list_metrics().namespace(namespace).metric_name(metric).into_paginator().send();
     let mut model = MetricModel::default();
     for _ in 0..PAGES {
-        let Some(page) = pages.next().await else { break };
-        model.series.extend(page?.metrics().iter().map(dimensions));
+        let Some(page) = pages.next().await.transpose()? else { break };
+        model.dimensions.extend(page.metrics().iter().map(names));
+        model.truncated = page.next_token().is_some();
     }
-    model.truncated = pages.next().await.is_some();
-    Ok((!model.series.is_empty()).then(|| LiveResource::new(name, model, Attributes::new())))
+    Ok((!model.dimensions.is_empty()).then(|| LiveResource::new(name, model, Attributes::new())))
 }
 
-fn dimensions(metric: &aws_sdk_cloudwatch::types::Metric) -> Dimensions {
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    metric.dimensions().iter().map(|dimension| (text(dimension.name()), text(dimension.value()))).collect()
+fn names(metric: &aws_sdk_cloudwatch::types::Metric) -> BTreeSet<String> {
+    metric.dimensions().iter().filter_map(|dimension| dimension.name().map(ToOwned::to_owned)).collect()
 }

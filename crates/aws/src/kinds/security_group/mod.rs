@@ -225,6 +225,7 @@ ec2.security_group:
     ingress:
       - {tcp: 5432, group: web}
 ",
+        creation_tags: true,
         ..Facts::DEFAULT
     };
 

@@ -182,6 +182,7 @@ sns.topic:
         defaults: r#"{"display_name": null, "policy": null, "kms_key": null, "delivery_policy": null,
             "signature_version": 1, "tracing": "PassThrough", "maximum_message_size": 262144,
             "archive_retention_days": null, "data_protection_policy": null}"#,
+        creation_tags: true,
         ..Facts::DEFAULT
     };
 
