@@ -83,6 +83,7 @@ impl Kind for FlowLog {
         attributes: &["id"],
         needs_vpc: true,
         adopts: true,
+        creation_tags: true,
         inventory: &["DescribeFlowLogs"],
         weights: &[
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "traffic is not recorded" },
