@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Errors and answers of flow logs, endpoints and zones that no emulator returns.
 
+use regionctl_aws::kinds::REGISTRY;
+use regionctl_core::desire::fill::fill;
 use regionctl_core::observe::provider::Provider;
+use regionctl_core::observe::refresh::refresh;
 use regionctl_core::observe::scope::{Depth, Scope};
+use regionctl_core::plan::build::plan;
 use serde_json::{Value, json};
 
-use crate::replay::{Replay, location, open, run};
+use crate::replay::{Answer, Replay, location, open, run};
+use crate::replay_reads::{assert_gap, observe, spec};
+use crate::replay_zone::{BY_NAME, ZONE};
 
 const EXISTS: &str = "<CreateFlowLogsResponse><unsuccessful><item><error><code>FlowLogAlreadyExists</code><message>There is an existing Flow Log</message></error><resourceId>vpc-1</resourceId></item></unsuccessful></CreateFlowLogsResponse>";
 
@@ -67,4 +73,85 @@ async fn a_conflicting_zone_is_an_error_and_an_existing_association_is_not() {
     assert_eq!(associate("vpc-1").await, Ok(()));
     let message = associate("vpc-2").await.unwrap_err();
     assert!(message.contains("another hosted zone") && message.contains("vpc-1"), "{message}");
+}
+
+/// A flow log with every member that EC2 documents.
+const FLOW_LOG: &str = "<DescribeFlowLogsResponse><flowLogSet><item><creationTime>2026-01-01T00:00:00Z</creationTime><deliverLogsErrorMessage>Access error</deliverLogsErrorMessage><deliverLogsPermissionArn>arn:aws:iam::123456789012:role/r</deliverLogsPermissionArn><deliverCrossAccountRole>arn:aws:iam::210987654321:role/r</deliverCrossAccountRole><deliverLogsStatus>FAILED</deliverLogsStatus><flowLogId>fl-1</flowLogId><flowLogStatus>ACTIVE</flowLogStatus><logGroupName>/vpc</logGroupName><resourceId>vpc-1</resourceId><trafficType>REJECT</trafficType><logDestinationType>cloud-watch-logs</logDestinationType><logDestination>arn:aws:logs:eu-central-1:210987654321:log-group:/vpc:*</logDestination><logFormat>${srcaddr} ${interface-id}</logFormat><maxAggregationInterval>60</maxAggregationInterval><tagFieldSpecificationSet><item><resourceType>instance</resourceType><tagKeySet><item>Team</item></tagKeySet></item></tagFieldSpecificationSet><tagSet><item><key>Name</key><value>vpc</value></item><item><key>aws:x</key><value>y</value></item></tagSet></item></flowLogSet></DescribeFlowLogsResponse>";
+
+#[tokio::test]
+async fn a_flow_log_with_every_setting_survives_writing_and_reading() {
+    let found = observe("ec2.flow_log", "vpc", &[(200, FLOW_LOG)]).await;
+    let model = &found.resources[0].model;
+    assert_eq!(model["log_group"], "arn:aws:logs:eu-central-1:210987654321:log-group:/vpc");
+    assert_eq!(
+        (&model["delivery_error"], &model["format"]),
+        (&json!("Access error"), &json!("${srcaddr} ${interface-id}"))
+    );
+    assert_eq!((&model["tag_fields"], &model["tags"]), (&json!({"instance": ["Team"]}), &json!({"Name": "vpc"})));
+}
+
+#[tokio::test]
+async fn an_unknown_value_makes_the_flow_log_a_gap() {
+    for (known, unknown) in
+        [("REJECT", "SOME"), ("cloud-watch-logs", "kinesis"), (">60<", ">300<"), (">instance<", ">pod<")]
+    {
+        let answer: &str = FLOW_LOG.replace(known, unknown).leak();
+        assert_gap("ec2.flow_log", "vpc", &[(200, answer)], unknown.trim_matches(['<', '>'])).await;
+    }
+}
+
+/// Plans a spec. Returns what its plan says about unwaived risks and defects.
+async fn unwaived(sections: &str, answers: &[Answer]) -> Vec<String> {
+    const CALLER: Answer = (
+        200,
+        "Action=GetCallerIdentity",
+        "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/a</Arn><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>",
+    );
+    const VPCS: Answer = (
+        200,
+        "Action=DescribeVpcs&",
+        "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</vpcId><cidrBlock>10.0.0.0/16</cidrBlock><isDefault>true</isDefault></item></vpcSet></DescribeVpcsResponse>",
+    );
+    let answers: Vec<Answer> = [CALLER, VPCS].iter().chain(answers).copied().collect();
+    let aws = open(&Replay::coded(&answers)).await;
+    let wanted = spec(sections);
+    let snapshot = refresh(&aws, REGISTRY, &wanted).await.unwrap_or_else(|error| panic!("{error:?}"));
+    let inventory = fill(REGISTRY, &wanted, &snapshot).unwrap();
+    let plan = plan(REGISTRY, &wanted, &inventory).unwrap();
+    assert!(plan.is_complete() && plan.is_empty(), "{:?} {:?}", plan.gaps, plan.changes);
+    plan.unwaived.into_iter().map(|risk| risk.what).collect()
+}
+
+#[tokio::test]
+async fn a_flow_log_that_ec2_cannot_deliver_is_a_finding() {
+    let fields = "{log_group: \"arn:aws:logs:eu-central-1:210987654321:log-group:/vpc\", role: \"arn:aws:iam::123456789012:role/r\", cross_account_role: \"arn:aws:iam::210987654321:role/r\", traffic: REJECT, aggregation_minutes: 1}";
+    let found =
+        unwaived(&format!("ec2.flow_log:\n  vpc: {fields}\n"), &[(200, "Action=DescribeFlowLogs", FLOW_LOG)]).await;
+    assert!(found[0].contains("cannot deliver (Access error)"), "{found:?}");
+}
+
+/// Names of private zones resolve only in VPCs with both DNS attributes
+/// (<https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html>).
+#[tokio::test]
+async fn a_zone_of_a_vpc_without_dns_hostnames_is_a_finding() {
+    let attribute = |name: &str, on: bool| -> &'static str {
+        format!("<DescribeVpcAttributeResponse><vpcId>vpc-1</vpcId><{name}><value>{on}</value></{name}></DescribeVpcAttributeResponse>").leak()
+    };
+    for (on, expected) in [(false, vec!["names do not resolve: turn on enableDnsHostnames of vpc-1"]), (true, vec![])] {
+        let answers = [
+            BY_NAME,
+            ZONE,
+            (
+                200,
+                "Action=DescribeVpcAttribute&Version=2016-11-15&Attribute=enableDnsHostnames",
+                attribute("enableDnsHostnames", on),
+            ),
+            (
+                200,
+                "Action=DescribeVpcAttribute&Version=2016-11-15&Attribute=enableDnsSupport",
+                attribute("enableDnsSupport", true),
+            ),
+        ];
+        assert_eq!(unwaived("route53.private_zone:\n  a.dns:\n", &answers).await, expected);
+    }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! EC2: gateway endpoints, flow logs, key pairs and instances. Requests with DryRun change nothing
+//! EC2: endpoints, flow logs, key pairs and instances. Requests with DryRun change nothing
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
+
+mod endpoints;
 
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};
 
@@ -55,11 +57,6 @@ const ENDPOINT: &str = "vpce";
 const FLOW_LOG: &str = "fl";
 const KEY_PAIR: &str = "key";
 const INSTANCE: &str = "i";
-
-/// The policy of an endpoint that is created without one
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html>).
-const DEFAULT_POLICY: &str =
-    r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
 
 #[allow(clippy::unnecessary_wraps)] // all actions return one type
 impl Ec2<'_> {
@@ -129,53 +126,6 @@ impl Ec2<'_> {
     fn passes(&self, resource: &Form, filter: &str, parameter: &str) -> bool {
         let values = self.form.filter("Filter", "Value", filter);
         values.is_none_or(|values| values.iter().any(|value| value == resource.text(parameter)))
-    }
-
-    fn create_endpoint(&mut self) -> Done {
-        let same =
-            |resource: &Form| ["VpcId", "ServiceName"].iter().all(|name| resource.get(name) == self.form.get(name));
-        if self.all(ENDPOINT).iter().any(same) {
-            return Err(("RouteAlreadyExists", "the VPC has an endpoint for this service".to_owned()));
-        }
-        let id = self.create(ENDPOINT);
-        Ok(format!("<vpcEndpoint>{}</vpcEndpoint>", element("vpcEndpointId", Some(&id))))
-    }
-
-    fn modify_endpoint(&mut self) -> Done {
-        let mut endpoint = self.resource(self.form.text("VpcEndpointId"), "InvalidVpcEndpointId.NotFound")?;
-        let (add, remove) = (self.form.list("AddRouteTableId"), self.form.list("RemoveRouteTableId"));
-        let mut tables = endpoint.list("RouteTableId");
-        tables.retain(|table| !remove.contains(table));
-        tables.extend(add);
-        endpoint.set_list("RouteTableId", &tables);
-        if let Some(policy) = self.form.get("PolicyDocument") {
-            endpoint.set("PolicyDocument", policy);
-        }
-        if self.form.text("ResetPolicy") == "true" {
-            endpoint.set("PolicyDocument", DEFAULT_POLICY);
-        }
-        self.keep(&endpoint);
-        Ok("<return>true</return>".to_owned())
-    }
-
-    fn endpoints(&self) -> Done {
-        let requested = self.form.list("VpcEndpointId");
-        let shown = self
-            .all(ENDPOINT)
-            .into_iter()
-            .filter(|it| requested.is_empty() || requested.contains(&it.text("Id").to_owned()));
-        let shown =
-            shown.filter(|it| self.passes(it, "vpc-id", "VpcId") && self.passes(it, "service-name", "ServiceName"));
-        let show = |it: Form| {
-            element("vpcEndpointId", it.get("Id"))
-                + &element("vpcId", it.get("VpcId"))
-                + &element("serviceName", it.get("ServiceName"))
-                + "<vpcEndpointType>Gateway</vpcEndpointType><state>available</state>"
-                + &element("policyDocument", Some(it.get("PolicyDocument").unwrap_or(DEFAULT_POLICY)))
-                + &list("routeTableIdSet", "item", it.list("RouteTableId"))
-                + &tags(&it)
-        };
-        Ok(list("vpcEndpointSet", "item", shown.map(show)))
     }
 
     /// Errors are returned in `Unsuccessful`, with status 200
