@@ -24,7 +24,9 @@ async fn observe(names: &[&str], endpoints: &'static str) -> (Observation<Value>
     let replay =
         Replay::coded(&[(200, "Action=DescribeVpcEndpoints", endpoints), (200, "Action=DescribeRouteTables", TABLES)]);
     let mut scope = Scope::of(location());
-    names.iter().for_each(|name| scope.ask(name, Depth::Whole));
+    for name in names {
+        scope.ask(name, Depth::Whole);
+    }
     let found = open(&replay).await.observe(KIND, scope).await.unwrap();
     (found, replay.requests())
 }

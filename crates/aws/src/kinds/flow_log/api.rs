@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
-    DestinationFileFormat, DestinationOptionsRequest, FlowLog as SdkFlowLog, FlowLogsResourceType, LogDestinationType,
-    ResourceType, TagFieldSpecificationRequest, TaggableResourceType, TrafficType,
+    DestinationFileFormat, DestinationOptionsRequest, DestinationOptionsResponse, FlowLog as SdkFlowLog,
+    FlowLogsResourceType, LogDestinationType, ResourceType, TagFieldSpecificationRequest, TaggableResourceType,
+    TrafficType,
 };
 use regionctl_core::observe::location::{Location, Vpc};
 use regionctl_core::observe::provider::StepTarget;
@@ -254,8 +255,8 @@ pub(super) fn model(log: &SdkFlowLog, vpc: &Vpc) -> Result<FlowLogModel, CallErr
                 Some(other) => return Err(CallError::unknown(DESCRIBE, "the file format", other.as_str())),
             });
             let on = |option: Option<bool>| Setting::Set(option.unwrap_or(false));
-            model.hive_partitions = on(options.and_then(|options| options.hive_compatible_partitions()));
-            model.hourly_partitions = on(options.and_then(|options| options.per_hour_partition()));
+            model.hive_partitions = on(options.and_then(DestinationOptionsResponse::hive_compatible_partitions));
+            model.hourly_partitions = on(options.and_then(DestinationOptionsResponse::per_hour_partition));
         }
         Some(LogDestinationType::KinesisDataFirehose) => model.delivery_stream = Setting::live(destination),
         Some(LogDestinationType::CloudWatchLogs) | None => {

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_route53::Client;
-use aws_sdk_route53::types::{HostedZone, HostedZoneConfig, Tag, TagResourceType, Vpc as SdkVpc, VpcRegion};
+use aws_sdk_route53::types::{
+    HostedZone, HostedZoneConfig, ResourceTagSet, Tag, TagResourceType, Vpc as SdkVpc, VpcRegion,
+};
 use futures::future::{try_join_all, try_join4};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::failure::{Failure, FailureClass};
@@ -312,6 +314,6 @@ async fn read_tags(api: &Client, id: &str, depth: &Depth) -> Result<Setting<tags
         return Ok(Setting::Unstated);
     }
     let answer = api.list_tags_for_resource().resource_type(TagResourceType::Hostedzone).resource_id(id).send().await?;
-    let set = answer.resource_tag_set().map(|set| set.tags()).unwrap_or_default();
+    let set = answer.resource_tag_set().map(ResourceTagSet::tags).unwrap_or_default();
     Ok(tags::live(collect(set.iter().map(|tag| (tag.key(), tag.value())))))
 }

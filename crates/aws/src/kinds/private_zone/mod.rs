@@ -221,7 +221,7 @@ route53.private_zone:
     fn diff(want: &ZoneModel, live: Option<&ZoneModel>, out: &mut Diff<'_, ZoneOp>) {
         let ZoneModel { comment, region_vpc, vpcs, authorized_vpcs, records, tags, unsupported: _ } = want;
         let commented = out.setting("comment", comment, live.map(|live| &live.comment));
-        let mut added = added_vpcs(region_vpc, vpcs, live, out);
+        let mut added = added_vpcs(*region_vpc, vpcs, live, out);
         if live.is_some() {
             out.step(Phase::Change, commented, ZoneOp::UpdateHostedZoneComment { comment: comment.get() });
         } else if !added.is_empty() {
@@ -246,7 +246,7 @@ route53.private_zone:
             out.step(Phase::Widen, covers, ZoneOp::AssociateVPCWithHostedZone { vpc });
         }
         if let Some(live) = live {
-            remove_vpcs(region_vpc, vpcs, live, out);
+            remove_vpcs(*region_vpc, vpcs, live, out);
         }
         authorize(authorized_vpcs, live, out);
         change_records(records, live, out);
@@ -268,14 +268,14 @@ fn written(record: &Record) -> Value {
 
 /// Returns the VPCs to associate. `None` is the VPC that the spec selects.
 fn added_vpcs(
-    region_vpc: &Setting<bool>,
+    region_vpc: Setting<bool>,
     vpcs: &Setting<Vpcs>,
     live: Option<&ZoneModel>,
     out: &mut Diff<'_, ZoneOp>,
 ) -> Vec<(Option<ZoneVpc>, Covers)> {
     let mut added = Vec::new();
     if region_vpc.is_set_and(|is| *is) {
-        let covers = out.setting("region_vpc", region_vpc, live.map(|live| &live.region_vpc));
+        let covers = out.setting("region_vpc", &region_vpc, live.map(|live| &live.region_vpc));
         added.extend((!covers.is_empty()).then_some((None, covers)));
     }
     for (id, region) in vpcs.value().into_iter().flatten() {
@@ -292,10 +292,10 @@ fn added_vpcs(
 }
 
 /// Removes the associations that the spec excludes.
-fn remove_vpcs(region_vpc: &Setting<bool>, vpcs: &Setting<Vpcs>, live: &ZoneModel, out: &mut Diff<'_, ZoneOp>) {
+fn remove_vpcs(region_vpc: Setting<bool>, vpcs: &Setting<Vpcs>, live: &ZoneModel, out: &mut Diff<'_, ZoneOp>) {
     let mut removed = Vec::new();
     if region_vpc.is_set_and(|is| !is) && live.region_vpc.is_set_and(|is| *is) {
-        let covers = out.setting("region_vpc", region_vpc, Some(&live.region_vpc));
+        let covers = out.setting("region_vpc", &region_vpc, Some(&live.region_vpc));
         removed.push((None, covers, "the region's VPC".to_owned()));
     }
     for (id, _) in vpcs.value().into_iter().flatten().filter(|(_, region)| **region == Setting::Unset) {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
-    DnsOptionsSpecification, DnsRecordIpType, IpAddressType, ResourceType, State, VpcEndpoint as SdkEndpoint,
-    VpcEndpointType,
+    DnsOptions, DnsOptionsSpecification, DnsRecordIpType, IpAddressType, ResourceType, State,
+    VpcEndpoint as SdkEndpoint, VpcEndpointType,
 };
 use futures::future::try_join;
 use regionctl_core::model::policy::Policy;
@@ -266,7 +266,7 @@ pub(super) fn model(
     let set = |ids: &[String]| ids.iter().cloned().collect::<BTreeSet<String>>();
     let groups = endpoint.groups().iter().filter_map(|group| group.group_id().map(ToOwned::to_owned)).collect();
     let options = endpoint.dns_options();
-    let inbound = options.and_then(|options| options.private_dns_only_for_inbound_resolver_endpoint());
+    let inbound = options.and_then(DnsOptions::private_dns_only_for_inbound_resolver_endpoint);
     let service_region = endpoint.service_region().filter(|of_service| *of_service != region);
     let policy = if has_dns { live_policy(DESCRIBE, endpoint.policy_document(), is_default)? } else { Setting::Unset };
     Ok(EndpointModel {

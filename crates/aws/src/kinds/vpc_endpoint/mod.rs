@@ -183,7 +183,7 @@ ec2.vpc_endpoint:
         fields.extend(stated("dns_records", &model.dns_records));
         // Endpoints to Gateway Load Balancers have no policy to unset.
         if model.endpoint_type != Setting::Set(EndpointType::GatewayLoadBalancer) {
-            write::setting("policy", &model.policy.as_ref().map(|policy| policy.to_aws()), &mut fields);
+            write::setting("policy", &model.policy.as_ref().map(Policy::to_aws), &mut fields);
         }
         tags::write(&model.tags, &mut fields);
         Some(Value::Object(fields))
