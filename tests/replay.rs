@@ -298,7 +298,7 @@ async fn a_flow_log_error_inside_http_200_is_a_failure() {
                   </message></error><resourceId>vpc-1</resourceId></item></unsuccessful></CreateFlowLogsResponse>";
     let replay = Replay::new(&[(200, answer)]);
     let op = json!({"CreateFlowLogs": {
-        "bucket": "arn:aws:s3:::b", "prefix": "", "traffic": "ALL", "aggregation_seconds": 600, "format": null, "tags": {},
+        "log": {"bucket": "arn:aws:s3:::b", "traffic": "ALL", "aggregation_seconds": 600}, "tags": {},
     }});
     let failure = run(&replay, "ec2.flow_log", op).await.unwrap_err();
     assert_eq!(failure.code.as_deref(), Some("400"));

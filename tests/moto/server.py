@@ -15,7 +15,8 @@ Bugs of moto are corrected here and never in regionctl:
 - Operations of functions that moto lacks (functions.py).
 - Functions lose LoggingConfig, DeadLetterConfig, FileSystemConfigs and SnapStart, and cannot change KMSKeyArn.
 - ModifyDBSubnetGroup deletes the group.
-- ModifyVpcEndpoint does not reset the policy.
+- ModifyVpcEndpoint does not reset the policy. Endpoints lose IpAddressType and DnsOptions, and ModifyVpcEndpoint does not
+  change PrivateDnsEnabled.
 - CreateFlowLogs treats the prefix after a bucket's ARN as part of the bucket's name.
 - A log group's key cannot be changed (AssociateKmsKey, DisassociateKmsKey).
 - CreateBucket ignores tags.
@@ -335,17 +336,34 @@ def changed_subnet_groups():
     RDSBackend.modify_db_subnet_group = change
 
 
-def policies_of_endpoints():
-    """Makes moto support ResetPolicy of ModifyVpcEndpoint."""
-    modify = VPCs.modify_vpc_endpoint
+def settings_of_endpoints():
+    """Makes moto keep the settings of endpoints that it ignores, and support ResetPolicy of ModifyVpcEndpoint
+    (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcEndpoint.html)."""
+    create, modify = VPCs.create_vpc_endpoint, VPCs.modify_vpc_endpoint
 
-    def change(self):
+    def keep(self, endpoint):
+        if self._get_param("IpAddressType"):
+            endpoint.ip_address_type = self._get_param("IpAddressType")
+        if self._get_param("DnsOptions"):
+            endpoint.dns_options = self._get_param("DnsOptions")
+
+    def changed_create(self):
+        before = set(self.ec2_backend.vpc_end_points)
+        answer = create(self)
+        for key in self.ec2_backend.vpc_end_points.keys() - before:
+            keep(self, self.ec2_backend.vpc_end_points[key])
+        return answer
+
+    def changed_modify(self):
+        [endpoint] = self.ec2_backend.describe_vpc_endpoints([self._get_param("VpcEndpointId")])
         if self._get_param("ResetPolicy"):
-            [endpoint] = self.ec2_backend.describe_vpc_endpoints([self._get_param("VpcEndpointId")])
             endpoint.policy_document = json.dumps(VPCEndPoint.DEFAULT_POLICY)
+        if self._get_param("PrivateDnsEnabled") is not None:
+            endpoint.private_dns_enabled = self._get_bool_param("PrivateDnsEnabled")
+        keep(self, endpoint)
         return modify(self)
 
-    VPCs.modify_vpc_endpoint = change
+    VPCs.create_vpc_endpoint, VPCs.modify_vpc_endpoint = changed_create, changed_modify
 
 
 def rules_without_ports():
@@ -466,7 +484,7 @@ def main():
         settings_of_functions()
         changed_subnet_groups()
         keys_of_log_groups()
-        policies_of_endpoints()
+        settings_of_endpoints()
         attributes_of_topics()
         rules_without_ports()
         moto = FunctionParts(S3Keeps(DomainDispatcherApplication(create_backend_app)))

@@ -9,6 +9,7 @@ pub mod iam;
 pub mod kinds;
 mod last_applied;
 pub mod live;
+mod once;
 pub mod permissions;
 mod preflight;
 pub mod provider;

@@ -32,6 +32,7 @@ kinds! {
     replication::Replication,
     security_group::SecurityGroup,
     topic::Topic,
+    vpc_dns::VpcDns,
     vpc_endpoint::VpcEndpoint,
 }
 

@@ -66,6 +66,8 @@ pub struct Facts {
     pub advisory: bool,
     /// The kinds whose resources [`super::Kind::defects`] asks for.
     pub looks_up: &'static [&'static str],
+    /// Whether [`super::Kind::defects`] finds defects although it asks for no other resource.
+    pub own_defects: bool,
     /// The kind that this one is a part of, with the same names (`s3.bucket`). It has no list of its own.
     pub part_of: Option<&'static str>,
     /// The API operations that list all live resources of a region.
@@ -110,6 +112,7 @@ impl Facts {
         creation_tags: false,
         advisory: false,
         looks_up: &[],
+        own_defects: false,
         part_of: None,
         inventory: &[],
         weights: &[],

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! EC2: gateway endpoints, flow logs, key pairs and instances. Requests with DryRun change nothing
+//! EC2: endpoints, flow logs, key pairs and instances. Requests with DryRun change nothing
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
+
+mod endpoints;
 
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};
 
@@ -19,9 +21,12 @@ pub(super) async fn answer(services: &Services, region: &str, request: &MockRequ
     }
     let mut bucket_exists = true;
     if action == "CreateFlowLogs" {
-        let bucket = form.text("LogDestination").rsplit(':').next().unwrap_or_default();
+        let destination = form.text("LogDestination");
+        let bucket = destination.rsplit(':').next().unwrap_or_default();
         let bucket = bucket.split('/').next().unwrap_or_default();
-        bucket_exists = services.s3.snapshot(ACCOUNT, region).await.buckets.contains_key(bucket);
+        // The other destinations are checked when EC2 delivers, not on creation.
+        bucket_exists = form.text("LogDestinationType") != "s3"
+            || services.s3.snapshot(ACCOUNT, region).await.buckets.contains_key(bucket);
     }
     let done = services.memory.with(region, |records| Ec2 { records, form, bucket_exists }.act(&action))?;
     Some(match done {
@@ -52,11 +57,6 @@ const ENDPOINT: &str = "vpce";
 const FLOW_LOG: &str = "fl";
 const KEY_PAIR: &str = "key";
 const INSTANCE: &str = "i";
-
-/// The policy of an endpoint that is created without one
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html>).
-const DEFAULT_POLICY: &str =
-    r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
 
 #[allow(clippy::unnecessary_wraps)] // all actions return one type
 impl Ec2<'_> {
@@ -128,53 +128,6 @@ impl Ec2<'_> {
         values.is_none_or(|values| values.iter().any(|value| value == resource.text(parameter)))
     }
 
-    fn create_endpoint(&mut self) -> Done {
-        let same =
-            |resource: &Form| ["VpcId", "ServiceName"].iter().all(|name| resource.get(name) == self.form.get(name));
-        if self.all(ENDPOINT).iter().any(same) {
-            return Err(("RouteAlreadyExists", "the VPC has an endpoint for this service".to_owned()));
-        }
-        let id = self.create(ENDPOINT);
-        Ok(format!("<vpcEndpoint>{}</vpcEndpoint>", element("vpcEndpointId", Some(&id))))
-    }
-
-    fn modify_endpoint(&mut self) -> Done {
-        let mut endpoint = self.resource(self.form.text("VpcEndpointId"), "InvalidVpcEndpointId.NotFound")?;
-        let (add, remove) = (self.form.list("AddRouteTableId"), self.form.list("RemoveRouteTableId"));
-        let mut tables = endpoint.list("RouteTableId");
-        tables.retain(|table| !remove.contains(table));
-        tables.extend(add);
-        endpoint.set_list("RouteTableId", &tables);
-        if let Some(policy) = self.form.get("PolicyDocument") {
-            endpoint.set("PolicyDocument", policy);
-        }
-        if self.form.text("ResetPolicy") == "true" {
-            endpoint.set("PolicyDocument", DEFAULT_POLICY);
-        }
-        self.keep(&endpoint);
-        Ok("<return>true</return>".to_owned())
-    }
-
-    fn endpoints(&self) -> Done {
-        let requested = self.form.list("VpcEndpointId");
-        let shown = self
-            .all(ENDPOINT)
-            .into_iter()
-            .filter(|it| requested.is_empty() || requested.contains(&it.text("Id").to_owned()));
-        let shown =
-            shown.filter(|it| self.passes(it, "vpc-id", "VpcId") && self.passes(it, "service-name", "ServiceName"));
-        let show = |it: Form| {
-            element("vpcEndpointId", it.get("Id"))
-                + &element("vpcId", it.get("VpcId"))
-                + &element("serviceName", it.get("ServiceName"))
-                + "<vpcEndpointType>Gateway</vpcEndpointType><state>available</state>"
-                + &element("policyDocument", Some(it.get("PolicyDocument").unwrap_or(DEFAULT_POLICY)))
-                + &list("routeTableIdSet", "item", it.list("RouteTableId"))
-                + &tags(&it)
-        };
-        Ok(list("vpcEndpointSet", "item", shown.map(show)))
-    }
-
     /// Errors are returned in `Unsuccessful`, with status 200
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFlowLogs.html>).
     fn create_flow_log(&mut self) -> Done {
@@ -185,7 +138,17 @@ impl Ec2<'_> {
         if !self.bucket_exists {
             return failed("400", "LogDestination does not exist");
         }
-        let names = ["ResourceId.1", "LogDestination", "TrafficType", "LogFormat", "MaxAggregationInterval"];
+        let names = [
+            "ResourceId.1",
+            "LogDestination",
+            "LogGroupName",
+            "TrafficType",
+            "LogFormat",
+            "MaxAggregationInterval",
+            "DestinationOptions.FileFormat",
+            "DestinationOptions.HiveCompatiblePartitions",
+            "DestinationOptions.PerHourPartition",
+        ];
         let same = |resource: &Form| names.iter().all(|name| resource.get(name) == self.form.get(name));
         if self.all(FLOW_LOG).iter().any(same) {
             return failed("FlowLogAlreadyExists", "a flow log with the same configuration exists");
@@ -202,8 +165,14 @@ impl Ec2<'_> {
             element("flowLogId", it.get("Id"))
                 + &element("resourceId", it.get("ResourceId.1"))
                 + &element("trafficType", it.get("TrafficType"))
-                + "<logDestinationType>s3</logDestinationType><flowLogStatus>ACTIVE</flowLogStatus>"
+                + &element("logDestinationType", Some(it.get("LogDestinationType").unwrap_or("cloud-watch-logs")))
+                + "<flowLogStatus>ACTIVE</flowLogStatus>"
                 + &element("logDestination", it.get("LogDestination"))
+                + &element("logGroupName", it.get("LogGroupName"))
+                + &element("deliverLogsPermissionArn", it.get("DeliverLogsPermissionArn"))
+                + &element("deliverCrossAccountRole", it.get("DeliverCrossAccountRole"))
+                + &destination_options(&it)
+                + &tag_fields(&it)
                 + &element("logFormat", Some(it.get("LogFormat").unwrap_or(default)))
                 + &element("maxAggregationInterval", Some(it.get("MaxAggregationInterval").unwrap_or("600")))
                 + &tags(&it)
@@ -314,6 +283,28 @@ impl Ec2<'_> {
         self.keep(&resource);
         Some(Ok("<return>true</return>".to_owned()))
     }
+}
+
+/// Shows the options of a destination bucket. Options that the request lacks are AWS's defaults
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DestinationOptionsRequest.html>).
+fn destination_options(log: &Form) -> String {
+    if log.text("LogDestinationType") != "s3" {
+        return String::new();
+    }
+    let option = |name: &str, default| log.get(&format!("DestinationOptions.{name}")).or(Some(default));
+    let options = element("fileFormat", option("FileFormat", "plain-text"))
+        + &element("hiveCompatiblePartitions", option("HiveCompatiblePartitions", "false"))
+        + &element("perHourPartition", option("PerHourPartition", "false"));
+    format!("<destinationOptions>{options}</destinationOptions>")
+}
+
+fn tag_fields(log: &Form) -> String {
+    let fields = log.pairs("TagFieldSpecification", "ResourceType", "").into_iter().enumerate();
+    let fields = fields.map(|(index, (resource, _))| {
+        let keys = log.list(&format!("TagFieldSpecification.{}.TagKey", index + 1));
+        element("resourceType", Some(&resource)) + &list("tagKeySet", "item", keys)
+    });
+    list("tagFieldSpecificationSet", "item", fields)
 }
 
 fn tags(resource: &Form) -> String {

@@ -1,114 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `ec2.flow_log`: a VPC flow log of the region's VPC with an S3 destination.
+//! `ec2.flow_log`: a flow log of the region's VPC, a subnet or a network interface.
 //!
 //! EC2 cannot change a flow log (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFlowLogs.html>), so
 //! the new one is created before the old one is deleted. A live flow log is found by its `Name` tag, or else by its
-//! destination. CloudWatch Logs and Firehose destinations are not covered.
+//! destination. Flow logs of transit gateways, NAT gateways and core networks are not covered.
 
-use std::collections::BTreeMap;
+mod api;
+mod model;
+mod spec;
+#[cfg(test)]
+mod tests;
 
-use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{FlowLog as SdkFlowLog, FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType};
 use regionctl_core::diff::{Covers, Diff, Phase};
 use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
-use regionctl_core::kind::{Facts, Fit, Kind, Notes};
-use regionctl_core::model::tags::{self, Tags};
-use regionctl_core::observe::location::Location;
-use regionctl_core::observe::provider::StepTarget;
-use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Attributes;
+use regionctl_core::kind::{Facts, Fit, Kind, Need, Notes, Risk};
+use regionctl_core::model::tags::{Tags, is_own};
+use regionctl_core::observe::seen::Seen;
 use regionctl_core::resource::setting::Setting;
-use schemars::JsonSchema;
+use regionctl_core::spec::write;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use crate::ec2::{NAME, filter, name_or, named, sdk_tags, successful, tag_specification};
-use crate::error::{CallError, done_if};
-use crate::live::{Live, names_of};
-use crate::tags::collect;
+use crate::ec2::NAME;
+use crate::services::{EC2_RESOURCES, ROLES};
+use crate::tags::{self, TagSettings};
+use model::FlowLogModel;
+use spec::FlowLogSpec;
+
+/// The rule of a flow log that EC2 cannot deliver.
+const DELIVERY_FAILS: &str = "flow-log-delivery-fails";
 
 /// The kind `ec2.flow_log`.
 pub struct FlowLog;
-
-/// A VPC flow log to an S3 bucket. A change other than of tags creates a new flow log, then deletes the old one.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Ec2FlowLog")]
-pub struct FlowLogSpec {
-    /// Destination bucket: the name of an `s3.bucket` entry of this spec, or a bucket ARN. The bucket policy must allow
-    /// `delivery.logs.amazonaws.com` to write.
-    bucket: String,
-    /// Key prefix in the bucket, without a leading slash and without `AWSLogs`. Default: none.
-    #[serde(default)]
-    prefix: String,
-    /// Traffic to record: ALL, ACCEPT or REJECT. Default: ALL.
-    #[serde(default)]
-    traffic: Traffic,
-    /// Maximum aggregation interval in minutes: 1 or 10. Default: 10.
-    aggregation_minutes: Option<i32>,
-    /// Log record format (`LogFormat`). If it is left out, AWS's default format applies and the field is not managed.
-    format: Option<String>,
-    /// Tags to set. Other tags stay.
-    tags: Option<Tags>,
-}
-
-/// The traffic that a flow log records.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-enum Traffic {
-    /// Accepted and rejected traffic.
-    #[default]
-    All,
-    /// Only accepted traffic: security groups and network ACLs allow it.
-    Accept,
-    /// Only rejected traffic, such as traffic that a security group or network ACL does not allow.
-    Reject,
-}
-
-/// A flow log, desired or live.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct FlowLogModel {
-    /// Bucket ARN.
-    bucket: String,
-    prefix: String,
-    traffic: Traffic,
-    aggregation_seconds: i32,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    format: Setting<String>,
-    tags: Tags,
-    /// Further flow logs with this name, left by an interrupted run. Set in live models only.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    others: Vec<FlowLogModel>,
-    /// Flow log ID. Set in live models only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    id: Option<String>,
-}
 
 /// The EC2 API calls that create, tag and delete a flow log.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FlowLogOp {
     /// Creates the flow log with its tags.
     CreateFlowLogs {
-        /// ARN of the bucket, without the prefix that `LogDestination` appends.
-        bucket: String,
-        /// Key prefix without slashes at either end; empty for none.
-        prefix: String,
-        /// `ALL`, `ACCEPT` or `REJECT`.
-        traffic: String,
-        /// Maximum aggregation interval in seconds: 60 or 600.
-        aggregation_seconds: i32,
-        /// Log record format; `None` for AWS's default.
-        format: Option<String>,
-        /// Tags of the new flow log, with its `Name` tag.
+        /// The settings of the new flow log. Those that the spec does not state are the replaced one's.
+        log: Box<FlowLogModel>,
+        /// Tags of the new flow log. The `Name` tag is added if they have none.
         tags: Tags,
     },
     /// Adds or updates tags; other tags stay.
     CreateTags {
         /// Flow log ID; `None` if the flow log is created in the same run.
         id: Option<String>,
-        /// All tags of the spec and the `Name` tag, also those that do not differ.
+        /// The tags that the spec sets.
         tags: Tags,
     },
-    /// Deletes flow logs. Their records stay in the bucket.
+    /// Removes the tags that the spec unsets; other tags stay.
+    DeleteTags {
+        /// Flow log ID; `None` if the flow log is created in the same run.
+        id: Option<String>,
+        /// The keys of live tags to remove.
+        keys: Vec<String>,
+    },
+    /// Deletes flow logs. Their records stay at the destination.
     DeleteFlowLogs {
         /// IDs of the replaced or removed flow log, and of those that an interrupted run left.
         ids: Vec<String>,
@@ -119,18 +68,23 @@ impl Kind for FlowLog {
     const FACTS: Facts = Facts {
         name: "ec2.flow_log",
         service: "EC2",
-        summary: "A flow log of the region's VPC with an S3 destination. A change creates the new flow log, then \
-                  deletes the old one.",
+        summary: "A flow log of the region's VPC, a subnet or a network interface. A change creates the new flow log, \
+                  then deletes the old one.",
         reads: &["DescribeFlowLogs"],
-        writes: &["CreateFlowLogs", "CreateTags", "DeleteFlowLogs"],
+        writes: &["CreateFlowLogs", "CreateTags", "DeleteTags", "DeleteFlowLogs"],
+        // https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-firehose.html
         also: &[
-            regionctl_core::kind::Need::always("ec2:CreateTags", crate::services::EC2_RESOURCES),
-            regionctl_core::kind::Need::always("logs:CreateLogDelivery", &["*"]),
-            regionctl_core::kind::Need::always("logs:DeleteLogDelivery", &["*"]),
+            Need::always("ec2:CreateTags", EC2_RESOURCES),
+            Need::always("logs:CreateLogDelivery", &["*"]),
+            Need::always("logs:DeleteLogDelivery", &["*"]),
+            Need::if_stated("role", "iam:PassRole", ROLES),
+            Need::if_stated("delivery_stream", "firehose:TagDeliveryStream", &["*"]),
         ],
         attributes: &["id"],
         needs_vpc: true,
         adopts: true,
+        creation_tags: true,
+        own_defects: true,
         inventory: &["DescribeFlowLogs"],
         weights: &[
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "traffic is not recorded" },
@@ -146,12 +100,30 @@ impl Kind for FlowLog {
                 severity: Severity::High,
                 why: "traffic is recorded in another bucket",
             },
+            Weight {
+                path: "log_group",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "traffic is recorded in another log group",
+            },
+            Weight {
+                path: "delivery_stream",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "traffic is delivered to another stream",
+            },
         ],
+        defaults: r#"{"file_format": "plain-text", "hive_partitions": false, "hourly_partitions": false, "tag_fields": null}"#,
         example: "
 s3.bucket:
   access-logs-${region}:
 ec2.flow_log:
   vpc: {bucket: \"access-logs-${region}\", prefix: vpc-flow-logs, traffic: ALL}
+  rejected:
+    log_group: /vpc/rejected
+    role: arn:aws:iam::123456789012:role/flow-logs
+    traffic: REJECT
+    aggregation_minutes: 1
 ",
         ..Facts::DEFAULT
     };
@@ -161,202 +133,184 @@ ec2.flow_log:
     type Op = FlowLogOp;
 
     fn desire(name: &str, spec: FlowLogSpec, notes: &mut Notes<'_>) -> FlowLogModel {
-        let minutes = spec.aggregation_minutes.unwrap_or(10);
-        if minutes != 1 && minutes != 10 {
-            let message = format!("an aggregation interval of {minutes} minutes is not supported");
-            notes.fault("aggregation_minutes", message, "set 1 or 10");
-        }
-        if spec.prefix.starts_with('/') || spec.prefix.contains("AWSLogs") {
-            let message = format!("'{}' is not a valid flow log prefix", spec.prefix);
-            notes.fault("prefix", message, "remove the leading slash and `AWSLogs`; AWS adds AWSLogs/ itself");
-        }
-        tags::check(spec.tags.as_ref(), notes);
-        FlowLogModel {
-            bucket: if spec.bucket.starts_with("arn:") || spec.bucket.contains("${") {
-                spec.bucket
-            } else {
-                format!("${{s3.bucket/{}.arn}}", spec.bucket)
-            },
-            prefix: spec.prefix.trim_end_matches('/').to_owned(),
-            traffic: spec.traffic,
-            aggregation_seconds: minutes * 60,
-            format: Setting::stated(spec.format),
-            tags: named(name, spec.tags.unwrap_or_default()),
-            others: Vec::new(),
-            id: None,
-        }
+        spec::model(name, spec, notes)
     }
 
     fn also_needs(op: &FlowLogOp) -> Vec<(&'static str, String)> {
-        match op {
-            FlowLogOp::CreateFlowLogs { .. } => {
-                ["logs:CreateLogDelivery", "ec2:CreateTags"].map(|action| (action, "*".to_owned())).to_vec()
-            }
-            _ => Vec::new(),
-        }
+        let FlowLogOp::CreateFlowLogs { log, .. } = op else { return Vec::new() };
+        let mut needs = ["logs:CreateLogDelivery", "ec2:CreateTags"].map(|action| (action, "*".to_owned())).to_vec();
+        needs.extend(log.role.get().map(|role| ("iam:PassRole", role)));
+        needs
     }
 
-    /// Adopts a flow log without a `Name` tag that has the same destination, because EC2 rejects a second one there.
+    /// Adopts a flow log without a `Name` tag that has the same resource and destination, because EC2 rejects a second
+    /// one there.
     fn adopts(want: &FlowLogModel, live: &FlowLogModel) -> Option<Fit> {
-        let adoptable = !live.tags.contains_key(NAME) && want.bucket == live.bucket && want.prefix == live.prefix;
-        adoptable.then(|| if same(want, live) { Fit::Same } else { Fit::Changed })
+        let is_named = live.tags.is_set_and(|tags| tags.contains_key(NAME));
+        let adoptable = !is_named && want.resource == live.resource && want.same_destination(live);
+        adoptable.then(|| if want.equals(live) { Fit::Same } else { Fit::Changed })
+    }
+
+    /// Leaves out whether EC2 can deliver, which changes without anyone changing the flow log, and the ID: EC2 rejects a
+    /// call for a flow log that was replaced meanwhile.
+    fn relevant(_: Option<&FlowLogModel>, live: FlowLogModel) -> FlowLogModel {
+        let without = |log: FlowLogModel| FlowLogModel { delivery_error: None, id: None, ..log };
+        let others = live.others.iter().cloned().map(without).collect();
+        FlowLogModel { others, ..without(live) }
+    }
+
+    fn write(model: &FlowLogModel) -> Option<Value> {
+        let mut fields = Map::new();
+        let mut text = |name: &str, setting: &Setting<String>| {
+            fields.extend(setting.value().map(|value| (name.to_owned(), Value::from(value.as_str()))));
+        };
+        text("resource", &model.resource);
+        text("bucket", &model.bucket);
+        text("prefix", &model.prefix);
+        text("log_group", &model.canonical_log_group());
+        text("delivery_stream", &model.delivery_stream);
+        text("role", &model.role);
+        text("cross_account_role", &model.cross_account_role);
+        text("traffic", &model.traffic.map(|traffic| traffic.as_str().to_owned()));
+        // The fields of a format are no references.
+        text("format", &model.format.as_ref().map(|format| format.replace("${", "$${")));
+        text("file_format", &model.file_format.map(|format| format.as_str().to_owned()));
+        let minutes = model.aggregation_seconds.value().map(|seconds| seconds / 60);
+        fields.extend(minutes.map(|minutes| ("aggregation_minutes".to_owned(), minutes.into())));
+        for (name, setting) in
+            [("hive_partitions", model.hive_partitions), ("hourly_partitions", model.hourly_partitions)]
+        {
+            fields.extend(setting.value().map(|on| (name.to_owned(), (*on).into())));
+        }
+        write::setting("tag_fields", &model.tag_fields, &mut fields);
+        tags::write(&model.tags, &mut fields);
+        Some(Value::Object(fields))
+    }
+
+    fn defects(want: &FlowLogModel, live: Option<&FlowLogModel>, _: &Seen<'_>) -> Vec<Risk> {
+        delivery_defects(want, live)
     }
 
     fn remove(live: &FlowLogModel, out: &mut Diff<'_, FlowLogOp>) {
-        let ids = std::iter::once(live).chain(&live.others).filter_map(|log| log.id.clone());
-        out.removed(FlowLogOp::DeleteFlowLogs { ids: ids.collect() });
+        let logs: Vec<&FlowLogModel> = std::iter::once(live).chain(&live.others).collect();
+        let ids: Vec<String> = logs.iter().filter_map(|log| log.id.clone()).collect();
+        // One of them may be another spec's: names of flow logs are not unique.
+        if logs.iter().any(|log| log.resource != live.resource) {
+            let ids = ids.join(", ");
+            out.never_removed(&format!(
+                "several resources have flow logs with this name ({ids}); delete the right one"
+            ));
+            return;
+        }
+        out.removed(FlowLogOp::DeleteFlowLogs { ids });
     }
 
     fn diff(want: &FlowLogModel, live: Option<&FlowLogModel>, out: &mut Diff<'_, FlowLogOp>) {
-        let FlowLogModel { bucket, prefix, traffic, aggregation_seconds, format, tags, others: _, id: _ } = want;
-        let candidates: Vec<&FlowLogModel> =
-            live.iter().flat_map(|live| std::iter::once(*live).chain(&live.others)).collect();
-        // If an interrupted run left several, the one that matches the spec stays, and the others are deleted.
-        let live = candidates.iter().copied().find(|log| same(want, log)).or(live);
-        let older: Vec<String> = candidates
-            .iter()
-            .filter(|log| live.is_some_and(|live| live.id != log.id))
-            .filter_map(|log| log.id.clone())
-            .collect();
-        let differs = out
-            .value("bucket", bucket, live.map(|live| &live.bucket))
-            .and(out.value("prefix", prefix, live.map(|live| &live.prefix)))
-            .and(out.value("traffic", traffic, live.map(|live| &live.traffic)))
-            .and(out.value("aggregation_seconds", aggregation_seconds, live.map(|live| &live.aggregation_seconds)))
-            .and(out.setting("format", format, live.map(|live| &live.format)));
-        let tagged = out.stated_entries("tags", Some(tags), live.map(|live| &live.tags));
-        let create = FlowLogOp::CreateFlowLogs {
-            bucket: bucket.clone(),
-            prefix: prefix.clone(),
-            traffic: traffic_type(*traffic),
-            aggregation_seconds: *aggregation_seconds,
-            format: format.get(),
-            // A replacement keeps the old one's tags with other keys.
-            tags: live.map(|live| live.tags.clone()).into_iter().flatten().chain(tags.clone()).collect(),
-        };
+        let FlowLogModel {
+            resource,
+            bucket: _,
+            prefix: _,
+            log_group: _,
+            delivery_stream: _,
+            role: _,
+            cross_account_role: _,
+            traffic: _,
+            aggregation_seconds: _,
+            format: _,
+            file_format: _,
+            hive_partitions: _,
+            hourly_partitions: _,
+            tag_fields: _,
+            tags,
+            delivery_error: _,
+            others: _,
+            id: _,
+        } = want;
+        let named: Vec<&FlowLogModel> =
+            live.into_iter().flat_map(|live| [live].into_iter().chain(&live.others)).collect();
+        let logs: Vec<&FlowLogModel> = named.iter().copied().filter(|log| log.resource == *resource).collect();
+        if let (Some(other), true) = (named.first(), logs.is_empty()) {
+            let covers = out.setting("resource", resource, Some(&other.resource));
+            let why = "the flow log with this name records another resource; choose another name, or delete it first";
+            out.blocked(&covers, why);
+            return;
+        }
+        let equal = logs.iter().find(|log| want.equals(log));
+        let live = equal.or_else(|| logs.iter().find(|log| want.same_destination(log))).or(logs.first()).copied();
+        let differs = settings(want, live, out);
+        let tag_changes = tags::compare(&wanted_tags(tags, live), live.map(|live| &live.tags), out);
+        let log = Box::new(want.over(live));
         let Some(live) = live else {
+            let (tagged, tags) = tags::of_new(tag_changes, out);
             let covers = out.creation().and(differs).and(tagged);
-            return out.step(Phase::Create, covers, create);
+            return out.step(Phase::Create, covers, FlowLogOp::CreateFlowLogs { log, tags });
         };
-        let mut deleted = older.clone();
-        let mut gone: Covers = older.iter().map(|id| out.gone("older", id)).fold(Covers::default(), Covers::and);
+        let mut deleted: Vec<String> =
+            logs.iter().filter(|log| log.id != live.id).filter_map(|log| log.id.clone()).collect();
+        let mut gone = Covers::default();
+        for id in &deleted {
+            gone = gone.and(out.gone("older", id));
+        }
         if differs.is_empty() {
-            out.step(Phase::Change, tagged, FlowLogOp::CreateTags { id: live.id.clone(), tags: tags.clone() });
+            let id = live.id.clone();
+            out.step(Phase::Change, tag_changes.set, FlowLogOp::CreateTags { id: id.clone(), tags: tag_changes.tags });
+            out.step(Phase::Change, tag_changes.removed, FlowLogOp::DeleteTags { id, keys: tag_changes.keys });
         } else {
             out.replaced("EC2 cannot change a flow log: the new one is created before the old one is deleted");
-            out.step(Phase::Create, differs.clone().and(tagged), create);
+            // The replacement keeps the tags that the spec does not unset.
+            let mut kept = live.tags.value().map(tags::set).unwrap_or_default();
+            kept.retain(|key, _| !tag_changes.keys.contains(key));
+            let removed = tag_changes.removed.clone();
+            let (tagged, tags) = tags::of_new(tag_changes, out);
+            kept.extend(tags);
+            let covers = differs.clone().and(tagged).and(removed);
+            out.step(Phase::Create, covers, FlowLogOp::CreateFlowLogs { log, tags: kept });
             deleted.extend(live.id.clone());
             gone = gone.and(differs);
         }
         if !gone.is_empty() {
-            out.deletes(format!("flow log {} is deleted; its records stay in the bucket", deleted.join(", ")));
+            out.deletes(format!("flow log {} is deleted; its records stay at the destination", deleted.join(", ")));
             out.step(Phase::Narrow, gone, FlowLogOp::DeleteFlowLogs { ids: deleted });
         }
     }
 }
 
-fn traffic_type(traffic: Traffic) -> String {
-    match traffic {
-        Traffic::All => "ALL",
-        Traffic::Accept => "ACCEPT",
-        Traffic::Reject => "REJECT",
-    }
-    .to_owned()
+/// Compares everything but the tags. A difference needs a new flow log.
+fn settings(want: &FlowLogModel, live: Option<&FlowLogModel>, out: &mut Diff<'_, FlowLogOp>) -> Covers {
+    let log_group = want.canonical_log_group();
+    out.setting("resource", &want.resource, live.map(|live| &live.resource))
+        .and(out.setting("bucket", &want.bucket, live.map(|live| &live.bucket)))
+        .and(out.setting("prefix", &want.prefix, live.map(|live| &live.prefix)))
+        .and(out.setting("log_group", &log_group, live.map(|live| &live.log_group)))
+        .and(out.setting("delivery_stream", &want.delivery_stream, live.map(|live| &live.delivery_stream)))
+        .and(out.setting("role", &want.role, live.map(|live| &live.role)))
+        .and(out.setting("cross_account_role", &want.cross_account_role, live.map(|live| &live.cross_account_role)))
+        .and(out.setting("traffic", &want.traffic, live.map(|live| &live.traffic)))
+        .and(out.setting("aggregation_seconds", &want.aggregation_seconds, live.map(|live| &live.aggregation_seconds)))
+        .and(out.setting("format", &want.format, live.map(|live| &live.format)))
+        .and(out.setting("file_format", &want.file_format, live.map(|live| &live.file_format)))
+        .and(out.setting("hive_partitions", &want.hive_partitions, live.map(|live| &live.hive_partitions)))
+        .and(out.setting("hourly_partitions", &want.hourly_partitions, live.map(|live| &live.hourly_partitions)))
+        .and(out.setting("tag_fields", &want.tag_fields, live.map(|live| &live.tag_fields)))
 }
 
-impl Live for FlowLog {
-    type Api = Client;
-
-    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<FlowLogModel>, CallError> {
-        let Some(vpc) = &scope.location.vpc else { return Ok(Observation::default()) };
-        let of_vpc = filter("resource-id", [vpc.id.clone()]);
-        let mut items = api.describe_flow_logs().filter(of_vpc).into_paginator().items().send();
-        let mut logs = Vec::new();
-        while let Some(log) = items.next().await {
-            logs.extend(model(&log?).transpose()?);
-        }
-        let mut by_name: BTreeMap<String, Vec<FlowLogModel>> = BTreeMap::new();
-        for log in logs {
-            let name = log.tags.get(NAME).or(log.id.as_ref()).cloned().unwrap_or_default();
-            by_name.entry(name).or_default().push(log);
-        }
-        let seen = by_name.into_iter().filter(|(name, _)| scope.asks_for(name)).filter_map(|(name, mut logs)| {
-            logs.sort_by(|a, b| a.id.cmp(&b.id));
-            let mut logs = logs.into_iter();
-            let first = logs.next()?;
-            let attributes = first.id.iter().map(|id| ("id".to_owned(), id.clone())).collect();
-            Some(LiveResource::new(name, FlowLogModel { others: logs.collect(), ..first }, attributes))
-        });
-        Ok(Observation { resources: seen.collect(), gaps: Vec::new() })
-    }
-
-    async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
-        let Some(vpc) = &location.vpc else { return Ok(Vec::new()) };
-        let of_vpc = filter("resource-id", [vpc.id.clone()]);
-        let logs = api.describe_flow_logs().filter(of_vpc).into_paginator().items().send();
-        names_of(logs, |log| name_or(log.tags(), log.flow_log_id())).await
-    }
-
-    async fn run(api: &Client, target: &StepTarget, op: FlowLogOp) -> Result<Attributes, CallError> {
-        match op {
-            FlowLogOp::CreateFlowLogs { bucket, prefix, traffic, aggregation_seconds, format, tags } => {
-                let vpc = target.location.vpc.as_ref().map_or("", |vpc| &vpc.id);
-                let destination = if prefix.is_empty() { bucket } else { format!("{bucket}/{prefix}/") };
-                let made = api
-                    .create_flow_logs()
-                    .resource_ids(vpc)
-                    .resource_type(FlowLogsResourceType::Vpc)
-                    .log_destination_type(LogDestinationType::S3)
-                    .log_destination(destination)
-                    .traffic_type(TrafficType::from(traffic.as_str()))
-                    .max_aggregation_interval(aggregation_seconds)
-                    .set_log_format(format)
-                    .set_tag_specifications(tag_specification(ResourceType::VpcFlowLog, &tags))
-                    .send()
-                    .await?;
-                // CreateFlowLogs returns status 200 even if it fails; the errors are in `Unsuccessful`.
-                successful("CreateFlowLogs", made.unsuccessful())?;
-                let id = made.flow_log_ids().first();
-                return Ok(id.map(|id| ("id".to_owned(), id.clone())).into_iter().collect());
-            }
-            FlowLogOp::CreateTags { id, tags } => {
-                let id = id.or_else(|| target.attributes.get("id").cloned()).unwrap_or_default();
-                api.create_tags().resources(id).set_tags(Some(sdk_tags(&tags))).send().await?;
-            }
-            FlowLogOp::DeleteFlowLogs { ids } => {
-                let answer = api.delete_flow_logs().set_flow_log_ids(Some(ids)).send().await?;
-                done_if(successful("DeleteFlowLogs", answer.unsuccessful()), "InvalidFlowLogId.NotFound")?;
-            }
-        }
-        Ok(Attributes::new())
-    }
+/// Returns the desired tags. `tags: unset` keeps the `Name`, by which the flow log is found.
+fn wanted_tags(tags: &Setting<TagSettings>, live: Option<&FlowLogModel>) -> Setting<TagSettings> {
+    let Some(live) = live.and_then(|live| live.tags.value()).filter(|_| *tags == Setting::Unset) else {
+        return tags.clone();
+    };
+    let keys = live.keys().filter(|key| *key != NAME && !is_own(key));
+    Setting::Set(keys.map(|key| (key.clone(), Setting::Unset)).collect())
 }
 
-/// Returns whether nothing but tags differs.
-fn same(want: &FlowLogModel, log: &FlowLogModel) -> bool {
-    let key = |log: &FlowLogModel| (log.bucket.clone(), log.prefix.clone(), log.traffic, log.aggregation_seconds);
-    key(want) == key(log) && (want.format.is_unstated() || want.format == log.format)
-}
-
-/// Returns the model; `None` if the destination is not a bucket.
-fn model(log: &SdkFlowLog) -> Option<Result<FlowLogModel, CallError>> {
-    let destination = log.log_destination().filter(|_| log.log_destination_type() == Some(&LogDestinationType::S3))?;
-    let (bucket, prefix) = destination.split_once('/').unwrap_or((destination, ""));
-    Some(Ok(FlowLogModel {
-        bucket: bucket.to_owned(),
-        prefix: prefix.trim_end_matches('/').to_owned(),
-        traffic: match log.traffic_type() {
-            Some(TrafficType::Accept) => Traffic::Accept,
-            Some(TrafficType::Reject) => Traffic::Reject,
-            Some(TrafficType::All) | None => Traffic::All,
-            Some(other) => {
-                return Some(Err(CallError::unknown("EC2 DescribeFlowLogs", "the traffic type", other.as_str())));
-            }
-        },
-        aggregation_seconds: log.max_aggregation_interval().unwrap_or(600),
-        format: Setting::live(log.log_format().map(ToOwned::to_owned)),
-        tags: collect(log.tags().iter().map(|tag| (tag.key(), tag.value()))),
-        others: Vec::new(),
-        id: log.flow_log_id().map(ToOwned::to_owned),
-    }))
+/// Returns a defect for each flow log of the desired settings that EC2 cannot deliver. No call fixes it: EC2 delivers
+/// again as soon as the policy of the bucket or key, or the role, allows it
+/// (<https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-troubleshooting.html>).
+fn delivery_defects(want: &FlowLogModel, live: Option<&FlowLogModel>) -> Vec<Risk> {
+    let logs = live.into_iter().flat_map(|live| [live].into_iter().chain(&live.others));
+    let errors = logs.filter(|log| want.equals(log)).filter_map(|log| log.delivery_error.as_deref());
+    let what = |error: &str| {
+        format!("records no traffic: EC2 cannot deliver ({error}); check the policy or role of the destination")
+    };
+    errors.map(|error| Risk::new(DELIVERY_FAILS, "delivery", what(error))).collect()
 }

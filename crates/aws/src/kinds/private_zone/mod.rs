@@ -1,77 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `route53.private_zone`: a private hosted zone, associated with the region's VPC.
+//! `route53.private_zone`: a private hosted zone, its VPCs and its record sets.
 //!
-//! Zone names are not unique. The spec's zone is the one associated with the VPC, or else the only one of this name;
-//! more than one such zone is an error. Associations with other VPCs are kept.
+//! Zone names are not unique. The spec's zone is the one associated with the region's VPC, or else the only one of this
+//! name; more than one such zone is an error. VPCs and record sets are owned one by one: those that the spec does not
+//! list do not change.
 
-use aws_sdk_route53::Client;
-use aws_sdk_route53::types::{HostedZone, HostedZoneConfig, Tag, TagResourceType, Vpc as SdkVpc, VpcRegion};
-use futures::future::{try_join, try_join_all};
-use regionctl_core::diff::{Diff, Keyed, Mode, Phase};
-use regionctl_core::digest::hex;
+mod api;
+mod model;
+mod record;
+mod record_sets;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regionctl_core::diff::{Covers, Diff, Phase};
 use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
-use regionctl_core::kind::{Facts, Kind, Notes};
-use regionctl_core::model::tags::{self, Tags};
-use regionctl_core::observe::failure::{Failure, FailureClass};
-use regionctl_core::observe::location::Location;
-use regionctl_core::observe::provider::StepTarget;
-use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Attributes;
+use regionctl_core::kind::{Facts, Kind, Notes, Risk};
+use regionctl_core::model::tags::Tags;
+use regionctl_core::observe::seen::Seen;
 use regionctl_core::resource::setting::Setting;
-use schemars::JsonSchema;
+use regionctl_core::spec::write;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use serde_json::{Map, Value};
 
-use crate::error::{CallError, done_if};
-use crate::live::{Live, read_concurrently};
-use crate::tags::collect;
+use crate::kinds::vpc_dns;
+use crate::tags;
+use model::{Vpcs, ZoneModel};
+use record::{Key, Record, Records};
+use spec::ZoneSpec;
+
+/// The rule of a zone whose names do not resolve in the region's VPC.
+const DNS_OFF: &str = "zone-vpc-dns-off";
 
 /// The kind `route53.private_zone`.
 pub struct PrivateZone;
 
-/// A Route 53 private hosted zone, associated with the region's VPC. The name is the domain name without trailing dot.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Route53PrivateZone")]
-pub struct ZoneSpec {
-    /// The comment on the hosted zone, up to 256 characters. If omitted, not managed.
-    comment: Option<String>,
-    /// Tags to set. Other tags on the hosted zone are kept.
-    tags: Option<Tags>,
-}
-
-/// A hosted zone, desired or live.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ZoneModel {
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    comment: Setting<String>,
-    vpcs: Vec<ZoneVpc>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    tags: Setting<Tags>,
-}
-
-/// A VPC that is associated with a hosted zone.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+/// A VPC that is, or will be, associated with a hosted zone.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct ZoneVpc {
     id: String,
     region: String,
-}
-
-impl ZoneVpc {
-    /// Returns references to the VPC that the spec selects.
-    fn of_the_region() -> Self {
-        Self { id: "${vpc.id}".to_owned(), region: "${vpc.region}".to_owned() }
-    }
-
-    fn sdk(&self) -> SdkVpc {
-        SdkVpc::builder().vpc_id(&self.id).vpc_region(VpcRegion::from(self.region.as_str())).build()
-    }
-}
-
-impl Keyed for ZoneVpc {
-    fn key(&self) -> String {
-        format!("{} in {}", self.id, self.region)
-    }
 }
 
 /// A Route 53 API call that creates or changes a private hosted zone.
@@ -82,24 +52,51 @@ pub enum ZoneOp {
     CreateHostedZone {
         /// The comment on the hosted zone, up to 256 characters; `None` for no comment.
         comment: Option<String>,
-        /// The zone's first VPC: the one that the spec selects.
-        vpc: ZoneVpc,
+        /// The zone's first VPC; `None` for the VPC that the spec selects.
+        vpc: Option<ZoneVpc>,
     },
     /// Associates another VPC with the zone; the other associations are kept
     /// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_AssociateVPCWithHostedZone.html>).
     AssociateVPCWithHostedZone {
-        /// The VPC that the spec selects.
+        /// A VPC of this account; `None` for the VPC that the spec selects.
+        vpc: Option<ZoneVpc>,
+    },
+    /// Removes the association with a VPC; the other associations are kept.
+    DisassociateVPCFromHostedZone {
+        /// The VPC; `None` for the VPC that the spec selects.
+        vpc: Option<ZoneVpc>,
+    },
+    /// Allows the account of a VPC to associate the VPC with the zone
+    /// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_CreateVPCAssociationAuthorization.html>).
+    CreateVPCAssociationAuthorization {
+        /// A VPC of another account.
         vpc: ZoneVpc,
     },
-    /// Replaces the comment on the hosted zone.
-    UpdateHostedZoneComment {
-        /// The spec's comment, up to 256 characters.
-        comment: String,
+    /// Removes the authorization of a VPC. An existing association is kept.
+    DeleteVPCAssociationAuthorization {
+        /// A VPC of another account.
+        vpc: ZoneVpc,
     },
-    /// Adds or overwrites tags; other tags are kept.
+    /// Replaces or removes the comment on the hosted zone.
+    UpdateHostedZoneComment {
+        /// The spec's comment, up to 256 characters; `None` removes it.
+        comment: Option<String>,
+    },
+    /// Creates, replaces and deletes record sets. The other ones do not change. Each batch takes effect as a whole
+    /// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html>).
+    ChangeResourceRecordSets {
+        /// The record sets to create or replace, by key.
+        upsert: BTreeMap<String, Record>,
+        /// The keys of the record sets to delete.
+        delete: BTreeSet<String>,
+    },
+    /// Adds, overwrites and removes tags; other tags are kept.
     ChangeTagsForResource {
-        /// The spec's tags.
+        /// The tags to set.
         tags: Tags,
+        /// The keys of live tags to remove.
+        #[serde(default)]
+        keys: Vec<String>,
     },
 }
 
@@ -107,24 +104,61 @@ impl Kind for PrivateZone {
     const FACTS: Facts = Facts {
         name: "route53.private_zone",
         service: "Route 53",
-        summary: "A private hosted zone, associated with the region's VPC.",
-        reads: &["ListHostedZonesByName", "GetHostedZone", "ListTagsForResource"],
-        writes: &["CreateHostedZone", "AssociateVPCWithHostedZone", "UpdateHostedZoneComment", "ChangeTagsForResource"],
+        summary: "A private hosted zone, its VPCs and its record sets.",
+        reads: &[
+            "ListHostedZonesByName",
+            "GetHostedZone",
+            "ListTagsForResource",
+            "ListResourceRecordSets",
+            "ListVPCAssociationAuthorizations",
+        ],
+        writes: &[
+            "CreateHostedZone",
+            "AssociateVPCWithHostedZone",
+            "DisassociateVPCFromHostedZone",
+            "CreateVPCAssociationAuthorization",
+            "DeleteVPCAssociationAuthorization",
+            "UpdateHostedZoneComment",
+            "ChangeResourceRecordSets",
+            "ChangeTagsForResource",
+        ],
+        step_reads: &["ListHostedZonesByName", "GetHostedZone", "ListResourceRecordSets"],
         attributes: &["id"],
         needs_vpc: true,
+        creation_tags: true,
+        looks_up: &[vpc_dns::NAME],
         inventory: &["ListHostedZonesByVPC"],
-        weights: &[Weight {
-            path: MISSING,
-            when: When::Differs,
-            severity: Severity::High,
-            why: "names do not resolve",
-        }],
+        weights: &[
+            Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "names do not resolve" },
+            Weight {
+                path: "region_vpc",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "names do not resolve in the region's VPC",
+            },
+            Weight {
+                path: "vpcs*",
+                when: When::Lacking,
+                severity: Severity::High,
+                why: "names do not resolve in another VPC",
+            },
+            Weight {
+                path: "records*",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "a name does not resolve, or resolves to another value",
+            },
+        ],
         example: "
 route53.private_zone:
   ${region}.dns:
     comment: names inside the region
+    vpcs: {vpc-0123456789abcdef0: eu-west-1}
+    records:
+      db.${region}.dns CNAME: {ttl: 60, values: [db.example.com]}
+      web.${region}.dns A blue: {ttl: 5, weight: 10, values: [10.0.0.1]}
 ",
-        parts: &["tags"],
+        parts: &["authorized_vpcs", "records", "tags"],
         ..Facts::DEFAULT
     };
 
@@ -146,13 +180,38 @@ route53.private_zone:
         ))
     }
 
-    fn desire(_: &str, spec: ZoneSpec, notes: &mut Notes<'_>) -> ZoneModel {
-        if spec.comment.as_ref().is_some_and(|comment| comment.chars().count() > 256) {
-            notes.fault("comment", "the comment has more than 256 characters", "shorten the comment");
+    fn desire(name: &str, spec: ZoneSpec, notes: &mut Notes<'_>) -> ZoneModel {
+        spec::model(name, spec, notes)
+    }
+
+    fn relevant(want: Option<&ZoneModel>, live: ZoneModel) -> ZoneModel {
+        match want {
+            Some(want) => live.relevant_to(want),
+            None => ZoneModel { unsupported: BTreeMap::new(), ..live },
         }
-        tags::check(spec.tags.as_ref(), notes);
-        let (comment, tags) = (Setting::stated(spec.comment), Setting::stated(spec.tags));
-        ZoneModel { comment, vpcs: vec![ZoneVpc::of_the_region()], tags }
+    }
+
+    fn write(model: &ZoneModel) -> Option<Value> {
+        let ZoneModel { comment, region_vpc, vpcs, authorized_vpcs, records, tags, unsupported: _ } = model;
+        let mut fields = Map::new();
+        write::setting("comment", comment, &mut fields);
+        write::setting("region_vpc", region_vpc, &mut fields);
+        for (name, vpcs) in [("vpcs", vpcs), ("authorized_vpcs", authorized_vpcs)] {
+            let text = |region: &String| Value::from(region.as_str());
+            fields.extend(vpcs.value().map(|vpcs| (name.to_owned(), entries(vpcs, text))));
+        }
+        fields.extend(records.value().map(|records| ("records".to_owned(), entries(records, written))));
+        tags::write(tags, &mut fields);
+        Some(Value::Object(fields))
+    }
+
+    /// Names resolve only in VPCs with both DNS attributes.
+    fn defects(want: &ZoneModel, _: Option<&ZoneModel>, seen: &Seen<'_>) -> Vec<Risk> {
+        if !want.region_vpc.is_set_and(|is| *is) {
+            return Vec::new();
+        }
+        let risk = |off: String| Risk::new(DNS_OFF, "region_vpc", format!("names do not resolve: {off}"));
+        vpc_dns::off(seen).map(risk).into_iter().collect()
     }
 
     fn remove(_: &ZoneModel, out: &mut Diff<'_, ZoneOp>) {
@@ -160,162 +219,159 @@ route53.private_zone:
     }
 
     fn diff(want: &ZoneModel, live: Option<&ZoneModel>, out: &mut Diff<'_, ZoneOp>) {
-        let ZoneModel { comment, vpcs, tags } = want;
+        let ZoneModel { comment, region_vpc, vpcs, authorized_vpcs, records, tags, unsupported: _ } = want;
         let commented = out.setting("comment", comment, live.map(|live| &live.comment));
-        let mut missing = out.keyed("vpcs", vpcs, live.map_or(&[], |live| &live.vpcs), Mode::Additive).added;
-        if live.is_none() && !missing.is_empty() {
-            let (vpc, covers) = missing.remove(0);
+        let mut added = added_vpcs(*region_vpc, vpcs, live, out);
+        if live.is_some() {
+            out.step(Phase::Change, commented, ZoneOp::UpdateHostedZoneComment { comment: comment.get() });
+        } else if !added.is_empty() {
+            let (vpc, covers) = added.remove(0);
             let covers = out.creation().and(commented).and(covers);
             out.step(Phase::Create, covers, ZoneOp::CreateHostedZone { comment: comment.get(), vpc });
-        } else {
-            let comment = comment.clone().unwrap_or_default();
-            out.step(Phase::Change, commented, ZoneOp::UpdateHostedZoneComment { comment });
         }
-        for (vpc, covers) in missing {
+        let changes = tags::compare(tags, live.map(|live| &live.tags), out);
+        if live.is_some() {
+            let covers = changes.set.and(changes.removed);
+            let op = ZoneOp::ChangeTagsForResource { tags: changes.tags, keys: changes.keys };
+            out.step(Phase::Change, covers, op);
+        } else {
+            // CreateHostedZone takes no tags.
+            let (tagged, tags) = tags::of_new(changes, out);
+            if !tags.is_empty() {
+                let op = ZoneOp::ChangeTagsForResource { tags, keys: Vec::new() };
+                out.step(Phase::Create, out.creation().and(tagged), op);
+            }
+        }
+        for (vpc, covers) in added {
             out.step(Phase::Widen, covers, ZoneOp::AssociateVPCWithHostedZone { vpc });
         }
-        let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
-        out.step(Phase::Change, tagged, ZoneOp::ChangeTagsForResource { tags: tags.clone().unwrap_or_default() });
+        if let Some(live) = live {
+            remove_vpcs(*region_vpc, vpcs, live, out);
+        }
+        authorize(authorized_vpcs, live, out);
+        change_records(records, live, out);
     }
 }
 
-impl Live for PrivateZone {
-    type Api = Client;
+/// Returns settings by key in spec form.
+fn entries<T>(settings: &BTreeMap<String, Setting<T>>, value: impl Fn(&T) -> Value) -> Value {
+    let entry =
+        |(key, setting): (&String, &Setting<T>)| (key.clone(), setting.value().map_or_else(write::unset, &value));
+    Value::Object(settings.iter().map(entry).collect())
+}
 
-    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<ZoneModel>, CallError> {
-        let vpc = scope.location.vpc.as_ref().map_or("", |vpc| &vpc.id);
-        let reads = scope.names.iter().map(|(name, depth)| (name.clone(), read(api, vpc, name, depth)));
-        Ok(read_concurrently(reads).await)
+/// Returns a record set in spec form. A `${` in a value, such as a text, is no reference.
+fn written(record: &Record) -> Value {
+    let values = record.values.iter().map(|value| value.replace("${", "$${")).collect();
+    serde_json::to_value(Record { values, ..record.clone() }).expect("invariant: record sets are plain data")
+}
+
+/// Returns the VPCs to associate. `None` is the VPC that the spec selects.
+fn added_vpcs(
+    region_vpc: Setting<bool>,
+    vpcs: &Setting<Vpcs>,
+    live: Option<&ZoneModel>,
+    out: &mut Diff<'_, ZoneOp>,
+) -> Vec<(Option<ZoneVpc>, Covers)> {
+    let mut added = Vec::new();
+    if region_vpc.is_set_and(|is| *is) {
+        let covers = out.setting("region_vpc", &region_vpc, live.map(|live| &live.region_vpc));
+        added.extend((!covers.is_empty()).then_some((None, covers)));
     }
-
-    /// Lists the private hosted zones that are associated with the region's VPC
-    /// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListHostedZonesByVPC.html>).
-    async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
-        let Some(vpc) = &location.vpc else { return Ok(Vec::new()) };
-        let mut names = Vec::new();
-        let mut token = None;
-        loop {
-            let region = VpcRegion::from(location.region.as_str());
-            let page = api.list_hosted_zones_by_vpc().vpc_id(&vpc.id).vpc_region(region).set_next_token(token);
-            let page = page.send().await?;
-            // Zones that an AWS service owns, such as those of interface endpoints, are managed by that service.
-            let own = page
-                .hosted_zone_summaries()
-                .iter()
-                .filter(|zone| zone.owner().is_none_or(|owner| owner.owning_service().is_none()));
-            names.extend(own.map(|zone| zone.name().trim_end_matches('.').to_owned()));
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(names);
-            }
+    for (id, region) in vpcs.value().into_iter().flatten() {
+        let Some(region) = region.value() else { continue };
+        let found = live.and_then(|live| live.vpcs.value()?.get(id)?.value());
+        let covers = out.value(&format!("vpcs.{id}"), region, found);
+        if let Some(found) = found {
+            out.blocked(&covers, &format!("{id} is in {found}: correct its region"));
+        } else {
+            added.push((Some(ZoneVpc { id: id.clone(), region: region.clone() }), covers));
         }
     }
+    added
+}
 
-    async fn run(api: &Client, target: &StepTarget, op: ZoneOp) -> Result<Attributes, CallError> {
-        let id = target.attributes.get("id").cloned().unwrap_or_default();
-        match op {
-            ZoneOp::CreateHostedZone { comment, vpc } => {
-                // A retry sends the same caller reference, so Route 53 does not create a second zone. The reference is
-                // a digest because it is limited to 128 characters (CreateHostedZone), and a zone name may be longer.
-                let identity = format!("{} {} {}", target.location.region, target.name, vpc.id);
-                let reference = format!("regionctl-{}", hex(&Sha256::digest(identity)));
-                let config = HostedZoneConfig::builder().set_comment(comment).private_zone(true).build();
-                let made = api
-                    .create_hosted_zone()
-                    .name(&target.name)
-                    .caller_reference(reference)
-                    .hosted_zone_config(config)
-                    .vpc(vpc.sdk())
-                    .send()
-                    .await?;
-                let id = made.hosted_zone().map(|zone| bare(zone.id())).unwrap_or_default();
-                return Ok(Attributes::from([("id".to_owned(), id)]));
+/// Removes the associations that the spec excludes.
+fn remove_vpcs(region_vpc: Setting<bool>, vpcs: &Setting<Vpcs>, live: &ZoneModel, out: &mut Diff<'_, ZoneOp>) {
+    let mut removed = Vec::new();
+    if region_vpc.is_set_and(|is| !is) && live.region_vpc.is_set_and(|is| *is) {
+        let covers = out.setting("region_vpc", &region_vpc, Some(&live.region_vpc));
+        removed.push((None, covers, "the region's VPC".to_owned()));
+    }
+    for (id, _) in vpcs.value().into_iter().flatten().filter(|(_, region)| **region == Setting::Unset) {
+        let Some(region) = live.vpcs.value().and_then(|vpcs| vpcs.get(id)?.value()) else { continue };
+        let covers = out.gone(&format!("vpcs.{id}"), region);
+        removed.push((Some(ZoneVpc { id: id.clone(), region: region.clone() }), covers, id.clone()));
+    }
+    for (vpc, covers, what) in removed {
+        out.deletes(format!("names of the zone no longer resolve in {what}"));
+        out.step(Phase::Narrow, covers, ZoneOp::DisassociateVPCFromHostedZone { vpc });
+    }
+}
+
+/// Authorizes VPCs of other accounts. A VPC that is associated needs no authorization any more.
+fn authorize(want: &Setting<Vpcs>, live: Option<&ZoneModel>, out: &mut Diff<'_, ZoneOp>) {
+    for (id, region) in want.value().into_iter().flatten() {
+        let path = format!("authorized_vpcs.{id}");
+        let found = live.and_then(|live| live.authorized_vpcs.value()?.get(id)?.value());
+        match (region, found) {
+            (Setting::Set(_), _) if live.is_some_and(|live| live.has_vpc(id)) => {}
+            (Setting::Set(region), found) => {
+                let covers = out.value(&path, region, found);
+                let vpc = ZoneVpc { id: id.clone(), region: region.clone() };
+                out.step(Phase::Widen, covers, ZoneOp::CreateVPCAssociationAuthorization { vpc });
+                out.waiting(format!(
+                    "the account of {id} must associate this VPC with the zone: aws route53 \
+                     associate-vpc-with-hosted-zone --hosted-zone-id ZONE_ID --vpc VPCRegion={region},VPCId={id}"
+                ));
             }
-            ZoneOp::AssociateVPCWithHostedZone { vpc } => {
-                let made = api.associate_vpc_with_hosted_zone().hosted_zone_id(id).vpc(vpc.sdk()).send().await;
-                done_if(made.map(|_| ()).map_err(CallError::from), "ConflictingDomainExists")?;
+            (Setting::Unset, Some(found)) => {
+                let covers = out.gone(&path, found);
+                let vpc = ZoneVpc { id: id.clone(), region: found.clone() };
+                out.step(Phase::Narrow, covers, ZoneOp::DeleteVPCAssociationAuthorization { vpc });
             }
-            ZoneOp::UpdateHostedZoneComment { comment } => {
-                api.update_hosted_zone_comment().id(id).comment(comment).send().await?;
-            }
-            ZoneOp::ChangeTagsForResource { tags } => {
-                let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
-                api.change_tags_for_resource()
-                    .resource_type(TagResourceType::Hostedzone)
-                    .resource_id(id)
-                    .set_add_tags(Some(tags.collect()))
-                    .send()
-                    .await?;
-            }
+            (Setting::Unset | Setting::Unstated, _) => {}
         }
-        Ok(Attributes::new())
     }
 }
 
-/// Strips `/hostedzone/` from an id: responses contain it, requests do not.
-fn bare(id: &str) -> String {
-    id.trim_start_matches("/hostedzone/").to_owned()
-}
-
-/// Reads the private zone of this name. Route 53 sorts the answer by name and starts at `dns_name`, so the zones of
-/// this name come first (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListHostedZonesByName.html>).
-async fn read(
-    api: &Client,
-    vpc: &str,
-    name: &str,
-    depth: &Depth,
-) -> Result<Option<LiveResource<ZoneModel>>, CallError> {
-    let answer = api.list_hosted_zones_by_name().dns_name(name).send().await?;
-    let of_name = |zone: &&HostedZone| {
-        zone.name().trim_end_matches('.') == name && zone.config().is_some_and(HostedZoneConfig::private_zone)
-    };
-    let ids = answer.hosted_zones().iter().filter(of_name).map(|zone| bare(zone.id()));
-    let mut zones = try_join_all(ids.map(|id| details(api, id, depth))).await?;
-    if zones.len() > 1 {
-        let in_vpc = |(_, zone): &(String, ZoneModel)| zone.vpcs.iter().any(|associated| associated.id == vpc);
-        let (associated, others): (Vec<_>, Vec<_>) = zones.into_iter().partition(in_vpc);
-        zones = if associated.is_empty() { others } else { associated };
-    }
-    match zones.len() {
-        0 | 1 => {
-            let resource = |(id, zone)| LiveResource::new(name, zone, Attributes::from([("id".to_owned(), id)]));
-            Ok(zones.pop().map(resource))
+fn change_records(want: &Setting<Records>, live: Option<&ZoneModel>, out: &mut Diff<'_, ZoneOp>) {
+    let (mut upsert, mut delete, mut covers) = (BTreeMap::new(), BTreeSet::new(), Covers::default());
+    for (key, record) in want.value().into_iter().flatten() {
+        let path = format!("records[{key}]");
+        let found = live.and_then(|live| live.records.value()?.get(key)?.value());
+        let unsupported = live.and_then(|live| live.unsupported.get(key));
+        match record {
+            Setting::Set(record) => {
+                // A reference was resolved after the spec was converted.
+                let kind = Key::parse(key).map(|key| key.kind).unwrap_or_default();
+                let record = record.clone().canonical(&kind);
+                let differs = out.value(&path, &record, found);
+                if let Some(why) = unsupported {
+                    out.blocked(&differs, &format!("the record set {key} {why}; change it in Route 53"));
+                }
+                for lost in
+                    found.filter(|_| !differs.is_empty()).map(|found| found.lost_to(&record)).unwrap_or_default()
+                {
+                    out.displaces(format!("{lost} of the record set {key} is removed"));
+                }
+                if !differs.is_empty() {
+                    upsert.insert(key.clone(), record);
+                }
+                covers = covers.and(differs);
+            }
+            Setting::Unset => {
+                if let Some(found) = found {
+                    out.deletes(format!("the record set {key} is deleted"));
+                    covers = covers.and(out.gone(&path, found));
+                    delete.insert(key.clone());
+                } else if let Some(why) = unsupported {
+                    let differs = out.gone(&path, why);
+                    out.blocked(&differs, &format!("the record set {key} {why}; delete it in Route 53"));
+                }
+            }
+            Setting::Unstated => {}
         }
-        several => Err(ambiguous(name, several)),
     }
-}
-
-fn ambiguous(name: &str, several: usize) -> CallError {
-    CallError(Failure::new(
-        FailureClass::Invalid,
-        "Route 53 ListHostedZonesByName",
-        format!(
-            "{several} private hosted zones match '{name}'; expected one: associate exactly one of them with the \
-             region's VPC"
-        ),
-    ))
-}
-
-async fn details(api: &Client, id: String, depth: &Depth) -> Result<(String, ZoneModel), CallError> {
-    let zone = async { Ok::<_, CallError>(api.get_hosted_zone().id(&id).send().await?) };
-    let (zone, tags) = try_join(zone, read_tags(api, &id, depth)).await?;
-    let vpc = |vpc: &SdkVpc| ZoneVpc {
-        id: vpc.vpc_id().unwrap_or_default().to_owned(),
-        region: vpc.vpc_region().map(|region| region.as_str().to_owned()).unwrap_or_default(),
-    };
-    let mut vpcs: Vec<ZoneVpc> = zone.vpcs().iter().map(vpc).collect();
-    vpcs.sort();
-    let comment = zone.hosted_zone().and_then(HostedZone::config).and_then(HostedZoneConfig::comment);
-    let comment = comment.filter(|comment| !comment.is_empty()).map(ToOwned::to_owned);
-    let tags = if depth.reads("tags") { Setting::live(tags) } else { Setting::Unstated };
-    Ok((id, ZoneModel { comment: Setting::live(comment), vpcs, tags }))
-}
-
-async fn read_tags(api: &Client, id: &str, depth: &Depth) -> Result<Option<Tags>, CallError> {
-    if !depth.reads("tags") {
-        return Ok(None);
-    }
-    let answer = api.list_tags_for_resource().resource_type(TagResourceType::Hostedzone).resource_id(id).send().await?;
-    let tags = answer.resource_tag_set().map(|set| collect(set.tags().iter().map(|tag| (tag.key(), tag.value()))));
-    Ok(tags)
+    out.step(Phase::Change, covers, ZoneOp::ChangeResourceRecordSets { upsert, delete });
 }

@@ -1,198 +1,138 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `ec2.vpc_endpoint`: the gateway endpoint of a service in the region's VPC.
+//! `ec2.vpc_endpoint`: an endpoint of a service in the region's VPC.
 //!
-//! Interface endpoints (network interfaces, subnets, private DNS) are not supported.
+//! The name says the service and, for services with several types, the type. Endpoints of resources and service
+//! networks, and endpoints that an AWS service manages, are not covered.
 //! AWS's rules: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html>.
 
-use std::borrow::Cow;
+mod api;
+mod model;
+mod spec;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
-use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{ResourceType, State, VpcEndpoint as SdkEndpoint, VpcEndpointType};
-use futures::future::try_join;
-use regionctl_core::diff::{Diff, Phase};
+use regionctl_core::diff::{Covers, Diff, Phase};
 use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
-use regionctl_core::kind::{Facts, Kind, Notes};
-use regionctl_core::model::policy::{Policy, PolicySpec};
-use regionctl_core::model::tags::{self, Tags};
+use regionctl_core::kind::{Facts, Kind, Notes, Risk};
+use regionctl_core::model::policy::Policy;
+use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
-use regionctl_core::observe::provider::{Status, StepTarget};
-use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
+use regionctl_core::observe::seen::Seen;
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::json;
+use regionctl_core::spec::write;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use crate::answer::live_policy;
-use crate::ec2::{filter, named, route_tables, sdk_tags, tag_specification};
-use crate::error::CallError;
-use crate::live::{Live, collect_results};
-use crate::tags::collect;
+use crate::kinds::vpc_dns;
+use crate::tags;
+use model::{EndpointModel, EndpointType, RouteTables};
+use spec::EndpointSpec;
+
+/// The services whose plain names are gateway endpoints
+/// (<https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html>).
+const GATEWAYS: [&str; 3] = ["dynamodb", "s3", "s3express"];
+
+/// The end of the name of an interface endpoint of such a service.
+const INTERFACE: &str = "/interface";
+
+/// The start of an endpoint's ID.
+const ID: &str = "vpce-";
+
+/// The rule of an endpoint that failed, or that the service's owner rejected.
+const NOT_AVAILABLE: &str = "endpoint-not-available";
+
+/// The rule of an endpoint whose private DNS names do not resolve.
+const DNS_OFF: &str = "endpoint-vpc-dns-off";
+
+/// The states of an endpoint that does not work.
+const BROKEN: [&str; 4] = ["failed", "rejected", "expired", "partial"];
 
 /// The kind `ec2.vpc_endpoint`.
 pub struct VpcEndpoint;
 
-/// A gateway VPC endpoint in the region's VPC. Its name is the service: `s3` or `dynamodb`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Ec2VpcEndpoint")]
-pub struct EndpointSpec {
-    /// The route tables that route the service's traffic to the endpoint: `all` route tables of the VPC, or a list of
-    /// route table ids. Default: all. The endpoint is removed from other route tables.
-    #[serde(default)]
-    route_tables: RouteTables,
-    /// The endpoint policy. If omitted, not managed; `unset` restores the default policy, which allows full access.
-    #[serde(default)]
-    policy: Setting<PolicySpec>,
-    /// Tags to set. Other tags on the endpoint are kept.
-    tags: Option<Tags>,
-}
-
-/// The route tables that route the service's traffic to the endpoint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum RouteTables {
-    /// All route tables of the VPC.
-    #[default]
-    #[serde(serialize_with = "all")]
-    All,
-    /// Exactly the route tables with these ids.
-    These(BTreeSet<String>),
-}
-
-fn all<S: serde::Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(ALL)
-}
-
-const ALL: &str = "all";
-
-impl<'de> Deserialize<'de> for RouteTables {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "`all`, or a list of route table ids")]
-        enum Either {
-            Word(String),
-            List(BTreeSet<String>),
-        }
-        match Either::deserialize(deserializer)? {
-            Either::List(ids) => Ok(Self::These(ids)),
-            Either::Word(word) if word == ALL => Ok(Self::All),
-            Either::Word(word) => Err(serde::de::Error::custom(format!(
-                "'{word}' is not `all` or a list of route table ids\nuse a list such as [rtb-0123456789abcdef0]"
-            ))),
-        }
-    }
-}
-
-impl JsonSchema for RouteTables {
-    fn schema_name() -> Cow<'static, str> {
-        "RouteTables".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "const": "all" }, { "type": "array", "items": { "type": "string" } }] })
-    }
-}
-
-/// A gateway endpoint, desired or live.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct EndpointModel {
-    route_tables: RouteTables,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    policy: Setting<Policy>,
-    tags: Tags,
-    /// `pending` while EC2 creates the endpoint; `None` in a desired model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    state: Option<String>,
-    /// The ids of all route tables of the VPC; empty in a desired model.
-    of_vpc: BTreeSet<String>,
-}
-
-impl EndpointModel {
-    /// Returns the ids of the endpoint's route tables.
-    fn routed(&self) -> &BTreeSet<String> {
-        match &self.route_tables {
-            RouteTables::All => &self.of_vpc,
-            RouteTables::These(ids) => ids,
-        }
-    }
-
-    /// Returns a live endpoint's route tables in the form of `want`: `All` if that is desired and no table is missing.
-    fn routed_as(&self, want: &RouteTables) -> RouteTables {
-        match want {
-            RouteTables::All if self.of_vpc.is_subset(self.routed()) => RouteTables::All,
-            _ => RouteTables::These(self.routed().clone()),
-        }
-    }
-}
-
-/// An EC2 API call that creates, changes or deletes a gateway endpoint.
+/// An EC2 API call that creates, changes, tags or deletes an endpoint.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum EndpointOp {
-    /// Creates the endpoint with its route tables, policy and tags.
+    /// Creates the endpoint with all its settings.
     CreateVpcEndpoint {
-        /// The route tables to associate; `All` is resolved when the call is sent.
-        route_tables: RouteTables,
-        /// The endpoint policy; `None` for the default policy.
-        policy: Option<Policy>,
-        /// The spec's tags, without the default `Name` tag.
+        /// The settings that the spec states. `all` route tables are resolved when the call is sent.
+        endpoint: Box<EndpointModel>,
+        /// The spec's tags and regionctl's own, without the default `Name` tag.
         tags: Tags,
     },
-    /// Changes the route tables and the policy
+    /// Changes settings; those that are not sent do not change
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcEndpoint.html>).
-    ModifyVpcEndpoint {
-        /// Ids of route tables to add.
-        add: BTreeSet<String>,
-        /// Ids of route tables to remove.
-        remove: BTreeSet<String>,
-        /// The endpoint policy; `Unset` resets it to the default policy, which allows full access.
-        #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-        policy: Setting<Policy>,
-    },
+    ModifyVpcEndpoint(Box<Changes>),
     /// Adds or overwrites tags; other tags are kept.
     CreateTags {
         /// The spec's tags.
         tags: Tags,
     },
-    /// Deletes the endpoint. Traffic to the service then follows the other routes of the route tables.
+    /// Removes the tags that the spec unsets; other tags are kept.
+    DeleteTags {
+        /// The keys of live tags to remove.
+        keys: Vec<String>,
+    },
+    /// Deletes the endpoint. Traffic to the service then takes other routes.
     DeleteVpcEndpoints,
+}
+
+/// IDs to add to an endpoint and to remove from it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ids {
+    add: BTreeSet<String>,
+    remove: BTreeSet<String>,
+}
+
+impl Ids {
+    fn between(live: &BTreeSet<String>, want: &BTreeSet<String>) -> Self {
+        Self { add: want - live, remove: live - want }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
+}
+
+/// The settings that one ModifyVpcEndpoint changes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Changes {
+    #[serde(default, skip_serializing_if = "Ids::is_empty")]
+    route_tables: Ids,
+    #[serde(default, skip_serializing_if = "Ids::is_empty")]
+    subnets: Ids,
+    #[serde(default, skip_serializing_if = "Ids::is_empty")]
+    security_groups: Ids,
+    /// The other settings; what does not change is unstated.
+    settings: EndpointModel,
 }
 
 impl Kind for VpcEndpoint {
     const FACTS: Facts = Facts {
         name: "ec2.vpc_endpoint",
         service: "EC2",
-        summary: "A gateway endpoint of the region's VPC, named by its service: s3 or dynamodb.",
+        summary: "A gateway, interface or Gateway Load Balancer endpoint of the region's VPC, named by its service.",
         reads: &["DescribeVpcEndpoints", "DescribeRouteTables"],
+        step_reads: &["DescribeVpcEndpoints", "DescribeRouteTables"],
         removes: &["DeleteVpcEndpoints"],
-        writes: &["CreateVpcEndpoint", "ModifyVpcEndpoint", "CreateTags", "DeleteVpcEndpoints"],
+        writes: &["CreateVpcEndpoint", "ModifyVpcEndpoint", "CreateTags", "DeleteTags", "DeleteVpcEndpoints"],
         attributes: &["id", "vpc_id"],
+        descriptive: &["vpc_id"],
         needs_vpc: true,
+        creation_tags: true,
+        looks_up: &[vpc_dns::NAME],
         inventory: &["DescribeVpcEndpoints"],
-        weights: &[
-            Weight {
-                path: MISSING,
-                when: When::Differs,
-                severity: Severity::High,
-                why: "traffic leaves the VPC, and policies with `aws:SourceVpc` or `aws:SourceVpce` deny it",
-            },
-            Weight {
-                path: "policy",
-                when: When::Differs,
-                severity: Severity::High,
-                why: "access through the endpoint differs from the spec",
-            },
-            Weight {
-                path: "route_tables*",
-                when: When::Lacking,
-                severity: Severity::High,
-                why: "traffic of some subnets bypasses the endpoint",
-            },
-        ],
+        weights: WEIGHTS,
         example: "
 ec2.vpc_endpoint:
   s3: {route_tables: all, tags: {Team: sre}}
+  ssm:
+    subnets: [subnet-0123456789abcdef0]
+    security_groups: [sg-0123456789abcdef0]
+    private_dns: true
 ",
         ..Facts::DEFAULT
     };
@@ -202,26 +142,19 @@ ec2.vpc_endpoint:
     type Op = EndpointOp;
 
     fn check_name(name: &str) -> Result<(), String> {
-        if matches!(name, "s3" | "dynamodb") {
+        let service = name.strip_suffix(INTERFACE).unwrap_or(name);
+        let is_valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
+        if !service.is_empty() && service.bytes().all(is_valid) {
             return Ok(());
         }
-        Err(format!("'{name}' has no gateway endpoint\nuse `s3` or `dynamodb`"))
+        Err(format!(
+            "'{name}' is not the name of an endpoint service\nuse `s3`, `s3/interface`, `ssm`, or a full name such as \
+             com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0"
+        ))
     }
 
-    fn desire(_: &str, spec: EndpointSpec, notes: &mut Notes<'_>) -> EndpointModel {
-        tags::check(spec.tags.as_ref(), notes);
-        EndpointModel {
-            route_tables: spec.route_tables,
-            policy: spec
-                .policy
-                .map(|policy| Setting::stated(policy.check("policy", 20_480, notes)))
-                .flatten()
-                .map(|policy| if is_default(&policy) { Setting::Unset } else { Setting::Set(policy) })
-                .flatten(),
-            tags: spec.tags.unwrap_or_default(),
-            state: None,
-            of_vpc: BTreeSet::new(),
-        }
+    fn desire(name: &str, spec: EndpointSpec, notes: &mut Notes<'_>) -> EndpointModel {
+        spec::model(name, spec, notes)
     }
 
     /// Returns the VPC's id as `vpc_id`: a bucket policy that refers to `${ec2.vpc_endpoint/s3.vpc_id}` is applied
@@ -230,8 +163,36 @@ ec2.vpc_endpoint:
         location.vpc.iter().map(|vpc| ("vpc_id".to_owned(), vpc.id.clone())).collect()
     }
 
-    fn relevant(_: Option<&Self::Model>, live: EndpointModel) -> EndpointModel {
-        EndpointModel { state: None, ..live }
+    /// Keeps the VPC's route tables only for a spec with all of them.
+    fn relevant(want: Option<&EndpointModel>, live: EndpointModel) -> EndpointModel {
+        let wants_all = want.is_some_and(|want| want.route_tables == Setting::Set(RouteTables::All));
+        let of_vpc = if wants_all { live.of_vpc } else { BTreeSet::new() };
+        EndpointModel { state: None, error: None, of_vpc, ..live }
+    }
+
+    fn write(model: &EndpointModel) -> Option<Value> {
+        let mut fields = Map::new();
+        fields.extend(stated("type", &model.endpoint_type));
+        fields.extend(stated("service_region", &model.service_region));
+        fields.extend(stated("route_tables", &model.route_tables));
+        fields.extend(stated("subnets", &model.subnets));
+        fields.extend(stated("security_groups", &model.security_groups));
+        fields.extend(stated("private_dns", &model.private_dns));
+        fields.extend(stated("private_dns_only_inbound", &model.private_dns_only_inbound));
+        fields.extend(stated("ip_address_type", &model.ip_address_type));
+        fields.extend(stated("dns_records", &model.dns_records));
+        // Endpoints to Gateway Load Balancers have no policy to unset.
+        if model.endpoint_type != Setting::Set(EndpointType::GatewayLoadBalancer) {
+            write::setting("policy", &model.policy.as_ref().map(Policy::to_aws), &mut fields);
+        }
+        tags::write(&model.tags, &mut fields);
+        Some(Value::Object(fields))
+    }
+
+    fn defects(want: &EndpointModel, live: Option<&EndpointModel>, seen: &Seen<'_>) -> Vec<Risk> {
+        let off = vpc_dns::off(seen).filter(|_| want.private_dns.is_set_and(|is| *is));
+        let off = off.map(|off| Risk::new(DNS_OFF, "private_dns", format!("private DNS names do not resolve: {off}")));
+        live.and_then(broken).into_iter().chain(off).collect()
     }
 
     fn remove(_: &EndpointModel, out: &mut Diff<'_, EndpointOp>) {
@@ -239,157 +200,178 @@ ec2.vpc_endpoint:
     }
 
     fn diff(want: &EndpointModel, live: Option<&EndpointModel>, out: &mut Diff<'_, EndpointOp>) {
-        let EndpointModel { route_tables, policy, tags, state: _, of_vpc: _ } = want;
-        let routed = out.value("route_tables", route_tables, live.map(|live| live.routed_as(route_tables)).as_ref());
-        let granted = out.policy("policy", policy, live.map(|live| &live.policy));
-        let tagged = out.stated_entries("tags", Some(tags), live.map(|live| &live.tags));
+        let EndpointModel {
+            endpoint_type,
+            service_region,
+            route_tables: _,
+            subnets: _,
+            security_groups: _,
+            private_dns: _,
+            private_dns_only_inbound: _,
+            ip_address_type: _,
+            dns_records: _,
+            policy: _,
+            tags,
+            state: _,
+            error: _,
+            of_vpc: _,
+        } = want;
+        let typed = out.setting("type", endpoint_type, live.map(|live| &live.endpoint_type));
+        let placed = out.setting("service_region", service_region, live.map(|live| &live.service_region));
+        let tag_changes = tags::compare(tags, live.map(|live| &live.tags), out);
         let Some(live) = live else {
-            let (route_tables, policy, tags) = (route_tables.clone(), policy.get(), tags.clone());
-            let covers = out.creation().and(routed).and(granted).and(tagged);
-            return out.step(Phase::Create, covers, EndpointOp::CreateVpcEndpoint { route_tables, policy, tags });
+            let (tagged, tags) = tags::of_new(tag_changes, out);
+            let covers = out.creation().and(typed).and(placed).and(settings(want, None, out).0).and(tagged);
+            let endpoint = Box::new(want.clone());
+            return out.step(Phase::Create, covers, EndpointOp::CreateVpcEndpoint { endpoint, tags });
         };
-        live.state.iter().for_each(|state| out.in_progress(state));
-        let current = live.routed();
-        let (add, remove) = match route_tables {
-            _ if routed.is_empty() => (BTreeSet::new(), BTreeSet::new()),
-            RouteTables::All => (&live.of_vpc - current, BTreeSet::new()),
-            RouteTables::These(ids) => (ids - current, current - ids),
-        };
-        let changed = if granted.is_empty() { Setting::Unstated } else { policy.clone() };
-        out.step(Phase::Change, routed.and(granted), EndpointOp::ModifyVpcEndpoint { add, remove, policy: changed });
-        out.step(Phase::Change, tagged, EndpointOp::CreateTags { tags: tags.clone() });
-    }
-}
-
-/// Returns the endpoint service's name, such as `com.amazonaws.eu-central-1.s3`.
-fn service(name: &str, location: &Location) -> String {
-    let prefix = if location.partition == "aws-cn" { "cn.com.amazonaws" } else { "com.amazonaws" };
-    format!("{prefix}.{}.{name}", location.region)
-}
-
-impl Live for VpcEndpoint {
-    type Api = Client;
-
-    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<EndpointModel>, CallError> {
-        let Some(vpc) = &scope.location.vpc else { return Ok(Observation::default()) };
-        let services = scope.names.keys().map(|name| service(name, &scope.location));
-        let endpoints = endpoints(api, &vpc.id, services.collect());
-        let (endpoints, of_vpc) = try_join(endpoints, route_tables(api, &vpc.id)).await?;
-        let seen = scope.names.keys().filter_map(|name| {
-            let service = service(name, &scope.location);
-            let endpoint = endpoints.iter().find(|endpoint| endpoint.service_name() == Some(&service))?;
-            let mut attributes = Self::attributes(name, &scope.location);
-            attributes.insert("id".to_owned(), endpoint.vpc_endpoint_id().unwrap_or_default().to_owned());
-            Some((name.clone(), model(endpoint, &of_vpc).map(|model| LiveResource::new(name, model, attributes))))
-        });
-        Ok(collect_results(seen))
-    }
-
-    async fn list(api: &Client, location: &Location) -> Result<Vec<String>, CallError> {
-        let Some(vpc) = &location.vpc else { return Ok(Vec::new()) };
-        let services = ["s3", "dynamodb"].map(|name| service(name, location));
-        let endpoints = endpoints(api, &vpc.id, services.to_vec()).await?;
-        let name = |endpoint: &SdkEndpoint| Some(endpoint.service_name()?.rsplit('.').next()?.to_owned());
-        Ok(endpoints.iter().filter_map(name).collect())
-    }
-
-    async fn run(api: &Client, target: &StepTarget, op: EndpointOp) -> Result<Attributes, CallError> {
-        let id = target.attributes.get("id").cloned().unwrap_or_default();
-        match op {
-            EndpointOp::CreateVpcEndpoint { route_tables: tables, policy, tags } => {
-                let vpc = target.location.vpc.as_ref().map_or("", |vpc| &vpc.id);
-                let tables = match tables {
-                    RouteTables::All => route_tables(api, vpc).await?,
-                    RouteTables::These(ids) => ids,
-                };
-                let made = api
-                    .create_vpc_endpoint()
-                    .vpc_endpoint_type(VpcEndpointType::Gateway)
-                    .vpc_id(vpc)
-                    .service_name(service(&target.name, &target.location))
-                    .set_route_table_ids((!tables.is_empty()).then(|| tables.into_iter().collect()))
-                    .set_policy_document(policy.map(|policy| policy.to_aws()))
-                    .set_tag_specifications(tag_specification(ResourceType::VpcEndpoint, &named(&target.name, tags)))
-                    .send()
-                    .await?;
-                let id = made.vpc_endpoint().and_then(SdkEndpoint::vpc_endpoint_id).unwrap_or_default();
-                return Ok(Attributes::from([("id".to_owned(), id.to_owned())]));
-            }
-            EndpointOp::ModifyVpcEndpoint { add, remove, policy } => {
-                let ids = |ids: BTreeSet<String>| (!ids.is_empty()).then(|| ids.into_iter().collect());
-                api.modify_vpc_endpoint()
-                    .vpc_endpoint_id(id)
-                    .set_add_route_table_ids(ids(add))
-                    .set_remove_route_table_ids(ids(remove))
-                    .set_reset_policy((policy == Setting::Unset).then_some(true))
-                    .set_policy_document(policy.value().map(Policy::to_aws))
-                    .send()
-                    .await?;
-            }
-            EndpointOp::CreateTags { tags } => {
-                api.create_tags().resources(id).set_tags(Some(sdk_tags(&tags))).send().await?;
-            }
-            EndpointOp::DeleteVpcEndpoints => {
-                let answer = api.delete_vpc_endpoints().vpc_endpoint_ids(id).send().await?;
-                crate::ec2::successful("DeleteVpcEndpoints", answer.unsuccessful())?;
-            }
+        let why =
+            "the type and the service's region of an endpoint cannot change: delete the endpoint first (`absent`)";
+        out.blocked(&typed.and(placed), why);
+        if live.is_in(&["pending"]) {
+            out.in_progress("pending");
         }
-        Ok(Attributes::new())
+        if live.is_in(&["pendingAcceptance"]) {
+            out.waiting("the owner of the endpoint service must accept the endpoint (AcceptVpcEndpointConnections)");
+        }
+        let (covers, changes) = settings(want, Some(live), out);
+        out.step(Phase::Change, covers, EndpointOp::ModifyVpcEndpoint(Box::new(changes)));
+        out.step(Phase::Change, tag_changes.set, EndpointOp::CreateTags { tags: tag_changes.tags });
+        out.step(Phase::Change, tag_changes.removed, EndpointOp::DeleteTags { keys: tag_changes.keys });
     }
+}
 
-    async fn status(api: &Client, target: &StepTarget) -> Result<Status, CallError> {
-        let Some(id) = target.attributes.get("id") else { return Ok(Status::Ready) };
-        let answer = api.describe_vpc_endpoints().vpc_endpoint_ids(id).send().await?;
-        Ok(match answer.vpc_endpoints().first().and_then(SdkEndpoint::state) {
-            state if is(state, &["failed", "rejected", "expired"]) => {
-                Status::Failed("EC2 could not create the endpoint: delete it and apply again".to_owned())
+const WEIGHTS: &[Weight] = &[
+    Weight {
+        path: MISSING,
+        when: When::Differs,
+        severity: Severity::High,
+        why: "traffic leaves the VPC, and policies with `aws:SourceVpc` or `aws:SourceVpce` deny it",
+    },
+    Weight {
+        path: "policy",
+        when: When::Differs,
+        severity: Severity::High,
+        why: "access through the endpoint differs from the spec",
+    },
+    Weight {
+        path: "route_tables*",
+        when: When::Lacking,
+        severity: Severity::High,
+        why: "traffic of some subnets bypasses the endpoint",
+    },
+    Weight {
+        path: "security_groups*",
+        when: When::Differs,
+        severity: Severity::High,
+        why: "who can reach the service through the endpoint differs from the spec",
+    },
+    Weight {
+        path: "private_dns*",
+        when: When::Differs,
+        severity: Severity::High,
+        why: "the service's names resolve to another address",
+    },
+];
+
+/// Returns the field of a setting that is set. The other ones follow from the type.
+fn stated<T: Serialize>(name: &str, setting: &Setting<T>) -> Option<(String, Value)> {
+    let value = setting.value()?;
+    Some((name.to_owned(), serde_json::to_value(value).expect("invariant: models are plain data")))
+}
+
+/// Compares everything that ModifyVpcEndpoint changes.
+fn settings(want: &EndpointModel, live: Option<&EndpointModel>, out: &mut Diff<'_, EndpointOp>) -> (Covers, Changes) {
+    let mut covers = Covers::default();
+    let mut changes = Changes::default();
+    if let Setting::Set(tables) = &want.route_tables {
+        let differs = out.value("route_tables", tables, live.map(|live| live.routed_as(tables)).as_ref());
+        let current = live.map(EndpointModel::routed).unwrap_or_default();
+        changes.route_tables = match tables {
+            _ if differs.is_empty() => Ids::default(),
+            RouteTables::All => {
+                Ids { add: live.map(|live| &live.of_vpc - &current).unwrap_or_default(), remove: BTreeSet::new() }
             }
-            state => in_progress(state).map_or(Status::Ready, Status::InProgress),
-        })
+            RouteTables::These(ids) => Ids::between(&current, ids),
+        };
+        for id in &changes.route_tables.remove {
+            out.displaces(format!("the route of {id} to the endpoint is removed"));
+        }
+        covers = covers.and(differs);
     }
+    let (differs, ids) = members("subnets", &want.subnets, live.map(|live| &live.subnets), out);
+    for id in &ids.remove {
+        out.deletes(format!("the network interface in {id} is deleted"));
+    }
+    (covers, changes.subnets) = (covers.and(differs), ids);
+    let groups = live.map(|live| &live.security_groups);
+    let (differs, ids) = members("security_groups", &want.security_groups, groups, out);
+    for id in &ids.remove {
+        out.displaces(format!("the security group {id} is removed"));
+    }
+    (covers, changes.security_groups) = (covers.and(differs), ids);
+    (covers.and(options(want, live, &mut changes.settings, out)), changes)
 }
 
-/// Compares without case: the SDK's enum has `Pending`, the API returns `pending`
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcEndpoints.html>).
-fn is(state: Option<&State>, words: &[&str]) -> bool {
-    state.is_some_and(|state| words.iter().any(|word| state.as_str().eq_ignore_ascii_case(word)))
+/// Compares a set of ids.
+fn members(
+    path: &str,
+    want: &Setting<BTreeSet<String>>,
+    live: Option<&Setting<BTreeSet<String>>>,
+    out: &mut Diff<'_, EndpointOp>,
+) -> (Covers, Ids) {
+    let Setting::Set(want) = want else { return (Covers::default(), Ids::default()) };
+    let current = live.and_then(Setting::get).unwrap_or_default();
+    (out.value(path, want, live.map(|_| &current)), Ids::between(&current, want))
 }
 
-fn in_progress(state: Option<&State>) -> Option<String> {
-    is(state, &["pending"]).then(|| "pending".to_owned())
+/// Compares the settings that are no ids, and adds those that differ to `changed`.
+fn options(
+    want: &EndpointModel,
+    live: Option<&EndpointModel>,
+    changed: &mut EndpointModel,
+    out: &mut Diff<'_, EndpointOp>,
+) -> Covers {
+    let private = out.setting("private_dns", &want.private_dns, live.map(|live| &live.private_dns));
+    out.remark(&private, "changes what the service's names resolve to in the whole VPC");
+    let inbound = &want.private_dns_only_inbound;
+    let inbound = out.setting("private_dns_only_inbound", inbound, live.map(|live| &live.private_dns_only_inbound));
+    let records = out.setting("dns_records", &want.dns_records, live.map(|live| &live.dns_records));
+    let addresses = out.setting("ip_address_type", &want.ip_address_type, live.map(|live| &live.ip_address_type));
+    let granted = out.policy("policy", &want.policy, live.map(|live| &live.policy));
+    changed.endpoint_type = want.endpoint_type;
+    if !private.is_empty() {
+        changed.private_dns = want.private_dns;
+    }
+    if !addresses.is_empty() {
+        changed.ip_address_type = want.ip_address_type;
+    }
+    // The DNS options are one member of the request.
+    if !inbound.is_empty() || !records.is_empty() {
+        let live = live.cloned().unwrap_or_default();
+        changed.dns_records = want.dns_records.or(live.dns_records);
+        changed.private_dns_only_inbound = want.private_dns_only_inbound.or(live.private_dns_only_inbound);
+    }
+    if !granted.is_empty() {
+        changed.policy = want.policy.clone();
+    }
+    private.and(inbound).and(records).and(addresses).and(granted)
+}
+
+/// Returns the defect of an endpoint that does not work.
+fn broken(live: &EndpointModel) -> Option<Risk> {
+    let state = live.state.as_deref().filter(|_| live.is_in(&BROKEN))?;
+    let error = live.error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
+    let what = format!("does not work: it is {state}{error}; fix the cause, or delete it and apply again");
+    Some(Risk::new(NOT_AVAILABLE, "state", what))
 }
 
 /// Whether a policy is the default policy (full access). EC2 returns it like a custom policy.
 fn is_default(policy: &Policy) -> bool {
-    let everything = json!([{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]);
-    policy.canonical()["Statement"] == everything
+    policy.canonical()["Statement"] == json!([full_access()])
 }
 
-async fn endpoints(api: &Client, vpc: &str, services: Vec<String>) -> Result<Vec<SdkEndpoint>, CallError> {
-    let mut items = api
-        .describe_vpc_endpoints()
-        .filters(filter("vpc-id", [vpc.to_owned()]))
-        .filters(filter("service-name", services))
-        .into_paginator()
-        .items()
-        .send();
-    let mut endpoints = Vec::new();
-    while let Some(endpoint) = items.next().await {
-        let endpoint = endpoint?;
-        let is_gateway = endpoint.vpc_endpoint_type() == Some(&VpcEndpointType::Gateway);
-        if is_gateway && !is(endpoint.state(), &["deleting", "deleted"]) {
-            endpoints.push(endpoint);
-        }
-    }
-    Ok(endpoints)
-}
-
-fn model(endpoint: &SdkEndpoint, of_vpc: &BTreeSet<String>) -> Result<EndpointModel, CallError> {
-    Ok(EndpointModel {
-        route_tables: RouteTables::These(endpoint.route_table_ids().iter().cloned().collect()),
-        policy: live_policy("EC2 DescribeVpcEndpoints", endpoint.policy_document(), is_default)?,
-        tags: collect(endpoint.tags().iter().map(|tag| (tag.key(), tag.value()))),
-        state: in_progress(endpoint.state()),
-        of_vpc: of_vpc.clone(),
-    })
+/// Returns the statement of the default policy.
+fn full_access() -> Value {
+    json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"})
 }
