@@ -12,6 +12,7 @@ mod expiry;
 mod follow;
 mod lifecycle;
 mod lifecycle_check;
+mod lifecycle_order;
 mod lifecycle_sdk;
 mod logging;
 mod name;
