@@ -8,13 +8,14 @@ use regionctl_core::resource::setting::Setting;
 use super::encryption::{Algorithm, Encryption};
 use super::lifecycle::MinimumSize;
 use super::logging::Logging;
-use super::{BucketModel, tagging};
+use super::settings::Versioning;
+use super::{BucketModel, notifications, tagging};
 
 /// Merges the spec over the settings of the source. Settings that name the source bucket or its region are not copied;
 /// `left` explains which and what to do.
 ///
-/// An unset policy, logging or versioning of the source is not copied: access and log delivery differ by region, and
-/// versioning cannot be unset.
+/// An unset policy, logging, website or versioning of the source is not copied: access and delivery differ by region, and
+/// versioning cannot be unset. Neither is Object Lock, which can never be turned off.
 pub fn follow(
     own: BucketModel,
     source: &LiveResource<BucketModel>,
@@ -56,6 +57,21 @@ pub fn follow(
         }
         !not_copied
     });
+    let website = source_model.website.filter(|website| {
+        let text = serde_json::to_string(website).unwrap_or_default();
+        let not_copied = own.website.is_unstated() && names_source(&text);
+        if not_copied {
+            left.push(
+                "the website is not copied, because it names the source bucket or region; add `website:`, or replace the \
+                 names with `rewrite:`"
+                    .to_owned(),
+            );
+        }
+        !not_copied
+    });
+    if own.object_lock.is_unstated() && source_model.object_lock.is_set() {
+        left.push("Object Lock is not copied, because it can never be turned off; add `object_lock:`".to_owned());
+    }
     let lifecycle = own.lifecycle.or(source_model.lifecycle);
     let minimum = if lifecycle.is_set() {
         match own.transition_minimum_size.or(source_model.transition_minimum_size) {
@@ -72,16 +88,29 @@ pub fn follow(
         }
         Setting::Unstated
     };
+    let versioning = own.versioning.or(set_or_unstated(source_model.versioning));
+    if own.object_lock.is_set() && !versioning.is_set_and(|status| *status == Versioning::Enabled) {
+        left.push(
+            "`object_lock` needs versioning, which the source has not enabled; add `versioning: Enabled`".to_owned(),
+        );
+    }
+    let region = &location.region;
     BucketModel {
         public_access_block: own.public_access_block.or(source_model.public_access_block),
         ownership: own.ownership.or(source_model.ownership),
         encryption: over_encryption(own.encryption, encryption),
-        versioning: own.versioning.or(set_or_unstated(source_model.versioning)),
+        versioning,
         policy: own.policy.or(set_or_unstated(policy)),
         lifecycle,
         transition_minimum_size: minimum,
         cors: own.cors.or(source_model.cors),
         logging: over_logging(own.logging, set_or_unstated(logging)),
+        website: own.website.or(set_or_unstated(website)),
+        request_payment: own.request_payment.or(source_model.request_payment),
+        acceleration: own.acceleration.or(source_model.acceleration),
+        notifications: notifications::over(own.notifications, source_model.notifications, region, left),
+        eventbridge: own.eventbridge.or(source_model.eventbridge.filter(|is_on| *is_on)),
+        object_lock: own.object_lock,
         tags: tagging::over(own.tags, source_model.tags),
         age_days: None,
     }
