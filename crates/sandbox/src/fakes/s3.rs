@@ -18,38 +18,41 @@ use crate::ACCOUNT;
 use crate::patches::s3::{bucket, error, has_query};
 use crate::services::Services;
 
-/// The subresources that are handled here.
-const SUBRESOURCES: [&str; 6] =
-    ["replication", "accelerate", "requestPayment", "object-lock", "versioning", "notification"];
+/// The subresources that are stored here.
+const STORED: [&str; 3] = ["replication", "accelerate", "requestPayment"];
+
+/// The subresources that the emulated service stores. A change of them is checked here.
+const CHECKED: [&str; 3] = ["object-lock", "versioning", "notification"];
 
 pub(super) async fn answer(services: &Services, region: &str, request: &MockRequest) -> Option<MockResponse> {
-    let subresource = SUBRESOURCES.into_iter().find(|name| has_query(&request.uri, name))?;
+    let is_put = request.method == "PUT";
+    let mut subresources = STORED.into_iter().chain(CHECKED.into_iter().filter(|_| is_put));
+    let subresource = subresources.find(|name| has_query(&request.uri, name))?;
     let name = bucket(&request.uri)?;
     let view = services.s3.snapshot(ACCOUNT, region).await;
     let there = view.buckets.get(&name)?;
     let body = String::from_utf8_lossy(&request.body).into_owned();
-    let is_put = request.method == "PUT";
     match subresource {
-        "replication" => replication(services, region, &name, there, request, body),
+        "replication" => Some(replication(services, region, &name, there, request, body)),
         "accelerate" if is_put && name.contains('.') => {
             let message = "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names";
             Some(error(400, "InvalidRequest", message))
         }
-        "accelerate" => kept(services, region, &name, subresource, request, body, "<AccelerateConfiguration/>"),
+        "accelerate" => Some(kept(services, region, &name, subresource, request, body, "<AccelerateConfiguration/>")),
         "requestPayment" => {
             let default = "<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>";
-            kept(services, region, &name, subresource, request, body, default)
+            Some(kept(services, region, &name, subresource, request, body, default))
         }
-        "object-lock" if is_put && !is_versioned(there) => {
+        "object-lock" if !is_versioned(there) => {
             let message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration";
             Some(error(409, "InvalidBucketState", message))
         }
-        "versioning" if is_put && there.object_lock_configuration.is_some() && body.contains("Suspended") => {
+        "versioning" if there.object_lock_configuration.is_some() && body.contains("Suspended") => {
             let message =
                 "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.";
             Some(error(409, "InvalidBucketState", message))
         }
-        "notification" if is_put => missing_topic(services, region, &body).await,
+        "notification" => missing_topic(services, region, &body).await,
         _ => None,
     }
 }
@@ -63,14 +66,14 @@ fn kept(
     request: &MockRequest,
     body: String,
     default: &str,
-) -> Option<MockResponse> {
+) -> MockResponse {
     let key = format!("s3/{subresource}/{bucket}");
     if request.method == "GET" {
         let kept = services.memory.with(region, |records| records.get(&key).cloned());
-        return Some(MockResponse::xml(200, kept.as_ref().and_then(Value::as_str).unwrap_or(default).to_owned()));
+        return MockResponse::xml(200, kept.as_ref().and_then(Value::as_str).unwrap_or(default).to_owned());
     }
     services.memory.with(region, |records| records.insert(key, body.into()));
-    Some(MockResponse::xml(200, String::new()))
+    MockResponse::xml(200, String::new())
 }
 
 fn is_versioned(bucket: &BucketStateView) -> bool {
@@ -92,32 +95,32 @@ fn replication(
     there: &BucketStateView,
     request: &MockRequest,
     body: String,
-) -> Option<MockResponse> {
+) -> MockResponse {
     let key = format!("s3/replication/{bucket}");
     if request.method == "GET" {
         let kept = services.memory.with(region, |records| records.get(&key).cloned());
-        return Some(match kept.as_ref().and_then(Value::as_str) {
+        return match kept.as_ref().and_then(Value::as_str) {
             Some(text) => MockResponse::xml(200, text.to_owned()),
             None => error(404, "ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
-        });
+        };
     }
     if request.method == "DELETE" {
         services.memory.with(region, |records| records.remove(&key));
-        return Some(MockResponse::xml(204, String::new()));
+        return MockResponse::xml(204, String::new());
     }
     // A configuration has at least one rule (ReplicationConfiguration in the Amazon S3 API Reference).
     if !body.contains("<Rule>") {
-        return Some(error(400, "MalformedXML", "The XML you provided did not validate against our published schema"));
+        return error(400, "MalformedXML", "The XML you provided did not validate against our published schema");
     }
     // The two versions of rules cannot be mixed (Amazon S3 User Guide, "Replication configuration file elements").
     let filters = body.matches("<Filter").count();
     if filters != 0 && filters != body.matches("<Rule>").count() {
-        return Some(error(400, "InvalidRequest", "Found rules of both versions of the replication configuration"));
+        return error(400, "InvalidRequest", "Found rules of both versions of the replication configuration");
     }
     if !is_versioned(there) {
         let message = "Versioning must be 'Enabled' on the bucket to apply a replication configuration";
-        return Some(error(400, "InvalidRequest", message));
+        return error(400, "InvalidRequest", message);
     }
     services.memory.with(region, |records| records.insert(key, body.into()));
-    Some(MockResponse::xml(200, String::new()))
+    MockResponse::xml(200, String::new())
 }

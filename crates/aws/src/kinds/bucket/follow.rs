@@ -25,27 +25,12 @@ pub fn follow(
     let source_model = source.model.clone();
     let names_source = |text: &str| text.contains(&source.name) || text.contains(&location.region);
     let policy = source_model.policy.filter(|policy| {
-        let not_copied = own.policy.is_unstated() && names_source(&policy.to_aws());
-        if not_copied {
-            left.push(
-                "the policy is not copied, because it names the source bucket or region; add `policy:`, or replace the \
-                 names with `rewrite:`"
-                    .to_owned(),
-            );
-        }
-        !not_copied
+        let names = own.policy.is_unstated() && names_source(&policy.to_aws());
+        is_copied("the policy", "policy", names, left)
     });
     let logging = source_model.logging.filter(|logging| {
         let names = [&logging.bucket, &logging.prefix].into_iter().any(|text| names_source(text));
-        let not_copied = own.logging.is_unstated() && names;
-        if not_copied {
-            left.push(
-                "logging is not copied, because it names the source bucket or region; add `logging:`, or replace the \
-                 names with `rewrite:`"
-                    .to_owned(),
-            );
-        }
-        !not_copied
+        is_copied("logging", "logging", own.logging.is_unstated() && names, left)
     });
     let encryption = source_model.encryption.filter(|encryption| {
         let not_copied = own.encryption.is_unstated() && has_regional_key(encryption);
@@ -59,35 +44,14 @@ pub fn follow(
     });
     let website = source_model.website.filter(|website| {
         let text = serde_json::to_string(website).unwrap_or_default();
-        let not_copied = own.website.is_unstated() && names_source(&text);
-        if not_copied {
-            left.push(
-                "the website is not copied, because it names the source bucket or region; add `website:`, or replace the \
-                 names with `rewrite:`"
-                    .to_owned(),
-            );
-        }
-        !not_copied
+        is_copied("the website", "website", own.website.is_unstated() && names_source(&text), left)
     });
     if own.object_lock.is_unstated() && source_model.object_lock.is_set() {
         left.push("Object Lock is not copied, because it can never be turned off; add `object_lock:`".to_owned());
     }
     let lifecycle = own.lifecycle.or(source_model.lifecycle);
-    let minimum = if lifecycle.is_set() {
-        match own.transition_minimum_size.or(source_model.transition_minimum_size) {
-            // With rules S3 always has a minimum size, and unset means its default.
-            Setting::Unset => Setting::Set(MinimumSize::AllStorageClasses128K),
-            stated => stated,
-        }
-    } else {
-        if own.transition_minimum_size.is_set() {
-            left.push(
-                "`transition_minimum_size` is not set, because there are no lifecycle rules; add `lifecycle:`"
-                    .to_owned(),
-            );
-        }
-        Setting::Unstated
-    };
+    let minimum =
+        minimum_size(lifecycle.is_set(), own.transition_minimum_size, source_model.transition_minimum_size, left);
     let versioning = own.versioning.or(set_or_unstated(source_model.versioning));
     if own.object_lock.is_set() && !versioning.is_set_and(|status| *status == Versioning::Enabled) {
         left.push(
@@ -114,6 +78,39 @@ pub fn follow(
         tags: tagging::over(own.tags, source_model.tags),
         age_days: None,
     }
+}
+
+/// Returns whether a setting of the source is copied: not if it names the source bucket or region, and then `left` says so.
+fn is_copied(what: &str, field: &str, names_source: bool, left: &mut Vec<String>) -> bool {
+    if names_source {
+        left.push(format!(
+            "{what} is not copied, because it names the source bucket or region; add `{field}:`, or replace the names with \
+             `rewrite:`"
+        ));
+    }
+    !names_source
+}
+
+/// Returns the minimum object size for transitions, which exists only with lifecycle rules.
+fn minimum_size(
+    has_rules: bool,
+    own: Setting<MinimumSize>,
+    source: Setting<MinimumSize>,
+    left: &mut Vec<String>,
+) -> Setting<MinimumSize> {
+    if has_rules {
+        return match own.or(source) {
+            // With rules S3 always has a minimum size, and unset means its default.
+            Setting::Unset => Setting::Set(MinimumSize::AllStorageClasses128K),
+            stated => stated,
+        };
+    }
+    if own.is_set() {
+        left.push(
+            "`transition_minimum_size` is not set, because there are no lifecycle rules; add `lifecycle:`".to_owned(),
+        );
+    }
+    Setting::Unstated
 }
 
 /// Turns an unset setting into an unstated one.

@@ -52,7 +52,7 @@ fn entry(
     let mut found =
         Notification { topic: None, queue: None, function: None, events, prefix: String::new(), suffix: String::new() };
     for rule in
-        filter.and_then(s3::NotificationConfigurationFilter::key).map(|key| key.filter_rules()).unwrap_or_default()
+        filter.and_then(s3::NotificationConfigurationFilter::key).map(s3::S3KeyFilter::filter_rules).unwrap_or_default()
     {
         let name = rule.name().map(s3::FilterRuleName::as_str).unwrap_or_default();
         let value = rule.value().unwrap_or_default().to_owned();

@@ -83,7 +83,7 @@ impl Notification {
             } else if !is_reference && parts[3] != region {
                 let what = format!("the {field} is in {}, and the bucket in {region}", parts[3]);
                 out.push((field, what, format!("write the ARN of a {field} in {region}")));
-            } else if field != "function" && arn.ends_with(".fifo") {
+            } else if field != "function" && arn.rsplit('.').next() == Some("fifo") {
                 let what = format!("S3 cannot send notifications to the FIFO {field} '{arn}'");
                 out.push((field, what, format!("write the ARN of a standard {field}")));
             }
@@ -156,7 +156,9 @@ pub fn diff(
     let none = Notifications::new();
     let found = live.and_then(|live| live.notifications.value()).unwrap_or(&none);
     let changes = by_id(want, found);
-    let mut covers = out.setting("eventbridge", &eventbridge, live.map(|live| &live.eventbridge));
+    // A new bucket sends no events to EventBridge, which needs no call.
+    let is_on = live.map_or(&Setting::Set(false), |live| &live.eventbridge);
+    let mut covers = out.setting("eventbridge", &eventbridge, Some(is_on));
     if eventbridge == Setting::Set(false) && live.is_some() {
         out.remark(&covers, "EventBridge no longer receives the events of the bucket");
     }

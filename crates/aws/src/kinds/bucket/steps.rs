@@ -138,7 +138,9 @@ pub fn website(want: &Setting<Website>, live: Option<&BucketModel>, out: &mut Di
 /// Adds the step for request payment. With Requester Pays, S3 rejects anonymous requests and those without the header
 /// `x-amz-request-payer` (S3 User Guide, "Using Requester Pays general purpose buckets").
 pub fn request_payment(want: Setting<Payer>, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
-    let covers = out.setting("request_payment", &want, live.map(|live| &live.request_payment));
+    // A new bucket has S3's default, which needs no call.
+    let found = live.map_or(&Setting::Set(Payer::BucketOwner), |live| &live.request_payment);
+    let covers = out.setting("request_payment", &want, Some(found));
     let Setting::Set(payer) = want else { return };
     if payer == Payer::Requester && live.is_some() {
         out.remark(&covers, "S3 rejects anonymous requests, and requests without x-amz-request-payer, from now on");

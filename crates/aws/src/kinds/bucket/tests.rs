@@ -286,6 +286,16 @@ fn suspended_acceleration_equals_no_acceleration() {
 }
 
 #[test]
+fn defaults_of_a_new_bucket_need_no_call() {
+    let want = desire("request_payment: BucketOwner\neventbridge: false\nacceleration: unset\nwebsite: unset").unwrap();
+    let new = draft(&want, None);
+    let calls: Vec<String> = new.steps.iter().map(|step| step.op.to_string()).collect();
+    assert!(calls.len() == 1 && calls[0].contains("CreateBucket"), "{calls:?}");
+    let open = model(json!({"request_payment": "Requester", "eventbridge": true}));
+    assert_eq!(draft(&want, Some(&open)).steps.len(), 2);
+}
+
+#[test]
 fn object_lock_is_final() {
     let locked = model(json!({"versioning": "Enabled", "object_lock": {"retention": null, "event_hold": null}}));
     let unlocked = model(json!({"versioning": "Enabled", "object_lock": null}));
