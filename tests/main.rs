@@ -21,6 +21,7 @@ mod noise;
 mod old_files;
 mod permissions;
 mod replay;
+mod replay_bucket;
 mod replay_document;
 mod replay_endpoint;
 mod replay_function;

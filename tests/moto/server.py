@@ -22,7 +22,10 @@ Bugs of moto are corrected here and never in regionctl:
 - CreateBucket ignores tags.
 - Topics do not return the attributes of delivery status, tracing, signatures, sizes and FIFO.
 - S3 loses the key format of access logs, the filters of replication rules, and the size filters, kept versions and
-  minimum transition size of lifecycle rules, and does not support requestPayment. S3 returns what was put.
+  minimum transition size of lifecycle rules, the event hold of Object Lock, a lone EventBridgeConfiguration, and the root
+  elements of notifications and Transfer Acceleration, and does not support requestPayment. S3 returns what was put.
+- Object Lock cannot be enabled on a bucket with objects. S3 requires versioning only
+  (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-configure.html).
 
 POST /moto-api/reset empties all accounts. It is moto's own API, so it is not validated.
 """
@@ -39,7 +42,7 @@ import urllib.error
 import urllib.request
 
 import cbor2
-import xmltodict
+from buckets import bucket_prefixes, object_locks, tags_of_new_buckets
 from functions import FunctionParts
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import ValidateRequests, self_check
@@ -53,8 +56,6 @@ from moto.ec2.responses.vpcs import VPCs
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.responses import LogsResponse
 from moto.rds.models import RDSBackend
-from moto.s3.models import S3Backend
-from moto.s3.responses import S3Response
 from moto.sns.responses import SNSResponse
 from werkzeug.serving import make_server
 
@@ -127,7 +128,12 @@ class S3Roots:
 class S3Keeps:
     """WSGI middleware: returns S3 settings as they were put, if moto loses a part of them."""
 
-    BODIES = ("logging", "replication", "requestPayment")
+    BODIES = ("accelerate", "logging", "notification", "object-lock", "replication", "requestPayment")
+    DEFAULTS = {
+        "accelerate": b"<AccelerateConfiguration/>",
+        "notification": b"<NotificationConfiguration/>",
+        "requestPayment": b"<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>",
+    }
     SIZE = "x-amz-transition-default-minimum-object-size"
 
     def __init__(self, app):
@@ -148,6 +154,8 @@ class S3Keeps:
         if environ["REQUEST_METHOD"] == "GET" and (bucket, query) in self.kept:
             start_response("200 OK", [("Content-Type", "application/xml")])
             return [self.kept[bucket, query]]
+        if environ["REQUEST_METHOD"] == "GET" and query in self.DEFAULTS:
+            return self.default(query, environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         if environ["REQUEST_METHOD"] == "PUT" and query == "requestPayment":
@@ -163,6 +171,21 @@ class S3Keeps:
             return start_response(status, headers)
 
         return self.app(environ, capture)
+
+    def default(self, query, environ, start_response):
+        """Returns the setting of a bucket that never had one, if the bucket exists."""
+        answered = {}
+
+        def capture(status, headers, exc_info=None):
+            answered.update(status=status, headers=headers)
+            return lambda data: None
+
+        body = b"".join(self.app(environ, capture))
+        if not answered["status"].startswith("2"):
+            start_response(answered["status"], answered["headers"])
+            return [body]
+        start_response("200 OK", [("Content-Type", "application/xml")])
+        return [self.DEFAULTS[query]]
 
     def delete(self, bucket, environ, start_response):
         """Deletes the stored settings of a deleted bucket."""
@@ -413,26 +436,6 @@ def attributes_of_topics():
     SNSResponse.get_topic_attributes = show
 
 
-def bucket_prefixes():
-    """Makes moto ignore the prefix after a bucket's name."""
-    get_bucket = S3Backend.get_bucket
-    S3Backend.get_bucket = lambda self, name: get_bucket(self, name.split("/")[0])
-
-
-def tags_of_new_buckets():
-    """Makes moto keep the tags of CreateBucket."""
-    put = S3Response._bucket_response_put
-
-    def put_with_tags(self, request, bucket_name, querystring):
-        answer = put(self, request, bucket_name, querystring)
-        if not querystring and self.body and b"<Tag>" in self.body:
-            tags = xmltodict.parse(self.body, force_list=("Tag",))["CreateBucketConfiguration"]["Tags"]["Tag"]
-            self.backend.put_bucket_tagging(bucket_name, {tag["Key"]: tag["Value"] or "" for tag in tags})
-        return answer
-
-    S3Response._bucket_response_put = put_with_tags
-
-
 class Forward:
     """WSGI application: forwards requests to another server."""
 
@@ -479,6 +482,7 @@ def main():
         moto = app = Forward(sys.argv[2])
     else:
         bucket_prefixes()
+        object_locks()
         tags_of_new_buckets()
         not_implemented()
         settings_of_functions()

@@ -280,6 +280,8 @@ mod tests {
         ("S3", "HeadBucket", "NotFound", 404, NotFound),
         ("S3", "GetBucketPolicy", "NoSuchBucket", 404, NotFound),
         ("S3", "GetBucketTagging", "NoSuchTagSet", 404, NotFound),
+        ("S3", "GetBucketWebsite", "NoSuchWebsiteConfiguration", 404, NotFound),
+        ("S3", "GetObjectLockConfiguration", "ObjectLockConfigurationNotFoundError", 404, NotFound),
         ("S3", "GetBucketReplication", "ReplicationConfigurationNotFoundError", 404, NotFound),
         ("S3", "GetBucketPolicy", "AccessDenied", 403, Denied),
         ("S3", "GetBucketPolicy", "RequestTimeTooSkewed", 403, Credentials),

@@ -145,7 +145,10 @@ pub(crate) fn of_plan(spec: &Spec, plan: &Plan, here: &Location) -> Needs {
         }
     }
     if spec.record_applied && plan.targets.is_empty() {
-        needs.entry("ssm:PutParameter".to_owned()).or_default().extend(record(spec, here));
+        // The record is read again before it is saved, so that unchanged parts are not written.
+        for action in ["ssm:GetParametersByPath", "ssm:PutParameter"] {
+            needs.entry(action.to_owned()).or_default().extend(record(spec, here));
+        }
     }
     needs
 }

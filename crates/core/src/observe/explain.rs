@@ -51,6 +51,11 @@ fn help_by_code(failure: &Failure) -> Option<&'static str> {
     if failure.call == "S3 HeadBucket" && failure.class == FailureClass::Denied {
         return Some("grant the caller `s3:ListBucket` on the bucket; if another account owns it, choose another name");
     }
+    // S3 sends a test message to each destination
+    // (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html>).
+    if failure.call == "S3 PutBucketNotificationConfiguration" && failure.class == FailureClass::Conflict {
+        return Some("create the destinations of all notifications, and let S3 send to them in their policies");
+    }
     let code = failure.code.as_deref()?;
     let is_quota = ["LimitExceeded", "LimitsExceeded", "QuotaExceeded"].iter().any(|word| code.contains(word));
     match code {
@@ -92,6 +97,9 @@ mod tests {
         assert!(help(FailureClass::Credentials, "UnrecognizedClientException").contains("enable the region"));
         let head = Failure::new(FailureClass::Denied, "S3 HeadBucket", "HTTP status 403");
         assert!(help_by_code(&head).is_some_and(|help| help.contains("s3:ListBucket")));
+        let notify =
+            Failure::new(FailureClass::Conflict, "S3 PutBucketNotificationConfiguration", "Unable to validate");
+        assert!(help_by_code(&notify).is_some_and(|help| help.contains("policies")));
         assert!(help(FailureClass::Invalid, "TopicLimitExceeded").contains("quota"));
         assert_eq!(help(FailureClass::Throttled, "RequestLimitExceeded"), "");
     }

@@ -10,6 +10,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types as s3;
 use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::{Tags, is_aws};
+use regionctl_core::observe::failure::FailureClass;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::StepTarget;
 use regionctl_core::observe::scope::{Observation, Scope};
@@ -21,6 +22,10 @@ use super::encryption::Encryption;
 use super::lifecycle::{LifecycleRule, MinimumSize};
 use super::lifecycle_sdk::{minimum_size_to_sdk, rule_to_sdk};
 use super::logging::Logging;
+use super::notification_sdk;
+use super::notifications::Notifications;
+use super::object_lock::ObjectLock;
+use super::settings::Acceleration;
 use super::tagging;
 use super::{Bucket, BucketModel, BucketOp};
 use crate::error::{CallError, build_error, done_if, if_set};
@@ -123,8 +128,78 @@ impl OwnedBucket<'_> {
             BucketOp::PutBucketLogging(target) => self.put_logging(target).await?,
             BucketOp::PutBucketTagging(tags) => self.tag(tags).await?,
             BucketOp::DeleteBucketTagging => self.untag().await?,
+            other => Box::pin(self.run_further(other)).await?,
         }
         Ok(())
+    }
+
+    /// Runs the calls for settings that few buckets have.
+    async fn run_further(self, op: BucketOp) -> Result<(), CallError> {
+        match op {
+            BucketOp::PutBucketWebsite(website) => {
+                request!(self, put_bucket_website).website_configuration(website.into_sdk()?).send().await?;
+            }
+            BucketOp::DeleteBucketWebsite => {
+                request!(self, delete_bucket_website).send().await?;
+            }
+            BucketOp::PutBucketRequestPayment(payer) => {
+                let configuration = s3::RequestPaymentConfiguration::builder().payer(payer.to_sdk()).build();
+                request!(self, put_bucket_request_payment)
+                    .request_payment_configuration(configuration.map_err(build_error)?)
+                    .send()
+                    .await?;
+            }
+            BucketOp::PutBucketAccelerateConfiguration(acceleration) => {
+                let status = acceleration.unwrap_or(Acceleration::Suspended).to_sdk();
+                let configuration = s3::AccelerateConfiguration::builder().status(status).build();
+                request!(self, put_bucket_accelerate_configuration)
+                    .accelerate_configuration(configuration)
+                    .send()
+                    .await?;
+            }
+            BucketOp::PutBucketNotificationConfiguration { notifications, eventbridge } => {
+                self.notify(&notifications, eventbridge).await?;
+            }
+            BucketOp::PutObjectLockConfiguration(lock) => self.lock(lock).await?,
+            // `run` handles all other calls.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Sends PutBucketNotificationConfiguration, which replaces the whole configuration. The live one is read first, and
+    /// the notifications of others are sent back. S3 checks that it can send to all destinations, and rejects all of
+    /// them otherwise.
+    async fn notify(self, changes: &Notifications, eventbridge: Setting<bool>) -> Result<(), CallError> {
+        let live = request!(self, get_bucket_notification_configuration).send().await?;
+        let configuration = notification_sdk::merged(live, changes, eventbridge)?;
+        request!(self, put_bucket_notification_configuration).notification_configuration(configuration).send().await?;
+        Ok(())
+    }
+
+    /// Sends PutObjectLockConfiguration, which replaces the whole configuration. Parts that the spec leaves out are read
+    /// first.
+    async fn lock(self, lock: ObjectLock) -> Result<(), CallError> {
+        let answer = if_set(request!(self, get_object_lock_configuration).send().await.map_err(CallError::from))?;
+        let live = answer.and_then(|answer| answer.object_lock_configuration);
+        let configuration = lock.into_sdk(live.as_ref())?;
+        let call = request!(self, put_object_lock_configuration).object_lock_configuration(configuration);
+        match call.send().await.map_err(CallError::from) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.or_not_ready(error).await),
+        }
+    }
+
+    /// Classifies the failure as "not ready" if S3 has not propagated that versioning was enabled. This can take 15
+    /// minutes (S3 User Guide, "Enabling versioning on buckets").
+    async fn or_not_ready(self, mut error: CallError) -> CallError {
+        if error.is("InvalidBucketState") {
+            let versioning = request!(self, get_bucket_versioning).send().await.map_err(CallError::from);
+            if versioning.is_ok_and(|answer| answer.status() == Some(&s3::BucketVersioningStatus::Enabled)) {
+                error.0.class = FailureClass::NotReady;
+            }
+        }
+        error
     }
 
     /// Creates the bucket with its tags. CreateBucket rejects a LocationConstraint in us-east-1 and requires one in

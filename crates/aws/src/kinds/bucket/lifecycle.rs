@@ -13,7 +13,7 @@ use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::lifecycle_check::{Fault, faults};
+use super::lifecycle_check::{Fault, MAX_RULES, faults};
 
 /// A lifecycle rule. It applies to objects that match all of its filters (`prefix`, `tags`, `size_greater_than`,
 /// `size_less_than`). Without filters it applies to all objects of the bucket.
@@ -65,11 +65,13 @@ pub struct LifecycleRule {
     pub noncurrent_transitions: Vec<NoncurrentTransition>,
 }
 
-/// A transition of current versions to another storage class. It has either `days` or `date`.
+/// A transition of current versions to another storage class. It has either `days` or `date`, as all transitions and the
+/// expiration of the rule. In order of time, the classes are STANDARD_IA, INTELLIGENT_TIERING, ONEZONE_IA or GLACIER_IR,
+/// GLACIER, DEEP_ARCHIVE. S3 requires 30 days between STANDARD_IA or ONEZONE_IA and ONEZONE_IA, GLACIER or DEEP_ARCHIVE.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transition {
-    /// Days after creation at which objects transition, 0 or more.
+    /// Days after creation at which objects transition: 30 or more for STANDARD_IA and ONEZONE_IA, otherwise 0 or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<i32>,
     /// The date on which objects transition, as YYYY-MM-DD (midnight UTC).
@@ -83,7 +85,8 @@ pub struct Transition {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoncurrentTransition {
-    /// Days after becoming noncurrent at which versions transition, 0 or more.
+    /// Days after becoming noncurrent at which versions transition: 30 or more for STANDARD_IA and ONEZONE_IA, otherwise
+    /// 0 or more.
     pub days: i32,
     /// The storage class: STANDARD_IA, ONEZONE_IA, INTELLIGENT_TIERING, GLACIER_IR, GLACIER or DEEP_ARCHIVE.
     pub storage_class: String,
@@ -128,6 +131,9 @@ pub fn canonical(rules: Vec<LifecycleRule>) -> Setting<Vec<LifecycleRule>> {
 
 /// Adds a fault to the notes for everything that S3 would reject.
 pub fn check(rules: &[LifecycleRule], notes: &mut Notes<'_>) {
+    if rules.len() > MAX_RULES {
+        notes.fault("lifecycle", format!("more than {MAX_RULES} lifecycle rules"), "merge or remove rules");
+    }
     for (index, rule) in rules.iter().enumerate() {
         if rules[..index].iter().any(|earlier| earlier.id == rule.id) {
             let what = format!("the lifecycle rule ID '{}' is not unique", rule.id);
@@ -188,6 +194,7 @@ mod tests {
             (json!({"id": "a", "expire_days": 1, "expire_delete_markers": true}), "cannot be combined"),
             (json!({"id": "a", "expire_date": "2027-02-31"}), "not a date"),
             (json!({"id": "a", "expire_date": "tomorrow"}), "not a date"),
+            (json!({"id": "a", "expire_date": "2027-01-31T12:00:00Z"}), "not a date"),
             (json!({"id": "a", "abort_uploads_days": 1, "tags": {"a": "b"}}), "combined with `tags`"),
             (json!({"id": "a", "expire_days": 1, "noncurrent_newer_versions": 3}), "needs `noncurrent_expire_days`"),
             (

@@ -4,6 +4,7 @@
 //! LifecycleRule, LifecycleExpiration and Transition; S3 User Guide, "Lifecycle configuration elements").
 
 use super::lifecycle::{CLASSES, LifecycleRule, date_of};
+use super::lifecycle_order;
 
 /// A fault in a lifecycle rule.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,10 +15,12 @@ pub struct Fault {
     pub help: String,
 }
 
-struct Faults(Vec<Fault>);
+/// Collects the faults of a rule.
+pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    fn add(&mut self, field: &str, what: impl Into<String>, help: impl Into<String>) {
+    /// Adds a fault of the field.
+    pub fn add(&mut self, field: &str, what: impl Into<String>, help: impl Into<String>) {
         self.0.push(Fault { field: field.to_owned(), what: what.into(), help: help.into() });
     }
 
@@ -29,7 +32,8 @@ impl Faults {
     }
 
     fn date(&mut self, field: &str, date: Option<&String>) {
-        if let Some(date) = date.filter(|date| date_of(date).is_none()) {
+        // S3 rejects a time other than midnight UTC, which the short form means.
+        if let Some(date) = date.filter(|date| date.contains('T') || date_of(date).is_none()) {
             self.add(field, format!("'{date}' is not a date"), "write YYYY-MM-DD, such as 2027-01-31");
         }
     }
@@ -42,6 +46,9 @@ impl Faults {
     }
 }
 
+/// The most rules of a bucket (S3 User Guide, "Managing the lifecycle of objects").
+pub const MAX_RULES: usize = 1000;
+
 /// Returns everything in a rule that S3 would reject.
 pub fn faults(rule: &LifecycleRule) -> Vec<Fault> {
     let mut out = Faults(Vec::new());
@@ -50,6 +57,7 @@ pub fn faults(rule: &LifecycleRule) -> Vec<Fault> {
     }
     actions(rule, &mut out);
     numbers(rule, &mut out);
+    lifecycle_order::check(rule, &mut out);
     for (index, it) in rule.transitions.iter().enumerate() {
         let at = |field: &str| format!("transitions[{index}]{field}");
         if it.days.is_some() == it.date.is_some() {

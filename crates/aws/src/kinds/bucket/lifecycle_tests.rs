@@ -36,7 +36,7 @@ fn sdk_rules() -> Vec<s3::builders::LifecycleRuleBuilder> {
     let transition = || s3::Transition::builder().storage_class(s3::TransitionStorageClass::Glacier);
     let abort = s3::AbortIncompleteMultipartUpload::builder().days_after_initiation(7).build();
     let noncurrent_transition = s3::NoncurrentVersionTransition::builder()
-        .noncurrent_days(10)
+        .noncurrent_days(30)
         .storage_class(s3::TransitionStorageClass::StandardIa)
         .newer_noncurrent_versions(3);
     let tagged = || filter().tag(tag("tmp", "yes")).build();

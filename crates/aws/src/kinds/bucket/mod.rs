@@ -12,10 +12,15 @@ mod expiry;
 mod follow;
 mod lifecycle;
 mod lifecycle_check;
+mod lifecycle_order;
 mod lifecycle_sdk;
 mod logging;
 mod name;
+mod notification_sdk;
+mod notifications;
+mod object_lock;
 mod read;
+mod read_further;
 mod risks;
 mod settings;
 mod spec;
@@ -23,6 +28,7 @@ mod steps;
 mod tagging;
 #[cfg(test)]
 mod tests;
+mod website;
 mod write;
 
 use regionctl_core::diff::Diff;
@@ -41,8 +47,11 @@ use cors::CorsRule;
 use encryption::Encryption;
 use lifecycle::{LifecycleRule, MinimumSize};
 use logging::Logging;
-use settings::{Ownership, PublicAccessBlock, Versioning};
+use notifications::Notifications;
+use object_lock::ObjectLock;
+use settings::{Acceleration, Ownership, Payer, PublicAccessBlock, Versioning};
 use spec::BucketSpec;
+use website::Website;
 
 use crate::tags::TagSettings;
 
@@ -70,6 +79,18 @@ pub struct BucketModel {
     cors: Setting<Vec<CorsRule>>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     logging: Setting<Logging>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    website: Setting<Website>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    request_payment: Setting<Payer>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    acceleration: Setting<Acceleration>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    notifications: Setting<Notifications>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    eventbridge: Setting<bool>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    object_lock: Setting<ObjectLock>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     tags: Setting<TagSettings>,
     /// Live only, and only for a bucket without lifecycle rules: the bucket's age in days, rounded up. No object is
@@ -115,6 +136,24 @@ pub enum BucketOp {
     DeleteBucketCors,
     /// Replaces the logging target, or turns logging off. Unstated parts are sent with their live values.
     PutBucketLogging(Option<Logging>),
+    /// Replaces the website configuration.
+    PutBucketWebsite(Website),
+    /// Removes the website configuration.
+    DeleteBucketWebsite,
+    /// Sets who pays for requests and data transfer.
+    PutBucketRequestPayment(Payer),
+    /// Enables Transfer Acceleration, or suspends it.
+    PutBucketAccelerateConfiguration(Option<Acceleration>),
+    /// Sets and removes the spec's notifications. Notifications with other ids are sent back.
+    PutBucketNotificationConfiguration {
+        /// The notifications to set or to remove, by id.
+        notifications: Notifications,
+        /// Whether the bucket sends all events to EventBridge. An unstated switch is sent with its live value.
+        #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+        eventbridge: Setting<bool>,
+    },
+    /// Enables Object Lock and replaces its defaults. Unstated parts are sent with their live values.
+    PutObjectLockConfiguration(ObjectLock),
     /// Sets and removes the spec's tags. The bucket's other tags are sent unchanged.
     PutBucketTagging(TagSettings),
     /// Removes all tags except AWS system tags.
@@ -138,6 +177,11 @@ impl Kind for Bucket {
             "GetBucketLifecycleConfiguration",
             "GetBucketCors",
             "GetBucketLogging",
+            "GetBucketWebsite",
+            "GetBucketRequestPayment",
+            "GetBucketAccelerateConfiguration",
+            "GetBucketNotificationConfiguration",
+            "GetObjectLockConfiguration",
             "GetBucketTagging",
             "ListBuckets",
         ],
@@ -156,6 +200,12 @@ impl Kind for Bucket {
             "PutBucketCors",
             "DeleteBucketCors",
             "PutBucketLogging",
+            "PutBucketWebsite",
+            "DeleteBucketWebsite",
+            "PutBucketRequestPayment",
+            "PutBucketAccelerateConfiguration",
+            "PutBucketNotificationConfiguration",
+            "PutObjectLockConfiguration",
             "PutBucketTagging",
             "DeleteBucketTagging",
         ],
@@ -171,6 +221,12 @@ impl Kind for Bucket {
             "transition_minimum_size",
             "cors",
             "logging",
+            "website",
+            "request_payment",
+            "acceleration",
+            "notifications",
+            "eventbridge",
+            "object_lock",
             "tags",
         ],
         global: true,
@@ -221,8 +277,32 @@ impl Kind for Bucket {
                 severity: Severity::High,
                 why: "overwritten or deleted objects may be lost",
             },
+            Weight {
+                path: "object_lock*",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "new objects are protected differently from deletion",
+            },
+            Weight {
+                path: "notifications*",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "events are sent elsewhere or not at all",
+            },
+            Weight {
+                path: "eventbridge",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "events are sent elsewhere or not at all",
+            },
+            Weight {
+                path: "website*",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "the website endpoint answers differently",
+            },
         ],
-        defaults: r#"{"public_access_block": {"block_public_acls": true, "ignore_public_acls": true, "block_public_policy": true, "restrict_public_buckets": true}, "ownership": "BucketOwnerEnforced", "encryption": {"algorithm": "AES256", "kms_key": null, "bucket_key": null}, "policy": null, "lifecycle": null, "cors": null, "logging": null}"#,
+        defaults: r#"{"public_access_block": {"block_public_acls": true, "ignore_public_acls": true, "block_public_policy": true, "restrict_public_buckets": true}, "ownership": "BucketOwnerEnforced", "encryption": {"algorithm": "AES256", "kms_key": null, "bucket_key": null}, "policy": null, "lifecycle": null, "cors": null, "logging": null, "website": null, "request_payment": "BucketOwner", "acceleration": null, "notifications": null, "eventbridge": false, "object_lock": null}"#,
         example: "
 s3.bucket:
   uploads-${region}:
@@ -233,6 +313,8 @@ s3.bucket:
     lifecycle:
       - {id: old-versions, noncurrent_expire_days: 30}
     logging: {bucket: \"access-logs-${region}\", prefix: uploads/}
+    notifications:
+      new-objects: {queue: \"arn:${partition}:sqs:${region}:${account}:uploads\", events: [\"s3:ObjectCreated:*\"]}
     tags: {Team: sre}
 ",
         ..Facts::DEFAULT
@@ -246,9 +328,11 @@ s3.bucket:
         name::check(name)
     }
 
-    /// Drops the age, so that a saved plan stays valid the next day.
-    fn relevant(_: Option<&BucketModel>, live: BucketModel) -> BucketModel {
-        BucketModel { age_days: None, ..live }
+    /// Drops the age, so that a saved plan stays valid the next day, and the notifications that the spec does not state.
+    fn relevant(want: Option<&BucketModel>, live: BucketModel) -> BucketModel {
+        let stated = want.map_or(Setting::Unstated, |want| want.notifications.clone());
+        let notifications = notifications::relevant(&stated, live.notifications);
+        BucketModel { age_days: None, notifications, ..live }
     }
 
     fn desire(name: &str, spec: BucketSpec, notes: &mut Notes<'_>) -> BucketModel {
@@ -292,6 +376,11 @@ s3.bucket:
             }
             BucketOp::PutBucketCors(_) | BucketOp::DeleteBucketCors => &["cors"],
             BucketOp::PutBucketLogging(_) => &["logging"],
+            BucketOp::PutBucketWebsite(_) | BucketOp::DeleteBucketWebsite => &["website"],
+            BucketOp::PutBucketRequestPayment(_) => &["request_payment"],
+            BucketOp::PutBucketAccelerateConfiguration(_) => &["acceleration"],
+            BucketOp::PutBucketNotificationConfiguration { .. } => &["notifications", "eventbridge"],
+            BucketOp::PutObjectLockConfiguration(_) => &["object_lock"],
             BucketOp::PutBucketTagging(_) | BucketOp::DeleteBucketTagging => &["tags"],
         }
     }
@@ -311,6 +400,12 @@ s3.bucket:
             transition_minimum_size,
             cors,
             logging,
+            website,
+            request_payment,
+            acceleration,
+            notifications,
+            eventbridge,
+            object_lock,
             tags,
             age_days: _,
         } = want;
@@ -322,12 +417,17 @@ s3.bucket:
         steps::put("ownership", ownership, live_ownership, out, |rule| BucketOp::PutBucketOwnershipControls(*rule));
         steps::encryption(encryption, live, out);
         steps::versioning(*versioning, live, out);
+        steps::object_lock(object_lock, live, out);
         steps::lifecycle(lifecycle, *transition_minimum_size, live, out);
         let live_cors = live.map(|live| &live.cors);
         let put = |rules: &Vec<CorsRule>| BucketOp::PutBucketCors(rules.clone());
         steps::put_or_delete("cors", cors, live_cors, out, put, BucketOp::DeleteBucketCors);
         steps::logging(logging, live, out);
+        steps::website(website, live, out);
+        steps::request_payment(*request_payment, live, out);
+        steps::acceleration(*acceleration, live, out);
         steps::policy(policy, live, out);
+        notifications::diff(notifications, *eventbridge, live, out);
         tagging::diff(tags, live.map(|live| &live.tags), out);
     }
 }

@@ -40,13 +40,14 @@ macro_rules! read_if {
         }
     };
 }
+pub(super) use read_if;
 
 impl OwnedBucket<'_> {
     /// Reads the parts of the bucket that the scope requests. Returns `None` if the bucket does not exist.
     pub(super) async fn read(self, scope: &Scope) -> Result<Option<LiveResource<BucketModel>>, CallError> {
         let bucket = self;
         let head = async { if_found(request!(bucket, head_bucket).send().await.map_err(CallError::from)) };
-        let (head, block, ownership, encryption, versioning, policy, lifecycle, cors, logging, tags) = tokio::join!(
+        let (head, block, ownership, encryption, versioning, policy, lifecycle, cors, logging, tags, further) = tokio::join!(
             head,
             read_if!(bucket, scope, get_public_access_block, "public_access_block"),
             read_if!(bucket, scope, get_bucket_ownership_controls, "ownership"),
@@ -57,9 +58,11 @@ impl OwnedBucket<'_> {
             read_if!(bucket, scope, get_bucket_cors, "cors"),
             read_if!(bucket, scope, get_bucket_logging, "logging"),
             read_if!(bucket, scope, get_bucket_tagging, "tags"),
+            Box::pin(bucket.read_further(scope)),
         );
         let Some(head) = head.map_err(|error| bucket.explain_head_error(error))? else { return Ok(None) };
         bucket.check_region(head.bucket_region(), &scope.location.region)?;
+        let further = further?;
         let mut extras = Vec::new();
         let (lifecycle, transition_minimum_size) = lifecycle_of(lifecycle?)?;
         let policy =
@@ -80,6 +83,12 @@ impl OwnedBucket<'_> {
             transition_minimum_size,
             cors,
             logging,
+            website: further.website,
+            request_payment: further.request_payment,
+            acceleration: further.acceleration,
+            notifications: further.notifications,
+            eventbridge: further.eventbridge,
+            object_lock: further.object_lock,
             tags: tags.map(tagging::live).flatten(),
             age_days,
         };
@@ -138,7 +147,10 @@ impl OwnedBucket<'_> {
 }
 
 /// Maps a setting's value with a fallible function.
-fn try_map<T, U>(setting: Setting<T>, change: impl FnOnce(T) -> Result<U, CallError>) -> Result<Setting<U>, CallError> {
+pub(super) fn try_map<T, U>(
+    setting: Setting<T>,
+    change: impl FnOnce(T) -> Result<U, CallError>,
+) -> Result<Setting<U>, CallError> {
     Ok(match setting {
         Setting::Unstated => Setting::Unstated,
         Setting::Unset => Setting::Unset,
@@ -147,7 +159,7 @@ fn try_map<T, U>(setting: Setting<T>, change: impl FnOnce(T) -> Result<U, CallEr
 }
 
 /// Replaces an unset setting with S3's default.
-fn or_default<T>(setting: Setting<T>, default: T) -> Setting<T> {
+pub(super) fn or_default<T>(setting: Setting<T>, default: T) -> Setting<T> {
     if setting.is_unstated() || setting.is_set() { setting } else { Setting::Set(default) }
 }
 

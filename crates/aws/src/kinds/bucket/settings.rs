@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Block Public Access, Object Ownership and versioning, the same types for spec and live.
+//! Block Public Access, Object Ownership, versioning, request payment and Transfer Acceleration, the same types for spec
+//! and live.
 //!
 //! A bucket without a public access block reads as all four settings off
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetPublicAccessBlock.html>). A bucket without ownership
@@ -9,6 +10,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use aws_sdk_s3::types as s3;
+use regionctl_core::resource::setting::Setting;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
@@ -173,6 +175,76 @@ impl Versioning {
         match self {
             Self::Enabled => s3::BucketVersioningStatus::Enabled,
             Self::Suspended => s3::BucketVersioningStatus::Suspended,
+        }
+    }
+}
+
+/// Who pays for requests to the bucket and for data transfer from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "BucketPayer")]
+pub enum Payer {
+    /// The bucket owner pays.
+    BucketOwner,
+    /// The requester pays (Requester Pays). Anonymous requests are rejected.
+    Requester,
+}
+
+impl Payer {
+    /// Converts the SDK's type.
+    ///
+    /// # Errors
+    /// The value is unknown.
+    pub fn from_sdk(payer: &s3::Payer) -> Result<Self, CallError> {
+        match payer {
+            s3::Payer::BucketOwner => Ok(Self::BucketOwner),
+            s3::Payer::Requester => Ok(Self::Requester),
+            other => Err(CallError::unknown("S3 GetBucketRequestPayment", "the payer", other.as_str())),
+        }
+    }
+
+    pub fn to_sdk(self) -> s3::Payer {
+        match self {
+            Self::BucketOwner => s3::Payer::BucketOwner,
+            Self::Requester => s3::Payer::Requester,
+        }
+    }
+}
+
+/// S3 Transfer Acceleration of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "BucketAcceleration")]
+pub enum Acceleration {
+    /// Clients can use the accelerate endpoint.
+    Enabled,
+    /// The accelerate endpoint rejects requests; the same as `unset`.
+    Suspended,
+}
+
+impl Acceleration {
+    /// Returns the setting, unset if Transfer Acceleration is suspended: S3 returns no state if it was never enabled.
+    pub fn canonical(self) -> Setting<Self> {
+        match self {
+            Self::Enabled => Setting::Set(self),
+            Self::Suspended => Setting::Unset,
+        }
+    }
+
+    /// Converts the SDK's type.
+    ///
+    /// # Errors
+    /// The value is unknown.
+    pub fn from_sdk(status: &s3::BucketAccelerateStatus) -> Result<Setting<Self>, CallError> {
+        match status {
+            s3::BucketAccelerateStatus::Enabled => Ok(Self::Enabled.canonical()),
+            s3::BucketAccelerateStatus::Suspended => Ok(Self::Suspended.canonical()),
+            other => Err(CallError::unknown("S3 GetBucketAccelerateConfiguration", "the acceleration", other.as_str())),
+        }
+    }
+
+    pub fn to_sdk(self) -> s3::BucketAccelerateStatus {
+        match self {
+            Self::Enabled => s3::BucketAccelerateStatus::Enabled,
+            Self::Suspended => s3::BucketAccelerateStatus::Suspended,
         }
     }
 }

@@ -11,8 +11,11 @@ use super::cors::{self, CorsRule};
 use super::encryption::Encryption;
 use super::lifecycle::{self, LifecycleRule, MinimumSize};
 use super::logging::Logging;
-use super::settings::{Ownership, PublicAccessBlockSpec, Versioning};
+use super::notifications::{self, Notifications};
+use super::object_lock::ObjectLock;
+use super::settings::{Acceleration, Ownership, Payer, PublicAccessBlockSpec, Versioning};
 use super::tagging;
+use super::website::Website;
 use super::{BucketModel, risks};
 use crate::tags::TagSettings;
 
@@ -48,11 +51,29 @@ pub struct BucketSpec {
     /// Server access logging. `unset`: logging is off.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     logging: Setting<Logging>,
+    /// Static website hosting, stated as a whole. `unset`: the bucket has no website.
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    website: Setting<Website>,
+    /// Who pays for requests and data transfer: BucketOwner or Requester. It cannot be unset.
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    request_payment: Setting<Payer>,
+    /// Transfer Acceleration: Enabled. `unset`: it is suspended.
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    acceleration: Setting<Acceleration>,
+    /// Event notifications by id. Notifications with other ids do not change. `unset` removes one of them, or all.
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    notifications: Setting<Notifications>,
+    /// Whether the bucket sends all events to EventBridge. `unset`: false.
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    eventbridge: Setting<bool>,
+    /// Object Lock, which needs `versioning: Enabled`. It can never be turned off. `unset`: it was never enabled.
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    object_lock: Setting<ObjectLock>,
     /// Tags. Tags with other keys do not change. `unset` removes one tag, or all of them.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     tags: Setting<TagSettings>,
-    /// The reason to waive the risks of a public policy, of a policy that denies access from outside the VPC, and of a
-    /// public access block setting that is off.
+    /// The reason to waive the risks of a public policy, of a website with a public policy, of a policy that denies access
+    /// from outside the VPC, of a public access block setting that is off, and of a weaker default retention.
     waiver: Option<String>,
 }
 
@@ -82,6 +103,12 @@ impl BucketSpec {
             transition_minimum_size,
             cors: self.cors.map(cors::canonical).flatten(),
             logging: self.logging.map(Logging::canonical),
+            website: self.website,
+            request_payment: self.request_payment,
+            acceleration: self.acceleration.map(Acceleration::canonical).flatten(),
+            notifications: self.notifications,
+            eventbridge: if self.eventbridge == Setting::Unset { Setting::Set(false) } else { self.eventbridge },
+            object_lock: self.object_lock,
             tags: tagging::checked(self.tags, notes),
             age_days: None,
         }
@@ -89,6 +116,7 @@ impl BucketSpec {
 
     fn check(&self, name: &str, notes: &mut Notes<'_>) {
         self.check_unset(notes);
+        self.check_further(name, notes);
         if let Some((path, fault, help)) = self.logging.value().and_then(|logging| logging.fault(name)) {
             notes.fault(path, fault, help);
         }
@@ -115,6 +143,31 @@ impl BucketSpec {
         }
     }
 
+    fn check_further(&self, name: &str, notes: &mut Notes<'_>) {
+        for (field, what, help) in self.website.value().map(Website::faults).unwrap_or_default() {
+            let at = if field.is_empty() { "website".to_owned() } else { format!("website.{field}") };
+            notes.fault(&at, what, help);
+        }
+        notifications::check(&self.notifications, notes);
+        if self.acceleration == Setting::Set(Acceleration::Enabled) && name.contains('.') {
+            let message = "Transfer Acceleration does not support a bucket name with periods";
+            notes.fault("acceleration", message, "remove `acceleration`, or choose a name without periods");
+        }
+        for path in self.object_lock.value().map(ObjectLock::faults).unwrap_or_default() {
+            let message = "the period needs either `days` from 1 to 36500 or `years` from 1 to 100";
+            notes.fault(path, message, "write one of them");
+        }
+        let is_versioned = match self.versioning {
+            Setting::Unstated => notes.follows,
+            Setting::Unset => false,
+            Setting::Set(status) => status == Versioning::Enabled,
+        };
+        if self.object_lock.is_set() && !is_versioned {
+            let message = "`object_lock` needs versioning, and the spec does not enable it";
+            notes.fault("object_lock", message, "add `versioning: Enabled`");
+        }
+    }
+
     /// Rejects `unset` for settings that every bucket has.
     fn check_unset(&self, notes: &mut Notes<'_>) {
         if self.public_access_block == Setting::Unset {
@@ -128,6 +181,10 @@ impl BucketSpec {
                 message,
                 "write `ownership: ObjectWriter`, which S3 uses without ownership controls",
             );
+        }
+        if self.request_payment == Setting::Unset {
+            let message = "`request_payment` cannot be unset: every bucket has one";
+            notes.fault("request_payment", message, "write `request_payment: BucketOwner`, which is S3's default");
         }
         if self.encryption == Setting::Unset {
             let message = "`encryption` cannot be unset: S3 encrypts every bucket";

@@ -10,7 +10,9 @@ use super::encryption::{self, Encryption};
 use super::expiry::new_expirations;
 use super::lifecycle::{LifecycleRule, MinimumSize};
 use super::logging::{self, Logging};
-use super::settings::Versioning;
+use super::object_lock::{self, ObjectLock};
+use super::settings::{Acceleration, Payer, Versioning};
+use super::website::{self, Website};
 use super::{BucketModel, BucketOp};
 
 /// Adds the step for a setting that one Put call replaces and that cannot be unset.
@@ -50,6 +52,7 @@ pub fn encryption(want: &Setting<Encryption>, live: Option<&BucketModel>, out: &
 /// Adds the step for versioning, which can be enabled and suspended but not return to unset (S3 User Guide, "Using
 /// versioning in S3 buckets").
 pub fn versioning(want: Setting<Versioning>, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
+    let is_locked = live.is_some_and(|live| live.object_lock.is_set());
     let live = live.map(|live| &live.versioning);
     let covers = out.setting("versioning", &want, live);
     match want {
@@ -59,6 +62,10 @@ pub fn versioning(want: Setting<Versioning>, live: Option<&BucketModel>, out: &m
         }
         Setting::Set(status) => {
             let is_enabled = live == Some(&Setting::Set(Versioning::Enabled));
+            if is_enabled && is_locked && status == Versioning::Suspended {
+                let why = "versioning cannot be suspended: the bucket has Object Lock; write `versioning: Enabled`";
+                return out.blocked(&covers, why);
+            }
             if is_enabled && status == Versioning::Suspended {
                 out.remark(&covers, "objects overwritten or deleted from now on cannot be restored");
             }
@@ -109,4 +116,64 @@ pub fn lifecycle(
         }
     };
     out.step(Phase::Change, covers, op);
+}
+
+/// Adds the step for the website, which one call replaces and another deletes.
+pub fn website(want: &Setting<Website>, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
+    let live = live.map(|live| &live.website);
+    let covers = out.setting("website", want, live);
+    match (want, live.and_then(Setting::value)) {
+        (Setting::Unset, Some(_)) => out.remark(&covers, "the website endpoint returns errors from now on"),
+        (Setting::Set(want), Some(live)) => {
+            for lost in website::lost(live, want) {
+                out.displaces(lost);
+            }
+        }
+        _ => {}
+    }
+    let op = want.value().map_or(BucketOp::DeleteBucketWebsite, |want| BucketOp::PutBucketWebsite(want.clone()));
+    out.step(Phase::Change, covers, op);
+}
+
+/// Adds the step for request payment. With Requester Pays, S3 rejects anonymous requests and those without the header
+/// `x-amz-request-payer` (S3 User Guide, "Using Requester Pays general purpose buckets").
+pub fn request_payment(want: Setting<Payer>, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
+    // A new bucket has S3's default, which needs no call.
+    let found = live.map_or(&Setting::Set(Payer::BucketOwner), |live| &live.request_payment);
+    let covers = out.setting("request_payment", &want, Some(found));
+    let Setting::Set(payer) = want else { return };
+    if payer == Payer::Requester && live.is_some() {
+        out.remark(&covers, "S3 rejects anonymous requests, and requests without x-amz-request-payer, from now on");
+    }
+    out.step(Phase::Change, covers, BucketOp::PutBucketRequestPayment(payer));
+}
+
+/// Adds the step for Transfer Acceleration, which is suspended if it is unset.
+pub fn acceleration(want: Setting<Acceleration>, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
+    let covers = out.setting("acceleration", &want, live.map(|live| &live.acceleration));
+    if want == Setting::Unset {
+        out.remark(&covers, "the accelerate endpoint rejects requests from now on");
+    }
+    out.step(Phase::Change, covers, BucketOp::PutBucketAccelerateConfiguration(want.into_value()));
+}
+
+/// Adds the step for Object Lock, which can be enabled but not disabled.
+pub fn object_lock(want: &Setting<ObjectLock>, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
+    let live = live.map(|live| &live.object_lock);
+    match want {
+        Setting::Unstated => {}
+        Setting::Unset => {
+            if let Some(lock) = live.and_then(Setting::value) {
+                let covers = out.gone("object_lock", lock);
+                out.blocked(
+                    &covers,
+                    "Object Lock cannot be turned off after it was enabled; remove `object_lock: unset`",
+                );
+            }
+        }
+        Setting::Set(lock) => {
+            let covers = object_lock::diff(lock, live.and_then(Setting::value), out);
+            out.step(Phase::Change, covers, BucketOp::PutObjectLockConfiguration(lock.clone()));
+        }
+    }
 }

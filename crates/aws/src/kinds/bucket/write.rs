@@ -27,6 +27,12 @@ pub fn write(model: &BucketModel) -> Value {
         transition_minimum_size,
         cors,
         logging,
+        website,
+        request_payment,
+        acceleration,
+        notifications,
+        eventbridge,
+        object_lock,
         tags,
     } = model;
     let block =
@@ -43,6 +49,12 @@ pub fn write(model: &BucketModel) -> Value {
         ("transition_minimum_size", transition_minimum_size.as_ref().map(json)),
         ("cors", cors.as_ref().map(json)),
         ("logging", logging.as_ref().map(|logging| with_unset(json(logging)))),
+        ("website", website.as_ref().map(json)),
+        ("request_payment", request_payment.as_ref().map(json)),
+        ("acceleration", acceleration.as_ref().map(json)),
+        ("notifications", notifications.as_ref().map(|stated| with_unset(json(stated)))),
+        ("eventbridge", eventbridge.as_ref().map(json)),
+        ("object_lock", object_lock.as_ref().map(|lock| with_unset(json(lock)))),
         ("tags", tags.as_ref().map(|stated| with_unset(json(&tags::stated(stated))))),
     ];
     let mut spec = Map::new();
