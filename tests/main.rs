@@ -25,6 +25,7 @@ mod replay_document;
 mod replay_function;
 mod replay_iam_policy;
 mod replay_instance;
+mod replay_monitoring;
 mod replay_reads;
 mod replay_replication;
 mod replay_security_group;

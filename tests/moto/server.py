@@ -18,6 +18,7 @@ Bugs of moto are corrected here and never in regionctl:
 - ModifyVpcEndpoint does not reset the policy.
 - CreateFlowLogs treats the prefix after a bucket's ARN as part of the bucket's name.
 - A log group's key cannot be changed (AssociateKmsKey, DisassociateKmsKey).
+- Filters of log groups, and composite alarms (monitoring.py).
 - CreateBucket ignores tags.
 - Topics do not return the attributes of delivery status, tracing, signatures, sizes and FIFO.
 - S3 loses the key format of access logs, the filters of replication rules, and the size filters, kept versions and
@@ -42,6 +43,7 @@ import xmltodict
 from functions import FunctionParts
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import ValidateRequests, self_check
+from monitoring import filters_of_log_groups
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.responses import BaseResponse, get_service_model
@@ -466,6 +468,7 @@ def main():
         settings_of_functions()
         changed_subnet_groups()
         keys_of_log_groups()
+        filters_of_log_groups()
         policies_of_endpoints()
         attributes_of_topics()
         rules_without_ports()

@@ -159,12 +159,32 @@ pub static SERVICES: &[Service] = &[
         rates: &[
             Rate { operations: Only(&["DescribeLogGroups"]), per_second: 10.0, burst: 10.0 },
             Rate { operations: Only(&["PutRetentionPolicy"]), per_second: 10.0, burst: 10.0 },
+            Rate { operations: Only(&["PutMetricFilter"]), per_second: 5.0, burst: 5.0 },
+            Rate { operations: Only(&["DeleteMetricFilter"]), per_second: 5.0, burst: 5.0 },
+            Rate { operations: Only(&["DescribeMetricFilters"]), per_second: 5.0, burst: 5.0 },
+            Rate { operations: Only(&["PutSubscriptionFilter"]), per_second: 5.0, burst: 5.0 },
+            Rate { operations: Only(&["DeleteSubscriptionFilter"]), per_second: 5.0, burst: 5.0 },
+            Rate { operations: Only(&["DescribeSubscriptionFilters"]), per_second: 5.0, burst: 5.0 },
             Rate { operations: Rest, per_second: 10.0, burst: 10.0 },
         ],
         codes: &[(NotFound, &["ResourceNotFoundException"]), (Conflict, &["OperationAbortedException"])],
+        // PutSubscriptionFilter sends a test message. A role or a permission that is new takes a moment to be effective.
+        texts: &[
+            (Conflict, "InvalidParameterException", "Could not deliver test message to specified"),
+            (Conflict, "InvalidParameterException", "Could not execute the lambda function"),
+        ],
         tagging: &[(Only(&["CreateLogGroup"]), "TagResource")],
         resources: &[
             (Only(&["DescribeLogGroups"]), &["*"]),
+            (
+                Only(&["PutSubscriptionFilter"]),
+                &[
+                    "arn:{partition}:logs:{region}:{account}:log-group:{name}",
+                    "arn:{partition}:logs:{region}:{account}:log-group:{name}:*",
+                    // A logical destination may be in another account.
+                    "arn:{partition}:logs:{region}:*:destination:*",
+                ],
+            ),
             (
                 Rest,
                 &[
