@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Corrections of moto's CloudWatch and CloudWatch Logs."""
 
+import re
 import time
 
+from moto.cloudwatch.exceptions import ValidationError
+from moto.cloudwatch.models import CloudWatchBackend
+from moto.cloudwatch.responses import CloudWatchResponse
 from moto.logs.exceptions import LimitExceededException, ResourceNotFoundException
 from moto.logs.models import LogGroup, LogsBackend, SubscriptionFilter
 from moto.logs.responses import LogsResponse
@@ -78,3 +82,55 @@ def filters_of_log_groups():
     SubscriptionFilter.to_json = show_subscription_filter
     LogsBackend.delete_log_group = delete_log_group
     LogGroup.to_describe_dict = describe_with_count
+
+
+def composite_alarms():
+    """Makes moto support PutCompositeAlarm and its rules: the alarms in a rule exist and cannot be deleted before it,
+    and alarms of all types share their names (the API reference of PutCompositeAlarm and DeleteAlarms)."""
+    put, delete = CloudWatchResponse.put_metric_alarm, CloudWatchBackend.delete_alarms
+    describe = CloudWatchResponse.describe_alarms
+    child = re.compile(r'(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*"?([^")]*)"?\s*\)')
+    suppressor = ["ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"]
+    members = [*suppressor, "ActionConfiguration"]
+
+    def children(rule):
+        return {name.strip().split(":alarm:")[-1] for name in child.findall(rule)}
+
+    def checked(self, is_composite):
+        name = self._get_param("AlarmName")
+        existing = self.cloudwatch_backend.alarms.get(name)
+        if existing and (existing.rule is not None) != is_composite:
+            raise ValidationError(f"The alarm {name} has another type.")
+        return put(self)
+
+    def put_composite_alarm(self):
+        alarms, rule = self.cloudwatch_backend.alarms, self._get_param("AlarmRule")
+        if gone := sorted(children(rule) - alarms.keys()):
+            names = ", ".join(gone)
+            raise ValidationError(f"Could not save the composite alarm as alarms [{names}] in the alarm rule do not exist")
+        answer = checked(self, True)
+        alarm = alarms[self._get_param("AlarmName")]
+        for member in members:
+            if (value := self._get_param(member)) is not None:
+                setattr(alarm, re.sub("(?<!^)(?=[A-Z])", "_", member).lower(), value)
+        return answer
+
+    def delete_alarms(self, alarm_names):
+        kept = [alarm for name, alarm in self.alarms.items() if name not in alarm_names and alarm.rule is not None]
+        for name in alarm_names:
+            if any(name in children(alarm.rule) for alarm in kept):
+                raise ValidationError(f"Cannot delete {name} as there are composite alarm(s) depending on it.")
+        delete(self, alarm_names)
+
+    def describe_alarms(self):
+        answer = describe(self)
+        types = self._get_param("AlarmTypes", ["MetricAlarm"])
+        for kind in ("MetricAlarm", "CompositeAlarm"):
+            if kind not in types:
+                answer.result[f"{kind}s"] = []
+        return answer
+
+    CloudWatchResponse.put_metric_alarm = lambda self: checked(self, False)
+    CloudWatchResponse.put_composite_alarm = put_composite_alarm
+    CloudWatchResponse.describe_alarms = describe_alarms
+    CloudWatchBackend.delete_alarms = delete_alarms

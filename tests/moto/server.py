@@ -43,7 +43,7 @@ import xmltodict
 from functions import FunctionParts
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import ValidateRequests, self_check
-from monitoring import filters_of_log_groups
+from monitoring import composite_alarms, filters_of_log_groups
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.responses import BaseResponse, get_service_model
@@ -469,6 +469,7 @@ def main():
         changed_subnet_groups()
         keys_of_log_groups()
         filters_of_log_groups()
+        composite_alarms()
         policies_of_endpoints()
         attributes_of_topics()
         rules_without_ports()
