@@ -28,6 +28,7 @@ mod replay_function;
 mod replay_iam_policy;
 mod replay_instance;
 mod replay_network;
+mod replay_monitoring;
 mod replay_reads;
 mod replay_replication;
 mod replay_security_group;

@@ -29,8 +29,8 @@ use regionctl_core::plan::build::plan;
 use regionctl_core::resource::reference::Attributes;
 use serde_json::{Value, json};
 
-/// The HTTP status, the error code for the header or the call that it answers (`Action=…`, or `Path=…` with the end of
-/// its path), and the body.
+/// The HTTP status, the error code for the header or the call that it answers (`Action=…`, `Path=…` with the end of its
+/// path, or `Target=…` with the operation of a JSON protocol), and the body.
 pub type Answer = (u16, &'static str, &'static str);
 
 /// An HTTP client that returns its answers in order and records the requests.
@@ -58,12 +58,13 @@ impl Replay {
 }
 
 impl Replay {
-    /// Returns the answer for the request's action or path, or else the next one. Concurrent calls need such answers.
-    fn answer(&self, request: &str, path: &str) -> Answer {
+    /// Returns the answer for the request's action, path or target, or else the next one. Concurrent calls need such
+    /// answers.
+    fn answer(&self, request: &str, path: &str, target: &str) -> Answer {
         let mut answers = self.answers.lock().unwrap();
         let own = answers.iter().position(|(_, action, _)| {
-            let ends = action.strip_prefix("Path=").is_some_and(|end| path.ends_with(end));
-            ends || action.starts_with("Action=") && request.contains(action)
+            let ends = |prefix: &str, text: &str| action.strip_prefix(prefix).is_some_and(|end| text.ends_with(end));
+            ends("Path=", path) || ends("Target=", target) || action.starts_with("Action=") && request.contains(action)
         });
         answers.remove(own.unwrap_or(0)).unwrap_or((500, "", "no answer left"))
     }
@@ -75,7 +76,8 @@ impl HttpConnector for Replay {
         let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
         let path = path.to_owned();
         let recorded = format!("{} ?{query} {body}", request.method());
-        let (status, code, text) = self.answer(&recorded, &path);
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let (status, code, text) = self.answer(&recorded, &path, target);
         self.requests.lock().unwrap().push(recorded);
         let mut answer = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(text));
         // CloudWatch uses CBOR. Its answers are written here in JSON.

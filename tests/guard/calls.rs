@@ -169,7 +169,9 @@ impl Sent {
             "ListTagsForResource" => self.json["resourceArn"].as_str().unwrap().to_owned(),
             // IAM checks the group with its streams.
             _ => {
-                let name = self.json["logGroupName"].as_str().unwrap_or_else(|| self.unknown());
+                // DescribeMetricFilters without a group is checked against a group without a name.
+                let of_all = (self.operation == "DescribeMetricFilters").then_some("");
+                let name = self.json["logGroupName"].as_str().or(of_all).unwrap_or_else(|| self.unknown());
                 self.arn("logs", &format!("log-group:{name}:log-stream:"))
             }
         };
@@ -183,14 +185,14 @@ impl Sent {
     fn cloudwatch(&self) -> Needs {
         let alarm = |name: &str| self.arn("cloudwatch", &format!("alarm:{name}"));
         let resource = match self.operation.as_str() {
-            "DescribeAlarms" | "ListMetrics" => star(),
+            "DescribeAlarms" | "ListMetrics" | "PutCompositeAlarm" => star(),
             "PutMetricAlarm" => alarm(self.json["AlarmName"].as_str().unwrap()),
             "ListTagsForResource" => self.json["ResourceARN"].as_str().unwrap().to_owned(),
             _ => self.unknown(),
         };
-        let mut needs = vec![(format!("cloudwatch:{}", self.operation), resource.clone())];
-        if self.operation == "PutMetricAlarm" && self.json["Tags"].is_array() {
-            needs.push(("cloudwatch:TagResource".into(), resource));
+        let mut needs = vec![(format!("cloudwatch:{}", self.operation), resource)];
+        if self.operation.starts_with("Put") && self.json["Tags"].is_array() {
+            needs.push(("cloudwatch:TagResource".into(), alarm(self.json["AlarmName"].as_str().unwrap())));
         }
         needs
     }

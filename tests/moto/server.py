@@ -19,6 +19,7 @@ Bugs of moto are corrected here and never in regionctl:
   change PrivateDnsEnabled.
 - CreateFlowLogs treats the prefix after a bucket's ARN as part of the bucket's name.
 - A log group's key cannot be changed (AssociateKmsKey, DisassociateKmsKey).
+- Filters of log groups, and composite alarms (monitoring.py).
 - CreateBucket ignores tags.
 - Topics do not return the attributes of delivery status, tracing, signatures, sizes and FIFO.
 - S3 loses the key format of access logs, the filters of replication rules, and the size filters, kept versions and
@@ -46,6 +47,7 @@ from buckets import bucket_prefixes, object_locks, tags_of_new_buckets
 from functions import FunctionParts
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import ValidateRequests, self_check
+from monitoring import composite_alarms, filters_of_log_groups
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.responses import BaseResponse, get_service_model
@@ -489,6 +491,8 @@ def main():
         changed_subnet_groups()
         keys_of_log_groups()
         settings_of_endpoints()
+        filters_of_log_groups()
+        composite_alarms()
         attributes_of_topics()
         rules_without_ports()
         moto = FunctionParts(S3Keeps(DomainDispatcherApplication(create_backend_app)))

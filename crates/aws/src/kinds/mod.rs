@@ -19,6 +19,7 @@ kinds! {
     alarm::Alarm,
     bucket::Bucket,
     cluster::Cluster,
+    composite::CompositeAlarm,
     document::Document,
     flow_log::FlowLog,
     function::Function,

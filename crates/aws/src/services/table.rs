@@ -131,6 +131,7 @@ pub static SERVICES: &[Service] = &[
         event_source: "monitoring.amazonaws.com",
         rates: &[
             Rate { operations: Only(&["PutMetricAlarm"]), per_second: 3.0, burst: 3.0 },
+            Rate { operations: Only(&["PutCompositeAlarm"]), per_second: 3.0, burst: 3.0 },
             Rate { operations: Only(&["DeleteAlarms"]), per_second: 3.0, burst: 3.0 },
             Rate { operations: Only(&["DescribeAlarms"]), per_second: 9.0, burst: 9.0 },
             Rate { operations: Only(&["ListMetrics"]), per_second: 25.0, burst: 25.0 },
@@ -143,10 +144,16 @@ pub static SERVICES: &[Service] = &[
             (Other, &["InternalServiceError", "InternalServiceFault"]),
         ],
         // Two changes of an alarm at the same time; its own code, `ConcurrentModificationException`, is only for tags.
-        texts: &[(Conflict, "ValidationError", "A separate request to update this alarm is in progress")],
+        // An alarm that was created or deleted a moment ago may not be seen yet by the call for its composite alarm.
+        texts: &[
+            (Conflict, "ValidationError", "A separate request to update this alarm is in progress"),
+            (Conflict, "ValidationError", "in the alarm rule do not exist"),
+            (Conflict, "ValidationError", "there are composite alarm(s) depending on it"),
+        ],
         tagging: &[(Only(&["PutMetricAlarm"]), "TagResource")],
         resources: &[
-            (Only(&["DescribeAlarms", "ListMetrics"]), &["*"]),
+            // PutCompositeAlarm cannot be restricted to some alarms (its API reference).
+            (Only(&["DescribeAlarms", "ListMetrics", "PutCompositeAlarm"]), &["*"]),
             (Rest, &["arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}"]),
         ],
         ..ROW
@@ -159,12 +166,29 @@ pub static SERVICES: &[Service] = &[
         rates: &[
             Rate { operations: Only(&["DescribeLogGroups"]), per_second: 10.0, burst: 10.0 },
             Rate { operations: Only(&["PutRetentionPolicy"]), per_second: 10.0, burst: 10.0 },
+            Rate { operations: Only(&["DescribeMetricFilters"]), per_second: 5.0, burst: 5.0 },
+            Rate { operations: Only(&["DescribeSubscriptionFilters"]), per_second: 5.0, burst: 5.0 },
+            Rate { operations: Verbs(&["Delete", "Put"]), per_second: 5.0, burst: 5.0 },
             Rate { operations: Rest, per_second: 10.0, burst: 10.0 },
         ],
         codes: &[(NotFound, &["ResourceNotFoundException"]), (Conflict, &["OperationAbortedException"])],
+        // PutSubscriptionFilter sends a test message. A role or a permission that is new takes a moment to be effective.
+        texts: &[
+            (Conflict, "InvalidParameterException", "Could not deliver test message to specified"),
+            (Conflict, "InvalidParameterException", "Could not execute the lambda function"),
+        ],
         tagging: &[(Only(&["CreateLogGroup"]), "TagResource")],
         resources: &[
             (Only(&["DescribeLogGroups"]), &["*"]),
+            (
+                Only(&["PutSubscriptionFilter"]),
+                &[
+                    "arn:{partition}:logs:{region}:{account}:log-group:{name}",
+                    "arn:{partition}:logs:{region}:{account}:log-group:{name}:*",
+                    // A logical destination may be in another account.
+                    "arn:{partition}:logs:{region}:*:destination:*",
+                ],
+            ),
             (
                 Rest,
                 &[

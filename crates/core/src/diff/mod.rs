@@ -141,4 +141,6 @@ pub struct Draft {
     pub replaced: Option<String>,
     /// What the steps delete, as clauses.
     pub deletes: Vec<String>,
+    /// What has no effect and is no difference, as sentences.
+    pub notes: Vec<String>,
 }

@@ -243,6 +243,11 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         self.waiting(what);
     }
 
+    /// Records something that is no difference and that no step changes, such as a setting that another one overrides.
+    pub fn note(&mut self, what: impl Into<String>) {
+        self.draft.notes.push(what.into());
+    }
+
     /// Records an operation in progress, in the service's own word: `creating`.
     pub fn in_progress(&mut self, word: impl Into<String>) {
         self.draft.in_progress.push(word.into());

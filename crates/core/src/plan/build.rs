@@ -104,6 +104,7 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
             (true, Some(resource)) => kind.remove(&resource.model)?,
             (false, live) => kind.diff(&want.model, live, &context)?,
         };
+        plan.notes.extend(draft.notes.iter().map(|what| Note { about: want.address.to_string(), what: what.clone() }));
         let draft = match leftover_of(expanded) {
             None => draft,
             Some(why) if draft.blocked.is_empty() => explained(draft, &why),

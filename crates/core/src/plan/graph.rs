@@ -5,12 +5,15 @@
 //! name), a reference to an attribute that only AWS assigns, or the value of an attribute that the spec refers to. It
 //! then runs after all steps that create, widen or change that resource. If resources need each other (two security
 //! groups that allow each other), it runs after the other's creating step only, which breaks the cycle.
+//!
+//! The last step of a deletion runs after all steps that need the resource: AWS rejects the deletion of an alarm that a
+//! composite alarm still depends on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::document::Change;
+use super::document::{Action, Change};
 use crate::diagnostic::Position;
 use crate::diff::Phase;
 use crate::resource::address::Address;
@@ -42,7 +45,20 @@ pub fn order(changes: &mut [Change], known: &Known, referred: &Referred<'_>) -> 
         });
         after.insert((node.change, node.step), own.into_iter().chain(others).collect());
     }
+    for node in &nodes {
+        let deleted = node.needs.iter().filter(|&&other| cycles[other] != cycles[node.change]);
+        let last = deleted.filter_map(|&other| last_of_deletion(&changes[other]).map(|step| (other, step)));
+        for step in last {
+            after.entry(step).or_default().insert((node.change, node.step));
+        }
+    }
     number(changes, &after)
+}
+
+/// Returns the index of the step that deletes a resource. `None` if it is not deleted.
+fn last_of_deletion(change: &Change) -> Option<usize> {
+    let last = change.steps.len().checked_sub(1)?;
+    (change.action == Action::Delete && change.steps[last].phase == Phase::Narrow).then_some(last)
 }
 
 struct StepNode {
@@ -246,6 +262,17 @@ mod tests {
         };
         let steps = ordered(vec![group("a", "b"), group("b", "a")], &Known::default());
         assert_eq!(steps, [(1, vec![]), (3, vec![1, 2]), (2, vec![]), (4, vec![1, 2])]);
+    }
+
+    #[test]
+    fn a_resource_is_deleted_after_the_steps_that_need_it() {
+        let deleted = |name: &str, op: Value| Change { action: Action::Delete, ..change(name, &[(Phase::Narrow, op)]) };
+        let of = |other: &str| json!({"Delete": format!("${{t.t/{other}.id}}")});
+        let put = change("c", &[(Phase::Change, json!({"Put": "${t.t/a.id}"}))]);
+        let steps = ordered(vec![deleted("a", json!("Delete")), deleted("b", of("a")), put], &Known::default());
+        assert_eq!(steps, [(3, vec![1, 2]), (1, vec![]), (2, vec![])]);
+        let mutual = ordered(vec![deleted("a", of("b")), deleted("b", of("a"))], &Known::default());
+        assert_eq!(mutual, [(1, vec![]), (2, vec![])]);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Operations that the sandbox implements itself, because the emulated services do not store most of their parameters:
-//! Lambda, RDS, parts of EC2 and SSM, and others. Requests are stored with their parameters, by region and `kind/name`.
+//! Lambda, RDS, parts of EC2, SSM and CloudWatch Logs, and others. Requests are stored with their parameters, by region and `kind/name`.
 
 mod documents;
 mod ec2;
 mod elb;
 mod lambda;
 mod lambda_parts;
+pub(crate) mod log_filters;
 mod rds;
 mod s3;
 mod ssm;
@@ -57,6 +58,7 @@ pub(crate) async fn answer(services: &Services, route: &Route, request: &MockReq
         "ec2" => ec2::answer(services, &route.region, request).await,
         "elasticloadbalancing" => elb::answer(&services.memory, &route.region, request),
         "lambda" => lambda::answer(&services.memory, &route.region, request),
+        "logs" => log_filters::answer(services, &route.region, request).await,
         "rds" => rds::answer(&services.memory, &route.region, request),
         "s3" => match lambda::package(&services.memory, &route.region, request) {
             Some(package) => Some(package),

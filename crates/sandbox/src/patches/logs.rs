@@ -10,6 +10,7 @@ use winterbaume_core::{MockRequest, MockResponse, StatefulService};
 
 use super::Sent;
 use crate::ACCOUNT;
+use crate::fakes::log_filters;
 use crate::services::Services;
 
 pub(super) async fn before(services: &Services, region: &str, request: &mut MockRequest) -> Option<MockResponse> {
@@ -27,7 +28,10 @@ pub(super) async fn before(services: &Services, region: &str, request: &mut Mock
             json!({ "__type": "ValidationException", "message": message }).to_string(),
         ));
     }
-    services.memory.with(region, |records| records.remove(&class_of(name)));
+    services.memory.with(region, |records| {
+        records.remove(&class_of(name));
+        log_filters::forget(records, name);
+    });
     None
 }
 
@@ -47,7 +51,10 @@ pub(super) async fn after(services: &Services, region: &str, sent: &Sent, mut an
         else {
             continue;
         };
-        let class = services.memory.with(region, |records| records.get(&class_of(name)).cloned());
+        let (class, filters) = services.memory.with(region, |records| {
+            (records.get(&class_of(name)).cloned(), log_filters::metric_filter_count(records, name))
+        });
+        group["metricFilterCount"] = filters.into();
         group["logGroupClass"] = class.unwrap_or_else(|| "STANDARD".into());
         group["deletionProtectionEnabled"] = kept.deletion_protection_enabled.into();
         if let Some(key) = &kept.kms_key_id {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Corrections of the emulated services where they differ from AWS. Each module cites AWS's documentation.
 
+mod cloudwatch;
 mod ec2;
 mod iam;
 mod logs;
@@ -36,6 +37,7 @@ pub(crate) async fn region(services: &Services, state: &mut State, route: &Route
 pub(crate) async fn before(services: &Services, route: &Route, request: &mut MockRequest) -> Option<MockResponse> {
     match route.service.as_str() {
         "ec2" => Box::pin(ec2::before(services, &route.region, request)).await,
+        "monitoring" => cloudwatch::before(services, &route.region, request).await,
         "logs" => logs::before(services, &route.region, request).await,
         "s3" => s3::before(services, &route.region, request).await,
         "sns" => sns::before(services, &route.region, request).await,
@@ -47,6 +49,7 @@ pub(crate) async fn before(services: &Services, route: &Route, request: &mut Moc
 pub(crate) async fn after(services: &Services, route: &Route, sent: &Sent, answer: MockResponse) -> MockResponse {
     match route.service.as_str() {
         "iam" => iam::after(services, sent, answer).await,
+        "monitoring" => cloudwatch::after(services, &route.region, sent, answer),
         "logs" => logs::after(services, &route.region, sent, answer).await,
         "s3" => s3::after(services, &route.region, sent, answer).await,
         "sns" => sns::after(services, &route.region, sent, answer).await,

@@ -10,13 +10,14 @@ use futures::future::try_join_all;
 use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
-use regionctl_core::observe::provider::StepTarget;
+use regionctl_core::observe::provider::{Check, StepTarget};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 
+use super::actions::{names_are_free, sdk_tags};
 use super::model::AlarmModel;
-use super::sdk::{extras, model, request, sdk_tags};
+use super::sdk::{extras, model, request};
 use super::{Alarm, AlarmOp};
 use crate::error::{CallError, if_found};
 use crate::live::{Live, read_concurrently};
@@ -54,6 +55,12 @@ impl Live for Alarm {
 
     async fn list(api: &Client, _: &Location) -> Result<Vec<String>, CallError> {
         Ok(describe(api, None).await?.into_iter().filter_map(|alarm| alarm.alarm_name).collect())
+    }
+
+    async fn preflight(api: &Client, _: &Location, steps: Vec<(String, AlarmOp)>) -> Vec<Check> {
+        let creates = |op: &AlarmOp| matches!(op, AlarmOp::PutMetricAlarm(alarm) if alarm.tags.is_set());
+        let names = steps.into_iter().filter(|(_, op)| creates(op)).map(|(name, _)| name).collect();
+        names_are_free(api, names, AlarmType::CompositeAlarm).await
     }
 
     async fn run(api: &Client, target: &StepTarget, op: AlarmOp) -> Result<Attributes, CallError> {

@@ -281,17 +281,5 @@ fn actions(spec: &AlarmSpec, notes: &mut Notes<'_>) {
         ("ok_actions", &spec.ok_actions, 0),
         ("insufficient_data_actions", &spec.insufficient_data_actions, 0),
     ];
-    for (field, actions, topics) in lists {
-        if actions.len() + topics > 5 {
-            let message = "an alarm can have at most five actions per state, including `topic`";
-            notes.fault(field, message, "publish to a topic with several subscribers");
-        }
-        if let Some(action) = actions.iter().find(|action| !action.starts_with("arn:") && !action.starts_with("${")) {
-            notes.fault(
-                field,
-                format!("'{action}' is not an ARN"),
-                "write an ARN, or `topic: NAME` for a topic of this spec",
-            );
-        }
-    }
+    super::actions::check(lists, notes);
 }

@@ -7,16 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use regionctl_core::kind::Risk;
 use regionctl_core::observe::seen::{Lookup, Seen};
 
+use super::actions::{TOPIC, dead_actions};
 use super::model::AlarmModel;
 use crate::kinds::metric::{self, MetricModel};
 
 /// The rule of an alarm on a metric that is never published with the alarm's dimensions.
 pub const DEAD_METRIC: &str = "alarm-dead-metric";
-/// The rule of an alarm whose action is a topic that does not exist.
-pub const DEAD_ACTION: &str = "alarm-dead-action";
 
 const METRIC: &str = "cloudwatch.metric";
-const TOPIC: &str = "sns.topic";
 
 /// The kinds that [`defects`] asks for.
 pub const LOOKS_UP: [&str; 2] = [METRIC, TOPIC];
@@ -24,7 +22,7 @@ pub const LOOKS_UP: [&str; 2] = [METRIC, TOPIC];
 /// Returns the defects of an alarm.
 pub fn defects(alarm: &AlarmModel, seen: &Seen<'_>) -> Vec<Risk> {
     let mut found: Vec<Risk> = watched(alarm).filter_map(|watched| dead_metric(&watched, seen)).collect();
-    found.extend(alarm.alarm_actions.iter().filter_map(|action| dead_action(action, seen)));
+    found.extend(dead_actions(&alarm.alarm_actions, seen));
     found
 }
 
@@ -68,14 +66,6 @@ fn dead_metric(watched: &Watched<'_>, seen: &Seen<'_>) -> Option<Risk> {
         names(&wanted)
     );
     Some(Risk::new(DEAD_METRIC, "dimensions", what))
-}
-
-/// Returns a defect if an action is a topic of this account and region that does not exist.
-fn dead_action(action: &str, seen: &Seen<'_>) -> Option<Risk> {
-    let topic = action.strip_prefix(&seen.location().arn("sns", ""))?;
-    let is_gone = seen.here(TOPIC, topic) == Lookup::Absent;
-    is_gone
-        .then(|| Risk::new(DEAD_ACTION, "alarm_actions", format!("an action fails: the topic {topic} does not exist")))
 }
 
 #[cfg(test)]

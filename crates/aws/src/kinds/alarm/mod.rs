@@ -5,6 +5,7 @@
 //! replaces the whole alarm and resets omitted fields to AWS's defaults. A spec therefore defines the whole alarm: a
 //! field that it leaves out has AWS's default. Tags are separate: tags with other keys do not change.
 
+pub(in crate::kinds) mod actions;
 mod api;
 mod check;
 mod defects;
@@ -66,7 +67,9 @@ impl Kind for Alarm {
         reads: &["DescribeAlarms", "ListTagsForResource"],
         writes: &["PutMetricAlarm", "TagResource", "UntagResource", "DeleteAlarms"],
         removes: &["DeleteAlarms"],
-        attributes: &["arn"],
+        checks: &["DescribeAlarms"],
+        attributes: &["arn", "name"],
+        name_fields: &["children"],
         parts: &["tags"],
         lists: true,
         looks_up: &defects::LOOKS_UP,
@@ -122,23 +125,20 @@ cloudwatch.alarm:
     type Op = AlarmOp;
 
     fn check_name(name: &str) -> Result<(), String> {
-        if (1..=255).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
-            return Ok(());
-        }
-        Err("this is not a valid alarm name\nuse 1 to 255 characters without control characters".into())
+        actions::check_name(name)
     }
 
     fn desire(_: &str, spec: AlarmSpec, notes: &mut Notes<'_>) -> AlarmModel {
         check::check(&spec, notes);
         if let Some(reason) = &spec.waiver {
             notes.waive(defects::DEAD_METRIC, reason, "waiver");
-            notes.waive(defects::DEAD_ACTION, reason, "waiver");
+            notes.waive(actions::DEAD_ACTION, reason, "waiver");
         }
         spec.into_model()
     }
 
     fn attributes(name: &str, location: &Location) -> Attributes {
-        Attributes::from([("arn".to_owned(), location.arn("cloudwatch", &format!("alarm:{name}")))])
+        actions::attributes(name, location)
     }
 
     fn write(model: &AlarmModel) -> Option<Value> {

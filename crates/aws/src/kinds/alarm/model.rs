@@ -10,6 +10,7 @@ use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::actions::NotifiedTags;
 use crate::tags::TagSettings;
 
 /// An alarm, desired or live: on one metric, on metric queries, or on a PromQL query.
@@ -172,18 +173,6 @@ pub struct WarmUp {
     /// Whether evaluation starts only after the whole period, even if data arrives earlier. Default: false.
     #[serde(default)]
     pub(super) whole_period: bool,
-}
-
-/// The alarm's tags that notifications and events include (`AlarmTagsPropagation`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum NotifiedTags {
-    /// All tags.
-    All,
-    /// Tags with these keys only.
-    Included(BTreeSet<String>),
-    /// All tags except those with these keys.
-    Excluded(BTreeSet<String>),
 }
 
 /// Returns the default of `return_data`: true for a single query and for an anomaly detection band.

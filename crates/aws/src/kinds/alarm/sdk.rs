@@ -10,16 +10,15 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudwatch::operation::put_metric_alarm::PutMetricAlarmInput;
 use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmInputBuilder;
 use aws_sdk_cloudwatch::types::{
-    ActionConfiguration, AlarmPromQlCriteria, AlarmTagsPropagation, ComparisonOperator, Dimension, EvaluationCriteria,
-    EvaluationWindow, Metric, MetricAlarm, MetricDataQuery, MetricStat, SlidingWindow, StandardUnit, Statistic, Tag,
-    WallClockWindow, WarmUpConfiguration,
+    AlarmPromQlCriteria, ComparisonOperator, Dimension, EvaluationCriteria, EvaluationWindow, Metric, MetricAlarm,
+    MetricDataQuery, MetricStat, SlidingWindow, StandardUnit, Statistic, WallClockWindow, WarmUpConfiguration,
 };
-use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::scope::Extra;
 use regionctl_core::resource::setting::Setting;
 
-use super::model::{AlarmModel, NotifiedTags, PromQl, Query, WarmUp, Window};
+use super::actions::{self, sdk_tags};
+use super::model::{AlarmModel, PromQl, Query, WarmUp, Window};
 use super::words::{LowSamplePercentile, MissingData};
 use crate::error::CallError;
 use crate::tags::{self, TagSettings};
@@ -63,7 +62,7 @@ pub(super) fn model(alarm: &MetricAlarm, tags: Setting<TagSettings>) -> Result<A
         ok_actions: alarm.ok_actions().iter().cloned().collect(),
         insufficient_data_actions: alarm.insufficient_data_actions().iter().cloned().collect(),
         actions_enabled: alarm.actions_enabled().unwrap_or(true),
-        notified_tags: propagation(alarm).and_then(notified_tags),
+        notified_tags: actions::notified_tags(alarm.action_configuration()),
         tags,
     })
 }
@@ -78,14 +77,7 @@ pub(super) fn extras(alarm: &MetricAlarm) -> Vec<Extra> {
             extras.push(Extra::lost(format!("metrics.{}.period", query.id().unwrap_or_default()), period));
         }
     }
-    // The model has no keys for a propagation that is disabled, so PutMetricAlarm would drop them.
-    let off = propagation(alarm).filter(|propagation| propagation.enabled() != Some(true));
-    if let Some(off) = off {
-        let keys: Vec<String> = off.included_tag_keys().iter().chain(off.excluded_tag_keys()).cloned().collect();
-        if !keys.is_empty() {
-            extras.push(Extra::lost("notified_tags", keys));
-        }
-    }
+    extras.extend(actions::extra(alarm.action_configuration()));
     // PutMetricAlarm would replace an alarm whose form this version does not know.
     let is_known =
         alarm.metric_name().is_some() || !alarm.metrics().is_empty() || alarm.evaluation_criteria().is_some();
@@ -132,12 +124,8 @@ pub(super) fn request(name: &str, alarm: AlarmModel) -> PutMetricAlarmInputBuild
         .set_ok_actions(if_any(alarm.ok_actions.into_iter().collect()))
         .set_insufficient_data_actions(if_any(alarm.insufficient_data_actions.into_iter().collect()))
         .actions_enabled(alarm.actions_enabled)
-        .set_action_configuration(alarm.notified_tags.map(action_configuration))
+        .set_action_configuration(alarm.notified_tags.map(actions::configuration))
         .set_tags(tags.map(|tags| sdk_tags(&tags)))
-}
-
-pub(super) fn sdk_tags(tags: &Tags) -> Vec<Tag> {
-    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
 fn if_any<T>(items: Vec<T>) -> Option<Vec<T>> {
@@ -271,28 +259,4 @@ fn sdk_warm_up(warm_up: &WarmUp) -> WarmUpConfiguration {
         .warm_up_period_duration_in_minutes(warm_up.minutes)
         .only_start_evaluating_after_warm_up_period_ends(warm_up.whole_period)
         .build()
-}
-
-fn propagation(alarm: &MetricAlarm) -> Option<&AlarmTagsPropagation> {
-    alarm.action_configuration()?.alarm_tags_propagation()
-}
-
-fn notified_tags(propagation: &AlarmTagsPropagation) -> Option<NotifiedTags> {
-    let (included, excluded) = (propagation.included_tag_keys(), propagation.excluded_tag_keys());
-    match propagation.enabled() {
-        Some(true) if !included.is_empty() => Some(NotifiedTags::Included(included.iter().cloned().collect())),
-        Some(true) if !excluded.is_empty() => Some(NotifiedTags::Excluded(excluded.iter().cloned().collect())),
-        Some(true) => Some(NotifiedTags::All),
-        _ => None,
-    }
-}
-
-fn action_configuration(notified: NotifiedTags) -> ActionConfiguration {
-    let propagation = AlarmTagsPropagation::builder().enabled(true);
-    let propagation = match notified {
-        NotifiedTags::All => propagation,
-        NotifiedTags::Included(keys) => propagation.set_included_tag_keys(Some(keys.into_iter().collect())),
-        NotifiedTags::Excluded(keys) => propagation.set_excluded_tag_keys(Some(keys.into_iter().collect())),
-    };
-    ActionConfiguration::builder().alarm_tags_propagation(propagation.build()).build()
 }

@@ -7,7 +7,8 @@ use regionctl_core::resource::setting::Setting;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::model::{AlarmModel, NotifiedTags, PromQl, Query, WarmUp, Window, returns_data};
+use super::actions::NotifiedTags;
+use super::model::{AlarmModel, PromQl, Query, WarmUp, Window, returns_data};
 use super::words::{Comparison, LowSamplePercentile, MissingData, Period, Statistic};
 use crate::tags::TagSettings;
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads log groups in bulk and runs the calls that change them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types::{DataProtectionStatus, InheritedProperty, LogGroup as SdkLogGroup, LogGroupClass};
-use futures::future::try_join_all;
+use futures::future::{OptionFuture, try_join_all};
+use futures::{join, try_join};
 use regionctl_core::kind::Kind;
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
@@ -15,6 +16,11 @@ use regionctl_core::observe::scope::{Extra, LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 
+use super::filter_sdk::{
+    AllMetricFilters, metric_filters, put_metric_filter, put_subscription_filter, read_metric_filters,
+    read_subscription_filters,
+};
+use super::filters::{Filters, MetricFilter};
 use super::model::LogGroupModel;
 use super::spec::DAYS;
 use super::{LogGroup, LogGroupOp};
@@ -31,13 +37,18 @@ impl Live for LogGroup {
 
     /// Reads all log groups in pages of 50, the maximum
     /// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html>), or named
-    /// groups with one call per name, concurrently. Tags need one call per group.
+    /// groups with one call per name, concurrently. Tags and subscription filters need one call per group. The metric
+    /// filters of all groups are read in bulk.
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<LogGroupModel>, CallError> {
-        let groups = if scope.everything.is_some() {
-            pages(api, None).await?
+        let in_bulk = scope.everything.as_ref().is_some_and(|depth| depth.reads("metric_filters"));
+        let filters = OptionFuture::from(in_bulk.then(|| read_metric_filters(api, None)));
+        let (groups, filters) = if scope.everything.is_some() {
+            let (groups, filters) = join!(pages(api, None), filters);
+            (groups?, filters)
         } else {
-            try_join_all(scope.names.keys().map(|name| pages(api, Some(name)))).await?.concat()
+            (try_join_all(scope.names.keys().map(|name| pages(api, Some(name)))).await?.concat(), None)
         };
+        let filters = filters.as_ref();
         // DescribeLogGroups matches prefixes, so a group can be in several answers.
         let named = groups.into_iter().filter_map(|group| Some((group.log_group_name.clone()?, group)));
         let groups: BTreeMap<String, SdkLogGroup> = named.filter(|(name, _)| scope.asks_for(name)).collect();
@@ -45,13 +56,15 @@ impl Live for LogGroup {
         let reads = groups.into_iter().map(|(name, group)| {
             let group_name = name.clone();
             let read = async move {
-                let tags = if scope.reads(&group_name, "tags") {
-                    tags::live(read_tags(api, &scope.location, &group_name).await?)
-                } else {
-                    Setting::Unstated
-                };
+                let asked = |part: &str| scope.reads(&group_name, part);
+                let (tags, metric_filters, subscription_filters) = try_join!(
+                    when(asked("tags"), read_tags(api, &scope.location, &group_name)),
+                    when(asked("metric_filters"), metric_filters_of(api, &group_name, filters)),
+                    when(asked("subscription_filters"), read_subscription_filters(api, &group_name)),
+                )?;
                 let attributes = Self::attributes(&group_name, &scope.location);
-                let model = model(&group, tags, now);
+                let own = model(&group, tags.map(tags::live).flatten(), now);
+                let model = LogGroupModel { metric_filters, subscription_filters, ..own };
                 Ok(Some(LiveResource::new(group_name, model, attributes).with_extras(extras(&group))))
             };
             (name, read)
@@ -93,6 +106,20 @@ impl Live for LogGroup {
                 let call = api.put_log_group_deletion_protection().log_group_identifier(name);
                 call.deletion_protection_enabled(enabled).send().await?;
             }
+            LogGroupOp::PutMetricFilter { name: filter_name, filter } => {
+                put_metric_filter(api, name, &filter_name, filter).await?;
+            }
+            LogGroupOp::DeleteMetricFilter { name: filter_name } => {
+                let call = api.delete_metric_filter().log_group_name(name).filter_name(filter_name);
+                if_found(call.send().await.map_err(CallError::from))?;
+            }
+            LogGroupOp::PutSubscriptionFilter { name: filter_name, filter } => {
+                put_subscription_filter(api, name, &filter_name, filter).await?;
+            }
+            LogGroupOp::DeleteSubscriptionFilter { name: filter_name } => {
+                let call = api.delete_subscription_filter().log_group_name(name).filter_name(filter_name);
+                if_found(call.send().await.map_err(CallError::from))?;
+            }
             LogGroupOp::TagResource { tags } => {
                 let tags = Some(tags.into_iter().collect());
                 api.tag_resource().resource_arn(arn(&target.location, name)).set_tags(tags).send().await?;
@@ -122,6 +149,28 @@ async fn pages(api: &Client, prefix: Option<&str>) -> Result<Vec<SdkLogGroup>, C
     Ok(groups)
 }
 
+/// Reads a part of a group if it is asked for.
+async fn when<T>(is_asked: bool, read: impl Future<Output = Result<T, CallError>>) -> Result<Setting<T>, CallError> {
+    if is_asked { Ok(Setting::Set(read.await?)) } else { Ok(Setting::Unstated) }
+}
+
+/// Returns the metric filters of a group, from the bulk read if there was one.
+async fn metric_filters_of(
+    api: &Client,
+    group: &str,
+    bulk: Option<&Result<AllMetricFilters, CallError>>,
+) -> Result<Filters<MetricFilter>, CallError> {
+    let own;
+    let all = match bulk {
+        Some(all) => all.as_ref().map_err(Clone::clone)?,
+        None => {
+            own = read_metric_filters(api, Some(group)).await?;
+            &own
+        }
+    };
+    metric_filters(all.get(group).map_or(&[][..], Vec::as_slice))
+}
+
 /// Reads a group's tags. Fails if the group was deleted in the meantime: its tags are then unknown and the group is a
 /// gap.
 async fn read_tags(api: &Client, location: &Location, name: &str) -> Result<Tags, CallError> {
@@ -145,6 +194,9 @@ fn model(group: &SdkLogGroup, tags: Setting<TagSettings>, now: i64) -> LogGroupM
         kms_key: Setting::live(group.kms_key_id().filter(|key| !key.is_empty()).map(ToOwned::to_owned)),
         class: Setting::Set(class.to_owned()),
         deletion_protection: Setting::Set(group.deletion_protection_enabled().unwrap_or(false)),
+        metric_filters: Setting::Unstated,
+        subscription_filters: Setting::Unstated,
+        passed_roles: BTreeSet::new(),
         tags,
         retention_policy: group.retention_policy_name().map(ToOwned::to_owned),
         oldest_event_days: group.creation_time().and_then(|created| oldest_event_days(created, now)),
@@ -172,9 +224,6 @@ fn extras(group: &SdkLogGroup) -> Vec<Extra> {
     if !inherited.is_empty() {
         extras.push(Extra::kept("inherited_properties", inherited));
     }
-    if let Some(filters) = group.metric_filter_count().filter(|filters| *filters > 0) {
-        extras.push(Extra::kept("metric_filters", filters));
-    }
     if group.bearer_token_authentication_enabled() == Some(true) {
         extras.push(Extra::kept("bearer_token_authentication", true));
     }
@@ -196,7 +245,6 @@ mod tests {
             .kms_key_id("arn:aws:kms:eu-central-1:123456789012:key/k")
             .log_group_class(LogGroupClass::InfrequentAccess)
             .deletion_protection_enabled(true)
-            .metric_filter_count(2)
             .data_protection_status(DataProtectionStatus::Deleted)
             .build();
         let model = model(&group, Setting::Unstated, 0);
@@ -204,7 +252,7 @@ mod tests {
         assert_eq!(model.class, Setting::Set("INFREQUENT_ACCESS".to_owned()));
         assert_eq!(model.deletion_protection, Setting::Set(true));
         assert_eq!(model.retention_policy.as_deref(), Some("org-90"));
-        assert_eq!(extras(&group), [Extra::kept("retention_policy", "org-90"), Extra::kept("metric_filters", 2)]);
+        assert_eq!(extras(&group), [Extra::kept("retention_policy", "org-90")]);
     }
 
     #[test]

@@ -6,14 +6,24 @@
 //! existing log groups only.
 
 mod api;
+mod defects;
+mod filter_check;
+mod filter_sdk;
+mod filter_steps;
+mod filters;
 mod model;
 mod spec;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
 
 use regionctl_core::diff::{Covers, Diff, Phase};
 use regionctl_core::kind::weight::{Severity, Weight, When};
-use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::kind::{Facts, Kind, Need, Notes, Risk};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
+use regionctl_core::observe::seen::Seen;
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use regionctl_core::spec::write;
@@ -21,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::tags;
+use filters::{MetricFilter, SubscriptionFilter};
 use model::LogGroupModel;
 use spec::{LogGroupSpec, check};
 
@@ -64,6 +75,32 @@ pub enum LogGroupOp {
         /// `true`: CloudWatch Logs rejects DeleteLogGroup.
         enabled: bool,
     },
+    /// Creates or replaces a metric filter
+    /// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html>).
+    PutMetricFilter {
+        /// The name of the filter.
+        name: String,
+        /// The whole filter.
+        filter: MetricFilter,
+    },
+    /// Deletes a metric filter.
+    DeleteMetricFilter {
+        /// The name of the filter.
+        name: String,
+    },
+    /// Creates or replaces a subscription filter, and sends a test message to its destination
+    /// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutSubscriptionFilter.html>).
+    PutSubscriptionFilter {
+        /// The name of the filter.
+        name: String,
+        /// The whole filter.
+        filter: SubscriptionFilter,
+    },
+    /// Deletes a subscription filter.
+    DeleteSubscriptionFilter {
+        /// The name of the filter.
+        name: String,
+    },
     /// Adds or overwrites tags; other tags are kept.
     TagResource {
         /// The tags that the spec sets.
@@ -81,7 +118,7 @@ impl Kind for LogGroup {
         name: "logs.log_group",
         service: "CloudWatch Logs",
         summary: "A log group or, with `*` in its name, all log groups of the region that match.",
-        reads: &["DescribeLogGroups", "ListTagsForResource"],
+        reads: &["DescribeLogGroups", "DescribeMetricFilters", "DescribeSubscriptionFilters", "ListTagsForResource"],
         writes: &[
             "CreateLogGroup",
             "PutRetentionPolicy",
@@ -89,6 +126,10 @@ impl Kind for LogGroup {
             "AssociateKmsKey",
             "DisassociateKmsKey",
             "PutLogGroupDeletionProtection",
+            "PutMetricFilter",
+            "DeleteMetricFilter",
+            "PutSubscriptionFilter",
+            "DeleteSubscriptionFilter",
             "TagResource",
             "UntagResource",
             "DeleteLogGroup",
@@ -96,7 +137,11 @@ impl Kind for LogGroup {
         removes: &["DeleteLogGroup"],
         attributes: &["arn", "name"],
         name_fields: &["log_group"],
-        parts: &["tags"],
+        parts: &["metric_filters", "subscription_filters", "tags"],
+        looks_up: &defects::LOOKS_UP,
+        // PutSubscriptionFilter passes the role to CloudWatch Logs, except for a Lambda function.
+        also: &[Need::if_stated("passed_roles", "iam:PassRole", crate::services::ROLES)
+            .for_calls(&["PutSubscriptionFilter"])],
         creation_tags: true,
         patterns: true,
         lists: true,
@@ -121,6 +166,18 @@ impl Kind for LogGroup {
                 severity: Severity::High,
                 why: "the log group can be deleted with all its events",
             },
+            Weight {
+                path: "subscription_filters*",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "a destination does not receive the events that the spec says",
+            },
+            Weight {
+                path: "metric_filters*",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "a metric, and the alarms on it, may lack data",
+            },
         ],
         defaults: r#"{"retention_days": null, "kms_key": null, "deletion_protection": false}"#,
         example: "
@@ -130,6 +187,12 @@ logs.log_group:
   /audit:
     retention_days: unset # events never expire
     deletion_protection: true
+    metric_filters:
+      logins: {pattern: '{$.event = \"login\"}', metric: Logins, namespace: Audit, value: \"1\", unit: Count}
+    subscription_filters:
+      archive:
+        destination: arn:aws:firehose:eu-central-1:123456789012:deliverystream/audit
+        role: arn:aws:iam::123456789012:role/logs-to-firehose
     tags: {Team: security}
 ",
         ..Facts::DEFAULT
@@ -147,15 +210,37 @@ logs.log_group:
         Err(format!("'{name}' is not a valid log group name\nuse 1 to 512 of the characters a-z A-Z 0-9 . _ / # -"))
     }
 
-    fn desire(_: &str, spec: LogGroupSpec, notes: &mut Notes<'_>) -> LogGroupModel {
-        check(&spec, notes);
-        let LogGroupSpec { retention_days, retention_at_least, kms_key, class, deletion_protection, tags } = spec;
+    fn desire(name: &str, spec: LogGroupSpec, notes: &mut Notes<'_>) -> LogGroupModel {
+        check(name, &spec, notes);
+        let LogGroupSpec {
+            retention_days,
+            retention_at_least,
+            kms_key,
+            class,
+            deletion_protection,
+            metric_filters,
+            subscription_filters,
+            waiver,
+            tags,
+        } = spec;
+        if let Some(reason) = &waiver {
+            notes.waive(defects::DEAD_DESTINATION, reason, "waiver");
+        }
+        let metric_filters = metric_filters
+            .map(|filters| filters.into_iter().map(|(name, it)| (name, it.map(MetricFilter::canonical))).collect());
+        let subscription_filters = subscription_filters.map(|filters| {
+            filters.into_iter().map(|(name, it)| (name, it.map(SubscriptionFilter::canonical))).collect()
+        });
+        let roles = filter_check::set(&subscription_filters).filter_map(|(_, filter)| filter.role.clone()).collect();
         LogGroupModel {
             retention_days: retention_days.map(|days| days.0),
             retention_at_least: Setting::stated(retention_at_least.map(|days| days.0)),
             kms_key,
             class: Setting::stated(class.map(|class| class.as_str().to_owned())),
             deletion_protection: Setting::stated(deletion_protection),
+            metric_filters,
+            subscription_filters,
+            passed_roles: roles,
             tags,
             retention_policy: None,
             oldest_event_days: None,
@@ -170,8 +255,29 @@ logs.log_group:
         ])
     }
 
-    fn relevant(_: Option<&LogGroupModel>, live: LogGroupModel) -> LogGroupModel {
-        LogGroupModel { oldest_event_days: None, ..live }
+    /// Returns `iam:PassRole` for the role that a call passes to CloudWatch Logs.
+    fn also_needs(op: &LogGroupOp) -> Vec<(&'static str, String)> {
+        match op {
+            LogGroupOp::PutSubscriptionFilter { filter, .. } => {
+                filter.role.iter().map(|role| ("iam:PassRole", role.clone())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns only the filters that the spec names.
+    fn relevant(want: Option<&LogGroupModel>, live: LogGroupModel) -> LogGroupModel {
+        let live = LogGroupModel { oldest_event_days: None, passed_roles: BTreeSet::new(), ..live };
+        let Some(want) = want else { return live };
+        LogGroupModel {
+            metric_filters: filters::named_by(&want.metric_filters, live.metric_filters),
+            subscription_filters: filters::named_by(&want.subscription_filters, live.subscription_filters),
+            ..live
+        }
+    }
+
+    fn defects(want: &LogGroupModel, _: Option<&LogGroupModel>, seen: &Seen<'_>) -> Vec<Risk> {
+        defects::defects(want, seen)
     }
 
     fn write(model: &LogGroupModel) -> Option<Value> {
@@ -182,6 +288,8 @@ logs.log_group:
         write::setting("kms_key", kms_key, &mut fields);
         write::setting("class", class, &mut fields);
         write::setting("deletion_protection", deletion_protection, &mut fields);
+        filters::write("metric_filters", &model.metric_filters, &mut fields);
+        filters::write("subscription_filters", &model.subscription_filters, &mut fields);
         tags::write(tags, &mut fields);
         Some(Value::Object(fields))
     }
@@ -202,6 +310,9 @@ logs.log_group:
             kms_key,
             class,
             deletion_protection,
+            metric_filters: _,
+            subscription_filters: _,
+            passed_roles: _,
             tags,
             retention_policy: _,
             oldest_event_days: _,
@@ -240,22 +351,19 @@ logs.log_group:
             Setting::Unset | Setting::Unstated => LogGroupOp::DeleteRetentionPolicy,
         };
         out.step(Phase::Change, retention_covers, policy);
+        filter_steps::diff(want, live, out);
     }
 }
 
-/// Compares the retention. Reports the events that a change deletes, or why the retention cannot be changed.
+/// Compares the retention. Reports the events that a change deletes, and a retention that has no effect.
 fn retention(want: &LogGroupModel, live: Option<&LogGroupModel>, out: &mut Diff<'_, LogGroupOp>) -> Covers {
+    if let Some(why) = live.and_then(|live| retention_is_overridden(want, live)) {
+        out.note(why);
+        return Covers::default();
+    }
     let desired = want.desired_retention(live);
     let covers = out.setting("retention_days", &desired, live.map(|live| &live.retention_days));
     let Some(live) = live.filter(|_| !covers.is_empty()) else { return covers };
-    if let Some(policy) = &live.retention_policy {
-        // PutRetentionPolicy succeeds, but DescribeLogGroups still returns the retention of the policy.
-        let why = format!(
-            "the account-level retention policy '{policy}' overrides the retention; change that policy instead"
-        );
-        out.blocked(&covers, &why);
-        return covers;
-    }
     if live.retention_days == Setting::Unset {
         out.remark(&covers, "now: events never expire");
     }
@@ -267,72 +375,26 @@ fn retention(want: &LogGroupModel, live: Option<&LogGroupModel>, out: &mut Diff<
     covers
 }
 
-#[cfg(test)]
-mod tests {
-    use super::model::DELIVERY;
-    use super::*;
-
-    fn with_retention(retention_days: Setting<i32>) -> LogGroupModel {
-        LogGroupModel { retention_days, ..LogGroupModel::default() }
+/// Returns why the stated retention has no effect. PutRetentionPolicy would fail for the class DELIVERY. Under an
+/// account-level policy it succeeds, but the policy decides, and DescribeLogGroups returns the policy's retention.
+fn retention_is_overridden(want: &LogGroupModel, live: &LogGroupModel) -> Option<String> {
+    let days = |retention: &Setting<i32>| match retention {
+        Setting::Set(days) => format!("{days} days"),
+        Setting::Unset | Setting::Unstated => "never".to_owned(),
+    };
+    if live.is_delivery() {
+        let is_stated = !want.retention_days.is_unstated() || !want.retention_at_least.is_unstated();
+        let why = "the stated retention has no effect: AWS sets the retention of a log group of the class DELIVERY";
+        return is_stated.then(|| why.to_owned());
     }
-
-    fn at_least(days: i32) -> LogGroupModel {
-        LogGroupModel { retention_at_least: Setting::Set(days), ..LogGroupModel::default() }
-    }
-
-    /// Returns the calls, the number of deletions and the blocked changes.
-    fn steps(want: &LogGroupModel, live: &LogGroupModel) -> (Vec<String>, usize, Vec<String>) {
-        let mut diff = Diff::new(true, &[]);
-        LogGroup::diff(want, Some(live), &mut diff);
-        let draft = diff.finish().unwrap();
-        let calls = draft.steps.iter().map(|step| regionctl_core::diff::operation(&step.op).to_owned());
-        (calls.collect(), draft.deletes.len(), draft.blocked)
-    }
-
-    #[test]
-    fn a_shorter_retention_deletes_events_and_a_longer_one_does_not() {
-        let put = || vec!["PutRetentionPolicy".to_owned()];
-        assert_eq!(steps(&with_retention(Setting::Set(365)), &with_retention(Setting::Set(3653))), (put(), 1, vec![]));
-        assert_eq!(steps(&with_retention(Setting::Set(365)), &with_retention(Setting::Set(30))), (put(), 0, vec![]));
-        assert_eq!(steps(&with_retention(Setting::Set(365)), &with_retention(Setting::Unset)), (put(), 1, vec![]));
-        let young = LogGroupModel { oldest_event_days: Some(30), ..with_retention(Setting::Unset) };
-        assert_eq!(steps(&with_retention(Setting::Set(365)), &young), (put(), 0, vec![]));
-        assert_eq!(steps(&with_retention(Setting::Set(7)), &young), (put(), 1, vec![]));
-        let delete = vec!["DeleteRetentionPolicy".to_owned()];
-        assert_eq!(steps(&with_retention(Setting::Unset), &with_retention(Setting::Set(30))), (delete, 0, vec![]));
-    }
-
-    #[test]
-    fn at_least_keeps_a_longer_or_unlimited_retention() {
-        let nothing = || (Vec::<String>::new(), 0_usize, Vec::<String>::new());
-        assert_eq!(steps(&at_least(365), &with_retention(Setting::Set(400))), nothing());
-        assert_eq!(steps(&at_least(365), &with_retention(Setting::Unset)), nothing());
-        assert_eq!(steps(&at_least(365), &with_retention(Setting::Set(30))).0, ["PutRetentionPolicy"]);
-    }
-
-    #[test]
-    fn the_retention_of_a_delivery_group_is_not_managed() {
-        let live = LogGroupModel { class: Setting::Set(DELIVERY.to_owned()), ..with_retention(Setting::Set(1)) };
-        assert_eq!(steps(&with_retention(Setting::Set(365)), &live), (vec![], 0, vec![]));
-    }
-
-    #[test]
-    fn an_account_level_policy_with_another_retention_blocks_the_change() {
-        let live = LogGroupModel { retention_policy: Some("org-90".to_owned()), ..with_retention(Setting::Set(90)) };
-        let (calls, _, blocked) = steps(&with_retention(Setting::Set(365)), &live);
-        assert!(calls.is_empty() && blocked[0].contains("org-90"), "{blocked:?}");
-        assert_eq!(steps(&with_retention(Setting::Set(90)), &live), (vec![], 0, vec![]));
-    }
-
-    #[test]
-    fn a_class_change_and_the_deletion_of_a_protected_group_are_blocked() {
-        let class = |class: &str| Setting::Set(class.to_owned());
-        let want = LogGroupModel { class: class("INFREQUENT_ACCESS"), ..LogGroupModel::default() };
-        let live = LogGroupModel { class: class("STANDARD"), ..LogGroupModel::default() };
-        assert_eq!(steps(&want, &live).2.len(), 1);
-        let live = LogGroupModel { deletion_protection: Setting::Set(true), ..LogGroupModel::default() };
-        let mut diff = Diff::new(true, &[]);
-        LogGroup::remove(&live, &mut diff);
-        assert_eq!(diff.finish().unwrap().blocked.len(), 1);
-    }
+    let policy = live.retention_policy.as_ref()?;
+    let desired = want.desired_retention(Some(live));
+    (!desired.is_unstated() && desired != live.retention_days).then(|| {
+        format!(
+            "the stated retention ({}) has no effect: the account-level retention policy '{policy}' decides ({}); change \
+             that policy, or leave the retention out",
+            days(&desired),
+            days(&live.retention_days)
+        )
+    })
 }

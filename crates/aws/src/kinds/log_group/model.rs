@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The model of a log group, desired or live.
 
+use std::collections::BTreeSet;
+
 use regionctl_core::resource::setting::Setting;
 use serde::{Deserialize, Serialize};
 
+use super::filters::{Filters, MetricFilter, SubscriptionFilter};
 use crate::tags::TagSettings;
 
 /// The log class with a fixed retention, for which AWS rejects PutRetentionPolicy (`logGroupClass` in
@@ -27,6 +30,13 @@ pub struct LogGroupModel {
     pub(super) deletion_protection: Setting<bool>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     pub(super) tags: Setting<TagSettings>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    pub(super) metric_filters: Setting<Filters<MetricFilter>>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    pub(super) subscription_filters: Setting<Filters<SubscriptionFilter>>,
+    /// Desired only: the roles of the subscription filters, for the IAM permissions.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) passed_roles: BTreeSet<String>,
     /// Live only: the account-level retention policy that overrides the group's own retention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) retention_policy: Option<String>,
@@ -36,10 +46,14 @@ pub struct LogGroupModel {
 }
 
 impl LogGroupModel {
+    /// Whether AWS sets the retention because of the class.
+    pub(super) fn is_delivery(&self) -> bool {
+        self.class.is_set_and(|class| class == DELIVERY)
+    }
+
     /// Returns the retention to set. It is unstated if the spec states none or the live retention is long enough.
     pub(super) fn desired_retention(&self, live: Option<&Self>) -> Setting<i32> {
-        let class = live.map_or(&self.class, |live| &live.class);
-        if class.is_set_and(|class| class == DELIVERY) {
+        if live.unwrap_or(self).is_delivery() {
             return Setting::Unstated;
         }
         let Setting::Set(least) = self.retention_at_least else { return self.retention_days };

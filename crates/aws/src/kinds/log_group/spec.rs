@@ -8,6 +8,9 @@ use regionctl_core::resource::setting::Setting;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::filter_check;
+use super::filter_steps::WITHOUT_FILTERS;
+use super::filters::{Filters, MetricFilter, SubscriptionFilter};
 use crate::tags::{self, TagSettings};
 
 /// A log group. Fields that are left out are not managed.
@@ -29,6 +32,16 @@ pub struct LogGroupSpec {
     pub(super) class: Option<Class>,
     /// Whether deletion protection is on: CloudWatch Logs then rejects DeleteLogGroup.
     pub(super) deletion_protection: Option<bool>,
+    /// Metric filters by name. Other metric filters stay. `unset` deletes one, or all of them, which needs
+    /// `--allow-destroy`.
+    #[serde(default)]
+    pub(super) metric_filters: Setting<Filters<MetricFilter>>,
+    /// Subscription filters by name, at most two. Other subscription filters stay. `unset` deletes one, or all of them,
+    /// which needs `--allow-destroy`.
+    #[serde(default)]
+    pub(super) subscription_filters: Setting<Filters<SubscriptionFilter>>,
+    /// The reason why a subscription filter may have a Lambda function as its destination that does not exist.
+    pub(super) waiver: Option<String>,
     /// Tags. Tags with other keys do not change. `unset` removes one tag, or all of them.
     #[serde(default)]
     pub(super) tags: Setting<TagSettings>,
@@ -95,7 +108,7 @@ impl JsonSchema for RetentionDays {
 }
 
 /// Adds a fault to the notes for everything that CloudWatch Logs would reject.
-pub(super) fn check(spec: &LogGroupSpec, notes: &mut Notes<'_>) {
+pub(super) fn check(name: &str, spec: &LogGroupSpec, notes: &mut Notes<'_>) {
     let states_days = !spec.retention_days.is_unstated();
     if states_days && spec.retention_at_least.is_some() {
         let message = "`retention_days` and `retention_at_least` are mutually exclusive";
@@ -112,6 +125,18 @@ pub(super) fn check(spec: &LogGroupSpec, notes: &mut Notes<'_>) {
     if spec.kms_key.is_set_and(|key| !is_key(key)) {
         let message = "`kms_key` must be the ARN of a KMS key";
         notes.fault("kms_key", message, "write arn:aws:kms:REGION:ACCOUNT:key/ID instead of an alias or a key ID");
+    }
+    filter_check::metric_filters(&spec.metric_filters, notes);
+    filter_check::subscription_filters(name, &spec.subscription_filters, notes);
+    let filters = [
+        ("metric_filters", spec.metric_filters.is_set()),
+        ("subscription_filters", spec.subscription_filters.is_set()),
+    ];
+    for (field, _) in filters.into_iter().filter(|(_, is_set)| *is_set) {
+        if let Some(class) = spec.class.map(Class::as_str).filter(|class| WITHOUT_FILTERS.contains(class)) {
+            let message = format!("a log group of the class {class} cannot have `{field}`");
+            notes.fault(field, message, format!("remove `{field}`, or use the class STANDARD"));
+        }
     }
     tags::check(&spec.tags, notes);
 }
