@@ -22,6 +22,7 @@ mod old_files;
 mod permissions;
 mod replay;
 mod replay_document;
+mod replay_elbv2;
 mod replay_function;
 mod replay_iam_policy;
 mod replay_instance;

@@ -31,6 +31,7 @@ kinds! {
     private_zone::PrivateZone,
     replication::Replication,
     security_group::SecurityGroup,
+    target_group::TargetGroup,
     topic::Topic,
     vpc_endpoint::VpcEndpoint,
 }
