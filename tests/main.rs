@@ -24,6 +24,7 @@ mod replay;
 mod replay_bucket;
 mod replay_document;
 mod replay_endpoint;
+mod replay_elbv2;
 mod replay_function;
 mod replay_iam_policy;
 mod replay_instance;

@@ -365,6 +365,41 @@ fn a_rule_creates_an_alarm_for_every_load_balancer() {
     place.run(&["drift", "spec.yaml"]).exits(0);
 }
 
+/// A metric by target group has the dimensions of the group and of its load balancer. A group that no load balancer uses
+/// has no metrics, so that the rule leaves it out.
+#[test]
+fn a_rule_creates_an_alarm_for_every_target_group_of_a_load_balancer() {
+    let alarm = "cloudwatch.alarm:\n  ${each.name} UnHealthyHostCount:\n    for_each: elbv2.target_group\n    namespace: \
+                 ${each.namespace}\n    metric: UnHealthyHostCount\n    dimensions: {TargetGroup: \"${each.arn_suffix}\", \
+                 LoadBalancer: \"${each.load_balancer}\"}\n    statistic: Maximum\n    comparison: '>='\n    threshold: 1\n    \
+                 period: 1m\n";
+    let place = seeded_with(alarm);
+    edit(&place, |services| {
+        let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:";
+        let records = &mut services["memory"]["eu-central-1"];
+        records["target-group/api"] = json!({
+            "Name": "api",
+            "Arn": format!("{arn}targetgroup/api/73e2d6bc24d8a067"),
+            "LoadBalancerArn": format!("{arn}loadbalancer/net/web/50dc6c495c0c9188"),
+        });
+        records["target-group/unused"] =
+            json!({"Name": "unused", "Arn": format!("{arn}targetgroup/unused/943f017f100becff")});
+    });
+    let plan = place.run(&["plan", "spec.yaml"]).exits(0);
+    for line in [
+        "+ cloudwatch.alarm/api UnHealthyHostCount",
+        "namespace: AWS/NetworkELB",
+        "dimensions.TargetGroup: targetgroup/api/73e2d6bc24d8a067",
+        "dimensions.LoadBalancer: net/web/50dc6c495c0c9188",
+        "leaves out elbv2.target_group/unused, which has no `load_balancer`, no `namespace`",
+    ] {
+        assert!(plan.stdout.contains(line), "{line} is not in\n{}", plan.stdout);
+    }
+    assert!(!plan.stdout.contains("alarm/unused"), "{}", plan.stdout);
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
+    place.run(&["drift", "spec.yaml"]).exits(0);
+}
+
 #[test]
 fn deletions_need_allow_destroy_and_buckets_and_zones_are_never_deleted() {
     let place = seeded_with("sns.topic:\n  alarms:\ns3.bucket:\n  data-bucket:\nroute53.private_zone:\n  a.dns:\n");

@@ -7,6 +7,11 @@ use regionctl_core::resource::setting::Setting;
 
 use crate::error::CallError;
 
+/// Converts an optional text of a response. A missing or empty text is `Unset`.
+pub(crate) fn live_text(text: Option<&str>) -> Setting<String> {
+    Setting::live(text.filter(|text| !text.is_empty()).map(ToOwned::to_owned))
+}
+
 /// Parses a policy document of a response. A missing or empty document, and the service's default policy, is `Unset`.
 ///
 /// # Errors

@@ -32,6 +32,7 @@ kinds! {
     private_zone::PrivateZone,
     replication::Replication,
     security_group::SecurityGroup,
+    target_group::TargetGroup,
     topic::Topic,
     vpc_dns::VpcDns,
     vpc_endpoint::VpcEndpoint,

@@ -176,7 +176,7 @@ mod tests {
         const FACTS: Facts = Facts {
             name: "t.t",
             service: "T",
-            attributes: &["arn"],
+            attributes: &["arn", "owner"],
             patterns: true,
             lists: true,
             follows: true,
@@ -255,6 +255,14 @@ mod tests {
         let rule = Some("of-${each.name}");
         assert_eq!(names_and_entries(&expansion), [("a", Some("*")), ("b", Some("*")), ("of-a", rule), ("of-b", None)]);
         assert_eq!(expansion.wants[2].want.model, json!({"x": "arn:a"}));
+    }
+
+    #[test]
+    fn a_rule_leaves_out_a_resource_without_an_attribute_that_it_uses() {
+        let sections = "  of-${each.name}: {for_each: {kind: t.t, matching: a}, x: \"${each.owner}\"}\n";
+        let expansion = expanded(sections, &["a"], Ok(observed(&[])));
+        assert!(expansion.wants.is_empty(), "{:?}", expansion.wants);
+        assert_eq!(expansion.notes[0].what, "leaves out t.t/a, which has no `owner`");
     }
 
     #[test]

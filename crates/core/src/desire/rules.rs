@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::expand::{ExpandError, Expander};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::model::pattern;
 use crate::resource::address::Address;
-use crate::resource::reference::{Attributes, Known, Reference, Target};
+use crate::resource::reference::{self, Attributes, Known, Reference, Target};
 use crate::spec::Want;
 use crate::spec::selector::{Each, Selector};
 
@@ -33,7 +35,7 @@ impl Expander<'_> {
                         continue;
                     }
                     matched.insert(index);
-                    let resource = self.resolve_each(want, each, &name)?;
+                    let Some(resource) = self.resolve_each(want, each, &name)? else { continue };
                     if self.named.contains(&resource.address) {
                         continue;
                     }
@@ -78,8 +80,9 @@ impl Expander<'_> {
             .collect()
     }
 
-    /// Returns the resource that a rule produces for `name`, with its `${each.…}` references resolved.
-    fn resolve_each(&self, want: &Want, each: &Each, name: &str) -> Result<Want, ExpandError> {
+    /// Returns the resource that a rule produces for `name`, with its `${each.…}` references resolved. `None` if the rule
+    /// uses an attribute that the live resource lacks and that no step can set, because its kind is only read.
+    fn resolve_each(&mut self, want: &Want, each: &Each, name: &str) -> Result<Option<Want>, ExpandError> {
         let kind = self.registry.of(&each.kind);
         let address = Address::new(&each.kind, name);
         // An attribute that only AWS assigns becomes a reference to the resource.
@@ -98,6 +101,18 @@ impl Expander<'_> {
             values.extend(kind.model_attributes(&expanded.want.model)?);
         }
         values.insert("name".to_owned(), name.to_owned());
+        if kind.facts().writes.is_empty() && self.live.contains_key(&address) {
+            let unknown = |attribute: &str| values.get(attribute) == Some(&format!("${{{address}.{attribute}}}"));
+            let mut used = reference::find(&want.model);
+            used.extend(reference::find(&Value::String(want.address.name.clone())));
+            let each = |it: &&Reference| it.target == Target::Each && unknown(&it.attribute);
+            let lacking: BTreeSet<String> = used.iter().filter(each).map(|it| format!("`{}`", it.attribute)).collect();
+            if !lacking.is_empty() {
+                let lacking: Vec<String> = lacking.into_iter().collect();
+                self.note(&want.address, format!("leaves out {address}, which has no {}", lacking.join(", no ")));
+                return Ok(None);
+            }
+        }
         let mut known = Known::default();
         known.add(Target::Each, values);
         let mut resource = Want { selector: Selector::One, ..want.clone() };
@@ -109,7 +124,7 @@ impl Expander<'_> {
         if let Some(filled) = known.fill_text(&want.address.name) {
             resource.address.name = filled;
         }
-        Ok(resource)
+        Ok(Some(resource))
     }
 
     pub(super) fn patterns(&mut self, wants: &[Want]) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Elastic Load Balancing: CreateLoadBalancer and DescribeLoadBalancers only
-//! (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeLoadBalancers.html>).
+//! Elastic Load Balancing: CreateLoadBalancer, DescribeLoadBalancers, CreateTargetGroup and DescribeTargetGroups only
+//! (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeLoadBalancers.html>). A target
+//! group belongs to the load balancer of its record's `LoadBalancerArn`: listeners are not stored.
 
 use winterbaume_core::{MockRequest, MockResponse};
 
@@ -22,6 +23,17 @@ pub(super) fn answer(memory: &FakeState, region: &str, request: &MockRequest) ->
             let all = records.iter().filter(|(key, _)| key.starts_with("elb/")).map(|(_, it)| show(&Form::kept(it)));
             Some(list("LoadBalancers", "member", all))
         }
+        "CreateTargetGroup" => {
+            let name = form.text("Name").to_owned();
+            let id = format!("{name}/{:016x}", records.len());
+            form.set("Arn", format!("arn:aws:elasticloadbalancing:{region}:{ACCOUNT}:targetgroup/{id}"));
+            records.insert(format!("target-group/{name}"), form.keep());
+            Some(list("TargetGroups", "member", [show_group(&form)]))
+        }
+        "DescribeTargetGroups" => {
+            let all = records.iter().filter(|(key, _)| key.starts_with("target-group/"));
+            Some(list("TargetGroups", "member", all.map(|(_, it)| show_group(&Form::kept(it)))))
+        }
         _ => None,
     })?;
     let text = format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>");
@@ -30,4 +42,13 @@ pub(super) fn answer(memory: &FakeState, region: &str, request: &MockRequest) ->
 
 fn show(balancer: &Form) -> String {
     element("LoadBalancerName", balancer.get("Name")) + &element("LoadBalancerArn", balancer.get("Arn"))
+}
+
+fn show_group(group: &Form) -> String {
+    let balancer = group.get("LoadBalancerArn").map(ToOwned::to_owned);
+    element("TargetGroupName", group.get("Name"))
+        + &element("TargetGroupArn", group.get("Arn"))
+        + &element("Protocol", group.get("Protocol"))
+        + &element("Port", group.get("Port"))
+        + &list("LoadBalancerArns", "member", balancer)
 }
