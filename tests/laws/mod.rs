@@ -384,7 +384,7 @@ async fn every_request_matches_the_aws_service_model() {
     for (facts, case) in sample(cases, 16) {
         for sections in [&case.before, &case.after] {
             place.write("spec.yaml", format!("{HEAD}{sections}"));
-            let run = place.run(&["apply", "--yes", "--allow-large", "--allow-destroy", "spec.yaml"]);
+            let run = place.run(&["apply", "--yes", "--allow-large", "--allow-destroy", "--allow-interrupt", "spec.yaml"]);
             assert_eq!(run.code, 0, "{}: {}\n{}\n{}", facts.name, case.name, run.stdout, run.stderr);
         }
     }

@@ -139,4 +139,6 @@ pub struct Draft {
     pub replaced: Option<String>,
     /// What the steps delete, as clauses.
     pub deletes: Vec<String>,
+    /// What the steps interrupt at once, as clauses: `the database restarts`.
+    pub interrupts: Vec<String>,
 }

@@ -7,21 +7,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::types::{
-    ApplyMethod, CloudwatchLogsExportConfiguration, DbCluster, DbInstance, Parameter, ServerlessV2ScalingConfiguration,
-    Tag,
-};
-use futures::future::{join, join_all, try_join, try_join_all};
+use aws_sdk_rds::types::{DbCluster, DbInstance};
+use futures::future::{join, join_all, try_join};
 use regionctl_core::kind::Kind;
-use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Attributes;
+use regionctl_core::resource::setting::Setting;
 
-use super::read::{clusters, instances, read};
-use super::spec::Scaling;
-use super::{Cluster, ClusterModel, ClusterOp, Modified, SubnetGroup};
+use super::calls::{create, create_instance, modify, modify_instance, restore, sdk_tags, set_parameters};
+use super::convert::extras;
+use super::model::{ClusterModel, SubnetGroup};
+use super::read::{clusters, foreign, foreign_error, instances, read};
+use super::{Cluster, ClusterOp};
 use crate::error::{CallError, done_if, if_found};
 use crate::live::Live;
 use crate::preflight::{check_of, room};
@@ -29,32 +28,35 @@ use crate::preflight::{check_of, room};
 /// The status of a cluster or instance that is ready.
 pub(super) const AVAILABLE: &str = "available";
 
-/// The most parameters in one request
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBClusterParameterGroup.html>).
-const MAX_PARAMETERS: usize = 20;
-
 impl Live for Cluster {
     type Api = (Client, aws_sdk_ec2::Client);
 
-    /// Lists clusters and instances concurrently, then reads the subnet and parameter groups that the scope asks for.
+    /// Lists clusters and instances concurrently, then reads the subnet and parameter groups that the scope asks for. A
+    /// named cluster that is not a provisioned Aurora cluster is a gap; others of them are left out.
     async fn observe((api, ec2): &Self::Api, scope: &Scope) -> Result<Observation<ClusterModel>, CallError> {
         let (clusters, instances) = try_join(clusters(api), instances(api)).await?;
-        let reads = clusters.into_iter().filter(|cluster| scope.asks_for(id_of(cluster))).map(|cluster| {
+        let reads = clusters.into_iter().filter(|cluster| {
+            scope.names.contains_key(id_of(cluster)) || (scope.everything.is_some() && foreign(cluster).is_none())
+        });
+        let reads = reads.map(|cluster| {
             let name = id_of(&cluster).to_owned();
             let members: Vec<&DbInstance> =
                 instances.iter().filter(|instance| instance.db_cluster_identifier() == Some(&name)).collect();
             async move {
-                let model = read(api, ec2, &cluster, &members, &name, scope).await;
-                (name, model)
+                let found = match foreign(&cluster) {
+                    Some(why) => Err(foreign_error(why)),
+                    None => read(api, ec2, &cluster, &members, &name, scope).await,
+                };
+                (name, found.map(|model| (model, extras(&cluster, &members))))
             }
         });
         let mut observation = Observation::default();
         for (name, model) in join_all(reads).await {
             match model {
-                Ok(model) => {
+                Ok((model, extras)) => {
                     let mut attributes = Self::attributes(&name, &scope.location);
                     attributes.extend(Self::model_attributes(&model));
-                    observation.resources.push(LiveResource::new(name, model, attributes));
+                    observation.resources.push(LiveResource::new(name, model, attributes).with_extras(extras));
                 }
                 Err(error) => observation.gaps.push((name, error.0)),
             }
@@ -102,34 +104,39 @@ impl Live for Cluster {
                 set_parameters(api, &group, parameters).await?;
             }
             ClusterOp::CreateDBCluster(cluster) => create(api, name, *cluster).await?,
-            ClusterOp::ModifyDBCluster(modified) => modify(api, name, *modified).await?,
-            ClusterOp::CreateDBInstance { id, class, engine, tags } => {
-                let made = api
-                    .create_db_instance()
-                    .db_instance_identifier(id)
-                    .db_cluster_identifier(name)
-                    .db_instance_class(class)
-                    .engine(engine)
-                    .set_tags(sdk_tags(&tags))
-                    .send()
-                    .await;
-                done_if(made.map(|_| ()).map_err(CallError::from), "DBInstanceAlreadyExists")?;
+            ClusterOp::RestoreDBClusterFromSnapshot(cluster) => restore(api, name, *cluster).await?,
+            ClusterOp::ModifyDBCluster { settings, disable_logs } => {
+                modify(api, name, *settings, disable_logs).await?;
             }
-            ClusterOp::ModifyDBInstance { id, class, apply_immediately } => {
-                api.modify_db_instance()
-                    .db_instance_identifier(id)
-                    .db_instance_class(class)
-                    .apply_immediately(apply_immediately)
-                    .send()
-                    .await?;
+            ClusterOp::EnableHttpEndpoint => {
+                api.enable_http_endpoint().resource_arn(arn(target, None)).send().await?;
+            }
+            ClusterOp::DisableHttpEndpoint => {
+                api.disable_http_endpoint().resource_arn(arn(target, None)).send().await?;
+            }
+            ClusterOp::AddRoleToDBCluster(role) => {
+                let call = api.add_role_to_db_cluster().db_cluster_identifier(name).role_arn(role.role);
+                let added = call.set_feature_name(role.feature).send().await;
+                done_if(added.map(|_| ()).map_err(CallError::from), "DBClusterRoleAlreadyExists")?;
+            }
+            ClusterOp::RemoveRoleFromDBCluster(role) => {
+                let call = api.remove_role_from_db_cluster().db_cluster_identifier(name).role_arn(role.role);
+                let removed = call.set_feature_name(role.feature).send().await;
+                done_if(removed.map(|_| ()).map_err(CallError::from), "DBClusterRoleNotFound")?;
+            }
+            ClusterOp::CreateDBInstance { id, engine, settings, tags } => {
+                create_instance(api, name, (id, engine), *settings, &tags).await?;
+            }
+            ClusterOp::ModifyDBInstance { id, settings, apply_immediately } => {
+                modify_instance(api, id, *settings, apply_immediately).await?;
             }
             ClusterOp::AddTagsToResource { instance, tags } => {
-                let resource = match instance {
-                    Some(id) => format!("db:{id}"),
-                    None => format!("cluster:{name}"),
-                };
-                let arn = target.location.arn("rds", &resource);
-                api.add_tags_to_resource().resource_name(arn).set_tags(sdk_tags(&tags)).send().await?;
+                let call = api.add_tags_to_resource().resource_name(arn(target, instance.as_deref()));
+                call.set_tags(sdk_tags(&tags)).send().await?;
+            }
+            ClusterOp::RemoveTagsFromResource { instance, keys } => {
+                let call = api.remove_tags_from_resource().resource_name(arn(target, instance.as_deref()));
+                call.set_tag_keys(Some(keys)).send().await?;
             }
         }
         Ok(Attributes::new())
@@ -138,14 +145,18 @@ impl Live for Cluster {
     /// Checks that the region offers the instance classes for the engine, and that the quotas allow the new resources.
     async fn preflight((api, _): &Self::Api, location: &Location, steps: Vec<(String, ClusterOp)>) -> Vec<Check> {
         let (mut clusters, mut classes) = (0, Vec::new());
+        let mut checks = Vec::new();
         let mut versions: BTreeMap<String, Option<String>> = BTreeMap::new();
         for (name, op) in steps {
             match op {
-                ClusterOp::CreateDBCluster(cluster) => {
+                ClusterOp::CreateDBCluster(cluster) | ClusterOp::RestoreDBClusterFromSnapshot(cluster) => {
                     clusters += 1;
+                    checks.extend(group_check(location, &name, &cluster));
                     versions.insert(name, cluster.engine_version.into_value());
                 }
-                ClusterOp::CreateDBInstance { class, engine, .. } => classes.push((name, engine, class)),
+                ClusterOp::CreateDBInstance { settings, engine, .. } => {
+                    classes.push((name, engine, settings.class.unwrap_or_default()));
+                }
                 _ => {}
             }
         }
@@ -159,7 +170,8 @@ impl Live for Cluster {
         let offers = requested
             .iter()
             .map(|(engine, version, class)| class_check(api, location, engine, version.as_deref(), class));
-        let (mut checks, quotas) = join(join_all(offers), quotas(api, clusters, classes.len())).await;
+        let (offered, quotas) = join(join_all(offers), quotas(api, clusters, classes.len())).await;
+        checks.extend(offered);
         checks.extend(quotas);
         checks
     }
@@ -189,6 +201,22 @@ impl Live for Cluster {
         let statuses = in_progress.into_iter().collect::<Vec<_>>().join(", ");
         Ok(if statuses.is_empty() { Status::Ready } else { Status::InProgress(statuses) })
     }
+}
+
+/// Without a subnet group, RDS uses the group `default` of the default VPC
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html>).
+fn group_check(location: &Location, name: &str, cluster: &ClusterModel) -> Option<Check> {
+    let vpc = location.vpc.as_ref().filter(|vpc| !vpc.default)?;
+    matches!(cluster.subnet_group, Setting::Unstated | Setting::Unset).then(|| {
+        let what = format!("{} is not the default VPC: state `subnet_group:` for {name}", vpc.id);
+        Check::new("the cluster is in the VPC of the spec", Verdict::Failed, what)
+    })
+}
+
+/// Returns the ARN of the cluster or of one of its instances.
+fn arn(target: &StepTarget, instance: Option<&str>) -> String {
+    let resource = instance.map_or_else(|| format!("cluster:{}", target.name), |id| format!("db:{id}"));
+    target.location.arn("rds", &resource)
 }
 
 /// Checks that the region offers the class
@@ -257,104 +285,4 @@ async fn subnet_ids(
         (None, None) => BTreeSet::new(),
     };
     Ok(ids.into_iter().collect())
-}
-
-/// Sets parameters with `pending-reboot`: RDS accepts it for static and dynamic parameters.
-async fn set_parameters(api: &Client, group: &str, parameters: BTreeMap<String, String>) -> Result<(), CallError> {
-    let parameter = |(name, value): (String, String)| {
-        Parameter::builder()
-            .parameter_name(name)
-            .parameter_value(value)
-            .apply_method(ApplyMethod::PendingReboot)
-            .build()
-    };
-    let parameters: Vec<Parameter> = parameters.into_iter().map(parameter).collect();
-    let calls = parameters.chunks(MAX_PARAMETERS).map(|chunk| {
-        let call = api.modify_db_cluster_parameter_group().db_cluster_parameter_group_name(group);
-        let call = call.set_parameters(Some(chunk.to_vec())).send();
-        async { call.await.map(|_| ()).map_err(CallError::from) }
-    });
-    try_join_all(calls).await.map(|_| ())
-}
-
-/// Sends CreateDBCluster (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html>).
-/// Secrets Manager creates and stores the master password, so regionctl never has it.
-async fn create(api: &Client, name: &str, cluster: ClusterModel) -> Result<(), CallError> {
-    let made = api
-        .create_db_cluster()
-        .db_cluster_identifier(name)
-        .set_engine(cluster.engine.into_value())
-        .set_engine_version(cluster.engine_version.into_value())
-        .set_master_username(cluster.master_username.into_value())
-        .manage_master_user_password(true)
-        .set_database_name(cluster.database.into_value())
-        .set_port(cluster.port.into_value())
-        .set_db_subnet_group_name(cluster.subnet_group.into_value().map(|group| group.name))
-        .set_db_cluster_parameter_group_name(cluster.parameter_group.into_value().map(|group| group.name))
-        .set_vpc_security_group_ids(cluster.security_groups.into_value().map(|groups| groups.into_iter().collect()))
-        .set_deletion_protection(cluster.deletion_protection.into_value())
-        .set_backup_retention_period(cluster.backup_days.into_value())
-        .set_storage_encrypted(cluster.storage_encrypted.into_value())
-        .set_kms_key_id(cluster.kms_key.into_value())
-        .set_enable_iam_database_authentication(cluster.iam_auth.into_value())
-        .set_copy_tags_to_snapshot(cluster.copy_tags_to_snapshots.into_value())
-        .set_enable_cloudwatch_logs_exports(
-            cluster.log_exports.into_value().filter(|logs| !logs.is_empty()).map(|logs| logs.into_iter().collect()),
-        )
-        .set_serverless_v2_scaling_configuration(cluster.serverless.into_value().map(scaling))
-        .set_tags(sdk_tags(&cluster.tags.unwrap_or_default()))
-        .send()
-        .await;
-    done_if(made.map(|_| ()).map_err(CallError::from), "DBClusterAlreadyExistsFault")
-}
-
-fn scaling(scaling: Scaling) -> ServerlessV2ScalingConfiguration {
-    ServerlessV2ScalingConfiguration::builder().min_capacity(scaling.min).max_capacity(scaling.max).build()
-}
-
-/// Sends ModifyDBCluster (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBCluster.html>).
-/// RDS does not change the settings that the request omits.
-async fn modify(api: &Client, name: &str, modified: Modified) -> Result<(), CallError> {
-    let Modified {
-        engine_version,
-        port,
-        parameter_group,
-        security_groups,
-        deletion_protection,
-        backup_days,
-        iam_auth,
-        copy_tags_to_snapshots,
-        enable_logs,
-        disable_logs,
-        serverless,
-        apply_immediately,
-    } = modified;
-    let list = |logs: BTreeSet<String>| Some(logs.into_iter().collect::<Vec<_>>()).filter(|logs| !logs.is_empty());
-    let logs = (!enable_logs.is_empty() || !disable_logs.is_empty()).then(|| {
-        CloudwatchLogsExportConfiguration::builder()
-            .set_enable_log_types(list(enable_logs))
-            .set_disable_log_types(list(disable_logs))
-            .build()
-    });
-    api.modify_db_cluster()
-        .db_cluster_identifier(name)
-        .set_engine_version(engine_version)
-        .set_port(port)
-        .set_db_cluster_parameter_group_name(parameter_group)
-        .set_vpc_security_group_ids(security_groups.map(|groups| groups.into_iter().collect()))
-        .set_deletion_protection(deletion_protection)
-        .set_backup_retention_period(backup_days)
-        .set_enable_iam_database_authentication(iam_auth)
-        .set_copy_tags_to_snapshot(copy_tags_to_snapshots)
-        .set_cloudwatch_logs_export_configuration(logs)
-        .set_serverless_v2_scaling_configuration(serverless.map(scaling))
-        .apply_immediately(apply_immediately)
-        .send()
-        .await?;
-    Ok(())
-}
-
-fn sdk_tags(tags: &Tags) -> Option<Vec<Tag>> {
-    let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
-    (!tags.is_empty()).then(|| tags.iter().map(tag).collect())
 }

@@ -1,38 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Comparing the parts of a cluster that have their own API calls: settings, groups and instances.
+//! Comparing the parts of a cluster that have their own API calls: groups, roles, the Data API.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use regionctl_core::diff::{Covers, Diff, Phase};
-use regionctl_core::resource::setting::Setting;
 
-use super::{AWS_GROUP, ClusterInstance, ClusterModel, ClusterOp, LiveOnly, Modified, ParameterGroup, SubnetGroup};
+use super::ClusterOp;
+use super::model::{ClusterModel, LiveOnly, ParameterGroup, Role, SubnetGroup};
 
-/// Returns the settings that differ and that ModifyDBCluster changes. The caller adds the engine version, which can be
-/// stated in part, and the parameter group, of which only the name counts.
-pub(super) fn modified(want: &ClusterModel, live: &ClusterModel) -> Modified {
-    let logs = |cluster: &ClusterModel| cluster.log_exports.get().unwrap_or_default();
-    let (desired_logs, live_logs) = (logs(want), logs(live));
-    Modified {
-        engine_version: None,
-        port: differing(&want.port, &live.port),
-        parameter_group: None,
-        security_groups: differing(&want.security_groups, &live.security_groups),
-        deletion_protection: differing(&want.deletion_protection, &live.deletion_protection),
-        backup_days: differing(&want.backup_days, &live.backup_days),
-        iam_auth: differing(&want.iam_auth, &live.iam_auth),
-        copy_tags_to_snapshots: differing(&want.copy_tags_to_snapshots, &live.copy_tags_to_snapshots),
-        enable_logs: &desired_logs - &live_logs,
-        disable_logs: if want.log_exports.is_set() { &live_logs - &desired_logs } else { BTreeSet::new() },
-        serverless: differing(&want.serverless, &live.serverless),
-        apply_immediately: want.apply_immediately,
-    }
-}
-
-/// Returns the desired value if the live value differs.
-fn differing<T: Clone + PartialEq>(want: &Setting<T>, live: &Setting<T>) -> Option<T> {
-    want.get().filter(|_| want != live)
-}
+/// The name prefix of AWS's default parameter groups, which cannot be modified.
+pub(super) const AWS_GROUP: &str = "default.";
 
 /// Compares the DB subnet group. ModifyDBCluster cannot move a cluster to another group
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBCluster.html>).
@@ -83,45 +60,37 @@ pub(super) fn parameters(
         let create = ClusterOp::CreateDBClusterParameterGroup { name, family };
         out.step(if live.is_some() { Phase::Widen } else { Phase::Create }, named.clone().and(of_family), create);
     }
-    let modify = ClusterOp::ModifyDBClusterParameterGroup { name: name.clone(), parameters: parameters.clone() };
+    let differs = |(key, value): &(&String, &String)| live_parameters.and_then(|live| live.get(*key)) != Some(*value);
+    let changed: BTreeMap<_, _> =
+        parameters.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect();
+    out.remark(&set, "a dynamic parameter takes effect at once, a static one when the instances restart");
+    let modify = ClusterOp::ModifyDBClusterParameterGroup { name: name.clone(), parameters: changed };
     out.step(if live.is_some() { Phase::Widen } else { Phase::Create }, set, modify);
     named
 }
 
-/// Creates or changes the desired instances. Others stay, because regionctl deletes no part of a database.
-pub(super) fn members(
-    instances: Option<&BTreeMap<String, ClusterInstance>>,
-    want: &ClusterModel,
-    live: Option<&ClusterModel>,
-    out: &mut Diff<'_, ClusterOp>,
-) {
-    for (id, ClusterInstance { class, tags }) in instances.into_iter().flatten() {
-        let member = live.and_then(|live| live.instances.value()).and_then(|instances| instances.get(id));
-        let classed = out.value(&format!("instances.{id}.class"), class, member.map(|member| &member.class));
-        let path = format!("instances.{id}.tags");
-        let tagged = out.stated_entries(&path, Some(tags), member.map(|member| &member.tags));
-        let (id, class, tags) = (id.clone(), class.clone(), tags.clone());
-        if member.is_some() {
-            let apply_immediately = want.apply_immediately;
-            let when = if apply_immediately {
-                "immediately; the instance restarts"
-            } else {
-                "in the maintenance window; set `apply_immediately: true` to apply it immediately"
-            };
-            out.remark(&classed, when);
-            out.step(Phase::Change, classed, ClusterOp::ModifyDBInstance { id: id.clone(), class, apply_immediately });
-            out.step(Phase::Change, tagged, ClusterOp::AddTagsToResource { instance: Some(id), tags });
-        } else {
-            let engine = want.engine.get().unwrap_or_default();
-            let phase = if live.is_some() { Phase::Change } else { Phase::Create };
-            out.step(phase, classed.and(tagged), ClusterOp::CreateDBInstance { id, class, engine, tags });
-        }
+/// Compares the roles. RDS takes one role in each call, and only when the cluster is available.
+pub(super) fn roles(want: Option<&BTreeSet<Role>>, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
+    let Some(want) = want else { return };
+    let found = live.and_then(|live| live.roles.get()).unwrap_or_default();
+    let path = |role: &Role| match &role.feature {
+        Some(feature) => format!("roles.{feature} {}", role.role),
+        None => format!("roles.{}", role.role),
+    };
+    for role in found.difference(want) {
+        let covers = out.gone(&path(role), &role.role);
+        out.displaces(format!("the role {} is removed", role.role));
+        out.step(Phase::Change, covers, ClusterOp::RemoveRoleFromDBCluster(role.clone()));
+    }
+    for role in want.difference(&found) {
+        let covers = out.value(&path(role), &role.role, None);
+        out.step(Phase::Change, covers, ClusterOp::AddRoleToDBCluster(role.clone()));
     }
 }
 
 /// Reports the status of a cluster that is not available, and the changes that wait for its maintenance window.
 pub(super) fn in_progress(cluster: &ClusterModel, covers: &Covers, out: &mut Diff<'_, ClusterOp>) {
-    let LiveOnly { status, pending, .. } = &cluster.live;
+    let LiveOnly { status, pending, pending_restart, .. } = &cluster.live;
     if status.as_deref() == Some("stopped") {
         out.blocked(covers, "the cluster is stopped and cannot be changed: start it, then apply again");
     }
@@ -130,5 +99,8 @@ pub(super) fn in_progress(cluster: &ClusterModel, covers: &Covers, out: &mut Dif
     }
     for what in pending {
         out.waiting(format!("{what} waits for the cluster's maintenance window"));
+    }
+    for id in pending_restart {
+        out.waiting(format!("changed parameters take effect when instance {id} restarts: reboot it"));
     }
 }

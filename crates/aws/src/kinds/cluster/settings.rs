@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Comparing a cluster's settings: those of its creation, those that interrupt it, and the others.
+
+use std::collections::BTreeSet;
+
+use regionctl_core::diff::{Covers, Diff, Phase};
+use regionctl_core::resource::setting::Setting;
+
+use super::ClusterOp;
+use super::instances::members;
+use super::model::{ClusterModel, Insights};
+use super::parts::{in_progress, parameters, roles, subnets};
+use super::version;
+use crate::tags;
+
+/// The differences of a cluster by how RDS changes them, and the settings that ModifyDBCluster sends.
+struct Differences {
+    /// RDS cannot change them.
+    fixed: Covers,
+    /// The engine version.
+    version: Covers,
+    port: Covers,
+    network: Covers,
+    password: Covers,
+    backtrack: Covers,
+    data_api: Covers,
+    /// RestoreDBClusterFromSnapshot does not have them.
+    not_restored: Covers,
+    plain: Covers,
+    sent: ClusterModel,
+}
+
+impl Differences {
+    fn of_modify(&self) -> Covers {
+        let of = [&self.version, &self.port, &self.network, &self.password, &self.backtrack, &self.not_restored];
+        of.into_iter().fold(self.plain.clone(), |all, covers| all.and(covers.clone()))
+    }
+}
+
+fn compare(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) -> Differences {
+    // The others are compared by the functions of their calls.
+    let ClusterModel {
+        engine: _,
+        engine_version,
+        engine_lifecycle_support: _,
+        master_username: _,
+        managed_password: _,
+        secret_kms_key: _,
+        database: _,
+        port: _,
+        network_type: _,
+        instances: _,
+        subnet_group: _,
+        parameter_group: _,
+        security_groups: _,
+        deletion_protection: _,
+        backup_days: _,
+        backup_window: _,
+        maintenance_window: _,
+        backtrack_seconds: _,
+        storage_encrypted: _,
+        kms_key: _,
+        storage_type: _,
+        iam_auth: _,
+        data_api: _,
+        local_write_forwarding: _,
+        copy_tags_to_snapshots: _,
+        log_exports: _,
+        database_insights: _,
+        performance_insights,
+        monitoring: _,
+        roles: _,
+        serverless: _,
+        apply_immediately,
+        tags: _,
+        instance_tags: _,
+        restore_from: _,
+        live: _,
+    } = want;
+    let mut sent = ClusterModel { apply_immediately: *apply_immediately, ..ClusterModel::default() };
+    macro_rules! compare {
+        ($($name:ident),* $(,)?) => {{
+            let mut all = Covers::default();
+            $(
+                let covers = out.setting(stringify!($name), &want.$name, live.map(|live| &live.$name));
+                if !covers.is_empty() {
+                    sent.$name = want.$name.clone();
+                }
+                all = all.and(covers);
+            )*
+            all
+        }};
+    }
+    let fixed = compare!(engine, master_username, database, storage_encrypted, kms_key);
+    let version = version::compare(engine_version.value().map(String::as_str), live, out);
+    if !version.is_empty() {
+        sent.engine_version = engine_version.clone();
+    }
+    let live_insights = live.map(|live| &live.performance_insights);
+    let insights = Insights::with_key_of(performance_insights, live_insights);
+    let insightful = out.setting("performance_insights", &insights, live_insights);
+    if !insightful.is_empty() {
+        sent.performance_insights = insights;
+    }
+    Differences {
+        fixed,
+        version,
+        port: compare!(port),
+        network: compare!(network_type),
+        password: compare!(managed_password, secret_kms_key),
+        backtrack: compare!(backtrack_seconds),
+        data_api: compare!(data_api),
+        not_restored: compare!(maintenance_window, local_write_forwarding, database_insights),
+        plain: compare!(
+            engine_lifecycle_support,
+            security_groups,
+            deletion_protection,
+            backup_days,
+            backup_window,
+            storage_type,
+            iam_auth,
+            copy_tags_to_snapshots,
+            log_exports,
+            monitoring,
+            serverless,
+        )
+        .and(insightful),
+        sent,
+    }
+}
+
+pub(super) fn diff(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
+    let found = compare(want, live, out);
+    let tag_changes = tags::compare(&want.tags, live.map(|live| &live.tags), out);
+    unset_groups(want, live, out);
+    subnets(want.subnet_group.value(), live, out);
+    let grouped = parameters(want.parameter_group.value(), live, out);
+    let Some(live) = live else {
+        create(want, found, grouped, tag_changes, out);
+        roles(want.roles.value(), None, out);
+        return members(want, None, out);
+    };
+    blocked(want, live, &found, out);
+    let covers = found.of_modify().and(grouped.clone());
+    in_progress(live, &covers.clone().and(found.fixed.clone()), out);
+    interruptions(want, &found, out);
+    out.remark(&grouped, "it takes effect when the instances restart: reboot them");
+    let mut settings = found.sent;
+    if !grouped.is_empty() {
+        settings.parameter_group = want.parameter_group.clone();
+    }
+    let is_data_api_on = want.data_api == Setting::Set(true);
+    settings.data_api = Setting::Unstated;
+    let logs = |cluster: &ClusterModel| cluster.log_exports.get().unwrap_or_default();
+    let stops = want.log_exports.is_set().then(|| &logs(live) - &logs(want)).unwrap_or_default();
+    let starts: BTreeSet<String> = &logs(want) - &logs(live);
+    settings.log_exports = settings.log_exports.map(|_| starts);
+    let modify = ClusterOp::ModifyDBCluster { settings: Box::new(settings), disable_logs: stops };
+    out.step(Phase::Change, covers, modify);
+    let switch = if is_data_api_on { ClusterOp::EnableHttpEndpoint } else { ClusterOp::DisableHttpEndpoint };
+    if !is_data_api_on {
+        out.interrupts(&found.data_api, "requests to the Data API fail at once");
+    }
+    out.step(Phase::Change, found.data_api, switch);
+    let add = ClusterOp::AddTagsToResource { instance: None, tags: tag_changes.tags };
+    out.step(Phase::Change, tag_changes.set, add);
+    let remove = ClusterOp::RemoveTagsFromResource { instance: None, keys: tag_changes.keys };
+    out.step(Phase::Change, tag_changes.removed, remove);
+    roles(want.roles.value(), Some(live), out);
+    members(want, Some(live), out);
+}
+
+/// RDS has no call that takes a group off a cluster.
+fn unset_groups(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
+    let Some(live) = live else { return };
+    if want.subnet_group == Setting::Unset && live.subnet_group.is_set() {
+        out.never_made("a cluster always has a subnet group: remove `subnet_group: unset`");
+    }
+    if want.parameter_group == Setting::Unset && live.parameter_group.is_set() {
+        out.never_made("a cluster always has a parameter group: name AWS's group, such as default.aurora-postgresql16");
+    }
+    if want.serverless == Setting::Unset && live.serverless.is_set() {
+        out.never_made("RDS keeps the capacity range of a cluster: remove `serverless: unset`");
+    }
+}
+
+fn create(
+    want: &ClusterModel,
+    found: Differences,
+    grouped: Covers,
+    tag_changes: tags::TagChanges,
+    out: &mut Diff<'_, ClusterOp>,
+) {
+    if want.engine.is_set_and(|engine| engine == "aurora") {
+        out.never_made("RDS creates no clusters of the engine 'aurora': use aurora-mysql");
+    }
+    let (tagged, tags) = tags::of_new(tag_changes, out);
+    let of_tags = tags.into_iter().map(|(key, value)| (key, Setting::Set(value))).collect();
+    let cluster = ClusterModel { tags: Setting::Set(of_tags), instances: Setting::Unstated, ..want.clone() };
+    let covers = out.creation().and(tagged).and(grouped).and(found.fixed).and(found.version).and(found.port);
+    let covers = covers.and(found.network).and(found.backtrack).and(found.plain);
+    if want.restore_from.is_set() {
+        out.step(Phase::Create, covers, ClusterOp::RestoreDBClusterFromSnapshot(Box::new(cluster)));
+        let settings = ClusterModel {
+            managed_password: want.managed_password,
+            secret_kms_key: want.secret_kms_key.clone(),
+            maintenance_window: want.maintenance_window.clone(),
+            local_write_forwarding: want.local_write_forwarding,
+            database_insights: want.database_insights.clone(),
+            performance_insights: want.performance_insights.clone(),
+            apply_immediately: true,
+            ..ClusterModel::default()
+        };
+        let modify = ClusterOp::ModifyDBCluster { settings: Box::new(settings), disable_logs: BTreeSet::new() };
+        out.step(Phase::Change, found.password.and(found.not_restored), modify);
+        let is_on = want.data_api == Setting::Set(true);
+        let switch = if is_on { ClusterOp::EnableHttpEndpoint } else { ClusterOp::DisableHttpEndpoint };
+        return out.step(Phase::Change, found.data_api, switch);
+    }
+    if want.managed_password == Setting::Set(false) {
+        out.never_made(
+            "regionctl never has a password: remove `managed_password: false`, or state `restore_from:` a snapshot",
+        );
+    }
+    let covers = covers.and(found.password).and(found.data_api).and(found.not_restored);
+    out.step(Phase::Create, covers, ClusterOp::CreateDBCluster(Box::new(cluster)));
+}
+
+fn blocked(want: &ClusterModel, live: &ClusterModel, found: &Differences, out: &mut Diff<'_, ClusterOp>) {
+    out.blocked(
+        &found.fixed,
+        "RDS cannot change this in place, and regionctl never replaces a database: restore a snapshot into a new \
+         cluster with this setting, migrate, then change the spec",
+    );
+    if live.managed_password == Setting::Set(true) {
+        out.blocked(
+            &found.password,
+            "regionctl does not take the master password out of Secrets Manager, and RDS cannot change the key of its \
+             secret: change it by hand",
+        );
+    }
+    let is_off = live.backtrack_seconds == Setting::Set(0);
+    if is_off && want.backtrack_seconds.is_set_and(|seconds| *seconds > 0) {
+        out.blocked(
+            &found.backtrack,
+            "only a cluster that was created with a backtrack window can be backtracked: restore a snapshot with \
+             `backtrack_seconds`",
+        );
+    }
+}
+
+/// Says what a change interrupts. RDS changes a port at once, also without ApplyImmediately
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html>).
+fn interruptions(want: &ClusterModel, found: &Differences, out: &mut Diff<'_, ClusterOp>) {
+    out.interrupts(&found.port, "the database restarts at once, and clients must use the new port");
+    if want.managed_password == Setting::Set(true) {
+        out.interrupts(&found.password, "Secrets Manager replaces the master password at once");
+    }
+    let later = "in the maintenance window, with a restart; set `apply_immediately: true` to apply it immediately";
+    for (covers, what) in [(&found.version, "the engine version"), (&found.network, "the network type")] {
+        if want.apply_immediately {
+            out.interrupts(covers, &format!("{what} changes at once: the instances restart"));
+        } else {
+            out.remark(covers, later);
+        }
+    }
+}
