@@ -18,6 +18,7 @@ mod nightly;
 mod noise;
 mod old_files;
 mod replay;
+mod replay_cluster;
 mod replay_reads;
 mod runbook;
 mod saved_plan;

@@ -292,6 +292,16 @@ pub static SERVICES: &[Service] = &[
                 ],
             ),
             (
+                Only(&["RestoreDBClusterFromSnapshot"]),
+                &[
+                    "arn:{partition}:rds:{region}:{account}:cluster:{name}",
+                    "arn:{partition}:rds:{region}:{account}:cluster-pg:*",
+                    "arn:{partition}:rds:{region}:{account}:cluster-snapshot:*",
+                    "arn:{partition}:rds:{region}:{account}:og:*",
+                    "arn:{partition}:rds:{region}:{account}:subgrp:*",
+                ],
+            ),
+            (
                 Only(&["CreateDBInstance", "ModifyDBInstance"]),
                 &[
                     "arn:{partition}:rds:{region}:{account}:cluster:{name}",

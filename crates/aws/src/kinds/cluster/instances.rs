@@ -6,7 +6,7 @@ use regionctl_core::resource::setting::Setting;
 
 use super::ClusterOp;
 use super::model::{ClusterInstance, ClusterModel, Insights};
-use crate::tags;
+use crate::tags::{self, TagSettings};
 
 /// Creates or changes the desired instances.
 pub(super) fn members(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
@@ -52,7 +52,10 @@ fn one(
     }
     let plain = plain.and(insightful);
     let of_live = live.and_then(|live| live.tags.get()).map(|tags| tags::set(&tags)).unwrap_or_default();
-    let stated = want.tags.get().unwrap_or_default();
+    let stated: TagSettings = match &want.tags {
+        Setting::Unset => of_live.keys().map(|key| (key.clone(), Setting::Unset)).collect(),
+        tags => tags.get().unwrap_or_default(),
+    };
     let (tagged, untagged) = out.entries(&format!("instances.{id}.tags"), &stated, &of_live);
     let tags = tags::set(&stated);
     let Some(live) = live else {
