@@ -59,7 +59,7 @@ const SPECS: &[(&str, &str)] = &[
     ("private key in a spec", "ec2.key_pair:\n  team:\n    public_key: |\n      -----BEGIN OPENSSH PRIVATE KEY-----\n"),
     (
         "invalid shared entries",
-        "iam.policy:\n  p: {statements: {not-a-sid: {Effect: Allow, Action: a, Resource: b}, B: {Effect: Allow, Principal: \"*\", Action: a, Resource: b}}, absent: [B]}\ns3.replication:\n  b: {region: nowhere, rules: {r: {destination: b}}}\n",
+        "iam.policy:\n  p: {statements: {not-a-sid: {Effect: Allow, Action: a, Resource: b}, B: {Effect: Allow, Principal: \"*\", Action: a, Resource: b}, C: {Effect: Allow, Action: a}}, absent: [\"\", B], unnamed: [{Sid: D, Effect: Allow, Action: a, Resource: b}], path: app}\ns3.replication:\n  b: {region: nowhere, rules: {r: {destination: b, priority: 1}, s: {destination: c, priority: 1, tags: {a: b}, delete_markers: true, account: '1', owner_override: true}}}\n",
     ),
     (
         "invalid values of several kinds",

@@ -5,10 +5,12 @@
 // Tests may panic, measure time and wait.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
 
+mod adoption;
 mod answers;
 mod bad_input;
 mod drift;
 mod generated;
+mod guard;
 mod harness;
 mod interrupted;
 mod laws;
@@ -17,9 +19,18 @@ mod neighbours;
 mod nightly;
 mod noise;
 mod old_files;
+mod permissions;
 mod replay;
 mod replay_cluster;
+mod replay_document;
+mod replay_function;
+mod replay_iam_policy;
+mod replay_instance;
 mod replay_reads;
+mod replay_replication;
+mod replay_security_group;
+mod replay_session;
+mod replay_topic;
 mod runbook;
 mod saved_plan;
 mod scenario;

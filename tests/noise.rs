@@ -377,7 +377,7 @@ impl HttpConnector for Failing {
     }
 }
 
-/// If any one call fails, the report has a gap or a finding.
+/// If any one call fails, the report has a gap, a finding, or a note.
 #[tokio::test]
 async fn a_failed_read_is_never_reported_as_no_drift() {
     let place = Place::converged();
@@ -402,7 +402,10 @@ async fn a_failed_read_is_never_reported_as_no_drift() {
                 break;
             }
             tried += 1;
-            let is_clean = result.is_ok_and(|region| region.is_complete() && region.findings.is_empty());
+            // What is read only to find defects is no gap, but a note says that it could not be read.
+            let is_noted =
+                |region: &RegionReport| region.notes.iter().any(|note| note.what.contains("could not be read"));
+            let is_clean = result.is_ok_and(|it| it.is_complete() && it.findings.is_empty() && !is_noted(&it));
             if is_clean {
                 missed.push(format!("{status} {code} {}", failed.lock().unwrap()));
             }

@@ -19,6 +19,7 @@ use regionctl_aws::provider::Aws;
 use regionctl_aws::session::{Access, Session, SessionSettings};
 use regionctl_core::desire::fill::fill;
 use regionctl_core::diagnostic::SourceFiles;
+use regionctl_core::kind::DiffContext;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::{Location, Vpc};
 use regionctl_core::observe::provider::{Provider, StepTarget, Verdict};
@@ -28,8 +29,9 @@ use regionctl_core::plan::build::plan;
 use regionctl_core::resource::reference::Attributes;
 use serde_json::{Value, json};
 
-/// The HTTP status, the error code for the header or the call that it answers (`Action=…`), and the body.
-type Answer = (u16, &'static str, &'static str);
+/// The HTTP status, the error code for the header or the call that it answers (`Action=…`, or `Path=…` with the end of
+/// its path), and the body.
+pub type Answer = (u16, &'static str, &'static str);
 
 /// An HTTP client that returns its answers in order and records the requests.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +47,7 @@ impl Replay {
     }
 
     /// Creates a replay with error codes in headers.
-    fn coded(answers: &[Answer]) -> Self {
+    pub fn coded(answers: &[Answer]) -> Self {
         Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), requests: Arc::default() }
     }
 
@@ -56,10 +58,13 @@ impl Replay {
 }
 
 impl Replay {
-    /// Returns the answer for the request's action, or else the next one. Concurrent calls need answers by action.
-    fn answer(&self, request: &str) -> Answer {
+    /// Returns the answer for the request's action or path, or else the next one. Concurrent calls need such answers.
+    fn answer(&self, request: &str, path: &str) -> Answer {
         let mut answers = self.answers.lock().unwrap();
-        let own = answers.iter().position(|(_, action, _)| action.starts_with("Action=") && request.contains(action));
+        let own = answers.iter().position(|(_, action, _)| {
+            let ends = action.strip_prefix("Path=").is_some_and(|end| path.ends_with(end));
+            ends || action.starts_with("Action=") && request.contains(action)
+        });
         answers.remove(own.unwrap_or(0)).unwrap_or((500, "", "no answer left"))
     }
 }
@@ -67,9 +72,10 @@ impl Replay {
 impl HttpConnector for Replay {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-        let query = request.uri().split_once('?').map_or("", |(_, query)| query);
+        let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
+        let path = path.to_owned();
         let recorded = format!("{} ?{query} {body}", request.method());
-        let (status, code, text) = self.answer(&recorded);
+        let (status, code, text) = self.answer(&recorded, &path);
         self.requests.lock().unwrap().push(recorded);
         let mut answer = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(text));
         // CloudWatch uses CBOR. Its answers are written here in JSON.
@@ -80,7 +86,7 @@ impl HttpConnector for Replay {
             *answer.body_mut() = SdkBody::from(bytes);
             answer.headers_mut().insert("smithy-protocol", protocol.to_owned());
         }
-        if !code.is_empty() && !code.starts_with("Action=") {
+        if !code.is_empty() && !code.contains('=') {
             answer.headers_mut().insert("x-amzn-errortype", code);
         }
         HttpConnectorFuture::ready(Ok(answer))
@@ -219,7 +225,7 @@ async fn a_bucket_name_taken_by_another_account_is_not_retried() {
     let taken =
         "<Error><Code>BucketAlreadyExists</Code><Message>The requested bucket name is not available</Message></Error>";
     let replay = Replay::new(&[(409, taken)]);
-    let failure = run(&replay, "s3.bucket", json!("CreateBucket")).await.unwrap_err();
+    let failure = run(&replay, "s3.bucket", json!({"CreateBucket": {"tags": {}}})).await.unwrap_err();
     assert_eq!(failure.class, FailureClass::Taken);
     assert_eq!(replay.requests().len(), 1);
     assert!(replay.requests()[0].contains("<LocationConstraint>eu-central-1</LocationConstraint>"));
@@ -342,22 +348,9 @@ async fn pending_modifications_and_minor_versions_are_not_drift() {
     let mut scope = Scope::of(location());
     scope.ask("orders", Depth::existence());
     let seen = open(&replay).await.observe("rds.cluster", scope).await.unwrap().resources;
-    let draft = REGISTRY.of("rds.cluster").diff(&want.model, &[], Some(&seen[0])).unwrap();
+    let draft = REGISTRY.of("rds.cluster").diff(&want.model, Some(&seen[0]), &DiffContext::default()).unwrap();
     assert!(draft.fields.is_empty() && draft.steps.is_empty(), "{draft:?}");
     assert_eq!(draft.waiting[0].what, "backup_days 14 waits for the cluster's maintenance window");
-}
-
-/// If the newest version has the desired content already, an earlier run stopped before it became the default version
-/// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateDocument.html>).
-#[tokio::test]
-async fn an_existing_document_version_becomes_the_default() {
-    let duplicate = r#"{"__type":"DuplicateDocumentContent","message":"The content matches another document"}"#;
-    let replay = Replay::new(&[(400, duplicate)]);
-    let op = json!({"UpdateDocument": {"content": "{}", "format": "JSON", "target_type": null}});
-    assert_eq!(run(&replay, "ssm.document", op).await.unwrap()["version"], "$LATEST");
-    let replay = Replay::new(&[(200, r#"{"DocumentVersion":"3"}"#), (200, "{}")]);
-    run(&replay, "ssm.document", json!("UpdateDocumentDefaultVersion")).await.unwrap();
-    assert!(replay.requests()[1].contains(r#""DocumentVersion":"3""#), "{:?}", replay.requests());
 }
 
 /// The preflight checks the caller's permissions per call and resource, before the first write
@@ -366,6 +359,9 @@ async fn an_existing_document_version_becomes_the_default() {
 async fn a_missing_permission_fails_the_preflight() {
     const CALLER: &str = "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::123456789012:assumed-role/deploy/ci\
         </Arn><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
+    const ROLE: &str = "<GetRoleResponse><GetRoleResult><Role><Path>/ci/</Path><RoleName>deploy</RoleName><RoleId>AROA</RoleId>\
+        <Arn>arn:aws:iam::123456789012:role/ci/deploy</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate></Role></GetRoleResult>\
+        </GetRoleResponse>";
     const REGIONS: &str = "<DescribeRegionsResponse><regionInfo><item><regionName>eu-central-1</regionName><optInStatus>\
         not-opted-in</optInStatus></item></regionInfo></DescribeRegionsResponse>";
     const DENIED: &str = "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults><member>\
@@ -375,6 +371,7 @@ async fn a_missing_permission_fails_the_preflight() {
     let replay = Replay::coded(&[
         (200, "Action=GetCallerIdentity", CALLER),
         (200, "Action=DescribeRegions", REGIONS),
+        (200, "Action=GetRole", ROLE),
         (200, "Action=SimulatePrincipalPolicy", DENIED),
     ]);
     let text = "region: eu-central-1\naccount: '123456789012'\nsns.topic:\n  a:\n";
@@ -388,16 +385,16 @@ async fn a_missing_permission_fails_the_preflight() {
     let snapshot = refresh(&open(&empty_region).await, REGISTRY, &spec).await;
     let inventory = fill(REGISTRY, &spec, &snapshot.unwrap_or_else(|error| panic!("{error:?}"))).unwrap();
     let plan = plan(REGISTRY, &spec, &inventory).unwrap();
-    let checks = open(&replay).await.preflight(&plan, &location()).await;
+    let checks = open(&replay).await.preflight(&spec, &plan, &location()).await;
     let failed: Vec<&str> =
         checks.iter().filter(|check| check.verdict == Verdict::Failed).map(|check| check.what.as_str()).collect();
-    let denied = "arn:aws:iam::123456789012:role/deploy is not authorized to perform sns:CreateTopic on \
+    let denied = "arn:aws:iam::123456789012:role/ci/deploy is not authorized to perform sns:CreateTopic on \
                   arn:aws:sns:eu-central-1:123456789012:a";
-    assert_eq!(failed, [denied, "not-opted-in"]);
+    assert_eq!(failed, [denied, "not-opted-in"], "{:?} {:?}", replay.requests(), checks);
     assert!(
         replay
             .requests()
             .iter()
-            .any(|call| call.contains("PolicySourceArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdeploy"))
+            .any(|call| call.contains("PolicySourceArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fci%2Fdeploy"))
     );
 }

@@ -4,6 +4,7 @@
 
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_core::diagnostic::SourceFiles;
+use regionctl_core::kind::DiffContext;
 use regionctl_core::observe::failure::FailureClass;
 use regionctl_core::observe::provider::Provider;
 use regionctl_core::observe::scope::{Depth, Observation, Scope};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use crate::replay::{Replay, location, open, run};
 
 /// Observes a resource with replayed answers. Asserts law 11 too: the spec written from a model has that model.
-async fn observe(kind: &str, name: &str, answers: &[(u16, &'static str)]) -> Observation<Value> {
+pub async fn observe(kind: &str, name: &str, answers: &[(u16, &'static str)]) -> Observation<Value> {
     observe_parts(kind, name, &[], answers).await
 }
 
@@ -33,7 +34,7 @@ async fn observe_parts(kind: &str, name: &str, parts: &[&str], answers: &[(u16, 
 }
 
 /// Asserts that a resource is a gap whose failure contains a text.
-async fn assert_gap(kind: &str, name: &str, answers: &[(u16, &'static str)], named: &str) {
+pub async fn assert_gap(kind: &str, name: &str, answers: &[(u16, &'static str)], named: &str) {
     let found = observe(kind, name, answers).await;
     assert!(found.resources.is_empty(), "{kind}: {:?}", found.resources);
     let [(gap, failure)] = found.gaps.as_slice() else { panic!("{kind}: {:?}", found.gaps) };
@@ -41,7 +42,7 @@ async fn assert_gap(kind: &str, name: &str, answers: &[(u16, &'static str)], nam
     assert!(failure.to_string().contains(named), "{failure}");
 }
 
-fn spec(sections: &str) -> Spec {
+pub fn spec(sections: &str) -> Spec {
     let text = format!("region: eu-central-1\naccount: '123456789012'\n{sections}");
     spec::read("spec.yaml", &|_: &str| Ok(text.clone()), REGISTRY, &mut SourceFiles::default()).unwrap()
 }
@@ -96,7 +97,10 @@ async fn a_live_rule_that_a_spec_cannot_state_is_read() {
     let group = "<DescribeSecurityGroupsResponse><securityGroupInfo><item><groupId>sg-1</groupId><groupName>g</groupName><groupDescription>d</groupDescription><ipPermissions><item><ipProtocol>tcp</ipProtocol><fromPort>22</fromPort><toPort>22</toPort><ipRanges><item><cidrIp>192.168.0.1/31</cidrIp></item></ipRanges></item></ipPermissions></item></securityGroupInfo></DescribeSecurityGroupsResponse>";
     let found = observe("ec2.security_group", "g", &[(200, group)]).await;
     let wanted = spec("ec2.security_group:\n  g:\n    ingress:\n      - {tcp: 22, from: 10.0.0.0/8}\n");
-    let draft = REGISTRY.of("ec2.security_group").diff(&wanted.wants[0].model, &[], Some(&found.resources[0])).unwrap();
+    let draft = REGISTRY
+        .of("ec2.security_group")
+        .diff(&wanted.wants[0].model, Some(&found.resources[0]), &DiffContext::default())
+        .unwrap();
     let paths: Vec<&str> = draft.fields.iter().map(|field| field.path.as_str()).collect();
     assert_eq!(paths, ["ingress[tcp 22 from 10.0.0.0/8]", "ingress[tcp 22 from 192.168.0.1/31]"]);
 }
@@ -104,10 +108,13 @@ async fn a_live_rule_that_a_spec_cannot_state_is_read() {
 /// Lambda returns an empty text for a setting that was removed.
 #[tokio::test]
 async fn an_empty_key_is_unset() {
-    let answer = r#"{"Functions":[{"FunctionName":"f","FunctionArn":"arn:f","KMSKeyArn":"","DeadLetterConfig":{"TargetArn":""}}]}"#;
+    let answer = r#"{"Functions":[{"FunctionName":"f","FunctionArn":"arn:f","Role":"arn:aws:iam::123456789012:role/run","CodeSha256":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=","KMSKeyArn":"","DeadLetterConfig":{"TargetArn":""}}]}"#;
     let found = observe("lambda.function", "f", &[(200, answer)]).await;
     let wanted = spec("lambda.function:\n  f: {code: external, kms_key: unset, dead_letter: unset}\n");
-    let draft = REGISTRY.of("lambda.function").diff(&wanted.wants[0].model, &[], Some(&found.resources[0])).unwrap();
+    let draft = REGISTRY
+        .of("lambda.function")
+        .diff(&wanted.wants[0].model, Some(&found.resources[0]), &DiffContext::default())
+        .unwrap();
     assert!(draft.fields.is_empty() && draft.steps.is_empty(), "{draft:?}");
 }
 

@@ -156,7 +156,7 @@ fn a_bucket_that_cannot_be_read_is_a_gap_and_blocks_apply() {
 #[test]
 fn a_failed_call_is_reported_and_other_calls_are_done() {
     let place = Place::with_spec(
-        "region: eu-central-1\naccount: '123456789012'\nsns.topic:\n  a:\ns3.bucket:\n  data-bucket:\n    versioning: Enabled\n    logging: {bucket: no-such-bucket}\n    tags: {A: b}\n",
+        "region: eu-central-1\naccount: '123456789012'\nsns.topic:\n  a:\ns3.bucket:\n  data-bucket:\n    versioning: Enabled\n    logging: {bucket: no-such-bucket}\n    policy: {Statement: {Sid: Keep, Effect: Deny, Principal: \"*\", Action: \"s3:DeleteBucket\", Resource: \"arn:aws:s3:::data-bucket\"}}\n",
     );
     let run = place.run(&["apply", "--yes", "spec.yaml"]).exits(4);
     assert_eq!(

@@ -38,11 +38,12 @@ fn changes_at_the_source_are_reported_as_drift_of_the_source() {
         functions["lambda/renew-certificates"]["config"]["Timeout"] = 100.into();
         gone["config"]["FunctionName"] = "brand-new".into();
         functions.insert("lambda/brand-new".to_owned(), gone);
-        services["ssm"]["us-east-1"]["documents"].as_object_mut().unwrap().remove("rotate-logs");
+        services["memory"]["us-east-1"].as_object_mut().unwrap().remove("ssm/rotate-logs");
     });
     let plan = place.run(&["plan", SPEC, "--format", "json"]).exits(0);
     let expected = [
         ("create", "cloudwatch.alarm/brand-new Errors"),
+        ("delete", "cloudwatch.alarm/create-deployment Errors"),
         ("create", "lambda.function/brand-new"),
         ("delete", "lambda.function/create-deployment"),
         ("update", "lambda.function/renew-certificates"),
@@ -60,6 +61,7 @@ fn changes_at_the_source_are_reported_as_drift_of_the_source() {
     let expected = [
         ("missing", "cloudwatch.alarm/brand-new Errors"),
         ("missing", "logs.log_group//aws/lambda/brand-new"),
+        ("not_in_spec", "cloudwatch.alarm/create-deployment Errors"),
         ("source_changed", "lambda.function/brand-new"),
         ("source_changed", "lambda.function/create-deployment"),
         ("source_changed", "lambda.function/renew-certificates"),
@@ -71,6 +73,8 @@ fn changes_at_the_source_are_reported_as_drift_of_the_source() {
         "  + lambda.function/brand-new  copies eu-west-1/brand-new\n",
         "  - lambda.function/create-deployment  copies eu-west-1/create-deployment, which no longer exists\n",
         "  ~ lambda.function/renew-certificates  copies eu-west-1/renew-certificates\n      ~ timeout: 300 → 100\n",
+        // Its function is a leftover itself.
+        "  - cloudwatch.alarm/create-deployment Errors  from '${each.name} Errors' in regions/base.yaml",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
@@ -232,6 +236,24 @@ fn two_rules_that_produce_the_same_resource_are_an_error() {
     ] {
         assert!(two.stderr.contains(part), "{part} is not in\n{}", two.stderr);
     }
+}
+
+/// AWS services create documents with reserved names, which SSM accepts from nobody else.
+#[test]
+fn a_copy_with_a_reserved_name_is_refused_before_anything_is_sent() {
+    let place = seeded_with("ssm.document:\n  \"*\": {copy: us-east-1}\n");
+    edit(&place, |services| {
+        let documents = &mut services["memory"]["us-east-1"];
+        documents["ssm/AWSQuickSetup-a"] = documents["ssm/rotate-logs"].clone();
+    });
+    let refused = place.run(&["apply", "--yes", "spec.yaml"]).exits(1);
+    for part in
+        ["error[invalid-name]: for us-east-1/AWSQuickSetup-a: ", "help: add `except: [AWSQuickSetup-a]` to the entry"]
+    {
+        assert!(refused.stderr.contains(part), "{part} is not in\n{}", refused.stderr);
+    }
+    place.write("spec.yaml", format!("{HEAD}ssm.document:\n  \"*\": {{copy: us-east-1, except: [AWS*]}}\n"));
+    place.run(&["apply", "--yes", "spec.yaml"]).exits(0);
 }
 
 #[test]

@@ -44,6 +44,9 @@ IDENTITIES = [
 
 # Lists whose items have the same value of an earlier member of IDENTITIES.
 IDENTITY_OF = {
+    "FunctionEventInvokeConfigs": "FunctionArn",
+    "FunctionUrlConfigs": "FunctionArn",
+    "ProvisionedConcurrencyConfigs": "FunctionArn",
     "DocumentVersions": "DocumentVersion",
     "SecurityGroupRules": "SecurityGroupRuleId",
     "ListVersionsByFunction/Versions": "Version",

@@ -20,6 +20,7 @@ pub async fn sandbox(case: &Case) -> Sandbox {
                 converge(&sandbox, &spec("s3.bucket:\n  flow-bucket:\n")).await;
                 unnamed_flow_logs(&here).await;
             }
+            "tagged-bucket" => tagged_bucket(&here).await,
             other => panic!("{}: unknown `given` name '{other}'", case.name),
         }
     }
@@ -59,6 +60,18 @@ async fn five_version_policy(config: &aws_config::SdkConfig) {
         let version = iam.create_policy_version().policy_arn(arn).policy_document(document).set_as_default(true);
         version.send().await.unwrap();
     }
+}
+
+/// Creates the bucket `tagged-bucket` with a tag of its own.
+async fn tagged_bucket(config: &aws_config::SdkConfig) {
+    use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag, Tagging};
+    let s3 = aws_sdk_s3::Client::new(config);
+    let location = BucketLocationConstraint::EuCentral1;
+    let configuration = CreateBucketConfiguration::builder().location_constraint(location).build();
+    s3.create_bucket().bucket("tagged-bucket").create_bucket_configuration(configuration).send().await.unwrap();
+    let tag = Tag::builder().key("Team").value("sre").build().unwrap();
+    let tagging = Tagging::builder().tag_set(tag).build().unwrap();
+    s3.put_bucket_tagging().bucket("tagged-bucket").tagging(tagging).send().await.unwrap();
 }
 
 /// Creates two flow logs without a Name and with the same destination: rejected traffic first, then accepted traffic.

@@ -12,11 +12,14 @@ Bugs of moto are corrected here and never in regionctl:
 - GetBucketVersioning answers with a root element named after the operation; S3's is VersioningConfiguration.
 - The URL that GetFunction returns does not work. It is replaced by a URL of this server.
 - Unsupported operations are answered with a stack trace and 500, which clients retry. They are answered with 501.
+- Operations of functions that moto lacks (functions.py).
 - Functions lose LoggingConfig, DeadLetterConfig, FileSystemConfigs and SnapStart, and cannot change KMSKeyArn.
 - ModifyDBSubnetGroup deletes the group.
 - ModifyVpcEndpoint does not reset the policy.
 - CreateFlowLogs treats the prefix after a bucket's ARN as part of the bucket's name.
 - A log group's key cannot be changed (AssociateKmsKey, DisassociateKmsKey).
+- CreateBucket ignores tags.
+- Topics do not return the attributes of delivery status, tracing, signatures, sizes and FIFO.
 - S3 loses the key format of access logs, the filters of replication rules, and the size filters, kept versions and
   minimum transition size of lifecycle rules, and does not support requestPayment. S3 returns what was put.
 
@@ -35,17 +38,23 @@ import urllib.error
 import urllib.request
 
 import cbor2
+import xmltodict
+from functions import FunctionParts
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import ValidateRequests, self_check
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.responses import BaseResponse, get_service_model
+from moto.core.utils import camelcase_to_underscores
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.responses.vpcs import VPCs
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.responses import LogsResponse
 from moto.rds.models import RDSBackend
 from moto.s3.models import S3Backend
+from moto.s3.responses import S3Response
+from moto.sns.responses import SNSResponse
 from werkzeug.serving import make_server
 
 CBOR_PATH = re.compile(r"^/service/(?P<service>[^/]+)/operation/(?P<operation>[^/]+)$")
@@ -339,6 +348,21 @@ def policies_of_endpoints():
     VPCs.modify_vpc_endpoint = change
 
 
+def rules_without_ports():
+    """Makes moto accept rules of protocols without ports, such as ESP
+    (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html)."""
+    create = SecurityGroupRule.__init__
+
+    def change(self, backend, protocol, group, from_port, to_port, *others, **options):
+        has_ports = from_port is not None and to_port is not None
+        from_port, to_port = (from_port, to_port) if has_ports else ("-1", "-1")
+        create(self, backend, protocol, group, from_port, to_port, *others, **options)
+        if not has_ports:
+            self.from_port = self.to_port = None
+
+    SecurityGroupRule.__init__ = change
+
+
 def keys_of_log_groups():
     """Makes moto support AssociateKmsKey and DisassociateKmsKey."""
 
@@ -352,10 +376,43 @@ def keys_of_log_groups():
     LogsResponse.associate_kms_key = LogsResponse.disassociate_kms_key = put_key
 
 
+def attributes_of_topics():
+    """Makes moto return the attributes of topics that it stores (the API reference of GetTopicAttributes)."""
+    protocols = ["Application", "Firehose", "HTTP", "Lambda", "SQS"]
+    kinds = ["SuccessFeedbackRoleArn", "SuccessFeedbackSampleRate", "FailureFeedbackRoleArn"]
+    logging_names = [protocol + kind for protocol in protocols for kind in kinds]
+    others = ["ArchivePolicy", "FifoThroughputScope", "MaximumMessageSize", "SignatureVersion", "TracingConfig"]
+    get = SNSResponse.get_topic_attributes
+
+    def show(self):
+        answer = get(self)
+        topic = self.backend.get_topic(self._get_param("TopicArn"))
+        for name in logging_names + others:
+            if (value := getattr(topic, camelcase_to_underscores(name), None)) is not None:
+                answer.result["Attributes"][name] = value
+        return answer
+
+    SNSResponse.get_topic_attributes = show
+
+
 def bucket_prefixes():
     """Makes moto ignore the prefix after a bucket's name."""
     get_bucket = S3Backend.get_bucket
     S3Backend.get_bucket = lambda self, name: get_bucket(self, name.split("/")[0])
+
+
+def tags_of_new_buckets():
+    """Makes moto keep the tags of CreateBucket."""
+    put = S3Response._bucket_response_put
+
+    def put_with_tags(self, request, bucket_name, querystring):
+        answer = put(self, request, bucket_name, querystring)
+        if not querystring and self.body and b"<Tag>" in self.body:
+            tags = xmltodict.parse(self.body, force_list=("Tag",))["CreateBucketConfiguration"]["Tags"]["Tag"]
+            self.backend.put_bucket_tagging(bucket_name, {tag["Key"]: tag["Value"] or "" for tag in tags})
+        return answer
+
+    S3Response._bucket_response_put = put_with_tags
 
 
 class Forward:
@@ -404,12 +461,15 @@ def main():
         moto = app = Forward(sys.argv[2])
     else:
         bucket_prefixes()
+        tags_of_new_buckets()
         not_implemented()
         settings_of_functions()
         changed_subnet_groups()
         keys_of_log_groups()
         policies_of_endpoints()
-        moto = S3Keeps(DomainDispatcherApplication(create_backend_app))
+        attributes_of_topics()
+        rules_without_ports()
+        moto = FunctionParts(S3Keeps(DomainDispatcherApplication(create_backend_app)))
         app = NotImplemented(CborToJson(S3Roots(moto)))
     server = make_server("127.0.0.1", 0, Reset(moto, Packages(ValidateRequests(app))), threaded=True)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)

@@ -29,6 +29,14 @@ pub(crate) fn named(name: &str, mut tags: Tags) -> Tags {
     tags
 }
 
+/// Removes tags of a resource by key, whatever their values
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html>).
+pub(crate) async fn delete_tags(api: &Client, id: &str, keys: &[String]) -> Result<(), CallError> {
+    let tags = keys.iter().map(|key| Tag::builder().key(key).build()).collect();
+    api.delete_tags().resources(id).set_tags(Some(tags)).send().await?;
+    Ok(())
+}
+
 /// Returns the value of the tag `Name`, or the id of a resource without that tag.
 pub(crate) fn name_or(tags: &[Tag], id: Option<&str>) -> Option<String> {
     let name = tags.iter().find(|tag| tag.key() == Some(NAME)).and_then(Tag::value);

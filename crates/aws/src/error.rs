@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Failed AWS calls, classified by service, error code and HTTP status, never by message text. The codes are in
-//! [`crate::services`].
+//! Failed AWS calls, classified by service, error code and HTTP status. The codes are in [`crate::services`], and so are
+//! the few errors that AWS tells from others only by their text.
 
 use std::error::Error;
 
@@ -16,6 +16,9 @@ use crate::session::WriteWhileReading;
 /// The response header with a bucket's region. S3 sends it also with errors that have no body
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
 const BUCKET_REGION: &str = "x-amz-bucket-region";
+
+/// The start of the message for a bucket in another region.
+const BUCKET_IS_IN: &str = "the bucket is in ";
 
 /// A [`Failure`], with conversions from the SDK's error types for `?`.
 #[derive(Debug, Clone)]
@@ -40,6 +43,11 @@ impl CallError {
     pub(crate) fn unknown(call: &str, what: &str, value: &str) -> Self {
         let message = format!("AWS returned {what} '{value}', which this version of regionctl does not support");
         Self(Failure::new(FailureClass::Unknown, call, message))
+    }
+
+    /// Returns the region of the bucket, if the answer to a HEAD request named it (see [`no_body`]).
+    pub(crate) fn bucket_region(&self) -> Option<&str> {
+        self.0.message.strip_prefix(BUCKET_IS_IN).and_then(|rest| rest.split(' ').next())
     }
 
     /// Whether the resource does not exist.
@@ -100,8 +108,12 @@ where
             None => (None, None),
         };
         let service = services::by_crate(crate_of::<E>());
+        let text = own_message.as_deref().unwrap_or_default();
+        let by_text = code.as_deref().and_then(|code| services::class_of_text(service, code, text));
         let class = match &error {
-            SdkError::ServiceError(_) | SdkError::ResponseError(_) => classify(service, code.as_deref(), status),
+            SdkError::ServiceError(_) | SdkError::ResponseError(_) => {
+                by_text.unwrap_or_else(|| classify(service, code.as_deref(), status))
+            }
             other => classify_unsent(other),
         };
         let bucket_region = error.raw_response().and_then(|response| response.headers().get(BUCKET_REGION));
@@ -133,7 +145,7 @@ fn call_of<E>() -> String {
 /// bucket region means that the bucket is in that region.
 fn no_body(status: u16, bucket_region: Option<&str>) -> String {
     match bucket_region.filter(|_| matches!(status, 301 | 400)) {
-        Some(region) => format!("the bucket is in {region} (HTTP status {status} without an error message)"),
+        Some(region) => format!("{BUCKET_IS_IN}{region} (HTTP status {status} without an error message)"),
         None => format!("HTTP status {status} without an error message"),
     }
 }
@@ -187,6 +199,7 @@ mod tests {
     use FailureClass::{
         Conflict, Credentials, Denied, Invalid, NotFound, NotReady, Other, Taken, Throttled, Transport,
     };
+    use aws_sdk_cloudwatch::operation::put_metric_alarm::PutMetricAlarmError;
     use aws_sdk_s3::operation::head_bucket::HeadBucketError;
     use aws_smithy_types::body::SdkBody;
     use aws_smithy_types::error::ErrorMetadata;
@@ -329,14 +342,26 @@ mod tests {
     }
 
     #[test]
+    fn a_second_change_of_an_alarm_at_the_same_time_is_a_conflict() {
+        let class = |text: &str| {
+            let metadata = ErrorMetadata::builder().code("ValidationError").message(text).build();
+            let response = HttpResponse::new(400.try_into().expect("invariant: 400 is a status"), SdkBody::empty());
+            CallError::from(SdkError::service_error(PutMetricAlarmError::generic(metadata), response)).0.class
+        };
+        assert_eq!(class("A separate request to update this alarm is in progress"), Conflict);
+        assert_eq!(class("Period must be 10, 30 or a multiple of 60"), Invalid);
+    }
+
+    #[test]
     fn a_head_bucket_error_without_a_body_names_the_buckets_region() {
-        let error = HeadBucketError::generic(ErrorMetadata::builder().build());
-        let status =
-            aws_smithy_runtime_api::http::StatusCode::try_from(400_u16).expect("invariant: 400 is a valid status");
-        let mut response = HttpResponse::new(status, SdkBody::empty());
-        response.headers_mut().insert(BUCKET_REGION, "eu-west-1");
-        let failure = CallError::from(SdkError::service_error(error, response)).0;
-        assert_eq!((failure.class, failure.call.as_str(), failure.code), (Invalid, "S3 HeadBucket", None));
-        assert_eq!(failure.message, "the bucket is in eu-west-1 (HTTP status 400 without an error message)");
+        for (status, class) in [(301_u16, Taken), (400, Invalid)] {
+            let error = HeadBucketError::generic(ErrorMetadata::builder().build());
+            let code = aws_smithy_runtime_api::http::StatusCode::try_from(status).expect("invariant: a valid status");
+            let mut response = HttpResponse::new(code, SdkBody::empty());
+            response.headers_mut().insert(BUCKET_REGION, "eu-west-1");
+            let error = CallError::from(SdkError::service_error(error, response));
+            assert_eq!(error.bucket_region(), Some("eu-west-1"));
+            assert_eq!((error.0.class, error.0.call.as_str(), error.0.code), (class, "S3 HeadBucket", None));
+        }
     }
 }

@@ -12,6 +12,12 @@ pub fn action(service: &str, operation: &str) -> String {
     }
 }
 
+/// Returns the IAM action that an operation needs in addition to create a resource with tags.
+pub fn tagging_action(service: &str, operation: &str) -> Option<String> {
+    let row = services::by_name(service)?;
+    row.tagging(operation).map(|action| format!("{}:{action}", row.iam_prefix))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -21,5 +27,7 @@ mod tests {
         assert_eq!(action("S3", "HeadBucket"), "s3:ListBucket");
         assert_eq!(action("S3", "DeleteBucketCors"), "s3:PutBucketCORS");
         assert_eq!(action("CloudWatch Logs", "PutRetentionPolicy"), "logs:PutRetentionPolicy");
+        assert_eq!(tagging_action("SSM", "CreateDocument").as_deref(), Some("ssm:AddTagsToResource"));
+        assert_eq!(tagging_action("SSM", "UpdateDocument"), None);
     }
 }

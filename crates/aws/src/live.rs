@@ -4,7 +4,8 @@
 //! A kind implements the typed trait [`Live`]. [`LiveKind`] is the same interface with the types erased.
 
 use aws_smithy_async::future::pagination_stream::PaginationStream;
-use futures::future::{BoxFuture, join_all};
+use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt};
 use regionctl_core::kind::{AnyKind, Erased, Kind};
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
@@ -82,14 +83,24 @@ where
     Ok(names)
 }
 
+/// The number of reads of one kind that run concurrently. At AWS's rates more would only wait for their turn, each with
+/// its memory.
+pub(crate) const CONCURRENT_READS: usize = 32;
+
+/// Runs futures concurrently, at most [`CONCURRENT_READS`] at a time, and returns their results in order.
+pub(crate) async fn join_reads<F: Future>(reads: Vec<F>) -> Vec<F::Output> {
+    stream::iter(reads).buffered(CONCURRENT_READS).collect().await
+}
+
 /// Runs one read per resource concurrently. A failed read becomes a gap of that resource.
 pub(crate) async fn read_concurrently<M, F>(reads: impl IntoIterator<Item = (String, F)>) -> Observation<M>
 where
     F: Future<Output = Result<Option<LiveResource<M>>, CallError>>,
 {
-    let reads = reads.into_iter().map(|(name, read)| async move { (name, read.await) });
+    // An iterator that borrows must not be part of this future, which is sent to other threads.
+    let reads: Vec<_> = reads.into_iter().map(|(name, read)| async move { (name, read.await) }).collect();
     let mut found = Observation::default();
-    for (name, result) in join_all(reads).await {
+    for (name, result) in join_reads(reads).await {
         match result {
             Ok(Some(resource)) => found.resources.push(resource),
             Ok(None) => {}
@@ -188,4 +199,29 @@ fn typed<K: Kind, T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Fai
     serde_json::from_value(value).map_err(|error| {
         Failure::new(FailureClass::Other, K::FACTS.name, format!("the step does not match the kind: {error}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn reads_run_concurrently_up_to_a_limit_and_keep_their_order() {
+        let (running, most) = (Cell::new(0), Cell::new(0));
+        let read = |number: usize| {
+            let (running, most) = (&running, &most);
+            async move {
+                running.set(running.get() + 1);
+                most.set(most.get().max(running.get()));
+                tokio::task::yield_now().await;
+                running.set(running.get() - 1);
+                number
+            }
+        };
+        let found = join_reads((0..200).map(read).collect()).await;
+        assert_eq!(found, (0..200).collect::<Vec<_>>());
+        assert_eq!(most.get(), CONCURRENT_READS);
+    }
 }

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Least-privilege IAM policies for specs: the actions of the kinds' calls, on the resources that the specs name. Sends
-//! no calls. Resources per action are in [`crate::services`], additional actions in the kinds' facts. If AWS assigns
-//! the id (security groups, hosted zones), a policy names all resources of the type in the region and account.
+//! The IAM actions that calls need, each with its resources: as least-privilege policies for specs, and for the steps of
+//! a plan, whose permissions the preflight checks. Sends no calls.
+//!
+//! Resources per action are in [`crate::services`], additional actions in the kinds' facts. If AWS assigns the id
+//! (security groups, hosted zones), a policy names all resources of the type in the region and account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regionctl_core::diff::operation;
 use regionctl_core::kind::{Facts, Need, NeededWhen};
 use regionctl_core::model::pattern;
 use regionctl_core::observe::location::Location;
+use regionctl_core::plan::{Action, Plan};
 use regionctl_core::spec::names::partition;
 use regionctl_core::spec::{Spec, Want};
 use serde_json::{Value, json};
 
-use crate::iam::action;
-use crate::kinds::REGISTRY;
+use crate::iam::{action, tagging_action};
+use crate::kinds::{self, REGISTRY};
 use crate::last_applied;
 use crate::services::{fill, resources};
 
@@ -30,7 +34,7 @@ pub enum Purpose {
 pub const LARGEST: usize = 6144;
 
 /// IAM actions with the resource ARNs that each needs.
-type Needs = BTreeMap<String, BTreeSet<String>>;
+pub(crate) type Needs = BTreeMap<String, BTreeSet<String>>;
 
 /// Returns the policy documents for the specs, split so that each is at most [`LARGEST`] characters if possible.
 pub fn policies(specs: &[Spec], purpose: Purpose) -> Vec<Value> {
@@ -51,7 +55,11 @@ fn add_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
     let mut need = |service: &str, operations: &[&str], names: &BTreeSet<String>, location: &Location| {
         for called in operations {
             let resources = names.iter().flat_map(|name| resources(service, called, name, location));
-            needs.entry(action(service, called)).or_default().extend(resources);
+            let resources: BTreeSet<String> = resources.collect();
+            needs.entry(action(service, called)).or_default().extend(resources.clone());
+            if let Some(tagging) = tagging_action(service, called) {
+                needs.entry(tagging).or_default().extend(resources);
+            }
         }
     };
     let any = BTreeSet::from(["*".to_owned()]);
@@ -64,6 +72,9 @@ fn add_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
     for facts in kinds_of(spec) {
         let names = names_of(spec, facts);
         need(facts.service, facts.reads, &names, &here);
+        for looked_up in facts.looks_up.iter().map(|kind| REGISTRY.of(kind).facts()) {
+            need(looked_up.service, looked_up.reads, &any, &here);
+        }
         for (region, names) in sources_of(spec, facts) {
             need(facts.service, facts.reads, &names, &location(spec, &region));
         }
@@ -80,11 +91,9 @@ fn add_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
         add_additional(spec, facts, purpose, &here, needs);
     }
     if spec.record_applied {
-        let path = format!("parameter{}", last_applied::path(&spec.path));
-        let parameters = [here.arn("ssm", &path), here.arn("ssm", &format!("{path}/*"))];
-        needs.entry("ssm:GetParametersByPath".to_owned()).or_default().extend(parameters.clone());
+        needs.entry("ssm:GetParametersByPath".to_owned()).or_default().extend(record(spec, &here));
         if purpose == Purpose::Apply {
-            needs.entry("ssm:PutParameter".to_owned()).or_default().extend(parameters);
+            needs.entry("ssm:PutParameter".to_owned()).or_default().extend(record(spec, &here));
         }
     }
     if purpose == Purpose::Apply {
@@ -92,11 +101,89 @@ fn add_spec(spec: &Spec, purpose: Purpose, needs: &mut Needs) {
     }
 }
 
+/// Returns the ARNs of the parameters with a spec's last-applied record.
+fn record(spec: &Spec, here: &Location) -> [String; 2] {
+    let path = format!("parameter{}", last_applied::path(&spec.path));
+    [here.arn("ssm", &path), here.arn("ssm", &format!("{path}/*"))]
+}
+
+/// Returns what the steps of a spec's plan need, on the resources that [`policies`] grants.
+pub(crate) fn of_plan(spec: &Spec, plan: &Plan, here: &Location) -> Needs {
+    let mut needs = Needs::new();
+    for (change, step) in plan.steps() {
+        let (facts, called) = (kinds::live(&change.address.kind).facts(), operation(&step.op));
+        let name = change.address.name.as_str();
+        let own = resources(facts.service, called, name, here);
+        if let Some(tagging) = tagging_action(facts.service, called).filter(|_| found_at(&step.op, "tags").is_some()) {
+            needs.entry(tagging).or_default().extend(own.clone());
+        }
+        needs.entry(action(facts.service, called)).or_default().extend(own);
+        let source = change.follows.as_ref().map(|source| (source.name.as_str(), location(spec, &source.region)));
+        // The verification reads a new resource with calls that the plan had no reason to send.
+        if change.action == Action::Create {
+            for read in facts.reads {
+                needs.entry(action(facts.service, read)).or_default().extend(resources(
+                    facts.service,
+                    read,
+                    name,
+                    here,
+                ));
+            }
+        }
+        for read in facts.step_reads {
+            let found = needs.entry(action(facts.service, read)).or_default();
+            found.extend(resources(facts.service, read, name, here));
+            found.extend(source.iter().flat_map(|(name, there)| resources(facts.service, read, name, there)));
+        }
+        for need in facts.also.iter().filter(|need| is_for(need, called, facts)) {
+            let resources = match stated_in(&step.op, need) {
+                Stated::Nothing => continue,
+                Stated::Unknown => need.resources.iter().map(|form| fill(form, name, here)).collect(),
+                Stated::Arns(arns) => arns,
+            };
+            needs.entry(need.action.to_owned()).or_default().extend(resources);
+        }
+    }
+    if spec.record_applied && plan.targets.is_empty() {
+        needs.entry("ssm:PutParameter".to_owned()).or_default().extend(record(spec, here));
+    }
+    needs
+}
+
+/// Whether a write call of a kind may need an additional action.
+fn is_for(need: &Need, called: &str, facts: &Facts) -> bool {
+    if need.calls.is_empty() { !facts.removes.contains(&called) } else { need.calls.contains(&called) }
+}
+
+/// Returns the resources that a step's operation states for an additional action.
+fn stated_in(op: &Value, need: &Need) -> Stated {
+    match need.when {
+        NeededWhen::Always => Stated::Unknown,
+        NeededWhen::For(attribute) | NeededWhen::Stated(attribute) => {
+            let found = found_at(op, attribute).unwrap_or(&Value::Null);
+            arns(&[(false, found)], false)
+        }
+    }
+}
+
+/// Returns the value at a dotted path in a value, or in one of the values in it. An operation has the fields of the model
+/// that it sets somewhere in its parameters.
+fn found_at<'a>(value: &'a Value, attribute: &str) -> Option<&'a Value> {
+    let own = value_at(value, attribute);
+    if is_stated(own) {
+        return Some(own);
+    }
+    value.as_object()?.values().find_map(|part| found_at(part, attribute))
+}
+
 /// Adds the actions of the general preflight checks. SimulatePrincipalPolicy is authorized on the principal that it
-/// simulates (Service Authorization Reference).
+/// simulates (Service Authorization Reference). GetRole returns the path of the caller's role.
 fn add_preflight(here: &Location, needs: &mut Needs) {
     let principals = ["role", "user"].map(|kind| format!("arn:{}:iam::{}:{kind}/*", here.partition, here.account));
-    needs.entry("iam:SimulatePrincipalPolicy".to_owned()).or_default().extend(principals);
+    // The same resources for both make one statement, so that the preflight does not depend on that of `iam:PassRole`.
+    for action in ["iam:GetRole", "iam:SimulatePrincipalPolicy"] {
+        needs.entry(action.to_owned()).or_default().extend(principals.clone());
+    }
     needs.entry("ec2:DescribeRegions".to_owned()).or_default().insert("*".to_owned());
 }
 
@@ -104,7 +191,8 @@ fn add_preflight(here: &Location, needs: &mut Needs) {
 fn add_additional(spec: &Spec, facts: &Facts, purpose: Purpose, here: &Location, needs: &mut Needs) {
     let names = names_of(spec, facts);
     let writes = purpose == Purpose::Apply && has_entries(spec, facts);
-    for need in facts.also.iter().filter(|need| need.reads || writes) {
+    let is_called = |need: &Need| need.calls.is_empty() || need.calls.iter().any(|call| facts.writes.contains(call));
+    for need in facts.also.iter().filter(|need| need.reads || (writes && is_called(need))) {
         let general = names.iter().flat_map(|name| need.resources.iter().map(move |form| fill(form, name, here)));
         let resources: BTreeSet<String> = match stated(spec, facts, need) {
             Stated::Nothing => continue,
@@ -143,9 +231,13 @@ fn value_at<'a>(model: &'a Value, attribute: &str) -> &'a Value {
     attribute.split('.').fold(model, |value, field| &value[field])
 }
 
-/// Whether a value is neither null nor an empty list.
+/// Whether a value is neither null nor an empty list or map.
 fn is_stated(value: &Value) -> bool {
-    !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty())
+    match value {
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        other => !other.is_null(),
+    }
 }
 
 /// Combines the ARNs in the values of several resources, each with whether the resource is a follower.
@@ -217,8 +309,8 @@ fn sources_of(spec: &Spec, facts: &Facts) -> BTreeMap<String, BTreeSet<String>> 
     sources
 }
 
-/// Returns the statements: one per set of resources, with all its actions.
-fn statements(needs: Needs) -> Vec<Value> {
+/// Returns the actions by their resources.
+pub(crate) fn by_resources(needs: Needs) -> BTreeMap<BTreeSet<String>, BTreeSet<String>> {
     let mut by_resources: BTreeMap<BTreeSet<String>, BTreeSet<String>> = BTreeMap::new();
     for (action, mut resources) in needs {
         if resources.contains("*") {
@@ -227,6 +319,11 @@ fn statements(needs: Needs) -> Vec<Value> {
         by_resources.entry(resources).or_default().insert(action);
     }
     by_resources
+}
+
+/// Returns the statements: one per set of resources, with all its actions.
+fn statements(needs: Needs) -> Vec<Value> {
+    by_resources(needs)
         .into_iter()
         .map(|(resources, actions)| json!({ "Effect": "Allow", "Action": actions, "Resource": resources }))
         .collect()
@@ -293,8 +390,11 @@ mod tests {
     }
 
     #[test]
-    fn every_remove_operation_is_a_write_operation() {
+    fn every_remove_operation_is_a_write_and_every_read_of_a_step_is_a_read() {
         for facts in REGISTRY.0.iter().map(|kind| kind.facts()) {
+            for operation in facts.step_reads {
+                assert!(facts.reads.contains(operation), "{}: {operation} is not in `reads`", facts.name);
+            }
             for operation in facts.removes {
                 assert!(facts.writes.contains(operation), "{}: {operation} is not in `writes`", facts.name);
             }
@@ -314,6 +414,23 @@ mod tests {
         assert_eq!(arns(&[(false, &json!("${iam.role/x.arn}"))], true), Stated::Unknown);
         assert_eq!(arns(&[(true, &null), (false, &key)], true), Stated::Unknown);
         assert_eq!(arns(&[(false, &json!({"subnets": []}))], false), Stated::Unknown);
+    }
+
+    #[test]
+    fn an_operation_states_the_resources_of_an_additional_action() {
+        let role = Need::named_by("role", "iam:PassRole", crate::services::ROLES);
+        let arn = "arn:aws:iam::123456789012:role/a";
+        let op = json!({"UpdateFunctionConfiguration": {"config": {"timeout": 3, "role": arn}}});
+        assert_eq!(stated_in(&op, &role), Stated::Arns(BTreeSet::from([arn.to_owned()])));
+        assert_eq!(
+            stated_in(&json!({"UpdateFunctionConfiguration": {"config": {"role": null}}}), &role),
+            Stated::Nothing
+        );
+        assert_eq!(stated_in(&json!("DeleteFunction"), &Need::always("a:B", &["*"])), Stated::Unknown);
+        let facts = Facts { removes: &["DeleteFunction"], ..Facts::DEFAULT };
+        assert!(is_for(&role, "CreateFunction", &facts) && !is_for(&role, "DeleteFunction", &facts));
+        let only = role.for_calls(&["CreateFunction"]);
+        assert!(is_for(&only, "CreateFunction", &facts) && !is_for(&only, "UpdateFunctionConfiguration", &facts));
     }
 
     #[test]

@@ -3,34 +3,32 @@
 //!
 //! A check passes, fails, or could not be done; one that could not be done never counts as passed.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod access;
 
-use aws_sdk_iam::types::PolicyEvaluationDecisionType;
+use std::collections::BTreeMap;
+
 use futures::future::{join, join_all};
 use regionctl_core::diff::operation;
-use regionctl_core::kind::AnyKind;
 use regionctl_core::observe::failure::FailureClass;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, Verdict};
 use regionctl_core::plan::{Action, Plan};
+use regionctl_core::spec::Spec;
 use serde_json::Value;
 
 use crate::error::CallError;
-use crate::iam;
 use crate::kinds;
+use crate::services;
 use crate::session::{FromSession, Session};
 
-/// The number of resource ARNs in one call of SimulatePrincipalPolicy.
-const RESOURCES_PER_CALL: usize = 50;
-
 /// Runs all checks concurrently. Returns them sorted, failed ones first.
-pub(crate) async fn preflight(session: &Session, plan: &Plan, location: &Location) -> Vec<Check> {
+pub(crate) async fn preflight(session: &Session, spec: &Spec, plan: &Plan, location: &Location) -> Vec<Check> {
     let of_kinds = join_all(
         steps(plan)
             .into_iter()
             .map(|(kind, steps)| async move { kinds::live(&kind).preflight(session, location, steps).await }),
     );
-    let general = join(permissions(session, plan), region(session, location));
+    let general = join(access::permissions(session, spec, plan, location), region(session, location));
     let (of_kinds, (mut checks, region)) = join(of_kinds, general).await;
     checks.extend(of_kinds.into_iter().flatten());
     checks.push(region);
@@ -64,19 +62,27 @@ pub(crate) fn room(name: &str, used: i64, most: i64, more: usize) -> Check {
     Check::new(format!("quota of {name}"), verdict, format!("{used} of {most} in use, {more} more needed"))
 }
 
-/// Checks that the region is enabled for the account: calls to a disabled region fail like calls with invalid
-/// credentials. `AllRegions` includes the disabled ones
+/// Checks that the region is enabled for the account. Calls to a disabled region fail like calls with invalid
+/// credentials, so a region that is always enabled is asked. `AllRegions` includes the disabled ones
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html>).
 async fn region(session: &Session, location: &Location) -> Check {
     let name = format!("region {} is enabled", location.region);
-    let api = aws_sdk_ec2::Client::from_session(session);
+    let asked = services::always_enabled(&location.partition).unwrap_or(&location.region);
+    let api = aws_sdk_ec2::Client::from_session(&session.in_region(asked));
     let answer = api.describe_regions().region_names(&location.region).all_regions(true).send().await;
-    let result = answer.map_err(CallError::from).map(|answer| {
-        let status = answer.regions().first().and_then(|region| region.opt_in_status()).unwrap_or("unknown").to_owned();
-        let verdict = if status == "not-opted-in" { Verdict::Failed } else { Verdict::Passed };
-        (verdict, status)
-    });
-    check_of(&name, result)
+    match answer.map_err(CallError::from) {
+        Ok(answer) => {
+            let status = answer.regions().first().map(|region| region.opt_in_status().unwrap_or("unknown"));
+            let verdict = match status {
+                None | Some("not-opted-in") => Verdict::Failed,
+                Some(_) => Verdict::Passed,
+            };
+            Check::new(name, verdict, status.unwrap_or("AWS has no such region"))
+        }
+        // An unknown region is an invalid parameter.
+        Err(error) if error.0.class == FailureClass::Invalid => Check::new(name, Verdict::Failed, error.0.to_string()),
+        Err(error) => Check::new(name, Verdict::CouldNotCheck, error.0.to_string()),
+    }
 }
 
 /// Reports the new buckets' names as available: the refresh reads each bucket by name, and a bucket of another account
@@ -90,106 +96,6 @@ fn bucket_names(plan: &Plan) -> Option<Check> {
     let names: Vec<&str> = new.map(|change| change.address.name.as_str()).collect();
     (!names.is_empty())
         .then(|| Check::new("bucket names are available", Verdict::Passed, format!("not in use: {}", names.join(", "))))
-}
-
-/// Returns the IAM actions that the plan's calls need, each with its resource ARN.
-fn needed(plan: &Plan) -> BTreeSet<(String, String)> {
-    let mut needed = BTreeSet::new();
-    for (change, step) in plan.steps() {
-        let kind: &dyn AnyKind = kinds::live(&change.address.kind);
-        let service = kind.facts().service;
-        let arn = change.attributes.get("arn").cloned().flatten().unwrap_or_else(|| "*".to_owned());
-        needed.insert((iam::action(service, operation(&step.op)), arn));
-        let also = kind.also_needs(&step.op).into_iter();
-        needed.extend(also.map(|(action, resource)| (action.to_owned(), resource)));
-    }
-    needed.into_iter().filter(|(_, resource)| !resource.contains("${")).collect()
-}
-
-/// Simulates the caller's permissions with SimulatePrincipalPolicy
-/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>), on identity policies and
-/// permissions boundaries. A resource policy can still deny a call.
-async fn permissions(session: &Session, plan: &Plan) -> Vec<Check> {
-    const NAME: &str = "permissions";
-    let caller = aws_sdk_sts::Client::from_session(session).get_caller_identity().send().await;
-    let arn = match caller.map_err(CallError::from) {
-        Ok(caller) => caller.arn.unwrap_or_default(),
-        Err(error) => return vec![Check::new(NAME, Verdict::CouldNotCheck, error.0.to_string())],
-    };
-    let Some(principal) = principal(&arn) else {
-        // The root user has no identity policies that IAM could simulate.
-        let verdict = if arn.ends_with(":root") { Verdict::Passed } else { Verdict::CouldNotCheck };
-        return vec![Check::new(NAME, verdict, format!("IAM cannot simulate the caller {arn}"))];
-    };
-    let needed = needed(plan);
-    let mut by_service: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
-    for (action, resource) in &needed {
-        let service = action.split(':').next().unwrap_or_default();
-        let (actions, resources) = by_service.entry(service).or_default();
-        actions.insert(action);
-        resources.insert(resource);
-    }
-    let api = aws_sdk_iam::Client::from_session(session);
-    let calls = by_service.into_values().flat_map(|(actions, resources)| {
-        let resources: Vec<&str> = resources.into_iter().collect();
-        let chunks: Vec<Vec<&str>> = resources.chunks(RESOURCES_PER_CALL).map(<[&str]>::to_vec).collect();
-        let (api, principal) = (&api, &principal);
-        chunks.into_iter().map(move |resources| denied(api, principal, actions.clone(), resources))
-    });
-    let mut refused = BTreeSet::new();
-    for result in join_all(calls).await {
-        match result {
-            Ok(found) => refused.extend(found.into_iter().filter(|pair| needed.contains(pair))),
-            Err(error) => return vec![Check::new(NAME, Verdict::CouldNotCheck, error.0.to_string())],
-        }
-    }
-    if refused.is_empty() {
-        return vec![Check::new(NAME, Verdict::Passed, format!("{principal} has all {} permissions", needed.len()))];
-    }
-    let refused = refused.into_iter();
-    refused
-        .map(|(action, on)| {
-            Check::new(NAME, Verdict::Failed, format!("{principal} is not authorized to perform {action} on {on}"))
-        })
-        .collect()
-}
-
-/// Returns the ARN to simulate for a caller: a user's own, or that of a session's role. `None` for other callers.
-fn principal(arn: &str) -> Option<String> {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let ["arn", partition, service, _, account, resource] = parts.as_slice() else { return None };
-    match (*service, resource.split('/').collect::<Vec<_>>().as_slice()) {
-        ("iam", ["user", ..]) => Some(arn.to_owned()),
-        // The ARN of a session does not contain the role's path, so this is wrong for a role with a path.
-        ("sts", ["assumed-role", role, ..]) => Some(format!("arn:{partition}:iam::{account}:role/{role}")),
-        _ => None,
-    }
-}
-
-/// Returns the pairs of action and resource that the principal's policies do not allow.
-async fn denied(
-    api: &aws_sdk_iam::Client,
-    principal: &str,
-    actions: BTreeSet<&str>,
-    resources: Vec<&str>,
-) -> Result<Vec<(String, String)>, CallError> {
-    let mut pages = api
-        .simulate_principal_policy()
-        .policy_source_arn(principal)
-        .set_action_names(Some(actions.into_iter().map(ToOwned::to_owned).collect()))
-        .set_resource_arns(Some(resources.into_iter().map(ToOwned::to_owned).collect()))
-        .into_paginator()
-        .items()
-        .send();
-    let mut found = Vec::new();
-    while let Some(result) = pages.next().await {
-        let result = result?;
-        if *result.eval_decision() != PolicyEvaluationDecisionType::Allowed {
-            let resource = result.eval_resource_name().unwrap_or("*").to_owned();
-            found.push((result.eval_action_name().to_owned(), resource));
-        }
-    }
-    Ok(found)
 }
 
 /// Creates a check from the result of a dry run: EC2 returns the error `DryRunOperation` if the call would succeed
@@ -212,18 +118,6 @@ pub(crate) fn rehearsed<T>(name: &str, result: Result<T, CallError>) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_role_session_is_simulated_as_its_role() {
-        let role = principal("arn:aws:sts::123456789012:assumed-role/deploy/ci");
-        assert_eq!(role.as_deref(), Some("arn:aws:iam::123456789012:role/deploy"));
-        assert_eq!(
-            principal("arn:aws:iam::123456789012:user/a/b").as_deref(),
-            Some("arn:aws:iam::123456789012:user/a/b")
-        );
-        assert_eq!(principal("arn:aws:iam::123456789012:root"), None);
-        assert_eq!(principal("arn:aws:sts::123456789012:user/moto"), None);
-    }
 
     #[test]
     fn a_quota_check_fails_if_the_resources_do_not_fit() {

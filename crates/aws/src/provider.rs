@@ -13,6 +13,7 @@ use regionctl_core::observe::scope::{Observation, Scope};
 use regionctl_core::plan::Plan;
 use regionctl_core::resource::address::Address;
 use regionctl_core::resource::reference::Attributes;
+use regionctl_core::spec::Spec;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -29,6 +30,10 @@ const PROPAGATION: Duration = Duration::from_secs(30);
 
 /// How long a conflict with another change is retried.
 const CONFLICT: Duration = Duration::from_secs(30);
+
+/// How long a throttled call is retried, after the SDK's own five attempts: other callers of the account use the same
+/// rate.
+const THROTTLED: Duration = Duration::from_mins(2);
 
 /// How long a call is retried while the resource is still being created or changed.
 const NOT_READY: Duration = Duration::from_hours(1);
@@ -60,6 +65,7 @@ impl Aws {
         match failure.class {
             FailureClass::NotFound => created.is_some_and(|at| at.elapsed() < PROPAGATION),
             FailureClass::Conflict => elapsed < CONFLICT,
+            FailureClass::Throttled => elapsed < THROTTLED,
             FailureClass::NotReady => elapsed < NOT_READY,
             _ => false,
         }
@@ -84,6 +90,7 @@ impl Aws {
                 id: vpc.vpc_id().unwrap_or_default().to_owned(),
                 cidr: vpc.cidr_block().unwrap_or_default().to_owned(),
                 default: vpc.is_default().unwrap_or(false),
+                ipv6: !vpc.ipv6_cidr_block_association_set().is_empty(),
                 tags: collect(vpc.tags().iter().map(|tag| (tag.key(), tag.value()))),
             });
         }
@@ -122,7 +129,7 @@ impl Provider for Aws {
             let service = kinds::live(&address.kind).facts().service;
             let session = self.session.in_region(trail::home(service, &location.partition, &location.region));
             let api = aws_sdk_cloudtrail::Client::from_session(&session);
-            trail::events(&api, &address.name, attributes).await.map_err(|error| error.0)
+            trail::events(&api, service, &address.name, attributes).await.map_err(|error| error.0)
         })
     }
 
@@ -140,16 +147,16 @@ impl Provider for Aws {
         })
     }
 
-    fn preflight<'a>(&'a self, plan: &'a Plan, location: &'a Location) -> BoxFuture<'a, Vec<Check>> {
-        Box::pin(preflight::preflight(&self.session, plan, location))
+    fn preflight<'a>(&'a self, spec: &'a Spec, plan: &'a Plan, location: &'a Location) -> BoxFuture<'a, Vec<Check>> {
+        Box::pin(preflight::preflight(&self.session, spec, plan, location))
     }
 
     fn status<'a>(&'a self, kind: &'a str, target: StepTarget) -> BoxFuture<'a, Result<Status, Failure>> {
         Box::pin(async move { kinds::live(kind).status(&self.session, &target).await })
     }
 
-    /// Retries "not found" soon after a creation, conflicts, and calls on a resource that is not ready. The SDK retries
-    /// throttled calls and lost connections.
+    /// Retries "not found" soon after a creation, conflicts, throttled calls, and calls on a resource that is not ready.
+    /// The SDK retries lost connections.
     fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Attributes, Failure>> {
         Box::pin(async move {
             let (started, mut delay) = (Instant::now(), FIRST_DELAY);

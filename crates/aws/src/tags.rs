@@ -64,6 +64,34 @@ pub(crate) fn of_new<Op: Serialize>(changes: TagChanges, out: &Diff<'_, Op>) -> 
     (changes.set, tags)
 }
 
+/// Returns the desired setting of each key. `tags: unset` unsets every live key, except regionctl's own.
+pub(crate) fn by_key(want: &Setting<TagSettings>, live: &Tags) -> TagSettings {
+    match want {
+        Setting::Unstated => TagSettings::new(),
+        Setting::Unset => live.keys().filter(|key| !is_own(key)).map(|key| (key.clone(), Setting::Unset)).collect(),
+        Setting::Set(want) => want.clone(),
+    }
+}
+
+/// Returns the tags that a spec states: all but regionctl's own.
+pub(crate) fn stated(tags: &TagSettings) -> TagSettings {
+    tags.iter().filter(|(key, _)| !is_own(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Returns the tags of a copy: the spec's over the source's, and the region of the source. regionctl's own tags of the
+/// source are not copied.
+pub(crate) fn of_copy(own: Setting<TagSettings>, source: Setting<TagSettings>, region: &str) -> Setting<TagSettings> {
+    let own = match own {
+        Setting::Unset => return Setting::Unset,
+        own => own.unwrap_or_default(),
+    };
+    let mut tags = source.unwrap_or_default();
+    tags.retain(|key, _| !is_own(key));
+    tags.extend(tags::of_copy(region).into_iter().map(|(key, value)| (key, Setting::Set(value))));
+    tags.extend(own);
+    Setting::Set(tags)
+}
+
 /// Compares tags. `tags: unset` removes all of them, except regionctl's own.
 pub(crate) fn compare<Op: Serialize>(
     want: &Setting<TagSettings>,
@@ -71,11 +99,7 @@ pub(crate) fn compare<Op: Serialize>(
     out: &mut Diff<'_, Op>,
 ) -> TagChanges {
     let live = live.and_then(Setting::value).map(set).unwrap_or_default();
-    let want = match want {
-        Setting::Unstated => TagSettings::new(),
-        Setting::Unset => live.keys().filter(|key| !is_own(key)).map(|key| (key.clone(), Setting::Unset)).collect(),
-        Setting::Set(want) => want.clone(),
-    };
+    let want = by_key(want, &live);
     let (covers, removed) = out.entries("tags", &want, &live);
     let is_removed = |(key, value): &(&String, &Setting<String>)| **value == Setting::Unset && live.contains_key(*key);
     let keys = want.iter().filter(is_removed).map(|(key, _)| key.clone()).collect();
@@ -89,8 +113,7 @@ pub(crate) fn write(tags: &Setting<TagSettings>, fields: &mut Map<String, Value>
         Setting::Unset => unset(),
         Setting::Set(tags) => {
             let value = |value: &Setting<String>| value.value().map_or_else(unset, |value| value.as_str().into());
-            let stated = tags.iter().filter(|(key, _)| !is_own(key));
-            Value::Object(stated.map(|(key, tag)| (key.clone(), value(tag))).collect())
+            Value::Object(stated(tags).iter().map(|(key, tag)| (key.clone(), value(tag))).collect())
         }
     };
     fields.insert("tags".to_owned(), written);

@@ -7,7 +7,7 @@ use crate::output::errln;
 
 /// Region codes, for suggestions only: AWS may have more
 /// (<https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>).
-const REGIONS: [&str; 38] = [
+const REGIONS: [&str; 39] = [
     "af-south-1",
     "ap-east-1",
     "ap-east-2",
@@ -35,6 +35,7 @@ const REGIONS: [&str; 38] = [
     "eu-west-1",
     "eu-west-2",
     "eu-west-3",
+    "eusc-de-east-1",
     "il-central-1",
     "me-central-1",
     "me-south-1",

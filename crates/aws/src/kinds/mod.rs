@@ -27,6 +27,7 @@ kinds! {
     key_pair::KeyPair,
     load_balancer::LoadBalancer,
     log_group::LogGroup,
+    metric::Metric,
     private_zone::PrivateZone,
     replication::Replication,
     security_group::SecurityGroup,

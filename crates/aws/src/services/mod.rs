@@ -9,7 +9,7 @@ mod table;
 use regionctl_core::observe::failure::FailureClass;
 use regionctl_core::observe::location::Location;
 
-pub use table::{COMMON, SERVICES};
+pub use table::{COMMON, IAM, SERVICES};
 
 /// The resources of an action without resource-level permissions.
 const ALL: &[&str] = &["*"];
@@ -43,10 +43,14 @@ pub struct Service {
     pub rates: &'static [Rate],
     /// The service's own error codes; those that all services share are in [`COMMON`].
     pub codes: Codes,
+    /// Errors that only their text tells from others with the same code: class, code, and a part of the text.
+    pub texts: &'static [(FailureClass, &'static str, &'static str)],
     /// Error codes that mean that the resource exists and the setting is not set.
     pub unset: &'static [&'static str],
     /// The operations whose IAM action has another name, with that name.
     pub actions: &'static [(&'static str, &'static str)],
+    /// The operations that create a resource with tags, with the IAM action that they need for these.
+    pub tagging: &'static [(Operations, &'static str)],
     /// The resource ARNs of an operation in a policy, as templates for [`fill`]; the first entry that includes the
     /// operation applies. The resource of other operations is `*`.
     pub resources: &'static [(Operations, &'static [&'static str])],
@@ -127,6 +131,11 @@ impl Service {
         self.actions.iter().find(|(of, _)| *of == operation).map_or(operation, |(_, action)| *action)
     }
 
+    /// Returns the IAM action, without the prefix, that an operation needs to create a resource with tags.
+    pub fn tagging(&self, operation: &str) -> Option<&'static str> {
+        self.tagging.iter().find(|(operations, _)| operations.include(operation)).map(|(_, action)| *action)
+    }
+
     fn resources(&self, operation: &str) -> &'static [&'static str] {
         let entry = self.resources.iter().find(|(operations, _)| operations.include(operation));
         entry.map_or(ALL, |(_, templates)| *templates)
@@ -148,6 +157,17 @@ pub fn class_of(service: Option<&Service>, code: &str) -> Option<FailureClass> {
     let own: Codes = service.map(|service| service.codes).unwrap_or_default();
     let mut rows = own.iter().chain(COMMON.codes);
     rows.find(|(_, codes)| codes.iter().any(|pattern| fits(pattern, code))).map(|(class, _)| *class)
+}
+
+/// Returns the class of an error that only its text tells from others with the same code.
+pub fn class_of_text(service: Option<&Service>, code: &str, text: &str) -> Option<FailureClass> {
+    let mut rows = service.into_iter().flat_map(|service| service.texts);
+    rows.find(|(_, of, part)| *of == code && text.contains(part)).map(|(class, ..)| *class)
+}
+
+/// Returns a region of a partition that is enabled in every account; `None` for an unknown partition.
+pub fn always_enabled(partition: &str) -> Option<&'static str> {
+    IAM.iter().find(|(of, _)| *of == partition).map(|(_, region)| *region)
 }
 
 /// Whether an error code means that the resource exists and the setting is not set.
@@ -228,6 +248,8 @@ mod tests {
         assert_eq!(home("Route 53", "aws-us-gov"), "us-gov-west-1");
         assert_eq!(home("IAM", "aws-of-tomorrow"), "here");
         assert_eq!(home("SNS", "aws"), "here");
+        assert_eq!(home("Route 53", "aws-eusc"), "eusc-de-east-1");
+        assert_eq!(always_enabled("aws-cn"), Some("cn-north-1"));
     }
 
     #[test]

@@ -66,12 +66,15 @@ pub static COMMON: Common = Common {
 };
 
 /// The regions of IAM's endpoint by partition, in which CloudTrail records its events.
-const IAM: &[(&str, &str)] = &[
+/// They are enabled in every account.
+pub const IAM: &[(&str, &str)] = &[
     ("aws", "us-east-1"),
     ("aws-cn", "cn-north-1"),
+    ("aws-eusc", "eusc-de-east-1"),
     ("aws-us-gov", "us-gov-west-1"),
     ("aws-iso", "us-iso-east-1"),
     ("aws-iso-b", "us-isob-east-1"),
+    ("aws-iso-e", "eu-isoe-west-1"),
     ("aws-iso-f", "us-isof-south-1"),
 ];
 
@@ -79,6 +82,7 @@ const IAM: &[(&str, &str)] = &[
 const ROUTE53: &[(&str, &str)] = &[
     ("aws", "us-east-1"),
     ("aws-cn", "cn-northwest-1"),
+    ("aws-eusc", "eusc-de-east-1"),
     ("aws-us-gov", "us-gov-west-1"),
     ("aws-iso", "us-iso-east-1"),
     ("aws-iso-b", "us-isob-east-1"),
@@ -95,8 +99,10 @@ const ROW: Service = Service {
     scope: ServiceScope::Regional,
     rates: &[],
     codes: &[],
+    texts: &[],
     unset: &[],
     actions: &[],
+    tagging: &[],
     resources: &[],
 };
 
@@ -127,6 +133,7 @@ pub static SERVICES: &[Service] = &[
             Rate { operations: Only(&["PutMetricAlarm"]), per_second: 3.0, burst: 3.0 },
             Rate { operations: Only(&["DeleteAlarms"]), per_second: 3.0, burst: 3.0 },
             Rate { operations: Only(&["DescribeAlarms"]), per_second: 9.0, burst: 9.0 },
+            Rate { operations: Only(&["ListMetrics"]), per_second: 25.0, burst: 25.0 },
             Rate { operations: Rest, per_second: 10.0, burst: 10.0 },
         ],
         codes: &[
@@ -135,8 +142,11 @@ pub static SERVICES: &[Service] = &[
             (Conflict, &["ConcurrentModificationException", "ResourceConflict"]),
             (Other, &["InternalServiceError", "InternalServiceFault"]),
         ],
+        // Two changes of an alarm at the same time; its own code, `ConcurrentModificationException`, is only for tags.
+        texts: &[(Conflict, "ValidationError", "A separate request to update this alarm is in progress")],
+        tagging: &[(Only(&["PutMetricAlarm"]), "TagResource")],
         resources: &[
-            (Only(&["DescribeAlarms"]), &["*"]),
+            (Only(&["DescribeAlarms", "ListMetrics"]), &["*"]),
             (Rest, &["arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}"]),
         ],
         ..ROW
@@ -152,6 +162,7 @@ pub static SERVICES: &[Service] = &[
             Rate { operations: Rest, per_second: 10.0, burst: 10.0 },
         ],
         codes: &[(NotFound, &["ResourceNotFoundException"]), (Conflict, &["OperationAbortedException"])],
+        tagging: &[(Only(&["CreateLogGroup"]), "TagResource")],
         resources: &[
             (Only(&["DescribeLogGroups"]), &["*"]),
             (
@@ -183,6 +194,7 @@ pub static SERVICES: &[Service] = &[
             (Conflict, &["ConcurrentTagAccess", "DependencyViolation"]),
             (Other, &["Unavailable"]),
         ],
+        tagging: &[(Verbs(&["Authorize", "Create", "Import", "Run"]), "CreateTags")],
         resources: &[
             (Verbs(&["Describe", "Get"]), &["*"]),
             // The ARNs of images and snapshots have no account id.
@@ -220,9 +232,11 @@ pub static SERVICES: &[Service] = &[
             (Conflict, &["ConcurrentModification", "EntityTemporarilyUnmodifiable"]),
             (Other, &["ServiceFailure"]),
         ],
+        tagging: &[(Only(&["CreatePolicy"]), "TagPolicy")],
         resources: &[
             (Only(&["GetAccountSummary", "ListPolicies"]), &["*"]),
-            (Rest, &["arn:{partition}:iam::{account}:policy/{name}"]),
+            // The path of a policy is part of its ARN.
+            (Rest, &["arn:{partition}:iam::{account}:policy/{name}", "arn:{partition}:iam::{account}:policy/*/{name}"]),
         ],
         ..ROW
     },
@@ -233,16 +247,37 @@ pub static SERVICES: &[Service] = &[
         event_source: "lambda.amazonaws.com",
         rates: &[
             Rate { operations: Only(&["GetFunction"]), per_second: 100.0, burst: 100.0 },
+            Rate { operations: Only(&["GetPolicy"]), per_second: 15.0, burst: 15.0 },
             Rate { operations: Rest, per_second: 15.0, burst: 15.0 },
         ],
         codes: &[
             (NotFound, &["*NotFoundException"]),
-            (NotReady, &["ResourceConflictException", "ResourceNotReadyException"]),
+            (NotReady, &["ResourceConflictException", "ResourceInUseException", "ResourceNotReadyException"]),
             (Conflict, &["PreconditionFailedException"]),
             (Other, &["ServiceException"]),
         ],
+        tagging: &[(Only(&["CreateFunction"]), "TagResource")],
         resources: &[
-            (Only(&["GetAccountSettings", "ListEventSourceMappings", "ListFunctions"]), &["*"]),
+            (
+                Only(&["CreateEventSourceMapping", "GetAccountSettings", "ListEventSourceMappings", "ListFunctions"]),
+                &["*"],
+            ),
+            (
+                Only(&["DeleteEventSourceMapping", "UpdateEventSourceMapping"]),
+                &["arn:{partition}:lambda:{region}:{account}:event-source-mapping:*"],
+            ),
+            // The resource is an alias or a version.
+            (
+                Only(&["DeleteProvisionedConcurrencyConfig", "PutProvisionedConcurrencyConfig"]),
+                &["arn:{partition}:lambda:{region}:{account}:function:{name}:*"],
+            ),
+            (
+                Only(&["PutFunctionCodeSigningConfig"]),
+                &[
+                    "arn:{partition}:lambda:{region}:{account}:function:{name}",
+                    "arn:{partition}:lambda:{region}:{account}:code-signing-config:*",
+                ],
+            ),
             (Rest, &["arn:{partition}:lambda:{region}:{account}:function:{name}"]),
         ],
         ..ROW
@@ -267,6 +302,7 @@ pub static SERVICES: &[Service] = &[
                 ],
             ),
         ],
+        tagging: &[(Verbs(&["Create"]), "AddTagsToResource")],
         resources: &[
             (
                 Only(&["DescribeDBClusterParameterGroups", "DescribeDBClusterParameters"]),
@@ -378,11 +414,13 @@ pub static SERVICES: &[Service] = &[
             ("DeleteBucketLifecycle", "PutLifecycleConfiguration"),
             ("GetBucketReplication", "GetReplicationConfiguration"),
             ("PutBucketReplication", "PutReplicationConfiguration"),
+            ("DeleteBucketReplication", "PutReplicationConfiguration"),
             ("GetBucketCors", "GetBucketCORS"),
             ("PutBucketCors", "PutBucketCORS"),
             ("DeleteBucketCors", "PutBucketCORS"),
             ("DeleteBucketTagging", "PutBucketTagging"),
         ],
+        tagging: &[(Only(&["CreateBucket"]), "TagResource")],
         resources: &[(Only(&["ListBuckets"]), &["*"]), (Rest, &["arn:{partition}:s3:::{name}"])],
         ..ROW
     },
@@ -392,7 +430,7 @@ pub static SERVICES: &[Service] = &[
         iam_prefix: "sns",
         event_source: "sns.amazonaws.com",
         rates: &[
-            Rate { operations: Only(&["TagResource"]), per_second: 10.0, burst: 10.0 },
+            Rate { operations: Only(&["TagResource", "UntagResource"]), per_second: 10.0, burst: 10.0 },
             Rate { operations: Only(&["ListTagsForResource"]), per_second: 10.0, burst: 10.0 },
             Rate { operations: Only(&["CreateTopic"]), per_second: 30.0, burst: 30.0 },
             Rate { operations: Rest, per_second: 30.0, burst: 30.0 },
@@ -405,7 +443,12 @@ pub static SERVICES: &[Service] = &[
             // StaleTag: a tag of a deleted topic with the same name still exists.
             (Conflict, &["ConcurrentAccess", "ConcurrentAccessException", "StaleTag", "StaleTagException"]),
         ],
-        resources: &[(Only(&["ListTopics"]), &["*"]), (Rest, &["arn:{partition}:sns:{region}:{account}:{name}"])],
+        tagging: &[(Only(&["CreateTopic"]), "TagResource")],
+        // The actions on subscriptions have no resource type (Service Authorization Reference).
+        resources: &[
+            (Only(&["ListTopics", "GetSubscriptionAttributes", "SetSubscriptionAttributes", "Unsubscribe"]), &["*"]),
+            (Rest, &["arn:{partition}:sns:{region}:{account}:{name}"]),
+        ],
         ..ROW
     },
     Service {
@@ -415,6 +458,7 @@ pub static SERVICES: &[Service] = &[
         event_source: "ssm.amazonaws.com",
         rates: &[
             Rate { operations: Only(&["GetParameter", "GetParametersByPath"]), per_second: 40.0, burst: 40.0 },
+            Rate { operations: Only(&["DescribeDocumentPermission"]), per_second: 10.0, burst: 10.0 },
             Rate { operations: Rest, per_second: 10.0, burst: 10.0 },
         ],
         codes: &[
@@ -423,6 +467,7 @@ pub static SERVICES: &[Service] = &[
             (NotFound, &["*NotFoundException"]),
             (Conflict, &["TooManyUpdates"]),
         ],
+        tagging: &[(Only(&["CreateDocument"]), "AddTagsToResource")],
         resources: &[
             (Only(&["ListDocuments"]), &["*"]),
             (Rest, &["arn:{partition}:ssm:{region}:{account}:document/{name}"]),

@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The interceptor of every client: rejects writes in a read-only session, counts calls, and labels each request with
-//! its operation for the rate limiter (`pace`).
+//! The interceptor of every client: rejects writes in a read-only session, and counts calls, attempts and throttling.
 
 use aws_sdk_ec2::operation::run_instances::RunInstancesInput;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
 use super::Access;
+use super::pace::Pace;
 use super::record::Recorder;
-
-/// The header that tells the rate limiter the operation. It is added after signing and removed before sending.
-pub(super) const CALL: &str = "x-regionctl-call";
+use super::throttling::is_throttled;
 
 /// The error of a write call in a read-only session, which is a bug in regionctl. The call was not sent. Holds the
 /// service and operation.
@@ -36,11 +34,17 @@ impl std::error::Error for WriteWhileReading {}
 pub(super) struct Gateway {
     access: Access,
     recorder: Recorder,
+    pace: Pace,
 }
 
 impl Gateway {
-    pub(super) fn new(access: Access, recorder: Recorder) -> Self {
-        Self { access, recorder }
+    pub(super) fn new(access: Access, recorder: Recorder, pace: Pace) -> Self {
+        Self { access, recorder, pace }
+    }
+
+    /// Returns the interceptor for the clients of another region, which has its own rates.
+    pub(super) fn at(&self, pace: Pace) -> Self {
+        Self { pace, ..self.clone() }
     }
 
     pub(super) fn recorder(&self) -> &Recorder {
@@ -80,15 +84,29 @@ impl Intercept for Gateway {
         Ok(())
     }
 
-    fn modify_before_transmit(
+    fn read_before_transmit(
         &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(metadata) = cfg.load::<Metadata>() {
-            let call = format!("{}/{}", metadata.service(), metadata.name());
-            context.request_mut().headers_mut().insert(CALL, call);
+        if let Some(call) = cfg.load::<Metadata>() {
+            self.recorder.count(call.service(), call.name(), |count| count.attempts += 1);
+        }
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let (Some(call), Some(response)) = (cfg.load::<Metadata>(), context.response())
+            && is_throttled(call.service(), response)
+        {
+            self.recorder.count(call.service(), call.name(), |count| count.throttled += 1);
+            self.pace.throttled(call.service(), call.name());
         }
         Ok(())
     }

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The AWS session: credentials, region, one connection pool, and the layers of every call (read-only guard, counters,
-//! rate limiter). Kinds never create clients, retry, sleep or limit rates themselves.
+//! rate limiter, guard for requests without progress). Kinds never create clients, retry, sleep or limit rates
+//! themselves.
 
 mod gateway;
 mod pace;
 mod record;
+mod throttling;
+mod transport;
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -19,6 +24,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::identity::SharedIdentityCache;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 
@@ -76,7 +82,9 @@ struct Inner {
     path_style: bool,
     network: SharedHttpClient,
     on_pause: Option<PauseListener>,
-    connector: pace::SharedConnector,
+    /// The credentials, without the rate limiter of a region.
+    identities: SharedIdentityCache,
+    connector: transport::SharedConnector,
     clients: Clients,
     /// The sessions of other regions. AWS's rates apply per region, so each session has its own rate limiter.
     others: Mutex<BTreeMap<String, Session>>,
@@ -93,6 +101,7 @@ impl Session {
             .region(Region::new(settings.region))
             .http_client(network.clone())
             .retry_config(RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(300)))
+            .stalled_stream_protection(stalled_streams())
             .timeout_config(timeouts());
         if let Some((_, credentials)) = settings.http {
             loader = loader.credentials_provider(credentials);
@@ -103,29 +112,34 @@ impl Session {
         if let Some(url) = settings.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        let gateway = gateway::Gateway::new(settings.access, recorder);
+        let pace = pace::Pace::new(settings.on_pause.clone());
+        let gateway = gateway::Gateway::new(settings.access, recorder, pace.clone());
         let mut config = loader.load().await;
         // The role is assumed with the credentials of the profile, so the configuration is loaded first.
         if let Some(role) = settings.role {
             let assumed = AssumeRoleProvider::builder(role).session_name(SESSION_NAME).configure(&config).build().await;
             config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(assumed)).build();
         }
-        Self::of(config, gateway, network, settings.on_pause)
+        let identities = config.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build());
+        Self::of(config, gateway, pace, identities, network, settings.on_pause)
     }
 
     fn of(
         config: SdkConfig,
         gateway: gateway::Gateway,
+        pace: pace::Pace,
+        identities: SharedIdentityCache,
         network: SharedHttpClient,
         on_pause: Option<PauseListener>,
     ) -> Self {
-        let connector = pace::SharedConnector::default();
-        let paced = pace::client(network.clone(), gateway.recorder().clone(), on_pause.clone(), connector.clone());
+        let connector = transport::SharedConnector::default();
+        let guarded = transport::client(network.clone(), connector.clone());
+        let turns = pace::Turns { identities: identities.clone(), pace };
         // Custom endpoints rarely support virtual-hosted-style requests (one host name per bucket).
         let path_style = config.endpoint_url().is_some();
-        let config = config.into_builder().http_client(paced).build();
+        let config = config.into_builder().http_client(guarded).identity_cache(turns).build();
         let (clients, others) = (Clients::default(), Mutex::default());
-        Self(Arc::new(Inner { config, gateway, path_style, network, on_pause, connector, clients, others }))
+        Self(Arc::new(Inner { config, gateway, path_style, network, on_pause, identities, connector, clients, others }))
     }
 
     /// Returns the session of a region, with the same credentials, connections, read-only guard and call counts.
@@ -137,7 +151,10 @@ impl Session {
         let mut others = self.0.others.lock().unwrap_or_else(PoisonError::into_inner);
         let open = || {
             let config = self.0.config.clone().into_builder().region(Region::new(region.to_owned())).build();
-            Self::of(config, self.0.gateway.clone(), self.0.network.clone(), self.0.on_pause.clone())
+            let pace = pace::Pace::new(self.0.on_pause.clone());
+            let gateway = self.0.gateway.at(pace.clone());
+            let (identities, network) = (self.0.identities.clone(), self.0.network.clone());
+            Self::of(config, gateway, pace, identities, network, self.0.on_pause.clone())
         };
         others.entry(region.to_owned()).or_insert_with(open).clone()
     }
@@ -170,15 +187,16 @@ fn network() -> SharedHttpClient {
     })
 }
 
-/// Returns the timeouts. The SDK sets only the connect timeout by default. The attempt timeout includes the wait of the
-/// rate limiter: the last of 16 concurrent calls waits 16 s at one call per second.
+/// Returns the timeouts: only that of the connection. The SDK's other timeouts would include the wait of the rate
+/// limiter and a whole upload; `transport` ends requests that make no progress, at most five times per call.
 fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_millis(3100))
-        .read_timeout(Duration::from_secs(30))
-        .operation_attempt_timeout(Duration::from_mins(1))
-        .operation_timeout(Duration::from_mins(3))
-        .build()
+    TimeoutConfig::builder().connect_timeout(Duration::from_millis(3100)).build()
+}
+
+/// Returns the SDK's guard for responses that arrive too slowly. `transport` guards uploads: the SDK's own guard would
+/// take a body that is in memory for sent at once.
+fn stalled_streams() -> StalledStreamProtectionConfig {
+    StalledStreamProtectionConfig::enabled().upload_enabled(false).grace_period(Duration::from_secs(20)).build()
 }
 
 /// The clients of a kind: the kind gets these and no others.
@@ -263,4 +281,31 @@ clients! {
     sns: aws_sdk_sns;
     ssm: aws_sdk_ssm;
     sts: aws_sdk_sts;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The wait of the rate limiter has no limit, and neither has an upload that makes progress.
+    #[tokio::test]
+    async fn no_time_limit_includes_the_wait_for_a_turn_or_a_whole_upload() {
+        let settings = SessionSettings {
+            region: "eu-central-1".to_owned(),
+            profile: None,
+            role: None,
+            endpoint_url: None,
+            access: Access::ReadOnly,
+            http: None,
+            on_pause: None,
+        };
+        let session = Session::open(settings).await;
+        for session in [session.in_region("us-east-1"), session] {
+            let limits = session.0.config.timeout_config().unwrap();
+            assert!(limits.operation_timeout().is_none() && limits.operation_attempt_timeout().is_none());
+            assert!(limits.read_timeout().is_none() && limits.connect_timeout().is_some());
+            let streams = session.0.config.stalled_stream_protection().unwrap();
+            assert!(streams.download_enabled() && !streams.upload_enabled());
+        }
+    }
 }

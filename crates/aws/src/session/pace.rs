@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The rate limiter: keeps each operation within AWS's published rate, so that throttling is rare.
 //!
-//! It wraps the HTTP connector because SDK interceptors are synchronous and cannot wait. The gateway labels each
-//! request with its operation.
+//! A call waits for its turn before it asks for credentials, so before it is signed and sent. No timeout includes the
+//! wait, and a signature, which AWS accepts for five minutes, is always new.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::identity::{
+    IdentityFuture, ResolveCachedIdentity, SharedIdentityCache, SharedIdentityResolver,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::body::SdkBody;
-use regionctl_core::observe::failure::{Failure, FailureClass};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
+use aws_smithy_types::config_bag::ConfigBag;
 use tokio::time::Instant;
 
 use super::PauseListener;
-use super::gateway::CALL;
-use super::record::Recorder;
-use crate::error::CallError;
 use crate::services;
 
 /// A call that the rate limiter delays.
@@ -36,88 +33,13 @@ pub struct Pause {
 /// Shorter delays are not reported.
 const MIN_REPORTED_WAIT: Duration = Duration::from_millis(300);
 
-/// Wraps an HTTP client in the rate limiter.
-pub(super) fn client(
-    inner: SharedHttpClient,
-    recorder: Recorder,
-    listen: Option<PauseListener>,
-    connector: SharedConnector,
-) -> SharedHttpClient {
-    let pace = Arc::new(Pace { buckets: Mutex::default(), recorder, listen });
-    SharedHttpClient::new(Paced { inner, pace, connector })
-}
+/// The rates of one region, which all its clients share.
+#[derive(Clone)]
+pub(super) struct Pace(Arc<Inner>);
 
-/// The HTTP connector of the last call, for presigned URLs: the SDK creates connectors only for its own operations.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SharedConnector(Arc<Mutex<Option<SharedHttpConnector>>>);
-
-impl SharedConnector {
-    pub(super) async fn fetch(&self, url: &str) -> Result<SdkBody, CallError> {
-        // A presigned URL grants access while it is valid, so no error message may contain it.
-        let failed = |class, message: String| CallError(Failure::new(class, "fetching a presigned URL", message));
-        let connector = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(connector) = connector else {
-            return Err(failed(FailureClass::Other, "there is no connection: no AWS call was sent before".to_owned()));
-        };
-        let mut request = HttpRequest::new(SdkBody::empty());
-        request.set_uri(url).map_err(|_| failed(FailureClass::Other, "the URL is not valid".to_owned()))?;
-        let response = connector.call(request).await;
-        let response = response.map_err(|error| failed(FailureClass::Transport, error.to_string()))?;
-        if !response.status().is_success() {
-            let status = response.status().as_u16();
-            return Err(failed(FailureClass::Other, format!("HTTP status {status}")));
-        }
-        Ok(response.into_body())
-    }
-}
-
-#[derive(Debug)]
-struct Paced {
-    inner: SharedHttpClient,
-    pace: Arc<Pace>,
-    connector: SharedConnector,
-}
-
-impl HttpClient for Paced {
-    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        let inner = self.inner.http_connector(settings, components);
-        *self.connector.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(inner.clone());
-        SharedHttpConnector::new(PacedConnector { inner, pace: Arc::clone(&self.pace) })
-    }
-}
-
-#[derive(Debug)]
-struct PacedConnector {
-    inner: SharedHttpConnector,
-    pace: Arc<Pace>,
-}
-
-impl HttpConnector for PacedConnector {
-    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
-        let call = request.headers_mut().remove(CALL);
-        let (inner, pace) = (self.inner.clone(), Arc::clone(&self.pace));
-        HttpConnectorFuture::new(async move {
-            let Some(call) = call else { return inner.call(request).await };
-            pace.wait(&call).await;
-            let response = inner.call(request).await;
-            // The error code is in the body, which only the layers above read; the status must suffice here.
-            let too_many = |status: u16| services::COMMON.throttle_statuses.contains(&status);
-            let throttled = response.as_ref().is_ok_and(|response| too_many(response.status().as_u16()));
-            if let Some((service, operation)) = call.split_once('/') {
-                pace.recorder.count(service, operation, |count| {
-                    count.attempts += 1;
-                    count.throttled += u64::from(throttled);
-                });
-            }
-            response
-        })
-    }
-}
-
-struct Pace {
+struct Inner {
     /// Token buckets by service and index of the rate in the service's row.
     buckets: Mutex<BTreeMap<(&'static str, usize), TokenBucket>>,
-    recorder: Recorder,
     listen: Option<PauseListener>,
 }
 
@@ -128,29 +50,83 @@ impl fmt::Debug for Pace {
 }
 
 impl Pace {
-    async fn wait(&self, call: &str) {
-        let Some((service, operation)) = call.split_once('/') else { return };
-        let Some(service) = services::by_name(service) else { return };
-        let Some((index, rate)) = service.rate(operation) else { return };
-        let wait = {
-            let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = Instant::now();
-            let bucket = buckets.entry((service.name, index)).or_insert_with(|| TokenBucket::full(rate.burst, now));
-            bucket.take(rate.per_second, rate.burst, now)
-        };
+    pub(super) fn new(listen: Option<PauseListener>) -> Self {
+        Self(Arc::new(Inner { buckets: Mutex::default(), listen }))
+    }
+
+    /// Waits until the next call of an operation is within AWS's rate.
+    async fn turn(&self, service: &str, operation: &str) {
+        let wait = self.with_bucket(service, operation, TokenBucket::take).unwrap_or_default();
         if wait.is_zero() {
             return;
         }
         if wait >= MIN_REPORTED_WAIT
-            && let Some(listen) = &self.listen
+            && let Some(listen) = &self.0.listen
         {
-            listen(Pause { call: call.replace('/', " "), wait });
+            listen(Pause { call: format!("{service} {operation}"), wait });
         }
         #[expect(
             clippy::disallowed_methods,
             reason = "AWS's published rate: the call is sent when it would not be throttled"
         )]
         tokio::time::sleep(wait).await;
+    }
+
+    /// Gives up the rest of an operation's burst: AWS throttled it, so another caller in the account has used it.
+    pub(super) fn throttled(&self, service: &str, operation: &str) {
+        self.with_bucket(service, operation, |bucket, _, _, _| bucket.tokens = bucket.tokens.min(0.0));
+    }
+
+    /// Runs `act` with the bucket, the rate and the burst of an operation, and the present.
+    fn with_bucket<T>(
+        &self,
+        service: &str,
+        operation: &str,
+        act: impl FnOnce(&mut TokenBucket, f64, f64, Instant) -> T,
+    ) -> Option<T> {
+        let service = services::by_name(service)?;
+        let (index, rate) = service.rate(operation)?;
+        let mut buckets = self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let bucket = buckets.entry((service.name, index)).or_insert_with(|| TokenBucket::full(rate.burst, now));
+        Some(act(bucket, rate.per_second, rate.burst, now))
+    }
+}
+
+/// The identity cache of all clients, which makes each attempt wait for its turn. The SDK asks it once for each attempt,
+/// before it signs the request; its other hooks cannot wait, or are inside the guard for stalled uploads.
+#[derive(Debug)]
+pub(super) struct Turns {
+    pub identities: SharedIdentityCache,
+    pub pace: Pace,
+}
+
+impl ResolveCachedIdentity for Turns {
+    fn resolve_cached_identity<'a>(
+        &'a self,
+        resolver: SharedIdentityResolver,
+        components: &'a RuntimeComponents,
+        cfg: &'a ConfigBag,
+    ) -> IdentityFuture<'a> {
+        IdentityFuture::new(async move {
+            if let Some(call) = cfg.load::<Metadata>() {
+                self.pace.turn(call.service(), call.name()).await;
+            }
+            self.identities.resolve_cached_identity(resolver, components, cfg).await
+        })
+    }
+
+    fn validate_base_client_config(
+        &self,
+        components: &RuntimeComponentsBuilder,
+        cfg: &ConfigBag,
+    ) -> Result<(), BoxError> {
+        // `SharedIdentityCache` shows the checks of the cache in it only as those of a `ResolveCachedIdentity`.
+        ResolveCachedIdentity::validate_base_client_config(&self.identities, components, cfg)
+    }
+
+    fn validate_final_config(&self, components: &RuntimeComponents, cfg: &ConfigBag) -> Result<(), BoxError> {
+        ResolveCachedIdentity::validate_final_config(&self.identities, components, cfg)
     }
 }
 
@@ -185,5 +161,14 @@ mod tests {
         let waits: Vec<u128> = (0..6).map(|_| bucket.take(3.0, 3.0, now).as_millis()).collect();
         assert_eq!(waits, [0, 0, 0, 333, 666, 1000]);
         assert_eq!(bucket.take(3.0, 3.0, now + Duration::from_secs(2)).as_millis(), 0);
+    }
+
+    #[test]
+    fn after_throttling_the_rest_of_the_burst_is_not_used() {
+        let pace = Pace::new(None);
+        let take = |pace: &Pace| pace.with_bucket("IAM", "GetPolicy", TokenBucket::take).unwrap();
+        assert!(take(&pace).is_zero());
+        pace.throttled("IAM", "GetPolicy");
+        assert!(!take(&pace).is_zero());
     }
 }

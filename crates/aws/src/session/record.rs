@@ -20,7 +20,7 @@ pub struct Count {
     pub calls: u64,
     /// Requests, with retries.
     pub attempts: u64,
-    /// Requests that AWS throttled (HTTP status 429 or 503).
+    /// Requests that AWS throttled, by error code.
     pub throttled: u64,
 }
 

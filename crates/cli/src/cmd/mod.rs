@@ -38,7 +38,7 @@ async fn plan_all(global: &Global, specs: &[Spec], format: Format, preflight: bo
             output::out(format_args!("{}", render::text(&plan, output::style())));
         }
         if preflight && !plan.is_empty() {
-            let checks = provider.preflight(&plan, &inventory.location).await;
+            let checks = provider.preflight(spec, &plan, &inventory.location).await;
             let text = render::checks(&checks, output::style());
             // With JSON, standard output contains only the plans.
             match format {

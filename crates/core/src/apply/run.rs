@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The executor: runs each step after the steps that it depends on, up to a limit concurrently.
+//!
+//! Each operation has its own queue, because AWS limits rates by operation: a thousand calls that wait for their turn
+//! must not keep others from running.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,13 +16,16 @@ use super::Event;
 use crate::desire::fill::Inventory;
 use crate::observe::failure::{Failure, FailureClass};
 use crate::observe::provider::{Provider, StepTarget};
-use crate::plan::{Change, Plan, Step};
+use crate::plan::{Action, Change, Plan, Step};
 use crate::resource::address::Address;
 use crate::resource::reference::{self, Attributes, Known, Target};
 use crate::resource::secret;
 
 /// The stop signal of a run. Once it is `true`, no further step starts.
 pub type Stop = watch::Receiver<bool>;
+
+/// A function that is notified of progress.
+pub(super) type Listener<'a> = dyn FnMut(Event<'_>) + Send + 'a;
 
 /// How long to wait for running calls after a stop. A call may wait up to an hour for a database.
 const GRACE: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(30) };
@@ -47,35 +53,39 @@ pub struct Outcome {
 ///
 /// # Caveats
 /// Dropping the future abandons running calls. AWS may or may not have executed them; the next plan shows it.
-#[expect(clippy::disallowed_methods, reason = "the grace period of an interrupted apply is a deadline")]
 pub async fn run(
     provider: &dyn Provider,
     plan: &Plan,
     inventory: &Inventory,
     parallelism: usize,
+    stop: Stop,
+    listen: &mut Listener<'_>,
+) -> Outcome {
+    run_announcing(provider, plan, inventory, parallelism, stop, listen, &mut |_, _| {}).await
+}
+
+/// Runs the steps, and calls `changed` with each resource whose steps are over and that one of them changed.
+#[expect(clippy::disallowed_methods, reason = "the grace period of an interrupted apply is a deadline")]
+pub(super) async fn run_announcing(
+    provider: &dyn Provider,
+    plan: &Plan,
+    inventory: &Inventory,
+    parallelism: usize,
     mut stop: Stop,
-    listen: &mut (dyn FnMut(Event<'_>) + Send),
+    listen: &mut Listener<'_>,
+    changed: &mut (dyn FnMut(&Address, StepTarget) + Send),
 ) -> Outcome {
     let steps: BTreeMap<u32, (&Change, &Step)> =
         plan.steps().into_iter().map(|(change, step)| (step.id, (change, step))).collect();
-    let outcome = Outcome { known: inventory.known.clone(), ..Outcome::default() };
-    let waiting = steps.keys().copied().collect();
-    let mut run = Run {
-        steps: &steps,
-        waiting,
-        running: BTreeSet::new(),
-        finished: BTreeSet::new(),
-        started: BTreeSet::new(),
-        outcome,
-    };
+    let mut run = Run::new(&steps, inventory);
     let mut running = FuturesUnordered::new();
     let mut deadline: Option<Instant> = None;
     loop {
         run.outcome.interrupted |= *stop.borrow();
         while !run.outcome.interrupted && running.len() < parallelism {
-            let Some(id) = run.next_ready() else { break };
+            let Some(id) = run.next_ready(parallelism) else { break };
             let (change, step) = steps[&id];
-            run.running.insert(id);
+            run.start(id);
             listen(Event::Started { id, address: &change.address, call: &step.call });
             let call = run.call(provider, inventory, change, step);
             running.push(async move { (id, call.await) });
@@ -88,17 +98,17 @@ pub async fn run(
         }
         tokio::select! {
             Some((id, result)) = running.next() => {
-                run.running.remove(&id);
+                let change = steps[&id].0;
                 run.finish(id, result, listen);
+                if run.is_changed(change) {
+                    changed(&change.address, target(&change.address, inventory, &run.outcome.known));
+                }
             }
             Ok(()) = stop.changed(), if !run.outcome.interrupted => {}
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => break,
         }
     }
-    for id in std::mem::take(&mut run.running) {
-        run.skip(id, listen);
-    }
-    for id in std::mem::take(&mut run.waiting) {
+    for id in std::mem::take(&mut run.running).into_iter().chain(std::mem::take(&mut run.waiting)) {
         run.skip(id, listen);
     }
     run.outcome.skipped.sort_unstable();
@@ -132,20 +142,52 @@ struct Run<'a> {
     steps: &'a BTreeMap<u32, (&'a Change, &'a Step)>,
     waiting: BTreeSet<u32>,
     running: BTreeSet<u32>,
+    /// The number of running steps by operation.
+    in_flight: BTreeMap<&'a str, usize>,
     finished: BTreeSet<u32>,
     started: BTreeSet<&'a Address>,
     outcome: Outcome,
 }
 
 impl<'a> Run<'a> {
-    /// Prefers steps of resources that have a finished step, so that an interruption leaves few incomplete resources.
-    fn next_ready(&mut self) -> Option<u32> {
-        let ready = |id: &&u32| self.steps[id].1.after.iter().all(|before| self.finished.contains(before));
-        let started = |id: &&u32| self.started.contains(&self.steps[id].0.address);
-        let of_started = self.waiting.iter().filter(ready).find(started);
-        let id = of_started.or_else(|| self.waiting.iter().find(ready)).copied()?;
+    fn new(steps: &'a BTreeMap<u32, (&'a Change, &'a Step)>, inventory: &Inventory) -> Self {
+        Self {
+            steps,
+            waiting: steps.keys().copied().collect(),
+            running: BTreeSet::new(),
+            in_flight: BTreeMap::new(),
+            finished: BTreeSet::new(),
+            started: BTreeSet::new(),
+            outcome: Outcome { known: inventory.known.clone(), ..Outcome::default() },
+        }
+    }
+
+    /// Returns the next step. Prefers the operation with the fewest running steps, of which none takes more than three
+    /// quarters of the places. Then prefers resources that have a finished step, so that an interruption leaves few
+    /// incomplete resources.
+    fn next_ready(&mut self, parallelism: usize) -> Option<u32> {
+        let most = parallelism - parallelism / 4;
+        let ready = self.waiting.iter().filter_map(|id| {
+            let (change, step) = self.steps[id];
+            let in_flight = self.in_flight.get(step.call.as_str()).copied().unwrap_or_default();
+            let is_ready = in_flight < most && step.after.iter().all(|before| self.finished.contains(before));
+            is_ready.then(|| (in_flight, !self.started.contains(&change.address), *id))
+        });
+        ready.min().map(|(.., id)| id)
+    }
+
+    fn start(&mut self, id: u32) {
         self.waiting.remove(&id);
-        Some(id)
+        self.running.insert(id);
+        *self.in_flight.entry(&self.steps[&id].1.call).or_default() += 1;
+    }
+
+    /// Whether a resource remains, has no further step, and at least one of its steps succeeded.
+    fn is_changed(&self, change: &Change) -> bool {
+        let is_open = |step: &Step| self.waiting.contains(&step.id) || self.running.contains(&step.id);
+        change.action != Action::Delete
+            && !change.steps.iter().any(is_open)
+            && change.steps.iter().any(|step| self.finished.contains(&step.id))
     }
 
     /// Prepares the call of a step. Fails without sending it if a reference has no value.
@@ -174,8 +216,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn finish(&mut self, id: u32, result: Result<Attributes, Failure>, listen: &mut (dyn FnMut(Event<'_>) + Send)) {
+    fn finish(&mut self, id: u32, result: Result<Attributes, Failure>, listen: &mut Listener<'_>) {
         let (change, step) = self.steps[&id];
+        self.running.remove(&id);
+        if let Some(in_flight) = self.in_flight.get_mut(step.call.as_str()) {
+            *in_flight -= 1;
+        }
         match result {
             Ok(attributes) => {
                 self.outcome.known.add(Target::Resource(change.address.clone()), attributes);
@@ -192,7 +238,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn skip_after(&mut self, id: u32, listen: &mut (dyn FnMut(Event<'_>) + Send)) {
+    fn skip_after(&mut self, id: u32, listen: &mut Listener<'_>) {
         let dependents: Vec<u32> =
             self.waiting.iter().copied().filter(|waiting| self.steps[waiting].1.after.contains(&id)).collect();
         for dependent in dependents {
@@ -203,7 +249,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn skip(&mut self, id: u32, listen: &mut (dyn FnMut(Event<'_>) + Send)) {
+    fn skip(&mut self, id: u32, listen: &mut Listener<'_>) {
         let (change, step) = self.steps[&id];
         listen(Event::Skipped { id, address: &change.address, call: &step.call });
         self.outcome.skipped.push(id);
@@ -215,19 +261,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::diff::operation;
     use crate::testing::{Fake, inventory};
 
     fn plan(changes: &Value) -> Plan {
-        let change =
-            |name: &String, steps: &Value| {
-                let steps: Vec<Value> = steps.as_array().unwrap().iter().map(|step| json!({
-                "id": step[0], "call": "T Op", "phase": "create", "covers": [], "after": step[1], "op": step[2],
+        let change = |name: &String, steps: &Value| {
+            let steps: Vec<Value> = steps.as_array().unwrap().iter().map(|step| json!({
+                "id": step[0], "call": format!("T {}", operation(&step[2])), "phase": "create", "covers": [], "after": step[1], "op": step[2],
             })).collect();
-                json!({
-                    "address": format!("t.t/{name}"), "service": "T", "action": "create", "fields": [], "steps": steps,
-                    "at": {"file": "a", "line": 1, "column": 1}, "fingerprint": "absent", "attributes": {},
-                })
-            };
+            json!({
+                "address": format!("t.t/{name}"), "service": "T", "action": "create", "fields": [], "steps": steps,
+                "at": {"file": "a", "line": 1, "column": 1}, "fingerprint": "absent", "attributes": {},
+            })
+        };
         let changes: Vec<Value> =
             changes.as_object().unwrap().iter().map(|(name, steps)| change(name, steps)).collect();
         serde_json::from_value(json!({
@@ -300,5 +346,27 @@ mod tests {
         };
         let outcome = run(&provider, &plan, &inventory(), 1, stopped, &mut listen).await;
         assert_eq!((outcome.done, outcome.skipped, outcome.interrupted), (vec![], vec![1, 2], true));
+    }
+    #[tokio::test]
+    async fn calls_that_wait_do_not_keep_other_operations_from_running() {
+        let mut changes = serde_json::Map::new();
+        for id in 1..=20 {
+            changes.insert(format!("a{id}"), json!([[id, [], "Hang"]]));
+        }
+        for id in 21..=23 {
+            changes.insert(format!("b{id}"), json!([[id, [], "Create"]]));
+        }
+        let (provider, plan, inventory) = (Fake::default(), plan(&Value::Object(changes)), inventory());
+        let (stop, stopped) = watch::channel(false);
+        let mut left = 3;
+        let mut listen = |event: Event<'_>| {
+            left -= usize::from(matches!(event, Event::Done { .. }));
+            if left == 0 {
+                stop.send_replace(true);
+            }
+        };
+        let run = run(&provider, &plan, &inventory, 4, stopped, &mut listen);
+        let outcome = tokio::time::timeout(Duration::from_secs(20), run).await.expect("no step was started");
+        assert_eq!(outcome.done, [21, 22, 23]);
     }
 }

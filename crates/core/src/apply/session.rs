@@ -10,13 +10,13 @@ use super::outcome::{self, ApplyError, Completion};
 use super::refuse;
 use super::run::{Outcome, Stop, ask_again, run};
 use super::verify::verify;
-use super::wait::{Waited, wait};
+use super::wait::{Waited, run_and_wait};
 use crate::desire::fill::Inventory;
 use crate::kind::Registry;
 use crate::observe::explain::explain;
 use crate::observe::provider::{Check, Provider};
+use crate::plan::Plan;
 use crate::plan::saved::{Refusal, SavedPlan, moved};
-use crate::plan::{Action, Plan};
 use crate::read_plan::read_plan;
 use crate::report::last_applied::save_last_applied;
 use crate::resource::address::Address;
@@ -235,7 +235,7 @@ impl ApplySession<'_> {
         if self.options.skip_preflight || plan.is_empty() {
             return Ok(());
         }
-        let checks = self.provider.preflight(plan, &inventory.location).await;
+        let checks = self.provider.preflight(self.spec, plan, &inventory.location).await;
         front.show_checks(&checks);
         refuse::failed_checks(&checks)
     }
@@ -270,14 +270,12 @@ impl ApplySession<'_> {
     async fn run_and_wait(&self, front: &mut dyn Front, plan: &Plan, inventory: &Inventory) -> (Outcome, Waited) {
         let mut listen = |event: Event<'_>| front.event(&event);
         let parallelism = self.options.parallelism.max(1);
-        let outcome = run(self.provider, plan, inventory, parallelism, self.stop.clone(), &mut listen).await;
-        if outcome.interrupted || !self.options.wait {
+        let stop = self.stop.clone();
+        if !self.options.wait {
+            let outcome = run(self.provider, plan, inventory, parallelism, stop, &mut listen).await;
             return (outcome, Waited::default());
         }
-        let addresses = to_wait_for(plan, &outcome);
-        let known = &outcome.known;
-        let waited = wait(self.provider, inventory, known, &addresses, self.stop.clone(), &mut listen).await;
-        (outcome, waited)
+        run_and_wait(self.provider, plan, inventory, parallelism, stop, &mut listen).await
     }
 
     async fn verify(&self, plan: &Plan, outcome: &Outcome) -> Result<outcome::Totals, ApplyError> {
@@ -300,13 +298,4 @@ impl ApplySession<'_> {
             ApplyError { completion: Some(completion), ..ApplyError::error(fault) }
         })
     }
-}
-
-/// Returns the resources that were changed and those that were already in progress.
-fn to_wait_for(plan: &Plan, outcome: &Outcome) -> Vec<Address> {
-    let changed = plan.changes.iter().filter(|change| {
-        change.action != Action::Delete && change.steps.iter().any(|step| outcome.done.contains(&step.id))
-    });
-    let in_progress = plan.in_progress.iter().map(|in_progress| &in_progress.address);
-    changed.map(|change| &change.address).chain(in_progress).cloned().collect()
 }

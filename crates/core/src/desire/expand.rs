@@ -72,6 +72,8 @@ impl From<Broken> for ExpandError {
 
 /// Expands the entries of a spec against its sources and the live resources.
 ///
+/// `gone` are the live resources that the plan deletes: no rule iterates over them.
+///
 /// # Guarantees
 /// A named entry overrides a rule, a rule overrides a pattern, and a more specific pattern overrides a less specific
 /// one.
@@ -84,10 +86,19 @@ pub fn expand(
     wants: &[Want],
     live: &BTreeMap<Address, LiveResource<Value>>,
     sources: &SourceReads,
+    gone: &BTreeSet<Address>,
 ) -> Result<Expansion, ExpandError> {
     let named = wants.iter().filter(|want| want.is_one()).map(|want| want.address.clone()).collect();
-    let mut expander =
-        Expander { registry, location, live, sources, named, expanded: BTreeMap::new(), out: Expansion::default() };
+    let mut expander = Expander {
+        registry,
+        location,
+        live,
+        sources,
+        gone,
+        named,
+        expanded: BTreeMap::new(),
+        out: Expansion::default(),
+    };
     for want in wants {
         match &want.source {
             None if want.is_one() => expander.add(want.clone(), None, None),
@@ -109,6 +120,7 @@ pub(super) struct Expander<'a> {
     pub(super) location: &'a Location,
     pub(super) live: &'a BTreeMap<Address, LiveResource<Value>>,
     pub(super) sources: &'a SourceReads,
+    pub(super) gone: &'a BTreeSet<Address>,
     pub(super) named: BTreeSet<Address>,
     pub(super) expanded: BTreeMap<Address, Expanded>,
     pub(super) out: Expansion,
@@ -148,7 +160,7 @@ fn apply_defaults(model: &mut Value, defaults: &str) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::leftover::orphans;
+    use super::super::leftover::Search;
     use super::*;
     use crate::diff::Diff;
     use crate::kind::{Erased, Facts, Kind, Notes};
@@ -224,7 +236,7 @@ mod tests {
             .map(|resource| (Address::new("t.t", &resource.name), resource))
             .collect();
         let sources = SourceReads::from([(("us-east-1".to_owned(), "t.t".to_owned()), source)]);
-        expand(REGISTRY, &location(), &wants(sections), &live, &sources).unwrap()
+        expand(REGISTRY, &location(), &wants(sections), &live, &sources, &BTreeSet::new()).unwrap()
     }
 
     fn names_and_entries(expansion: &Expansion) -> Vec<(&str, Option<&str>)> {
@@ -267,7 +279,9 @@ mod tests {
             .map(|resource| (Address::new("t.t", &resource.name), resource))
             .collect();
         let sources = SourceReads::from([(("us-east-1".to_owned(), "t.t".to_owned()), Err(denied()))]);
-        assert_eq!(orphans(&wants(sections), &expansion.wants, &live, &sources).count(), 0);
+        let (wants, location, incomplete) = (wants(sections), location(), BTreeSet::new());
+        let search = Search::new(REGISTRY, &location, &wants, &live, &sources, &incomplete);
+        assert!(search.candidates(&expansion.wants).is_empty());
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::expand::{ExpandError, Expanded, Expansion, expand};
-use super::leftover::orphan_deletions;
-use super::requests::{self, Requests};
+use super::expand::{ExpandError, Expanded, Expansion};
+use super::leftover::Search;
+use super::requests::{self, Defects, Requests};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::{Fit, Registry};
 use crate::observe::failure::Gap;
@@ -34,6 +34,10 @@ pub struct Inventory {
     pub wants: Vec<Expanded>,
     /// The values that references resolve to.
     pub known: Known,
+    /// Whether a live resource has the tag of its creation, as far as its kind sets it and the tags were read.
+    pub created: BTreeMap<Address, bool>,
+    /// What keeps desired resources from working although they match the spec.
+    pub defects: Defects,
     /// Informational notes.
     pub notes: Vec<Note>,
     /// The secrets of the desired resources, by address and by the token that replaces each in a plan.
@@ -139,16 +143,22 @@ pub fn fill(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<Inve
     let sources = requests::sources(registry, &source_only, snapshot);
     let live = requests::live(registry, &requests, snapshot);
     let (known, wants) = requests::known_before_reading(registry, spec, &location);
-    let Expansion { wants: expanded, notes, mut gaps } = expand(registry, &location, &wants, &live, &sources)?;
-    let deletions = orphan_deletions(&wants, &expanded, &live, &sources);
+    let incomplete = requests::incomplete(&requests, snapshot);
+    let search = Search::new(registry, &location, &wants, &live, &sources, &incomplete);
+    let (Expansion { wants: expanded, mut notes, mut gaps }, deletions) = search.expand(&spec.name())?;
     gaps.extend(gaps_of(registry, &requests, snapshot));
     gaps.sort_by(|a, b| a.address.cmp(&b.address));
     let mut wants = expanded;
     wants.extend(deletions);
     wants.sort_by(|a, b| a.want.address.cmp(&b.want.address));
-    let mut inventory = Inventory { location, live, gaps, wants, known, notes, secrets: BTreeMap::new() };
+    let created = requests::created(registry, &requests, snapshot);
+    notes.extend(advisory_notes(registry, &requests, snapshot));
+    let (defects, secrets) = (Defects::new(), BTreeMap::new());
+    let mut inventory = Inventory { location, live, gaps, wants, known, created, defects, notes, secrets };
     resolve_references(registry, &mut inventory)?;
     adopt(registry, &mut inventory);
+    let Inventory { location, wants, live, .. } = &inventory;
+    inventory.defects = requests::defects(registry, spec, location, snapshot, wants, live)?.0;
     note_extras(&mut inventory);
     seal(spec, snapshot, &mut inventory)?;
     collect_secrets(&mut inventory);
@@ -170,16 +180,22 @@ fn missing(
 
 /// Returns the gaps of these requests.
 fn gaps_of(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> Vec<Gap> {
-    let mut gaps = Vec::new();
-    for ((_, kind), scope) in requests {
-        match snapshot.view(kind, registry.of(kind).facts().parts, scope) {
-            Ok(observation) => gaps.extend(
-                observation.gaps.into_iter().map(|(name, failure)| Gap { address: format!("{kind}/{name}"), failure }),
-            ),
-            Err(failure) => gaps.push(Gap { address: format!("{kind}/*"), failure }),
-        }
-    }
-    gaps
+    let required = requests.iter().filter(|((_, kind), _)| !registry.of(kind).facts().advisory);
+    let gaps = required.flat_map(|((_, kind), scope)| {
+        let gap = move |(name, failure)| Gap { address: format!("{kind}/{name}"), failure };
+        snapshot.unread(kind, scope).into_iter().map(gap)
+    });
+    gaps.collect()
+}
+
+/// Returns a note for each advisory kind that could not be read: its defects are unknown.
+fn advisory_notes(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> Vec<Note> {
+    let advisory = requests.iter().filter(|((_, kind), _)| registry.of(kind).facts().advisory);
+    let notes = advisory.filter_map(|((region, kind), scope)| {
+        let (_, failure) = snapshot.unread(kind, scope).into_iter().next()?;
+        Some(Note { about: kind.clone(), what: format!("could not be read in {region}: {failure}") })
+    });
+    notes.collect()
 }
 
 /// Adds the attributes of all desired and live resources to the known values, and resolves references.
@@ -188,6 +204,9 @@ fn resolve_references(registry: Registry, inventory: &mut Inventory) -> Result<(
         let kind = registry.of(&want.address.kind);
         let mut attributes = kind.attributes(&want.address.name, &inventory.location);
         attributes.extend(kind.model_attributes(&want.model)?);
+        if !inventory.live.contains_key(&want.address) {
+            attributes.extend(kind.attributes_of_new(&want.address.name, &want.model, &inventory.location)?);
+        }
         inventory.known.identify(&want.address, attributes, |name| kind.facts().ties(name));
     }
     for (address, resource) in &inventory.live {

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::expand::{ExpandError, Expander, Followed};
 use super::fingerprint;
+use super::rules::rule_at;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::observe::failure::{Failure, FailureClass, Gap};
 use crate::observe::location::Location;
 use crate::observe::scope::{LiveResource, Observation};
@@ -63,10 +65,15 @@ impl<'a> Expander<'a> {
             self.gap(&Want { address, ..want.clone() }, source, failure.clone());
         }
         let mut any = !observation.gaps.is_empty();
+        let mut faults = Diagnostics::default();
         for resource in observation.resources.iter().filter(|resource| source.covers(&resource.name)) {
             any = true;
             let address = Address::new(&want.address.kind, &resource.name);
             if !self.named.contains(&address) {
+                if let Err(why) = self.registry.of(&address.kind).check_name(&resource.name) {
+                    faults.push(invalid_name(want, source, &resource.name, &why));
+                    continue;
+                }
                 let entry = Some(want.address.name.clone());
                 self.follow(&Want { address, selector: Selector::One, ..want.clone() }, source, resource, entry)?;
             }
@@ -74,7 +81,7 @@ impl<'a> Expander<'a> {
         if !any {
             self.note(&want.address, format!("copies nothing: no resource in {} matches", source.region));
         }
-        Ok(())
+        faults.or(()).map_err(ExpandError::Rules)
     }
 
     fn follow(
@@ -106,6 +113,13 @@ impl<'a> Expander<'a> {
         }
         Ok(())
     }
+}
+
+/// Returns the fault of a source's resource with a name that AWS accepts from no user, such as one of AWS's own.
+fn invalid_name(want: &Want, source: &Source, name: &str, why: &str) -> Diagnostic {
+    let message = format!("for {}/{name}: {}", source.region, why.lines().next().unwrap_or_default());
+    let fault = Diagnostic::new("invalid-name", message).note(rule_at(want));
+    fault.help(format!("add `except: [{name}]` to the entry, or create a copy with another name by hand"))
 }
 
 /// Applies `pairs` to all strings of a value, keys included, and records each rewritten string in `found` by its path.

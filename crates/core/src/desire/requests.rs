@@ -8,12 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::expand::{ExpandError, SourceReads, expand};
-use super::leftover::orphans;
-use crate::kind::Registry;
+use super::expand::{ExpandError, Expanded, SourceReads, expand};
+use super::fingerprint::ABSENT;
+use super::leftover::Search;
+use crate::kind::{Registry, Risk};
+use crate::model::tags;
 use crate::observe::location::Location;
 use crate::observe::scope::{Depth, LiveResource, Scope};
+use crate::observe::seen::{Question, Seen};
 use crate::observe::snapshot::Snapshot;
+use crate::plan::{Change, Plan};
 use crate::resource::address::Address;
 use crate::resource::reference::{Attributes, Known, Target};
 use crate::spec::selector::Selector;
@@ -21,6 +25,9 @@ use crate::spec::{Spec, Want};
 
 /// What to read, by region and kind.
 pub type Requests = BTreeMap<(String, String), Scope>;
+
+/// What keeps desired resources from working although they match the spec.
+pub type Defects = BTreeMap<Address, Vec<Risk>>;
 
 /// Returns what to read of a spec's sources. Does not depend on live resources.
 pub fn source_only(registry: Registry, spec: &Spec) -> Requests {
@@ -60,7 +67,8 @@ pub fn of_spec(
     }
     let named: BTreeSet<&Address> = wants.iter().filter(|want| want.is_one()).map(|want| &want.address).collect();
     let sources = sources(registry, &source_only, snapshot);
-    let expanded = expand(registry, location, &wants, &live(registry, &requests, snapshot), &sources)?.wants;
+    let expanded =
+        expand(registry, location, &wants, &live(registry, &requests, snapshot), &sources, &BTreeSet::new())?.wants;
     let produced = expanded.iter().map(|expanded| &expanded.want);
     let produced: Vec<&Want> = produced.filter(|want| !named.contains(&want.address)).collect();
     for want in produced {
@@ -73,16 +81,55 @@ pub fn of_spec(
             ask(registry, &mut requests, location, want);
         }
     }
-    if !requests.iter().chain(&source_only).all(is_read) {
-        return Ok(requests);
+    // A leftover may be the only cause of another one, so the search continues until it finds nothing new.
+    let mut found = BTreeSet::new();
+    while requests.iter().chain(&source_only).all(is_read) {
+        let live = live(registry, &requests, snapshot);
+        let incomplete = incomplete(&requests, snapshot);
+        let search = Search::new(registry, location, &wants, &live, &sources, &incomplete);
+        let (expansion, _) = search.expand(&spec.name())?;
+        let candidates = search.candidates(&expansion.wants).into_iter().map(|(_, address)| address);
+        let new: Vec<Address> = candidates.filter(|address| !found.contains(*address)).cloned().collect();
+        if new.is_empty() {
+            break;
+        }
+        for address in &new {
+            scope(registry, &mut requests, &address.kind, location).ask(&address.name, Depth::Whole);
+        }
+        found.extend(new);
     }
-    let live = live(registry, &requests, snapshot);
-    let orphans: Vec<Address> =
-        orphans(&wants, &expanded, &live, &sources).map(|(_, address)| address.clone()).collect();
-    for address in orphans {
-        scope(registry, &mut requests, &address.kind, location).ask(&address.name, Depth::Whole);
+    // What defects depend on is read beside everything else, as far as the desired resources are known.
+    let asked = defects(registry, spec, location, snapshot, &expanded, &live(registry, &requests, snapshot))?.1;
+    for (region, kind, name) in &asked {
+        scope(registry, &mut requests, kind, &location.in_region(region)).ask(name, Depth::existence());
     }
     Ok(requests)
+}
+
+/// Returns the defects of the desired resources, and the questions that they asked.
+pub(super) fn defects(
+    registry: Registry,
+    spec: &Spec,
+    location: &Location,
+    snapshot: &Snapshot,
+    expanded: &[Expanded],
+    live: &BTreeMap<Address, LiveResource<Value>>,
+) -> Result<(Defects, BTreeSet<Question>), ExpandError> {
+    let regions: BTreeSet<&String> =
+        spec.wants.iter().filter_map(|want| want.source.as_ref()).map(|source| &source.region).collect();
+    let sources: Vec<String> = regions.into_iter().filter(|region| **region != location.region).cloned().collect();
+    let wants = expanded.iter().map(|expanded| &expanded.want).filter(|want| !want.absent);
+    let desired: BTreeSet<Address> = wants.clone().map(|want| want.address.clone()).collect();
+    let seen = Seen::new(snapshot, location, &sources, &desired);
+    let mut defects = Defects::new();
+    for want in wants {
+        let model = live.get(&want.address).map(|live| &live.model);
+        let found = registry.of(&want.address.kind).defects(&want.model, model, &seen)?;
+        if !found.is_empty() {
+            defects.insert(want.address.clone(), found);
+        }
+    }
+    Ok((defects, seen.into_asked()))
 }
 
 /// Returns the live resources of these requests, by address. Omits those that could not be read.
@@ -97,6 +144,40 @@ pub(super) fn live(
         live.extend(observation.resources.into_iter().map(|resource| (Address::new(kind, &resource.name), resource)));
     }
     live
+}
+
+/// Returns the kinds of which some resources could not be read.
+pub(super) fn incomplete(requests: &Requests, snapshot: &Snapshot) -> BTreeSet<String> {
+    let has_gaps = |((_, kind), scope): &(&(String, String), &Scope)| !snapshot.unread(kind, scope).is_empty();
+    requests.iter().filter(has_gaps).map(|((_, kind), _)| kind.clone()).collect()
+}
+
+/// Returns for each live resource whether it has the tag of its creation. Omits kinds whose new resources do not get
+/// it, and resources whose tags were not read.
+pub(super) fn created(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> BTreeMap<Address, bool> {
+    let mut created = BTreeMap::new();
+    for ((_, kind), scope) in requests.iter().filter(|((_, kind), _)| registry.of(kind).facts().creation_tags) {
+        let resources = snapshot.found(kind, &scope.location).filter(|resource| resource.model.get("tags").is_some());
+        let marks = resources.map(|it| (Address::new(kind, &it.name), tags::created_by(&it.model).is_some()));
+        created.extend(marks);
+    }
+    created
+}
+
+/// Returns the reads of the tags of the resources that a plan changes or deletes, if other reads do not include them.
+/// The tags show whether regionctl created these resources.
+pub fn of_changed(registry: Registry, plan: &Plan, location: &Location) -> Requests {
+    let mut requests = Requests::new();
+    let exists = |change: &&Change| change.fingerprint != ABSENT;
+    for change in plan.changes.iter().filter(exists) {
+        let kind = &change.address.kind;
+        let facts = registry.of(kind).facts();
+        if facts.creation_tags && facts.parts.contains(&"tags") {
+            let depth = Depth::Named(BTreeSet::from(["tags".to_owned()]));
+            scope(registry, &mut requests, kind, location).ask(&change.address.name, depth);
+        }
+    }
+    requests
 }
 
 /// Returns the reads of the sources that the snapshot contains in full.
@@ -133,7 +214,7 @@ pub(super) fn known_before_reading(registry: Registry, spec: &Spec, location: &L
 /// Returns the first requests: named resources, and whole kinds whose names the spec does not state.
 fn of_wants(registry: Registry, location: &Location, wants: &[Want]) -> Requests {
     let mut requests = Requests::new();
-    for kind in kinds_read_in_full(wants) {
+    for kind in kinds_read_in_full(registry, wants) {
         scope(registry, &mut requests, kind, location).everything = Some(Depth::existence());
     }
     for want in wants {
@@ -166,10 +247,15 @@ fn depth(registry: Registry, want: &Want) -> Depth {
     let stated =
         Depth::Named(want.model.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default());
     match () {
+        () if want.absent => named(registry.of(&want.address.kind).facts().read_to_remove),
         () if want.whole => Depth::Whole,
-        () if want.source.is_some() && !want.absent => stated.and(copied_parts(registry, &want.address.kind, false)),
+        () if want.source.is_some() => stated.and(copied_parts(registry, &want.address.kind, false)),
         () => stated,
     }
+}
+
+fn named(parts: &[&str]) -> Depth {
+    Depth::Named(parts.iter().map(|part| (*part).to_owned()).collect())
 }
 
 /// Returns the parts that a follower copies. For the source, adds the parts that are read only to report what is not
@@ -188,16 +274,24 @@ fn scope<'a>(registry: Registry, requests: &'a mut Requests, kind: &str, locatio
     requests.entry((location.region.clone(), kind.to_owned())).or_insert_with(|| Scope::of(location))
 }
 
-/// Returns the kinds that are read in full: those that rules iterate over, and those with patterns or copies.
-fn kinds_read_in_full(wants: &[Want]) -> BTreeSet<&str> {
-    wants
-        .iter()
-        .filter_map(|want| match &want.selector {
-            Selector::One => None,
-            Selector::EveryLive | Selector::EveryOfSource => Some(want.address.kind.as_str()),
-            Selector::ForEach(each) => Some(each.kind.as_str()),
-        })
-        .collect()
+/// Returns the kinds that are read in full: those that rules iterate over and those of rules' resources, whose
+/// leftovers have unknown names, and those with patterns or copies.
+fn kinds_read_in_full(registry: Registry, wants: &[Want]) -> BTreeSet<&str> {
+    let mut kinds = BTreeSet::new();
+    for want in wants {
+        let own = want.address.kind.as_str();
+        match &want.selector {
+            Selector::One => {}
+            Selector::EveryLive | Selector::EveryOfSource => {
+                kinds.insert(own);
+            }
+            Selector::ForEach(each) => {
+                kinds.insert(each.kind.as_str());
+                kinds.extend(registry.of(own).facts().lists.then_some(own));
+            }
+        }
+    }
+    kinds
 }
 
 /// Returns the kinds that rules iterate over.

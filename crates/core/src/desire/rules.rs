@@ -68,7 +68,7 @@ impl Expander<'_> {
         let wants = self.expanded.values().map(|expanded| &expanded.want);
         let (deleted, desired): (Vec<&Want>, Vec<&Want>) =
             wants.filter(|want| want.address.kind == each.kind).partition(|want| want.absent);
-        let live = self.live.keys().filter(|address| address.kind == each.kind);
+        let live = self.live.keys().filter(|address| address.kind == each.kind && !self.gone.contains(address));
         desired
             .into_iter()
             .map(|want| &want.address)
@@ -132,7 +132,7 @@ impl Expander<'_> {
     }
 }
 
-fn rule_at(want: &Want) -> String {
+pub(super) fn rule_at(want: &Want) -> String {
     format!("the rule is at {}:{}", want.at.file, want.at.line)
 }
 

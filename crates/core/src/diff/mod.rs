@@ -4,13 +4,15 @@
 //! A kind writes into a [`Diff`], and the engine takes the finished [`Draft`]. [`Diff::finish`] checks that a step
 //! covers every field that differs.
 
+mod covers;
 pub(crate) mod leaves;
 mod recorder;
 mod shown;
 
 pub use shown::{element, head, resolved, shown};
 
-pub use recorder::{Covers, Diff, Keyed, KeyedDelta, Mode};
+pub use covers::{Covers, Keyed, KeyedDelta, Mode};
+pub use recorder::Diff;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::covers::{Covers, Keyed, KeyedDelta, Mode};
 use super::{
     Draft, DraftStep, FieldAction, FieldChange, Phase, RiskNote, Waiting, WaiverNote, head, leaves, operation,
 };
@@ -15,59 +16,6 @@ use crate::model::tags::{CREATED_BY, Tags};
 use crate::observe::scope::Extra;
 use crate::resource::setting::Setting;
 use crate::spec::Waiver;
-
-/// The differences that one step fixes. Empty if there is nothing to fix.
-#[derive(Debug, Clone, Default)]
-#[must_use = "a difference must be covered by a step"]
-pub struct Covers {
-    fields: Vec<usize>,
-    creation: bool,
-}
-
-impl Covers {
-    /// Joins two sets of differences that one step fixes.
-    pub fn and(mut self, other: Self) -> Self {
-        self.fields.extend(other.fields);
-        self.creation |= other.creation;
-        self
-    }
-
-    /// Returns whether there is nothing to fix.
-    pub fn is_empty(&self) -> bool {
-        self.fields.is_empty() && !self.creation
-    }
-}
-
-/// What happens to live elements that the spec does not name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// They are removed.
-    Exclusive,
-    /// They are not managed.
-    Additive,
-}
-
-/// An element of a set, compared by its key.
-pub trait Keyed: Clone {
-    /// Returns the key that identifies the element, as a plan shows it: `tcp 5432 from 0.0.0.0/0`.
-    fn key(&self) -> String;
-    /// Returns the part of the element that can change in place, such as a description. If the desired element has
-    /// none, the live one's is not managed.
-    fn detail(&self) -> Option<String> {
-        None
-    }
-}
-
-/// How two sets differ. Each element comes with the difference that a step must cover.
-#[derive(Debug)]
-pub struct KeyedDelta<T> {
-    /// Desired elements that do not exist.
-    pub added: Vec<(T, Covers)>,
-    /// Live elements that are not desired. Empty in [`Mode::Additive`].
-    pub removed: Vec<(T, Covers)>,
-    /// Desired elements that exist with another detail.
-    pub changed: Vec<(T, Covers)>,
-}
 
 /// Records the differences of one resource and the steps that fix them.
 pub struct Diff<'a, Op> {
@@ -452,7 +400,7 @@ fn element<T: Keyed>(path: &str, before: Option<&T>, after: Option<&T>) -> Field
         (_, None) => FieldAction::Remove,
         _ => FieldAction::Change,
     };
-    let detail = |item: Option<&T>| item.and_then(Keyed::detail).map(Value::from);
+    let detail = |item: Option<&T>| item.and_then(Keyed::detail).filter(|text| !text.is_empty()).map(Value::from);
     FieldChange { path: path.to_owned(), action, before: detail(before), after: detail(after), note: None }
 }
 

@@ -10,9 +10,9 @@ use super::facts::Facts;
 use super::notes::Notes;
 use super::typed::{Fit, Kind, Risk};
 use crate::diff::{Diff, Draft};
-use crate::model::tags;
 use crate::observe::location::Location;
 use crate::observe::scope::LiveResource;
+use crate::observe::seen::Seen;
 use crate::resource::reference::Attributes;
 use crate::spec::decode::decode;
 use crate::spec::tree::Node;
@@ -38,6 +38,11 @@ pub trait AnyKind: Send + Sync {
     /// # Errors
     /// The model is not of this kind's form.
     fn model_attributes(&self, model: &Value) -> Result<Attributes, Broken>;
+    /// See [`Kind::attributes_of_new`].
+    ///
+    /// # Errors
+    /// The model is not of this kind's form.
+    fn attributes_of_new(&self, name: &str, model: &Value, location: &Location) -> Result<Attributes, Broken>;
     /// See [`Kind::follow`].
     ///
     /// # Errors
@@ -64,6 +69,11 @@ pub trait AnyKind: Send + Sync {
     /// # Errors
     /// The model is not of this kind's form.
     fn risks(&self, model: &Value) -> Result<Vec<Risk>, Broken>;
+    /// See [`Kind::defects`].
+    ///
+    /// # Errors
+    /// The models are not of this kind's form.
+    fn defects(&self, want: &Value, live: Option<&Value>, seen: &Seen<'_>) -> Result<Vec<Risk>, Broken>;
     /// See [`Kind::claims`]. Returns the name if the model is not of this kind's form.
     fn claims(&self, name: &str, model: &Value) -> Vec<String>;
     /// See [`Kind::also_needs`]. Returns nothing if the operation is not of this kind's form.
@@ -77,16 +87,23 @@ pub trait AnyKind: Send + Sync {
     ///
     /// # Errors
     /// The models are not of this kind's form, or no step makes one of the changes.
-    fn diff(&self, want: &Value, live: Option<&LiveResource<Value>>, context: &DiffContext<'_>) -> Result<Draft, Broken>;
+    fn diff(
+        &self,
+        want: &Value,
+        live: Option<&LiveResource<Value>>,
+        context: &DiffContext<'_>,
+    ) -> Result<Draft, Broken>;
 }
 
-/// What a diff needs to know of the spec besides the desired model.
-#[derive(Debug, Clone, Copy)]
+/// What a diff needs to know besides the models.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct DiffContext<'a> {
     /// The name of the spec file without its extension.
     pub spec: &'a str,
     /// The entry's waivers.
     pub waivers: &'a [Waiver],
+    /// Whether the live resource lacks the tag that regionctl sets on what it creates.
+    pub is_adopted: bool,
 }
 
 /// A bug in regionctl, found by a check of the engine.
@@ -143,6 +160,10 @@ impl<K: Kind> AnyKind for Erased<K> {
         Ok(K::model_attributes(&typed::<K>(model)?))
     }
 
+    fn attributes_of_new(&self, name: &str, model: &Value, location: &Location) -> Result<Attributes, Broken> {
+        Ok(K::attributes_of_new(name, &typed::<K>(model)?, location))
+    }
+
     fn follow(
         &self,
         own: &Value,
@@ -180,6 +201,14 @@ impl<K: Kind> AnyKind for Erased<K> {
         Ok(K::risks(&typed::<K>(model)?))
     }
 
+    fn defects(&self, want: &Value, live: Option<&Value>, seen: &Seen<'_>) -> Result<Vec<Risk>, Broken> {
+        // Most kinds ask nothing, and decoding their models would cost more than the answer.
+        if K::FACTS.looks_up.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(K::defects(&typed::<K>(want)?, live.map(typed::<K>).transpose()?.as_ref(), seen))
+    }
+
     fn claims(&self, name: &str, model: &Value) -> Vec<String> {
         typed::<K>(model).map_or_else(|_| vec![name.to_owned()], |model| K::claims(name, &model))
     }
@@ -202,8 +231,7 @@ impl<K: Kind> AnyKind for Erased<K> {
     ) -> Result<Draft, Broken> {
         let want = typed::<K>(want)?;
         let model = live.map(|live| typed::<K>(&live.model)).transpose()?;
-        let is_adopted = live.is_some_and(|live| tags::created_by(&live.model).is_none());
-        let mut diff = Diff::new(live.is_some(), context.waivers).of_spec(context.spec).adopted(is_adopted);
+        let mut diff = Diff::new(live.is_some(), context.waivers).of_spec(context.spec).adopted(context.is_adopted);
         K::diff(&want, model.as_ref(), &mut diff);
         diff.risks(K::risks(&want), &model.as_ref().map(K::risks).unwrap_or_default());
         diff.guard(live.map_or(&[], |live| &live.extras), K::extras);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The properties of a kind itself: its name, its API operations and what an entry may state.
 
+use std::time::Duration;
+
 use super::weight::Weight;
 use crate::resource::reference::Ties;
 
@@ -18,6 +20,9 @@ pub struct Facts {
     pub reads: &'static [&'static str],
     /// The API operations that its steps may call.
     pub writes: &'static [&'static str],
+    /// The operations in `reads` that steps and the wait for their effects also send, on the resource and its source, and
+    /// that a plan need not have sent.
+    pub step_reads: &'static [&'static str],
     /// The API operations of the checks before the first write, for conditions that a plan cannot know.
     pub checks: &'static [&'static str],
     /// The IAM actions that the calls may need besides those of their operations.
@@ -35,6 +40,8 @@ pub struct Facts {
     pub not_copied: &'static [&'static str],
     /// The names in `parts` that are read only from a source, to report what a follower lacks.
     pub source_only: &'static [&'static str],
+    /// The names in `parts` that are read before a resource is deleted, because they decide how or whether it can be.
+    pub read_to_remove: &'static [&'static str],
     /// The operations in `writes` that are needed only to delete a resource: its entry is `absent`, or a copy's source
     /// was deleted.
     pub removes: &'static [&'static str],
@@ -52,12 +59,22 @@ pub struct Facts {
     pub lists: bool,
     /// Whether an entry can copy a live resource of another region (`like`, `copy`).
     pub follows: bool,
+    /// Whether a new resource gets the tags of [`crate::diff::Diff::creation_tags`]. Without them nobody can tell who
+    /// created a resource.
+    pub creation_tags: bool,
+    /// Whether it is read only to find defects of other kinds: what could not be read is a note, and no gap.
+    pub advisory: bool,
+    /// The kinds whose resources [`super::Kind::defects`] asks for.
+    pub looks_up: &'static [&'static str],
     /// The kind that this one is a part of, with the same names (`s3.bucket`). It has no list of its own.
     pub part_of: Option<&'static str>,
     /// The API operations that list all live resources of a region.
     pub inventory: &'static [&'static str],
     /// The severities of differences; the first match applies.
     pub weights: &'static [Weight],
+    /// How long a read may return the state from before a write. After an apply, a difference counts only if it remains
+    /// for this time.
+    pub patience: Duration,
     /// AWS's defaults for unstated settings: a part of the model, as JSON. Empty if none are known.
     pub defaults: &'static str,
     /// An example section in YAML, for the reference; a test parses it.
@@ -72,6 +89,7 @@ impl Facts {
         summary: "",
         reads: &[],
         writes: &[],
+        step_reads: &[],
         checks: &[],
         also: &[],
         attributes: &[],
@@ -80,6 +98,7 @@ impl Facts {
         parts: &[],
         not_copied: &[],
         source_only: &[],
+        read_to_remove: &[],
         removes: &[],
         global: false,
         needs_vpc: false,
@@ -88,9 +107,13 @@ impl Facts {
         global_names: false,
         lists: false,
         follows: false,
+        creation_tags: false,
+        advisory: false,
+        looks_up: &[],
         part_of: None,
         inventory: &[],
         weights: &[],
+        patience: Duration::from_secs(7),
         defaults: "",
         example: "",
     };
@@ -117,6 +140,8 @@ pub struct Need {
     pub when: NeededWhen,
     /// Whether reading needs it too.
     pub reads: bool,
+    /// The API operations that need it. Empty for all writes, except those that only delete.
+    pub calls: &'static [&'static str],
 }
 
 /// The condition for an IAM action. An attribute is the path of a field in the kind's model: `creation.profile`.
@@ -133,17 +158,23 @@ pub enum NeededWhen {
 impl Need {
     /// Creates an action that the steps of every resource need.
     pub const fn always(action: &'static str, resources: &'static [&'static str]) -> Self {
-        Self { action, resources, when: NeededWhen::Always, reads: false }
+        Self { action, resources, when: NeededWhen::Always, reads: false, calls: &[] }
     }
 
     /// Creates an action that steps need for the resource that `attribute` names.
     pub const fn named_by(attribute: &'static str, action: &'static str, resources: &'static [&'static str]) -> Self {
-        Self { action, resources, when: NeededWhen::For(attribute), reads: false }
+        Self { action, resources, when: NeededWhen::For(attribute), reads: false, calls: &[] }
     }
 
     /// Creates an action that steps need only if the spec states `attribute`.
     pub const fn if_stated(attribute: &'static str, action: &'static str, resources: &'static [&'static str]) -> Self {
-        Self { action, resources, when: NeededWhen::Stated(attribute), reads: false }
+        Self { action, resources, when: NeededWhen::Stated(attribute), reads: false, calls: &[] }
+    }
+
+    /// Returns the same action, needed only by these operations.
+    #[must_use]
+    pub const fn for_calls(self, calls: &'static [&'static str]) -> Self {
+        Self { calls, ..self }
     }
 
     /// Returns the same action, needed for reading too.

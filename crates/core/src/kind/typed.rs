@@ -11,6 +11,7 @@ use super::notes::Notes;
 use crate::diff::Diff;
 use crate::observe::location::Location;
 use crate::observe::scope::LiveResource;
+use crate::observe::seen::Seen;
 use crate::resource::reference::Attributes;
 
 /// How a live resource without a name matches an entry.
@@ -85,6 +86,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Attributes::new()
     }
 
+    /// Returns the attributes that a resource has if it is created from this model, such as an ARN with a path. They are
+    /// not used for a resource that exists: AWS returns its attributes.
+    fn attributes_of_new(_name: &str, _model: &Self::Model, _place: &Location) -> Attributes {
+        Attributes::new()
+    }
+
     /// Merges the stated settings over the source's. Settings that cannot be copied are added to `left`, each with
     /// the next step. Returns `None` if the source cannot be copied at all.
     fn follow(
@@ -123,6 +130,13 @@ pub trait Kind: Sized + Send + Sync + 'static {
 
     /// Returns the risks of a model, desired or live. A plan has a gate for each risk that it adds.
     fn risks(_model: &Self::Model) -> Vec<Risk> {
+        Vec::new()
+    }
+
+    /// Returns what keeps the resource from working although it matches its spec, such as an alarm on a metric that AWS
+    /// does not publish. Reports show it as a risk; unlike a risk, it is no gate. `seen` answers questions about
+    /// resources of the kinds in [`Facts::looks_up`].
+    fn defects(_want: &Self::Model, _live: Option<&Self::Model>, _seen: &Seen<'_>) -> Vec<Risk> {
         Vec::new()
     }
 

@@ -53,8 +53,12 @@ fn fault(tags: &Tags) -> Option<String> {
     })
 }
 
-/// Merges a spec's tags over those of a source.
+/// Merges a spec's tags over those of a source, whose creation is not the copy's.
 pub fn over(own: Option<Tags>, source: Option<Tags>) -> Option<Tags> {
+    let source = source.map(|mut tags| {
+        tags.remove(CREATED_BY);
+        tags
+    });
     match (own, source) {
         (Some(own), Some(mut source)) => {
             source.extend(own);

@@ -46,6 +46,11 @@ pub fn explain(failure: &Failure) -> Diagnostic {
 
 /// Returns the next step for error codes that are more specific than the failure's class.
 fn help_by_code(failure: &Failure) -> Option<&'static str> {
+    // A HEAD request is denied without a code, whoever owns the bucket
+    // (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
+    if failure.call == "S3 HeadBucket" && failure.class == FailureClass::Denied {
+        return Some("grant the caller `s3:ListBucket` on the bucket; if another account owns it, choose another name");
+    }
     let code = failure.code.as_deref()?;
     let is_quota = ["LimitExceeded", "LimitsExceeded", "QuotaExceeded"].iter().any(|word| code.contains(word));
     match code {
@@ -53,6 +58,11 @@ fn help_by_code(failure: &Failure) -> Option<&'static str> {
         "InvalidSignatureException" | "SignatureDoesNotMatch" => {
             Some("check this machine's clock, then the secret access key: AWS does not accept the request signature")
         }
+        // Calls to a disabled region fail like calls with invalid credentials.
+        "AuthFailure" | "InvalidClientTokenId" | "UnrecognizedClientException" => Some(
+            "renew the credentials, or select others with `--profile`; if they are valid elsewhere, enable the region in this \
+             account",
+        ),
         "RegionDisabledException" | "OptInRequired" => Some("enable the region or the service in this account"),
         "DependencyViolation" | "DeleteConflict" | "ResourceInUse" => {
             Some("delete the resources that still use it, then run the command again")
@@ -79,6 +89,9 @@ mod tests {
             assert!(help(FailureClass::Credentials, code).contains("clock"), "{code}");
         }
         assert_eq!(help(FailureClass::Credentials, "ExpiredToken"), "");
+        assert!(help(FailureClass::Credentials, "UnrecognizedClientException").contains("enable the region"));
+        let head = Failure::new(FailureClass::Denied, "S3 HeadBucket", "HTTP status 403");
+        assert!(help_by_code(&head).is_some_and(|help| help.contains("s3:ListBucket")));
         assert!(help(FailureClass::Invalid, "TopicLimitExceeded").contains("quota"));
         assert_eq!(help(FailureClass::Throttled, "RequestLimitExceeded"), "");
     }

@@ -10,7 +10,7 @@ use crate::spec::names::partition;
 /// The location of resources: partition, region, account and VPC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// The ARN partition: `aws`, `aws-cn` or `aws-us-gov`.
+    /// The ARN partition: `aws`, `aws-cn`, `aws-eusc`, `aws-us-gov`, or one of the isolated ones.
     pub partition: String,
     /// The region's code: `eu-central-1`.
     pub region: String,
@@ -48,6 +48,9 @@ pub struct Vpc {
     pub cidr: String,
     /// Whether it is the region's default VPC.
     pub default: bool,
+    /// Whether it has, or had, an IPv6 CIDR block.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ipv6: bool,
     /// Its tags, keys to values, without AWS's own `aws:` tags.
     pub tags: Tags,
 }

@@ -12,5 +12,6 @@ pub mod provider;
 pub mod refresh;
 pub mod region;
 pub mod scope;
+pub mod seen;
 pub mod snapshot;
 pub mod stored;

@@ -12,6 +12,7 @@ use super::scope::{Observation, Scope};
 use crate::plan::Plan;
 use crate::resource::address::Address;
 use crate::resource::reference::Attributes;
+use crate::spec::Spec;
 
 /// The status of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,8 +94,8 @@ pub trait Provider: Sync {
     /// Runs one step, and returns the attributes that AWS assigned.
     fn run<'a>(&'a self, kind: &'a str, target: StepTarget, op: Value) -> BoxFuture<'a, Result<Attributes, Failure>>;
 
-    /// Checks what a plan cannot show: permissions, quotas, available offerings.
-    fn preflight<'a>(&'a self, plan: &'a Plan, location: &'a Location) -> BoxFuture<'a, Vec<Check>>;
+    /// Checks what a plan of a spec cannot show: permissions, quotas, available offerings.
+    fn preflight<'a>(&'a self, spec: &'a Spec, plan: &'a Plan, location: &'a Location) -> BoxFuture<'a, Vec<Check>>;
 
     /// Returns the status of a resource, without waiting for it to become ready.
     fn status<'a>(&'a self, kind: &'a str, target: StepTarget) -> BoxFuture<'a, Result<Status, Failure>>;

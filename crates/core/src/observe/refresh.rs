@@ -11,10 +11,11 @@ use super::location::Identity;
 use super::provider::Provider;
 use super::scope::{Observation, Scope};
 use super::snapshot::Snapshot;
-use crate::desire::fill::{FillError, locate};
+use crate::desire::fill::{FillError, fill, locate};
 use crate::desire::requests::{self, Requests};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::Registry;
+use crate::plan::build::plan;
 use crate::spec::Spec;
 
 /// Why a refresh failed as a whole.
@@ -76,6 +77,7 @@ pub async fn refresh(provider: &dyn Provider, registry: Registry, spec: &Spec) -
     let mut running: FuturesUnordered<BoxFuture<'_, Read>> = FuturesUnordered::new();
     let mut asked = Requests::new();
     let mut location = None;
+    let mut are_tags_asked = false;
     running.push(async { Read::Identity(provider.identify(spec.needs_vpc).await) }.boxed());
     start(provider, requests::source_only(registry, spec), &mut asked, &mut running);
     while let Some(read) = running.next().await {
@@ -97,6 +99,14 @@ pub async fn refresh(provider: &dyn Provider, registry: Registry, spec: &Spec) -
         if let Some(location) = &location {
             let requests = requests::of_spec(registry, spec, location, &snapshot).map_err(FillError::from)?;
             start(provider, requests, &mut asked, &mut running);
+            if running.is_empty() && !are_tags_asked {
+                are_tags_asked = true;
+                // A plan that fails here fails again for its caller, who reports it.
+                let inventory = fill(registry, spec, &snapshot).ok();
+                let plan = inventory.and_then(|inventory| plan(registry, spec, &inventory).ok());
+                let requests = plan.map(|plan| requests::of_changed(registry, &plan, location));
+                start(provider, requests.unwrap_or_default(), &mut asked, &mut running);
+            }
         }
     }
     Ok(snapshot)

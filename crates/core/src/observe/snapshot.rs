@@ -214,7 +214,7 @@ impl Snapshot {
     /// The kind was not read, or could not be read.
     pub fn view(&self, kind: &str, parts: &[&str], scope: &Scope) -> Result<Observation<Value>, Failure> {
         let Some(part) = self.kind(kind, &scope.location) else {
-            return Err(Failure::new(FailureClass::Other, kind, "it was not read"));
+            return Err(not_read(kind));
         };
         if let Some(failure) = &part.failed {
             return Err(failure.clone());
@@ -231,6 +231,44 @@ impl Snapshot {
             }
         }
         Ok(observation)
+    }
+
+    /// Returns what of a request could not be read: names and failures. The name is `*` if the whole kind could not be
+    /// read, or was not read.
+    pub fn unread(&self, kind: &str, scope: &Scope) -> Vec<(String, Failure)> {
+        let whole = |failure| vec![("*".to_owned(), failure)];
+        let Some(part) = self.kind(kind, &scope.location) else { return whole(not_read(kind)) };
+        if let Some(failure) = &part.failed {
+            return whole(failure.clone());
+        }
+        let asked = part.names.iter().filter(|(name, _)| scope.asks_for(name));
+        let gap = |(name, reading): (&String, &Reading)| match reading {
+            Reading::Gap(failure) => Some((name.clone(), failure.clone())),
+            Reading::Found { .. } | Reading::Absent => None,
+        };
+        asked.filter_map(gap).collect()
+    }
+
+    /// Returns the live resources of a kind that were read, at the depth at which they were read.
+    pub fn found(&self, kind: &str, location: &Location) -> impl Iterator<Item = &LiveResource<Value>> {
+        let readings = self.kind(kind, location).into_iter().flat_map(|part| part.names.values());
+        readings.filter_map(|reading| match reading {
+            Reading::Found { resource, .. } => Some(resource.as_ref()),
+            Reading::Absent | Reading::Gap(_) => None,
+        })
+    }
+
+    /// Returns what was read of one resource: `None` if nothing was read.
+    ///
+    /// # Errors
+    /// The whole kind could not be read.
+    pub fn reading(&self, kind: &str, location: &Location, name: &str) -> Option<Result<&Reading, &Failure>> {
+        let part = self.kind(kind, location)?;
+        if let Some(failure) = &part.failed {
+            return Some(Err(failure));
+        }
+        let absent = part.everything.as_ref().map(|_| &Reading::Absent);
+        part.names.get(name).or(absent).map(Ok)
     }
 
     /// Marks a kind as listed: its names are all that exist in the region.
@@ -271,6 +309,10 @@ impl Snapshot {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+fn not_read(kind: &str) -> Failure {
+    Failure::new(FailureClass::Other, kind, "it was not read")
 }
 
 /// Removes the fields and extras that a read at `depth` does not return.

@@ -94,16 +94,35 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
         let want = &expanded.want;
         let kind = registry.of(&want.address.kind);
         let live = inventory.live.get(&want.address);
+        let context = DiffContext {
+            spec: &name,
+            waivers: &want.waivers,
+            is_adopted: inventory.created.get(&want.address) == Some(&false),
+        };
         let draft = match (want.absent, live) {
             (true, None) => continue,
             (true, Some(resource)) => kind.remove(&resource.model)?,
-            (false, live) => kind.diff(&want.model, live, &DiffContext { spec: &name, waivers: &want.waivers })?,
+            (false, live) => kind.diff(&want.model, live, &context)?,
         };
-        plan.unwaived.extend(draft.unwaived.iter().map(|risk| Unwaived {
+        let draft = match leftover_of(expanded) {
+            None => draft,
+            Some(why) if draft.blocked.is_empty() => explained(draft, &why),
+            Some(why) => {
+                // Nobody asked for this deletion, so that it is impossible must not keep a plan from being applied.
+                let what = format!("{why}: {}", draft.blocked.join("; "));
+                plan.notes.push(Note { about: want.address.to_string(), what });
+                continue;
+            }
+        };
+        let defects = inventory.defects.get(&want.address).into_iter().flatten();
+        let is_waived = |rule: &str| want.waivers.iter().any(|waiver| waiver.key == rule);
+        let defects = defects.filter(|defect| !is_waived(defect.rule)).map(|defect| (defect.rule, &defect.what));
+        let risks = draft.unwaived.iter().map(|risk| (risk.rule.as_str(), &risk.what));
+        plan.unwaived.extend(risks.chain(defects).map(|(rule, what)| Unwaived {
             address: want.address.clone(),
             at: want.at.clone(),
-            rule: risk.rule.clone(),
-            what: risk.what.clone(),
+            rule: rule.to_owned(),
+            what: what.clone(),
         }));
         if draft.fields.is_empty() && draft.steps.is_empty() && draft.blocked.is_empty() {
             add_unchanged(&mut plan, want, kind.facts(), draft, live.is_some());
@@ -116,6 +135,23 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
     graph::order(&mut plan.changes, &inventory.known, &referred)?;
     plan.recount();
     Ok(plan)
+}
+
+/// Returns why a resource is a leftover of a rule. `None` if it is not.
+fn leftover_of(expanded: &Expanded) -> Option<String> {
+    let rule = expanded.entry.as_ref().filter(|_| expanded.want.absent && expanded.followed.is_none())?;
+    Some(format!("the rule '{rule}' no longer produces it"))
+}
+
+/// Adds to a deletion why it is made.
+fn explained(mut draft: Draft, why: &str) -> Draft {
+    for deleted in &mut draft.deletes {
+        *deleted = format!("{deleted}, because {why}");
+    }
+    for field in &mut draft.fields {
+        field.note = Some(why.to_owned());
+    }
+    draft
 }
 
 /// Returns a note for each change that reverts accepted drift. Includes expired acceptances, because a plan must not
@@ -205,6 +241,7 @@ fn change(
         address: want.address.clone(),
         service: facts.service.to_owned(),
         action,
+        adopts: live.is_some() && !want.absent && inventory.created.get(&want.address) == Some(&false),
         at: want.at.clone(),
         entry: expanded.entry.clone(),
         follows,

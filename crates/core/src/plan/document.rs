@@ -84,6 +84,10 @@ pub struct Change {
     pub service: String,
     /// What an apply does to the resource.
     pub action: Action,
+    /// Whether the spec adopts the resource: it exists without the tag `regionctl:spec`, which regionctl sets on new
+    /// resources of this kind. False if the tags could not be read. Absent if false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopts: bool,
     /// The position of the resource, or of its rule, pattern or copy, in the spec.
     pub at: Position,
     /// The name of the rule, pattern or copy that produced the resource. Absent if the spec names the resource itself.

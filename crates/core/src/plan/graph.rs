@@ -170,6 +170,7 @@ mod tests {
             address: Address::new("t.t", name),
             service: "T".into(),
             action: Action::Create,
+            adopts: false,
             at: Position { file: "a".into(), line: 1, column: 1 },
             entry: None,
             follows: None,

@@ -98,6 +98,9 @@ fn render_change(out: &mut String, change: &Change, style: Style) {
     let origin = origin.map(|origin| style.dim(&origin));
     let address = style.bold(&change.address.to_string());
     let _ = writeln!(out, "  {} {address}{}", style.symbol(symbol), origin.unwrap_or_default());
+    if change.adopts {
+        let _ = writeln!(out, "      {}", style.dim("= adopted: it does not have the tag regionctl:spec"));
+    }
     // The fields of a deleted resource add nothing.
     for field in change.fields.iter().filter(|_| change.action != Action::Delete) {
         render_field(out, field, change.action == Action::Create, style);

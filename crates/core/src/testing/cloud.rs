@@ -56,7 +56,9 @@ struct State {
     things: BTreeMap<(String, String, String), ThingSettings>,
     record: Vec<String>,
     checks: Vec<Check>,
-    statuses: BTreeMap<String, VecDeque<Status>>,
+    statuses: BTreeMap<String, VecDeque<Result<Status, Failure>>>,
+    /// The number of status reads that run now, and the highest so far.
+    status_reads: (usize, usize),
     failures: Vec<(String, Failure)>,
     /// Changes to apply before the n-th read, from 1.
     changes: Vec<(usize, String, ThingSettings)>,
@@ -95,15 +97,25 @@ impl Cloud {
         self.0.lock().unwrap().checks.push(check);
     }
 
-    /// Queues a status for a resource. Each status read takes one; an empty queue means ready.
-    pub fn status_of(&self, name: &str, status: Status) {
+    /// Queues the result of a status read of a resource. Each read takes one; an empty queue means ready.
+    pub fn status_of(&self, name: &str, status: Result<Status, Failure>) {
         self.0.lock().unwrap().statuses.entry(name.to_owned()).or_default().push_back(status);
+    }
+
+    /// Returns the highest number of status reads that ran at the same time.
+    pub fn most_status_reads(&self) -> usize {
+        self.0.lock().unwrap().status_reads.1
     }
 
     /// Returns all write calls in order.
     pub fn writes(&self) -> Vec<String> {
         let is_write = |call: &&String| call.starts_with("run ") || call.starts_with("save_applied");
         self.0.lock().unwrap().log.iter().filter(is_write).cloned().collect()
+    }
+
+    /// Returns the position of the first call whose log line starts with `call`.
+    pub fn position(&self, call: &str) -> Option<usize> {
+        self.0.lock().unwrap().log.iter().position(|line| line.starts_with(call))
     }
 
     /// Counts the calls whose log line starts with `call`.
@@ -195,11 +207,12 @@ impl Provider for Cloud {
         Box::pin(async move {
             self.call(format!("run {} {}", crate::diff::operation(&op), target.name))?;
             self.change(kind, &target, serde_json::from_value(op).unwrap());
+            tokio::task::yield_now().await;
             Ok(attributes(&target.name))
         })
     }
 
-    fn preflight<'a>(&'a self, _: &'a Plan, _: &'a Location) -> BoxFuture<'a, Vec<Check>> {
+    fn preflight<'a>(&'a self, _: &'a Spec, _: &'a Plan, _: &'a Location) -> BoxFuture<'a, Vec<Check>> {
         Box::pin(async move {
             // The preflight returns no error.
             let _ = self.call("preflight".to_owned());
@@ -210,9 +223,16 @@ impl Provider for Cloud {
     fn status<'a>(&'a self, _: &'a str, target: StepTarget) -> BoxFuture<'a, Result<Status, Failure>> {
         Box::pin(async move {
             self.call(format!("status {}", target.name))?;
+            {
+                let (now, most) = &mut self.0.lock().unwrap().status_reads;
+                *now += 1;
+                *most = (*most).max(*now);
+            }
+            tokio::task::yield_now().await;
             let mut state = self.0.lock().unwrap();
+            state.status_reads.0 -= 1;
             let next = state.statuses.get_mut(&target.name).and_then(VecDeque::pop_front);
-            Ok(next.unwrap_or(Status::Ready))
+            next.unwrap_or(Ok(Status::Ready))
         })
     }
 

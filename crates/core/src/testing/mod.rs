@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::desire::fill::Inventory;
+use crate::desire::requests::Defects;
 use crate::observe::failure::{Failure, FailureClass};
 use crate::observe::location::{Identity, Location};
 use crate::observe::provider::{AuditEvent, Check, Provider, Status, StepTarget};
@@ -18,6 +19,7 @@ use crate::observe::scope::{Observation, Scope};
 use crate::plan::Plan;
 use crate::resource::address::Address;
 use crate::resource::reference::{Attributes, Known};
+use crate::spec::Spec;
 
 /// A provider without resources. Every operation succeeds except `Fail`, which fails, and `Hang`, which never ends.
 #[derive(Default)]
@@ -51,7 +53,7 @@ impl Provider for Fake {
         })
     }
 
-    fn preflight<'a>(&'a self, _: &'a Plan, _: &'a Location) -> BoxFuture<'a, Vec<Check>> {
+    fn preflight<'a>(&'a self, _: &'a Spec, _: &'a Plan, _: &'a Location) -> BoxFuture<'a, Vec<Check>> {
         Box::pin(async { Vec::new() })
     }
 
@@ -85,6 +87,8 @@ pub fn inventory() -> Inventory {
         gaps: Vec::new(),
         wants: Vec::new(),
         known: Known::default(),
+        created: BTreeMap::new(),
+        defects: Defects::new(),
         notes: Vec::new(),
         secrets: BTreeMap::new(),
     }

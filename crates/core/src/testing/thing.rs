@@ -5,6 +5,7 @@
 //! `person: pending` waits for a person, and `state` is in progress.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,8 @@ impl<const GLOBAL: bool> Kind for Thing<GLOBAL> {
         attributes: &["id"],
         global: GLOBAL,
         inventory: &["ListThings"],
+        lists: true,
+        patience: Duration::from_secs(if GLOBAL { 60 } else { 7 }),
         ..Facts::DEFAULT
     };
     type Spec = ThingSettings;

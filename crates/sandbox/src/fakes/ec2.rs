@@ -83,6 +83,7 @@ impl Ec2<'_> {
             "TerminateInstances" => self.set_state("terminated"),
             "ModifyInstanceAttribute" => self.modify_instance(),
             "CreateTags" => return self.tag(),
+            "DeleteTags" => return self.untag(),
             _ => return None,
         })
     }
@@ -262,10 +263,12 @@ impl Ec2<'_> {
     fn instances(&self) -> Done {
         let states = self.form.filter("Filter", "Value", "instance-state-name");
         let names = self.form.filter("Filter", "Value", "tag:Name");
+        let ids = self.form.list("InstanceId");
         let shown = self.all(INSTANCE).into_iter().filter(|it| {
             let name =
                 it.pairs("Tag", "Key", "Value").into_iter().find(|(key, _)| key == "Name").map(|(_, value)| value);
-            states.as_ref().is_none_or(|states| states.iter().any(|state| state == state_of(it)))
+            (ids.is_empty() || ids.iter().any(|id| id == it.text("Id")))
+                && states.as_ref().is_none_or(|states| states.iter().any(|state| state == state_of(it)))
                 && names.as_ref().is_none_or(|names| name.is_some_and(|name| names.contains(&name)))
         });
         let reservation = |it: Form| list("instancesSet", "item", [show_instance(&it)]);
@@ -297,6 +300,20 @@ impl Ec2<'_> {
         self.keep(&resource);
         Some(Ok("<return>true</return>".to_owned()))
     }
+
+    /// Removes tags by key. With a value, EC2 removes only a tag that has it; no caller sends one
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html>).
+    fn untag(&mut self) -> Option<Done> {
+        let id = self.form.get("ResourceId.1")?.to_owned();
+        let mut resource = self.records.get(&format!("ec2/{id}")).map(Form::kept)?;
+        let removed: Vec<&str> = (1..).map_while(|number| self.form.get(&format!("Tag.{number}.Key"))).collect();
+        let pairs = resource.pairs("Tag", "Key", "Value");
+        let kept = pairs.into_iter().filter(|(key, _)| !removed.contains(&key.as_str())).collect::<Vec<_>>();
+        resource.0.retain(|key, _| !key.starts_with("Tag."));
+        tag(&mut resource, "Tag", kept);
+        self.keep(&resource);
+        Some(Ok("<return>true</return>".to_owned()))
+    }
 }
 
 fn tags(resource: &Form) -> String {
@@ -314,10 +331,18 @@ fn state_of(instance: &Form) -> &str {
 
 fn show_instance(instance: &Form) -> String {
     let groups = instance.list("SecurityGroupId");
+    let profile = instance.get("IamInstanceProfile.Name");
     element("instanceId", instance.get("Id"))
         + &element("imageId", instance.get("ImageId"))
         + &element("instanceType", instance.get("InstanceType"))
         + &element("keyName", instance.get("KeyName"))
+        + &element("subnetId", instance.get("SubnetId"))
+        + &profile.map_or_else(String::new, |name| {
+            format!(
+                "<iamInstanceProfile>{}</iamInstanceProfile>",
+                element("arn", Some(&format!("arn:aws:iam::{ACCOUNT}:instance-profile/{name}")))
+            )
+        })
         + &format!("<instanceState>{}</instanceState>", element("name", Some(state_of(instance))))
         + &list("groupSet", "item", groups.iter().map(|id| element("groupId", Some(id))))
         + &tags(instance)

@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use winterbaume_core::{MockRequest, MockResponse};
 
+use super::lambda_parts::{self, Part};
 use super::{BASE, FakeState, Records};
 use crate::ACCOUNT;
 
-const FUNCTIONS: &str = "/2015-03-31/functions";
 const TAGS: &str = "/2017-03-31/tags/";
 
 pub(super) fn answer(memory: &FakeState, region: &str, request: &MockRequest) -> Option<MockResponse> {
@@ -22,9 +22,14 @@ pub(super) fn answer(memory: &FakeState, region: &str, request: &MockRequest) ->
         if let Some(arn) = path.strip_prefix(TAGS) {
             // A client may encode the colons of the ARN in the path.
             let arn = arn.replace("%3A", ":");
-            return Some(tags(records, arn.rsplit(':').next().unwrap_or_default(), &request.method, &body));
+            return Some(tags(records, arn.rsplit(':').next().unwrap_or_default(), request, &body));
         }
-        let rest = path.strip_prefix(FUNCTIONS)?.trim_matches('/');
+        if let Some((_, id)) = path.split_once("/event-source-mappings") {
+            return Some(lambda_parts::mappings(records, region, request, id.trim_matches('/'), &body));
+        }
+        // Each operation has the date of its API version in its path.
+        let (_, rest) = path.trim_start_matches('/').split_once("/functions")?;
+        let rest = rest.trim_matches('/');
         let (name, part) = rest.split_once('/').unwrap_or((rest, ""));
         let exists = records.contains_key(&key(name));
         Some(match (request.method.as_str(), name, part) {
@@ -33,7 +38,7 @@ pub(super) fn answer(memory: &FakeState, region: &str, request: &MockRequest) ->
                 let all: Vec<&Value> = functions(records).map(|function| &function["config"]).collect();
                 ok(200, &json!({ "Functions": all }))
             }
-            (_, _, "" | "code" | "configuration") if !exists => not_found(name),
+            _ if !exists => not_found(name),
             ("GET", _, "configuration") => ok(200, &records[&key(name)]["config"]),
             ("GET", _, "") => ok(200, &get_function(&records[&key(name)], name, region, base)),
             ("PUT", _, "code") => {
@@ -50,7 +55,10 @@ pub(super) fn answer(memory: &FakeState, region: &str, request: &MockRequest) ->
                 records.remove(&key(name));
                 MockResponse::rest_json(204, String::new())
             }
-            _ => return None,
+            _ => {
+                let part = Part { path: part, name, query: query(&request.uri), body };
+                return lambda_parts::answer(records.get_mut(&key(name))?, request, &part);
+            }
         })
     })
 }
@@ -71,6 +79,11 @@ fn path(uri: &str) -> String {
     path.split('?').next().unwrap_or_default().to_owned()
 }
 
+fn query(uri: &str) -> Vec<(String, String)> {
+    let query = uri.split_once('?').map_or("", |(_, query)| query);
+    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}
+
 fn key(name: &str) -> String {
     format!("lambda/{name}")
 }
@@ -79,11 +92,11 @@ fn functions(records: &Records) -> impl Iterator<Item = &Value> {
     records.iter().filter(|(key, _)| key.starts_with("lambda/")).map(|(_, function)| function)
 }
 
-fn ok(status: u16, value: &Value) -> MockResponse {
+pub(super) fn ok(status: u16, value: &Value) -> MockResponse {
     MockResponse::rest_json(status, value.to_string())
 }
 
-fn error(status: u16, code: &str, message: &str) -> MockResponse {
+pub(super) fn error(status: u16, code: &str, message: &str) -> MockResponse {
     let mut answer = MockResponse::rest_json(status, json!({ "Message": message, "Type": "User" }).to_string());
     if let Ok(code) = code.parse() {
         answer.headers.insert("x-amzn-errortype", code);
@@ -131,11 +144,25 @@ fn configure(config: &mut Value, body: &Value) {
     {
         set_from(config, body, name);
     }
-    for name in ["TracingConfig", "VpcConfig", "KMSKeyArn", "DeadLetterConfig", "FileSystemConfigs", "Architectures"] {
+    for name in ["TracingConfig", "KMSKeyArn", "DeadLetterConfig", "FileSystemConfigs", "Architectures", "SnapStart"] {
         set_from(config, body, name);
     }
-    if let Some(group) = body["LoggingConfig"].get("LogGroup") {
-        config["LoggingConfig"]["LogGroup"] = group.clone();
+    set_from(config, body, "VpcConfig");
+    if let Some(image) = body.get("ImageConfig") {
+        config["ImageConfigResponse"] = json!({ "ImageConfig": image });
+    }
+    // The structure is replaced as a whole. JSON logs have the level INFO if the request has none.
+    if let Some(Value::Object(logging)) = body.get("LoggingConfig") {
+        let name = config["FunctionName"].as_str().unwrap_or_default();
+        let mut whole = json!({ "LogFormat": "Text", "LogGroup": format!("/aws/lambda/{name}") });
+        if logging.get("LogFormat").is_some_and(|format| format == "JSON") {
+            whole["ApplicationLogLevel"] = "INFO".into();
+            whole["SystemLogLevel"] = "INFO".into();
+        }
+        for (member, value) in logging {
+            whole[member] = value.clone();
+        }
+        config["LoggingConfig"] = whole;
     }
     if let Some(layers) = body["Layers"].as_array() {
         config["Layers"] = layers.iter().map(|arn| json!({ "Arn": arn })).collect();
@@ -168,13 +195,23 @@ fn get_function(function: &Value, name: &str, region: &str, base: Option<&str>) 
     answer.insert("Configuration".to_owned(), function["config"].clone());
     answer.insert("Code".to_owned(), json!({ "RepositoryType": "S3", "Location": location }));
     answer.insert("Tags".to_owned(), function["tags"].clone());
+    if let Some(reserved) = function["parts"].get("concurrency") {
+        answer.insert("Concurrency".to_owned(), reserved.clone());
+    }
     Value::Object(answer)
 }
 
-fn tags(records: &mut Records, name: &str, method: &str, body: &Value) -> MockResponse {
+fn tags(records: &mut Records, name: &str, request: &MockRequest, body: &Value) -> MockResponse {
     let Some(function) = records.get_mut(&key(name)) else { return not_found(name) };
-    if method == "GET" {
+    if request.method == "GET" {
         return ok(200, &json!({ "Tags": function["tags"] }));
+    }
+    if request.method == "DELETE"
+        && let Some(tags) = function["tags"].as_object_mut()
+    {
+        for (_, tag) in query(&request.uri).into_iter().filter(|(name, _)| name == "tagKeys") {
+            tags.remove(&tag);
+        }
     }
     for (tag, value) in body["Tags"].as_object().into_iter().flatten() {
         function["tags"][tag] = value.clone();

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Operations that the sandbox implements itself, because the emulated services do not store most of their parameters:
-//! Lambda, RDS, parts of EC2 and others. Requests are stored with their parameters, by region and `kind/name`.
+//! Lambda, RDS, parts of EC2 and SSM, and others. Requests are stored with their parameters, by region and `kind/name`.
 
+mod documents;
 mod ec2;
 mod elb;
 mod lambda;
+mod lambda_parts;
 mod rds;
 mod s3;
 mod ssm;
@@ -60,7 +62,10 @@ pub(crate) async fn answer(services: &Services, route: &Route, request: &MockReq
             Some(package) => Some(package),
             None => s3::answer(services, &route.region, request).await,
         },
-        "ssm" => ssm::answer(&route.region, request),
+        "ssm" => match documents::answer(&services.memory, &route.region, request) {
+            Some(answer) => Some(answer),
+            None => ssm::answer(&route.region, request),
+        },
         _ => None,
     }
 }

@@ -24,11 +24,24 @@ pub(super) async fn answer(services: &Services, region: &str, request: &MockRequ
             None => error(404, "ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
         });
     }
+    if request.method == "DELETE" {
+        services.memory.with(region, |records| records.remove(&key));
+        return Some(MockResponse::xml(204, String::new()));
+    }
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    // A configuration has at least one rule (ReplicationConfiguration in the Amazon S3 API Reference).
+    if !body.contains("<Rule>") {
+        return Some(error(400, "MalformedXML", "The XML you provided did not validate against our published schema"));
+    }
+    // The two versions of rules cannot be mixed (Amazon S3 User Guide, "Replication configuration file elements").
+    let filters = body.matches("<Filter").count();
+    if filters != 0 && filters != body.matches("<Rule>").count() {
+        return Some(error(400, "InvalidRequest", "Found rules of both versions of the replication configuration"));
+    }
     if !there.to_string().contains("\"Enabled\"") {
         let message = "Versioning must be 'Enabled' on the bucket to apply a replication configuration";
         return Some(error(400, "InvalidRequest", message));
     }
-    let body = String::from_utf8_lossy(&request.body).into_owned();
     services.memory.with(region, |records| records.insert(key, body.into()));
     Some(MockResponse::xml(200, String::new()))
 }

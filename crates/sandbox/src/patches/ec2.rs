@@ -284,6 +284,7 @@ fn requested_rules(body: &[u8]) -> Vec<IpPermissionView> {
         let v4 = numbered(&format!("{at}.IpRanges"), "CidrIp");
         let v6 = numbered(&format!("{at}.Ipv6Ranges"), "CidrIpv6");
         let groups = numbered(&format!("{at}.Groups"), "GroupId");
+        let account = |index: usize| parameter(body, &format!("{at}.Groups.{}.UserId", index + 1));
         Some(IpPermissionView {
             ip_protocol: parameter(body, &format!("{at}.IpProtocol"))?,
             from_port: port("FromPort"),
@@ -295,7 +296,11 @@ fn requested_rules(body: &[u8]) -> Vec<IpPermissionView> {
                 .collect(),
             user_id_group_pairs: groups
                 .into_iter()
-                .map(|(group_id, _)| UserIdGroupPairView { group_id, user_id: Some(ACCOUNT.to_owned()) })
+                .enumerate()
+                .map(|(index, (group_id, _))| {
+                    // A group in a peered VPC can be of another account.
+                    UserIdGroupPairView { group_id, user_id: account(index).or_else(|| Some(ACCOUNT.to_owned())) }
+                })
                 .collect(),
         })
     };

@@ -6,7 +6,6 @@ mod iam;
 mod logs;
 pub(crate) mod s3;
 mod sns;
-mod ssm;
 
 use bytes::Bytes;
 use winterbaume_core::{MockRequest, MockResponse};
@@ -40,7 +39,6 @@ pub(crate) async fn before(services: &Services, route: &Route, request: &mut Moc
         "logs" => logs::before(services, &route.region, request).await,
         "s3" => s3::before(services, &route.region, request).await,
         "sns" => sns::before(services, &route.region, request).await,
-        "ssm" => ssm::before(services, &route.region, request).await,
         _ => None,
     }
 }
@@ -52,7 +50,6 @@ pub(crate) async fn after(services: &Services, route: &Route, sent: &Sent, answe
         "logs" => logs::after(services, &route.region, sent, answer).await,
         "s3" => s3::after(services, &route.region, sent, answer).await,
         "sns" => sns::after(services, &route.region, sent, answer).await,
-        "ssm" => ssm::after(services, &route.region, answer).await,
         _ => answer,
     }
 }

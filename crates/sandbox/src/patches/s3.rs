@@ -6,6 +6,7 @@
 //! - A bucket of another account returns 403, and `BucketAlreadyExists` on creation; a bucket of the account in another
 //!   region returns 301 (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>,
 //!   <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>).
+//! - CreateBucket accepts tags.
 //! - The target of access logs must exist in the same region, otherwise PutBucketLogging returns
 //!   `InvalidTargetBucketForLogging` (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLogging.html>). The
 //!   emulated service does not store the setting.
@@ -72,11 +73,24 @@ pub(super) async fn after(services: &Services, region: &str, sent: &Sent, mut an
             });
             bucket.ownership_controls = Some("BucketOwnerEnforced".to_owned());
             bucket.encryption_configuration = Some(SSE_S3.to_owned());
+            bucket.tags.extend(tags(&sent.body));
         }
         // Restoring a state that this service returned cannot fail.
         let _ = services.s3.restore(ACCOUNT, region, view).await;
     }
     answer
+}
+
+/// Returns the tags of a CreateBucket request
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html>), which the emulated service
+/// ignores.
+fn tags(body: &[u8]) -> Vec<(String, String)> {
+    let text = |xml: &str, name: &str| {
+        let value = xml.split_once(&format!("<{name}>"))?.1.split_once('<')?.0;
+        Some(value.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"))
+    };
+    let body = String::from_utf8_lossy(body);
+    body.split("<Tag>").skip(1).filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value")?))).collect()
 }
 
 /// Returns an error response in S3's format.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! SNS: an email subscription is pending until it is confirmed
 //! (<https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html>). To subscribe an endpoint again returns the
-//! existing subscription. CreateTopic stores attributes
-//! (<https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html>).
+//! existing subscription. CreateTopic and Subscribe store attributes, and CreateTopic a data protection policy
+//! (<https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html>). An empty data protection policy removes it.
+//! A topic has no display name until one is set. HTTP(S) endpoints confirm at once.
 
 use winterbaume_core::{MockRequest, MockResponse, StatefulService};
 
@@ -11,9 +12,24 @@ use crate::ACCOUNT;
 use crate::services::Services;
 
 pub(super) async fn before(services: &Services, region: &str, request: &mut MockRequest) -> Option<MockResponse> {
-    if parameter(&request.body, "Action")? != "Subscribe" {
-        return None;
+    match parameter(&request.body, "Action")?.as_str() {
+        "Subscribe" => existing(services, region, request).await,
+        "PutDataProtectionPolicy"
+            if parameter(&request.body, "DataProtectionPolicy").is_none_or(|it| it.is_empty()) =>
+        {
+            let topic = parameter(&request.body, "ResourceArn")?;
+            let mut view = services.sns.snapshot(ACCOUNT, region).await;
+            view.topics.get_mut(&topic)?.data_protection_policy = None;
+            // Restoring a state that this service returned cannot fail.
+            let _ = services.sns.restore(ACCOUNT, region, view).await;
+            Some(MockResponse::xml(200, "<PutDataProtectionPolicyResponse/>".to_owned()))
+        }
+        _ => None,
     }
+}
+
+/// Answers with the existing subscription of the same endpoint, if there is one.
+async fn existing(services: &Services, region: &str, request: &MockRequest) -> Option<MockResponse> {
     let [topic, protocol, endpoint] =
         ["TopicArn", "Protocol", "Endpoint"].map(|name| parameter(&request.body, name).unwrap_or_default());
     let view = services.sns.snapshot(ACCOUNT, region).await;
@@ -47,33 +63,44 @@ pub(super) async fn after(services: &Services, region: &str, sent: &Sent, mut an
     answer
 }
 
-/// Stores the attributes of CreateTopic, which the emulated service ignores.
-async fn keep_attributes(services: &Services, region: &str, sent: &Sent) {
-    let name = parameter(&sent.body, "Name").unwrap_or_default();
-    let attributes = (1..).map_while(|number| {
+/// Returns the attributes of a request.
+fn attributes(sent: &Sent) -> impl Iterator<Item = (String, String)> {
+    (1..).map_while(|number| {
         let [key, value] =
             ["key", "value"].map(|part| parameter(&sent.body, &format!("Attributes.entry.{number}.{part}")));
         Some((key?, value?))
-    });
+    })
+}
+
+/// Stores the attributes of CreateTopic, which the emulated service ignores. It takes the name as the display name.
+async fn keep_attributes(services: &Services, region: &str, sent: &Sent) {
+    let name = parameter(&sent.body, "Name").unwrap_or_default();
     let mut view = services.sns.snapshot(ACCOUNT, region).await;
     if let Some(topic) = view.topics.values_mut().find(|topic| topic.name == name) {
-        topic.attributes.extend(attributes);
+        topic.attributes.retain(|attribute, value| attribute != "DisplayName" || *value != name);
+        topic.attributes.extend(attributes(sent));
+        if let Some(policy) = parameter(&sent.body, "DataProtectionPolicy") {
+            topic.data_protection_policy = Some(policy);
+        }
     }
     // Restoring a state that this service returned cannot fail.
     let _ = services.sns.restore(ACCOUNT, region, view).await;
 }
 
+/// Stores the attributes of Subscribe, and leaves an email subscription pending.
 async fn leave_pending(services: &Services, region: &str, sent: &Sent) {
-    let [topic, endpoint] = ["TopicArn", "Endpoint"].map(|name| parameter(&sent.body, name).unwrap_or_default());
+    let [topic, protocol, endpoint] =
+        ["TopicArn", "Protocol", "Endpoint"].map(|name| parameter(&sent.body, name).unwrap_or_default());
     let mut view = services.sns.snapshot(ACCOUNT, region).await;
     let new = view.subscriptions.values_mut().find(|subscription| {
-        subscription.protocol.starts_with("email")
-            && subscription.endpoint == endpoint
-            && subscription.topic_arn == topic
+        subscription.protocol == protocol && subscription.endpoint == endpoint && subscription.topic_arn == topic
     });
     if let Some(subscription) = new {
-        subscription.confirmed = false;
-        subscription.attributes.insert("PendingConfirmation".to_owned(), "true".to_owned());
+        subscription.attributes.extend(attributes(sent));
+        if protocol.starts_with("email") {
+            subscription.confirmed = false;
+            subscription.attributes.insert("PendingConfirmation".to_owned(), "true".to_owned());
+        }
     }
     // Restoring a state that this service returned cannot fail.
     let _ = services.sns.restore(ACCOUNT, region, view).await;

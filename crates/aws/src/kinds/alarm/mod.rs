@@ -7,6 +7,7 @@
 
 mod api;
 mod check;
+mod defects;
 mod model;
 mod sdk;
 mod spec;
@@ -15,9 +16,10 @@ mod write;
 
 use regionctl_core::diff::{Diff, Phase};
 use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
-use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::kind::{Facts, Kind, Notes, Risk};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
+use regionctl_core::observe::seen::Seen;
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use serde::{Deserialize, Serialize};
@@ -67,6 +69,8 @@ impl Kind for Alarm {
         attributes: &["arn"],
         parts: &["tags"],
         lists: true,
+        looks_up: &defects::LOOKS_UP,
+        creation_tags: true,
         inventory: &["DescribeAlarms"],
         weights: &[
             Weight {
@@ -95,7 +99,7 @@ cloudwatch.alarm:
   db-prod CPUUtilization:
     namespace: AWS/RDS
     metric: CPUUtilization
-    dimensions: {DBClusterIdentifier: prod, EngineName: aurora-postgresql}
+    dimensions: {DBClusterIdentifier: prod}
     statistic: Maximum
     comparison: \">\"
     threshold: 80
@@ -126,6 +130,10 @@ cloudwatch.alarm:
 
     fn desire(_: &str, spec: AlarmSpec, notes: &mut Notes<'_>) -> AlarmModel {
         check::check(&spec, notes);
+        if let Some(reason) = &spec.waiver {
+            notes.waive(defects::DEAD_METRIC, reason, "waiver");
+            notes.waive(defects::DEAD_ACTION, reason, "waiver");
+        }
         spec.into_model()
     }
 
@@ -135,6 +143,10 @@ cloudwatch.alarm:
 
     fn write(model: &AlarmModel) -> Option<Value> {
         Some(write::write(model))
+    }
+
+    fn defects(want: &AlarmModel, _: Option<&AlarmModel>, seen: &Seen<'_>) -> Vec<Risk> {
+        if want.actions_enabled { defects::defects(want, seen) } else { Vec::new() }
     }
 
     fn extras(op: &AlarmOp) -> &'static [&'static str] {
@@ -197,7 +209,11 @@ cloudwatch.alarm:
                 out.step(Phase::Change, tagged.set, AlarmOp::TagResource { tags: tagged.tags });
                 out.step(Phase::Change, tagged.removed, AlarmOp::UntagResource { keys: tagged.keys });
             }
-            None => out.step(Phase::Create, covers.and(tagged.set), put(want.clone())),
+            None => {
+                let (tagged, tags) = tags::of_new(tagged, out);
+                let tags = tags::live(tags);
+                out.step(Phase::Create, covers.and(tagged), put(AlarmModel { tags, ..want.clone() }));
+            }
         }
     }
 }

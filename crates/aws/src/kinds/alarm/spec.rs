@@ -57,6 +57,8 @@ pub struct AlarmSpec {
     pub(super) warm_up: Option<WarmUp>,
     /// The description, at most 1,024 characters. Notifications include it.
     pub(super) description: Option<String>,
+    /// The reason why the alarm may watch a metric that is not published, or notify a topic that does not exist.
+    pub(super) waiver: Option<String>,
     /// The name of an `sns.topic` of this spec. It is added to `alarm_actions`.
     pub(super) topic: Option<String>,
     /// The ARNs of the actions for the ALARM state, at most five including `topic`.

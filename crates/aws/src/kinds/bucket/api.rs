@@ -80,7 +80,7 @@ pub(super) use request;
 impl OwnedBucket<'_> {
     async fn run(self, op: BucketOp, region: &str) -> Result<(), CallError> {
         match op {
-            BucketOp::CreateBucket => self.create(region).await?,
+            BucketOp::CreateBucket { tags } => self.create(region, tags).await?,
             BucketOp::PutPublicAccessBlock(block) => {
                 request!(self, put_public_access_block)
                     .public_access_block_configuration(block.to_sdk())
@@ -127,16 +127,18 @@ impl OwnedBucket<'_> {
         Ok(())
     }
 
-    /// Creates the bucket. CreateBucket rejects a LocationConstraint in us-east-1 and requires one in other regions
+    /// Creates the bucket with its tags. CreateBucket rejects a LocationConstraint in us-east-1 and requires one in
+    /// other regions
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>).
-    async fn create(self, region: &str) -> Result<(), CallError> {
-        let constraint = || {
-            let location = s3::BucketLocationConstraint::from(region);
-            s3::CreateBucketConfiguration::builder().location_constraint(location).build()
-        };
-        let configuration = (region != "us-east-1").then(constraint);
+    async fn create(self, region: &str, tags: Tags) -> Result<(), CallError> {
+        let location = (region != "us-east-1").then(|| s3::BucketLocationConstraint::from(region));
+        let tags = tags.into_iter().map(|(key, value)| s3::Tag::builder().key(key).value(value).build());
+        let configuration = s3::CreateBucketConfiguration::builder()
+            .set_location_constraint(location)
+            .set_tags(Some(tags.collect::<Result<_, _>>().map_err(build_error)?))
+            .build();
         let created =
-            self.api.create_bucket().bucket(self.name).set_create_bucket_configuration(configuration).send().await;
+            self.api.create_bucket().bucket(self.name).create_bucket_configuration(configuration).send().await;
         done_if(created.map(|_| ()).map_err(CallError::from), "BucketAlreadyOwnedByYou")
     }
 

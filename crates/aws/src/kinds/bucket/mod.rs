@@ -25,10 +25,11 @@ mod tagging;
 mod tests;
 mod write;
 
-use regionctl_core::diff::{Diff, Phase};
+use regionctl_core::diff::Diff;
 use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
-use regionctl_core::kind::{Facts, Kind, Notes, Risk};
+use regionctl_core::kind::{Facts, Kind, Need, Notes, Risk};
 use regionctl_core::model::policy::Policy;
+use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
 use regionctl_core::resource::reference::Attributes;
@@ -81,7 +82,10 @@ pub struct BucketModel {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum BucketOp {
     /// Creates the bucket in the region. S3 turns on Block Public Access and SSE-S3, and disables ACLs.
-    CreateBucket,
+    CreateBucket {
+        /// The spec's tags, and regionctl's own.
+        tags: Tags,
+    },
     /// Replaces the four settings.
     PutPublicAccessBlock(PublicAccessBlock),
     /// Replaces the ownership controls, which have one rule.
@@ -121,6 +125,8 @@ impl Kind for Bucket {
     const FACTS: Facts = Facts {
         name: "s3.bucket",
         service: "S3",
+        // In some regions, reads return earlier lifecycle rules for minutes.
+        patience: std::time::Duration::from_mins(3),
         summary: "A bucket and the settings that the spec states. regionctl never deletes a bucket.",
         reads: &[
             "HeadBucket",
@@ -135,6 +141,8 @@ impl Kind for Bucket {
             "GetBucketTagging",
             "ListBuckets",
         ],
+        creation_tags: true,
+        also: &[Need::always("s3:TagResource", &["arn:{partition}:s3:::{name}"])],
         writes: &[
             "CreateBucket",
             "PutPublicAccessBlock",
@@ -273,7 +281,7 @@ s3.bucket:
 
     fn extras(op: &BucketOp) -> &'static [&'static str] {
         match op {
-            BucketOp::CreateBucket => &[],
+            BucketOp::CreateBucket { .. } => &[],
             BucketOp::PutPublicAccessBlock(_) => &["public_access_block"],
             BucketOp::PutBucketOwnershipControls(_) => &["ownership"],
             BucketOp::PutBucketEncryption(_) => &["encryption"],
@@ -306,8 +314,6 @@ s3.bucket:
             tags,
             age_days: _,
         } = want;
-        let creation = out.creation();
-        out.step(Phase::Create, creation, BucketOp::CreateBucket);
         let live_block = live.map(|live| &live.public_access_block);
         steps::put("public_access_block", public_access_block, live_block, out, |block| {
             BucketOp::PutPublicAccessBlock(*block)

@@ -111,13 +111,15 @@ impl OwnedBucket<'_> {
         let Self { name, owner, .. } = self;
         match error.0.class {
             FailureClass::Denied => {
-                error.0.class = FailureClass::Taken;
                 error.0.message = format!(
                     "the bucket '{name}' belongs to another account, the caller lacks `s3:ListBucket`, or the bucket \
                      policy denies account {owner}"
                 );
             }
-            FailureClass::Taken => error.0.message = format!("the bucket '{name}' exists in another region"),
+            FailureClass::Taken => {
+                let place = error.bucket_region().unwrap_or("another region").to_owned();
+                error.0.message = format!("the bucket '{name}' exists in {place}");
+            }
             _ => {}
         }
         error

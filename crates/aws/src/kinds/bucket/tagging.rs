@@ -7,7 +7,7 @@ use regionctl_core::model::tags::{self, Tags, is_aws};
 use regionctl_core::resource::setting::Setting;
 
 use super::BucketOp;
-use crate::tags::TagSettings;
+use crate::tags::{TagSettings, by_key, compare, of_new, stated};
 
 /// Converts live tags, without AWS system tags, to settings. No tags at all are `Unset`.
 pub fn live(tags: Tags) -> Setting<TagSettings> {
@@ -47,6 +47,7 @@ pub fn checked(tags: Setting<TagSettings>, notes: &mut Notes<'_>) -> Setting<Tag
 
 /// Merges a spec's tags over the tags of a source. A source without tags removes none.
 pub fn over(own: Setting<TagSettings>, source: Setting<TagSettings>) -> Setting<TagSettings> {
+    let source = source.map(|tags| stated(&tags));
     match (own, source) {
         (Setting::Set(own), Setting::Set(mut source)) => {
             source.extend(own);
@@ -57,14 +58,15 @@ pub fn over(own: Setting<TagSettings>, source: Setting<TagSettings>) -> Setting<
     }
 }
 
-/// Compares the tags and adds the step that changes them.
+/// Compares the tags, and adds the step that creates the bucket with its tags or that changes them.
 pub fn diff(want: &Setting<TagSettings>, live: Option<&Setting<TagSettings>>, out: &mut Diff<'_, BucketOp>) {
-    let live = live.map(plain).unwrap_or_default();
-    let want: TagSettings = match want {
-        Setting::Unstated => return,
-        Setting::Unset => live.keys().map(|key| (key.clone(), Setting::Unset)).collect(),
-        Setting::Set(want) => want.clone(),
+    let Some(live) = live else {
+        let changes = compare(want, None, out);
+        let (covers, tags) = of_new(changes, out);
+        return out.step(Phase::Create, out.creation().and(covers), BucketOp::CreateBucket { tags });
     };
+    let live = plain(live);
+    let want = by_key(want, &live);
     let (set, removed) = out.entries("tags", &want, &live);
     // DeleteBucketTagging removes all tags, also those with other keys.
     let keeps_others = live.keys().any(|key| !want.contains_key(key));

@@ -2,12 +2,13 @@
 //! Converts a bucket's model to the fields of a spec.
 
 use regionctl_core::resource::setting::Setting;
-use regionctl_core::spec::write::unset;
+use regionctl_core::spec::write::{self, unset};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::BucketModel;
 use super::encryption::{Algorithm, Encryption};
+use crate::tags;
 
 /// Returns the fields of a spec for a model.
 ///
@@ -42,19 +43,11 @@ pub fn write(model: &BucketModel) -> Value {
         ("transition_minimum_size", transition_minimum_size.as_ref().map(json)),
         ("cors", cors.as_ref().map(json)),
         ("logging", logging.as_ref().map(|logging| with_unset(json(logging)))),
-        ("tags", tags.as_ref().map(|tags| with_unset(json(tags)))),
+        ("tags", tags.as_ref().map(|stated| with_unset(json(&tags::stated(stated))))),
     ];
     let mut spec = Map::new();
     for (name, setting) in settings {
-        match setting {
-            Setting::Unstated => {}
-            Setting::Unset => {
-                spec.insert(name.to_owned(), unset());
-            }
-            Setting::Set(value) => {
-                spec.insert(name.to_owned(), value);
-            }
-        }
+        write::setting(name, &setting, &mut spec);
     }
     Value::Object(spec)
 }

@@ -1,137 +1,136 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `ssm.document`: the default version of a Systems Manager document that the account owns.
 //!
-//! JSON and YAML content is compared after parsing, TEXT content byte by byte. Changed content creates a version
-//! (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateDocument.html>), which a second call
-//! makes the default version
+//! Changed content creates a version (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateDocument.html>),
+//! which a second call makes the default version
 //! (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_UpdateDocumentDefaultVersion.html>).
 
-use aws_sdk_ssm::Client;
-use aws_sdk_ssm::operation::list_documents::builders::ListDocumentsFluentBuilder;
-use aws_sdk_ssm::types::{
-    DocumentFormat, DocumentIdentifier, DocumentKeyValuesFilter, DocumentType, ResourceTypeForTagging, Tag,
-};
-use regionctl_core::diff::{Diff, Phase};
-use regionctl_core::kind::{Facts, Kind, Notes};
-use regionctl_core::model::tags::{self, Tags};
+mod api;
+mod content;
+mod follow;
+mod model;
+mod sharing;
+mod spec;
+
+use regionctl_core::diff::{Covers, Diff, Phase};
+use regionctl_core::kind::weight::{Severity, Weight, When};
+use regionctl_core::kind::{Facts, Kind, Notes, Risk};
+use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
-use regionctl_core::observe::provider::StepTarget;
-use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
+use regionctl_core::observe::scope::LiveResource;
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
-use regionctl_core::spec::tree;
-use schemars::JsonSchema;
+use regionctl_core::spec::write;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::error::{CallError, done_if};
-use crate::live::{Live, names_of, read_concurrently};
-use crate::tags::collect;
+use crate::tags;
+use content::{Format, guessed, in_format};
+use model::{DocumentModel, SharedVersion};
+use spec::DocumentSpec;
 
 /// The kind `ssm.document`.
 pub struct Document;
-
-/// A Systems Manager document. A field that is left out is copied from the source (`like:` or `copy:`). Without a
-/// source, it is not managed, and AWS's default applies on creation.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "SsmDocument")]
-pub struct DocumentSpec {
-    /// The document's content: YAML, or a string that contains JSON or YAML. Required without a source.
-    content: Option<Value>,
-    /// Document type, such as Command, Automation or Session. AWS's default is Command. Cannot change.
-    #[serde(rename = "type")]
-    document_type: Option<String>,
-    /// Target type: the resource type that the document can run on, such as /AWS::EC2::Instance.
-    target_type: Option<String>,
-    /// Tags to set. Other tags stay.
-    tags: Option<Tags>,
-}
-
-/// A document, desired or live.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct DocumentModel {
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    content: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    format: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    document_type: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    target_type: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    tags: Setting<Tags>,
-    /// Names of the attachments, which are not copied. Set in live models only.
-    attachments: Vec<String>,
-}
 
 /// The Systems Manager API calls that create, change and delete a document.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum DocumentOp {
     /// Creates the document with its tags.
     CreateDocument {
-        /// The content as text in `format`.
-        content: String,
-        /// `JSON`, `YAML` or `TEXT`; AWS's default is `JSON`.
-        format: Option<String>,
-        /// Document type, such as `Command`; AWS's default is `Command`.
+        /// The document's type; `None` for AWS's default, Command.
         document_type: Option<String>,
-        /// Resource type that the document can run on.
-        target_type: Option<String>,
-        /// Tags of the new document: the spec's over the source's.
+        /// The first version.
+        version: Version,
+        /// The spec's tags, and regionctl's own.
         tags: Tags,
     },
-    /// Creates a version, which is not the default version yet.
+    /// Creates a version, which is not the default version yet. SSM bases it on the newest version, so the values of the
+    /// default version are sent.
     UpdateDocument {
-        /// The content as text in `format`.
-        content: String,
-        /// `JSON`, `YAML` or `TEXT`; AWS's default is `JSON`.
-        format: Option<String>,
-        /// Resource type that the document can run on.
-        target_type: Option<String>,
+        /// The new version.
+        version: Version,
+        /// The files attached to the default version, each as `DOCUMENT/VERSION/FILE`.
+        attachments: Vec<String>,
     },
-    /// Makes the newest version the default version.
+    /// Makes the version of the step before the default version.
     UpdateDocumentDefaultVersion,
-    /// Adds or updates tags; other tags stay.
+    /// Shares the document with accounts, or stops sharing it.
+    ModifyDocumentPermission {
+        /// The account ids to add, or `all`.
+        add: Vec<String>,
+        /// The account ids to remove, or `all`.
+        remove: Vec<String>,
+        /// The version that the added accounts may use.
+        version: Option<SharedVersion>,
+    },
+    /// Adds or overwrites tags; other tags are kept.
     AddTagsToResource {
-        /// All desired tags, also those that do not differ.
+        /// The tags that the spec sets.
         tags: Tags,
+    },
+    /// Removes the tags that the spec unsets; other tags are kept.
+    RemoveTagsFromResource {
+        /// The keys of live tags to remove.
+        keys: Vec<String>,
     },
     /// Deletes the document with all its versions.
     DeleteDocument,
 }
 
-/// The step attribute with which UpdateDocument passes the new version to UpdateDocumentDefaultVersion.
-const VERSION: &str = "version";
+/// A new version of a document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Version {
+    /// The content as text in `format`.
+    content: String,
+    format: Format,
+    target_type: Option<String>,
+    display_name: Option<String>,
+    name: Option<String>,
+}
 
 impl Kind for Document {
     const FACTS: Facts = Facts {
         name: "ssm.document",
         service: "SSM",
         summary: "The default version of a Systems Manager document that the account owns, compared after parsing.",
-        reads: &["ListDocuments", "GetDocument"],
+        reads: &["ListDocuments", "GetDocument", "DescribeDocumentPermission"],
         removes: &["DeleteDocument"],
         writes: &[
             "CreateDocument",
             "UpdateDocument",
             "UpdateDocumentDefaultVersion",
+            "ModifyDocumentPermission",
             "AddTagsToResource",
+            "RemoveTagsFromResource",
             "DeleteDocument",
         ],
         attributes: &["arn", "name"],
+        parts: &["content", "shared_with"],
+        // SSM deletes only documents that are not shared.
+        read_to_remove: &["shared_with"],
         lists: true,
         follows: true,
         inventory: &["ListDocuments"],
+        weights: &[Weight {
+            path: "shared_with.all",
+            when: When::Differs,
+            severity: Severity::High,
+            why: "it decides whether every AWS account can use the document",
+        }],
+        defaults: r#"{"document_type": "Command", "target_type": null, "display_name": null, "shared_with": null}"#,
         example: "
 ssm.document:
   \"*\": {copy: us-east-1, except: [tmp-*], rewrite: {us-east-1: \"${region}\"}}
   restart:
     type: Command
+    target_type: /AWS::EC2::Instance
+    shared_with: {\"210987654321\": default}
     content:
       schemaVersion: \"2.2\"
       mainSteps:
         - {action: \"aws:runShellScript\", name: run, inputs: {runCommand: [systemctl restart core]}}
 ",
+        creation_tags: true,
         ..Facts::DEFAULT
     };
 
@@ -141,8 +140,7 @@ ssm.document:
 
     fn check_name(name: &str) -> Result<(), String> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-        let reserved = ["aws", "amazon", "amzn"].iter().any(|prefix| name.to_ascii_lowercase().starts_with(prefix));
-        if (3..=128).contains(&name.len()) && name.bytes().all(allowed) && !reserved {
+        if (3..=128).contains(&name.len()) && name.bytes().all(allowed) && !is_reserved(name) {
             return Ok(());
         }
         Err(format!(
@@ -152,32 +150,7 @@ ssm.document:
     }
 
     fn desire(_: &str, spec: DocumentSpec, notes: &mut Notes<'_>) -> DocumentModel {
-        tags::check(spec.tags.as_ref(), notes);
-        if spec.content.is_none() && !notes.follows {
-            notes.fault("", "a document needs `content`", "add it, or copy a document with `like:` or `copy:`");
-        }
-        let known = DocumentType::values();
-        if let Some(word) = spec.document_type.as_deref().filter(|word| !known.contains(word)) {
-            let help = format!("use one of: {}", known.join(", "));
-            notes.fault("type", format!("'{word}' is not a Systems Manager document type"), help);
-        }
-        let (content, format) = match spec.content {
-            None => (None, None),
-            Some(Value::String(text)) => {
-                let format = if serde_json::from_str::<Value>(&text).is_ok() { "JSON" } else { "YAML" };
-                (Some(text), Some(format.to_owned()))
-            }
-            Some(structured) => (Some(structured.to_string()), Some("JSON".to_owned())),
-        };
-        let (document_type, target_type) = (spec.document_type, spec.target_type);
-        DocumentModel {
-            content: Setting::stated(content),
-            format: Setting::stated(format),
-            document_type: Setting::stated(document_type),
-            target_type: Setting::stated(target_type),
-            tags: Setting::stated(spec.tags),
-            attachments: Vec::new(),
-        }
+        spec.into_model(notes)
     }
 
     fn attributes(name: &str, location: &Location) -> Attributes {
@@ -191,198 +164,220 @@ ssm.document:
         own: DocumentModel,
         source: &LiveResource<DocumentModel>,
         location: &Location,
-        not_copied: &mut Vec<String>,
+        left: &mut Vec<String>,
     ) -> Option<DocumentModel> {
-        let DocumentModel { content, format, document_type, target_type, tags, attachments } = source.model.clone();
-        if !attachments.is_empty() {
-            not_copied.push(format!("attachments are not copied: {}; add them by hand", attachments.join(", ")));
-        }
-        let (content, format) = if own.content.is_set() { (own.content, own.format) } else { (content, format) };
-        Some(DocumentModel {
-            content,
-            format,
-            document_type: own.document_type.or(document_type),
-            target_type: own.target_type.or(target_type),
-            tags: Setting::stated(tags::over(
-                own.tags.into_value(),
-                tags::over(Some(tags::of_copy(&location.region)), tags.into_value()),
-            )),
-            attachments: Vec::new(),
-        })
+        Some(follow::follow(own, &source.model, location, left))
     }
 
-    fn remove(_: &DocumentModel, out: &mut Diff<'_, DocumentOp>) {
+    fn write(model: &DocumentModel) -> Option<Value> {
+        let DocumentModel { content, format, document_type, target_type, display_name, version_name, .. } = model;
+        let mut fields = Map::new();
+        write::setting("type", document_type, &mut fields);
+        write::setting("format", format, &mut fields);
+        write::setting("content", content, &mut fields);
+        write::setting("target_type", target_type, &mut fields);
+        write::setting("display_name", display_name, &mut fields);
+        write::setting("version_name", version_name, &mut fields);
+        sharing::write(&model.shared_with, &mut fields);
+        tags::write(&model.tags, &mut fields);
+        Some(Value::Object(fields))
+    }
+
+    fn risks(model: &DocumentModel) -> Vec<Risk> {
+        sharing::risks(model)
+    }
+
+    fn relevant(_: Option<&DocumentModel>, live: DocumentModel) -> DocumentModel {
+        DocumentModel { attachments: Vec::new(), ..live }
+    }
+
+    fn remove(live: &DocumentModel, out: &mut Diff<'_, DocumentOp>) {
+        sharing::end(live, out);
         out.removed(DocumentOp::DeleteDocument);
     }
 
     fn diff(want: &DocumentModel, live: Option<&DocumentModel>, out: &mut Diff<'_, DocumentOp>) {
-        let DocumentModel { content, format, document_type, target_type, tags, attachments: _ } = want;
-        let parsed = |model: &DocumentModel| {
-            model.content.value().map(|text| parsed(text, model.format.value().map(String::as_str)))
-        };
-        let live_content = live.and_then(parsed);
-        let written = out.stated("content", parsed(want).as_ref(), live_content.as_ref());
+        let DocumentModel {
+            content: _,
+            format: _,
+            document_type,
+            target_type: _,
+            display_name: _,
+            version_name,
+            shared_with,
+            tags,
+            attachments: _,
+        } = want;
         let typed = out.setting("type", document_type, live.map(|live| &live.document_type));
-        let targeted = out.setting("target_type", target_type, live.map(|live| &live.target_type));
-        let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
-        let tags = tags.clone().unwrap_or_default();
-        let (text, format, target_type) = (content.clone().unwrap_or_default(), format.get(), target_type.get());
-        if live.is_none() {
-            let covers = out.creation().and(written).and(typed).and(targeted).and(tagged);
+        let changed = compare_version(want, live, out);
+        let named = out.setting("version_name", version_name, live.map(|live| &live.version_name));
+        let tag_changes = tags::compare(tags, live.map(|live| &live.tags), out);
+        let version = new_version(want, live);
+        let Some(live) = live else {
+            let (tagged, tags) = tags::of_new(tag_changes, out);
+            let covers = out.creation().and(typed).and(changed).and(named).and(tagged);
             let document_type = document_type.get();
-            let op = DocumentOp::CreateDocument { content: text, format, document_type, target_type, tags };
-            return out.step(Phase::Create, covers, op);
-        }
+            out.step(Phase::Create, covers, DocumentOp::CreateDocument { document_type, version, tags });
+            return sharing::diff(shared_with, None, out);
+        };
         out.blocked(
             &typed,
             "a document's type cannot change: create a document with another name, then set this one to `absent`",
         );
-        let changed = written.and(targeted);
-        out.step(Phase::Change, changed.clone(), DocumentOp::UpdateDocument { content: text, format, target_type });
+        let changed = check_update(want, live, changed, named, out);
+        let attachments = live.attachments.clone();
+        out.step(Phase::Change, changed.clone(), DocumentOp::UpdateDocument { version, attachments });
         out.step(Phase::Change, changed, DocumentOp::UpdateDocumentDefaultVersion);
-        out.step(Phase::Change, tagged, DocumentOp::AddTagsToResource { tags });
+        out.step(Phase::Change, tag_changes.set, DocumentOp::AddTagsToResource { tags: tag_changes.tags });
+        out.step(Phase::Change, tag_changes.removed, DocumentOp::RemoveTagsFromResource { keys: tag_changes.keys });
+        sharing::diff(shared_with, Some(live), out);
     }
 }
 
-/// Returns the content parsed, so that white space and the order of keys do not matter. Text that cannot be parsed is
-/// returned as a string.
-fn parsed(text: &str, format: Option<&str>) -> Value {
-    let value = match format {
-        Some("TEXT") => None,
-        Some("YAML") => tree::parse(text, 0).ok().map(|node| tree::to_json(&node)),
-        _ => serde_json::from_str(text).ok(),
-    };
-    value.unwrap_or_else(|| text.into())
+/// Whether AWS reserves the name (`Name` in
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html>).
+fn is_reserved(name: &str) -> bool {
+    ["aws", "amazon", "amzn"].iter().any(|prefix| name.to_ascii_lowercase().starts_with(prefix))
 }
 
-impl Live for Document {
-    type Api = Client;
-
-    /// ListDocuments returns no content, so each document is read with GetDocument
-    /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ListDocuments.html>).
-    async fn observe(api: &Client, scope: &Scope) -> Result<Observation<DocumentModel>, CallError> {
-        let mut items = own(api).into_paginator().items().send();
-        let mut documents = Vec::new();
-        while let Some(document) = items.next().await {
-            let document = document?;
-            if scope.asks_for(document.name().unwrap_or_default()) {
-                documents.push(document);
+/// Compares what only a new version can change.
+fn compare_version(want: &DocumentModel, live: Option<&DocumentModel>, out: &mut Diff<'_, DocumentOp>) -> Covers {
+    // Only TEXT must be stated: JSON and YAML of equal meaning are equal.
+    let is_text = want.format.value().or(live.and_then(|live| live.format.value())) == Some(&Format::Text);
+    let desired = want.parsed(is_text.then_some(Format::Text));
+    let found = live.and_then(|live| live.parsed(live.format.get()));
+    let written = out.stated("content", desired.as_ref(), found.as_ref());
+    let formatted = out.setting("format", &want.format, live.map(|live| &live.format));
+    let targeted = out.setting("target_type", &want.target_type, live.map(|live| &live.target_type));
+    let shown = out.setting("display_name", &want.display_name, live.map(|live| &live.display_name));
+    if live.is_some() {
+        for (covers, setting, name) in
+            [(&targeted, &want.target_type, "target type"), (&shown, &want.display_name, "display name")]
+        {
+            if *setting == Setting::Unset {
+                let why = format!("SSM cannot remove the {name} of a document: state another one, or leave it out");
+                out.blocked(covers, &why);
             }
         }
-        let reads = documents.into_iter().map(|document| {
-            let name = document.name().unwrap_or_default().to_owned();
-            let attributes = Self::attributes(&name, &scope.location);
-            let read = async move {
-                let name = document.name().unwrap_or_default().to_owned();
-                Ok(Some(LiveResource::new(name, read(api, &document).await?, attributes)))
-            };
-            (name, read)
-        });
-        Ok(read_concurrently(reads).await)
     }
+    written.and(formatted).and(targeted).and(shown)
+}
 
-    async fn list(api: &Client, _: &Location) -> Result<Vec<String>, CallError> {
-        names_of(own(api).into_paginator().items().send(), |document| document.name).await
-    }
-
-    async fn run(api: &Client, target: &StepTarget, op: DocumentOp) -> Result<Attributes, CallError> {
-        let name = &target.name;
-        match op {
-            DocumentOp::CreateDocument { content, format, document_type, target_type, tags } => {
-                let made = api
-                    .create_document()
-                    .name(name)
-                    .content(content)
-                    .set_document_format(format.as_deref().map(DocumentFormat::from))
-                    .set_document_type(document_type.as_deref().map(DocumentType::from))
-                    .set_target_type(target_type)
-                    .set_tags((!tags.is_empty()).then(|| sdk_tags(&tags)))
-                    .send()
-                    .await;
-                done_if(made.map(|_| ()).map_err(CallError::from), "DocumentAlreadyExists")?;
-            }
-            DocumentOp::UpdateDocument { content, format, target_type } => {
-                // SSM can only update the newest version, and requires its number or `$LATEST`.
-                let made = api
-                    .update_document()
-                    .name(name)
-                    .content(content)
-                    .set_document_format(format.as_deref().map(DocumentFormat::from))
-                    .set_target_type(target_type)
-                    .document_version("$LATEST")
-                    .send()
-                    .await
-                    .map_err(CallError::from);
-                let version = match made {
-                    Ok(made) => made.document_description.and_then(|it| it.latest_version.or(it.document_version)),
-                    // The newest version already has this content: an interrupted run did not make it the default.
-                    Err(error) if error.is("DuplicateDocumentContent") => Some(LATEST.to_owned()),
-                    Err(error) => return Err(error),
-                };
-                return Ok(version.map(|version| (VERSION.to_owned(), version)).into_iter().collect());
-            }
-            DocumentOp::UpdateDocumentDefaultVersion => {
-                let mut version = target.attributes.get(VERSION).cloned().unwrap_or_else(|| LATEST.to_owned());
-                // This call accepts a number only, not `$LATEST`.
-                if version == LATEST {
-                    let newest = api.get_document().name(name).document_version(LATEST).send().await?;
-                    version = newest.document_version.unwrap_or_default();
-                }
-                api.update_document_default_version().name(name).document_version(version).send().await?;
-            }
-            DocumentOp::AddTagsToResource { tags } => {
-                api.add_tags_to_resource()
-                    .resource_type(ResourceTypeForTagging::Document)
-                    .resource_id(name)
-                    .set_tags(Some(sdk_tags(&tags)))
-                    .send()
-                    .await?;
-            }
-            DocumentOp::DeleteDocument => {
-                api.delete_document().name(name).send().await?;
-            }
-        }
-        Ok(Attributes::new())
+/// Returns the version that a creation or an update sends. What the spec does not state is the live default version's.
+fn new_version(want: &DocumentModel, live: Option<&DocumentModel>) -> Version {
+    let text =
+        |own: &Setting<String>, live: Option<&Setting<String>>| own.value().or(live.and_then(Setting::value)).cloned();
+    let content = text(&want.content, live.map(|live| &live.content)).unwrap_or_default();
+    let format = want.format.get().or(live.and_then(|live| live.format.get())).unwrap_or_else(|| guessed(&content));
+    Version {
+        content: in_format(&content, format),
+        format,
+        target_type: text(&want.target_type, live.map(|live| &live.target_type)),
+        display_name: text(&want.display_name, live.map(|live| &live.display_name)),
+        // A name belongs to one version.
+        name: want.version_name.get(),
     }
 }
 
-/// The newest version, in requests.
-const LATEST: &str = "$LATEST";
-
-fn sdk_tags(tags: &Tags) -> Vec<Tag> {
-    let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
-    tags.iter().map(|pair| tag(pair).expect("invariant: key and value are set")).collect()
-}
-
-/// Lists the documents that the account owns.
-fn own(api: &Client) -> ListDocumentsFluentBuilder {
-    let own = DocumentKeyValuesFilter::builder().key("Owner").values("Self").build();
-    api.list_documents().filters(own).max_results(50)
-}
-
-/// Reads the default version: GetDocument returns it if the request names no version
-/// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetDocument.html>).
-async fn read(api: &Client, listed: &DocumentIdentifier) -> Result<DocumentModel, CallError> {
-    let document = api.get_document().set_name(listed.name.clone()).send().await?;
-    let attachments = document.attachments_content().iter().filter_map(|it| it.name().map(ToOwned::to_owned));
-    Ok(DocumentModel {
-        attachments: attachments.collect(),
-        format: Setting::live(document.document_format().map(|format| format.as_str().to_owned())),
-        document_type: Setting::live(document.document_type().map(|it| it.as_str().to_owned())),
-        target_type: Setting::live(listed.target_type().map(ToOwned::to_owned)),
-        tags: Setting::Set(collect(listed.tags().iter().map(|tag| (Some(tag.key()), Some(tag.value()))))),
-        content: Setting::live(document.content),
-    })
+/// Blocks updates that SSM rejects, and returns what an update fixes.
+fn check_update(
+    want: &DocumentModel,
+    live: &DocumentModel,
+    changed: Covers,
+    named: Covers,
+    out: &mut Diff<'_, DocumentOp>,
+) -> Covers {
+    if changed.is_empty() {
+        out.blocked(
+            &named,
+            "SSM cannot change the name of a version: change the content too, or remove `version_name`",
+        );
+        return named;
+    }
+    if live.is_fixed() {
+        out.blocked(
+            &changed,
+            "SSM does not update Command documents with schema version 1.x: create a document with another name and \
+             schema version 2.2, then set this one to `absent`",
+        );
+    }
+    if let Setting::Set(name) = &want.version_name
+        && want.version_name == live.version_name
+    {
+        let why = format!("the live version already has the name '{name}': state another `version_name`");
+        out.blocked(&changed, &why);
+    }
+    // UpdateDocumentDefaultVersion's documentation says it of every changed version.
+    out.remark(&changed, "State Manager runs associations of the default version at once");
+    changed.and(named)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn model(content: &str, format: Format) -> DocumentModel {
+        DocumentModel {
+            content: Setting::Set(content.to_owned()),
+            format: Setting::Set(format),
+            document_type: Setting::Set("Automation".to_owned()),
+            target_type: Setting::Set("/".to_owned()),
+            display_name: Setting::Unset,
+            version_name: Setting::Set("1".to_owned()),
+            ..DocumentModel::default()
+        }
+    }
+
+    fn wanted(content: &str) -> DocumentModel {
+        DocumentModel { content: Setting::Set(content.to_owned()), ..DocumentModel::default() }
+    }
+
+    fn draft(want: &DocumentModel, live: &DocumentModel) -> regionctl_core::diff::Draft {
+        let mut out = Diff::new(true, &[]);
+        Document::diff(want, Some(live), &mut out);
+        out.finish().unwrap()
+    }
+
     #[test]
-    fn white_space_and_the_order_of_keys_are_not_compared() {
-        assert_eq!(parsed("{\"b\": 1, \"a\": [2]}", Some("JSON")), parsed("{\"a\":[2],\n\"b\":1}", Some("JSON")));
-        assert_eq!(parsed("b: 1\na: [2]\n", Some("YAML")), parsed("{a: [2], b: 1}", Some("YAML")));
-        assert_ne!(parsed("a  b", Some("TEXT")), parsed("a b", Some("TEXT")));
+    fn a_yaml_document_stays_yaml_and_keeps_its_target_type() {
+        let live = model("a: 1 # one\n", Format::Yaml);
+        assert!(draft(&wanted("{\"a\":1}"), &live).steps.is_empty());
+        let draft = draft(&wanted("{\"a\":2}"), &live);
+        let version = &draft.steps[0].op["UpdateDocument"]["version"];
+        assert_eq!((&version["content"], &version["format"]), (&"a: 2\n".into(), &"YAML".into()));
+        assert_eq!((&version["target_type"], &version["name"]), (&"/".into(), &Value::Null));
+    }
+
+    #[test]
+    fn a_version_is_renamed_only_with_its_content() {
+        let live = model("a: 1\n", Format::Yaml);
+        let named = |content: &str, name: &str| DocumentModel {
+            version_name: Setting::Set(name.to_owned()),
+            ..wanted(content)
+        };
+        assert!(draft(&named("a: 1", "2"), &live).blocked[0].contains("cannot change the name"));
+        assert!(draft(&named("a: 2", "1"), &live).blocked[0].contains("already has the name"));
+        assert_eq!(draft(&named("a: 2", "2"), &live).steps.len(), 2);
+    }
+
+    #[test]
+    fn what_ssm_cannot_change_is_blocked() {
+        let fixed = DocumentModel {
+            document_type: Setting::Set("Command".to_owned()),
+            ..model("{\"schemaVersion\": \"1.2\"}", Format::Json)
+        };
+        assert!(draft(&wanted("{\"schemaVersion\": \"2.2\"}"), &fixed).blocked[0].contains("schema version 1.x"));
+        let untargeted = DocumentModel { target_type: Setting::Unset, ..DocumentModel::default() };
+        assert!(draft(&untargeted, &model("a: 1", Format::Yaml)).blocked[0].contains("cannot remove the target type"));
+    }
+
+    #[test]
+    fn a_shared_document_is_unshared_before_its_deletion() {
+        let shared_with = Setting::Set([("210987654321".to_owned(), Setting::Set(SharedVersion::Default))].into());
+        let mut out = Diff::new(true, &[]);
+        Document::remove(&DocumentModel { shared_with, ..DocumentModel::default() }, &mut out);
+        let draft = out.finish().unwrap();
+        let calls: Vec<&str> = draft.steps.iter().map(|step| regionctl_core::diff::operation(&step.op)).collect();
+        assert_eq!(calls, ["ModifyDocumentPermission", "DeleteDocument"]);
     }
 }

@@ -6,6 +6,7 @@
 use std::io::Write;
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_smithy_types::byte_stream::ByteStream;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -33,6 +34,9 @@ pub struct Code {
     pub sha256: String,
     /// Instruction set architecture: `x86_64` or `arm64`.
     pub architecture: Option<String>,
+    /// The URI of a container image in this region, by its digest; `None` for a package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
 }
 
 /// A downloaded deployment package.
@@ -45,6 +49,20 @@ pub struct Package {
 }
 
 impl Code {
+    /// Returns the ARN of the image's repository.
+    pub fn repository(&self) -> Option<String> {
+        let (registry, name) = self.image.as_deref()?.split_once('/')?;
+        let mut parts = registry.split('.');
+        let (account, region) = (parts.next()?, parts.nth(2)?);
+        let name = name.split(['@', ':']).next()?;
+        let partition = match region {
+            china if china.starts_with("cn-") => "aws-cn",
+            government if government.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        Some(format!("arn:{partition}:ecr:{region}:{account}:repository/{name}"))
+    }
+
     /// Downloads the package. GetFunction's download URL is valid for ten minutes, so it is requested only now
     /// (<https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>).
     ///
@@ -67,10 +85,28 @@ impl Code {
         if BASE64_STANDARD.encode(hasher.finalize()) != self.sha256 {
             return Err(failed("the source's code changed after the plan: plan again"));
         }
-        let tags = source.tags().into_iter().flatten().filter(|(key, _)| !is_aws(key));
-        let tags = tags.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let tags = tags_of(&source)?;
         Ok(Package { file, tags, _permit: permit })
     }
+
+    /// Returns the source function's tags.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    pub async fn tags(&self, api: &Anywhere<Client>) -> Result<Tags, CallError> {
+        let source = api.at(&self.region).get_function().function_name(&self.function).send().await?;
+        tags_of(&source)
+    }
+}
+
+/// Returns the tags of an answer. If the caller may not list tags, Lambda omits them and returns an error inside the
+/// answer (<https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>).
+fn tags_of(source: &GetFunctionOutput) -> Result<Tags, CallError> {
+    if let Some(error) = source.tags_error() {
+        return Err(CallError::of_item("Lambda GetFunction".to_owned(), error.error_code(), error.message()));
+    }
+    let tags = source.tags().into_iter().flatten().filter(|(key, _)| !is_aws(key));
+    Ok(tags.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
 fn failed(why: &str) -> CallError {

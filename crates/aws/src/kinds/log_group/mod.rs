@@ -97,6 +97,7 @@ impl Kind for LogGroup {
         attributes: &["arn", "name"],
         name_fields: &["log_group"],
         parts: &["tags"],
+        creation_tags: true,
         patterns: true,
         lists: true,
         inventory: &["DescribeLogGroups"],

@@ -4,85 +4,29 @@
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketReplication.html>): regionctl writes the rules
 //! whose ids the spec names and sends the others back unchanged.
 
+mod api;
+mod elements;
+mod merge;
+mod risks;
 mod rules;
+mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::types as s3;
-use regionctl_core::diff::{Diff, Phase};
+use regionctl_core::diff::{Covers, Diff, Phase};
 use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
-use regionctl_core::kind::{Facts, Kind, Notes};
-use regionctl_core::observe::location::Location;
-use regionctl_core::observe::provider::StepTarget;
-use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
-use regionctl_core::resource::reference::Attributes;
+use regionctl_core::kind::{Facts, Kind, Notes, Risk};
 use regionctl_core::resource::setting::Setting;
 use regionctl_core::spec::names;
-use schemars::JsonSchema;
+use regionctl_core::spec::write;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use rules::{merge, model};
-
-use crate::error::{CallError, build_error, if_found, if_set};
-use crate::live::{Live, read_concurrently};
-use crate::session::Anywhere;
+use rules::ReplicationRule;
+use spec::{MAX_RULES, ReplicationSpec, check, check_rules};
 
 /// The kind `s3.replication`.
 pub struct Replication;
-
-/// Replication rules of an S3 bucket. The resource's name is the name of the source bucket.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "S3Replication")]
-pub struct ReplicationSpec {
-    /// The region of the source bucket.
-    region: String,
-    /// The ARN of the IAM role that S3 assumes to replicate objects. Required if the bucket has no replication
-    /// configuration. An existing role applies to all rules of the bucket and is kept.
-    role: Option<String>,
-    /// The replication rules of this spec, by rule id. Other rules on the bucket are kept.
-    rules: BTreeMap<String, ReplicationRuleSpec>,
-    /// Ids of rules to remove.
-    #[serde(default)]
-    absent: BTreeSet<String>,
-}
-
-/// One replication rule.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "S3ReplicationRule")]
-struct ReplicationRuleSpec {
-    /// The name of the destination bucket. Versioning must be enabled on both buckets.
-    destination: String,
-    /// Replicates only objects whose key starts with this prefix. Default: all objects.
-    #[serde(default)]
-    prefix: String,
-    /// Replicates only objects that have all of these tags. Default: objects with any tags.
-    #[serde(default)]
-    tags: BTreeMap<String, String>,
-    /// The priority, 0 or more: if rules conflict, S3 applies the rule with the highest priority. Default: the rule's
-    /// live priority, or the next free one for a new rule.
-    priority: Option<i32>,
-    /// Whether S3 replicates delete markers to the destination bucket. Default: false.
-    #[serde(default)]
-    delete_markers: bool,
-    /// The storage class of the replicas. Default: the storage class of the source object.
-    storage_class: Option<StorageClass>,
-}
-
-/// The storage class of replicas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum StorageClass {
-    Standard,
-    StandardIa,
-    OnezoneIa,
-    IntelligentTiering,
-    GlacierIr,
-    Glacier,
-    DeepArchive,
-}
 
 /// A bucket's replication configuration, desired or live.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -102,21 +46,7 @@ pub struct ReplicationModel {
     local: bool,
 }
 
-/// A replication rule, desired or live.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReplicationRule {
-    /// The destination bucket's ARN.
-    destination: String,
-    prefix: String,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    tags: BTreeMap<String, String>,
-    priority: Option<i32>,
-    delete_markers: bool,
-    storage_class: Option<String>,
-    enabled: bool,
-}
-
-/// The S3 API call that changes a bucket's replication configuration.
+/// The S3 API calls that change a bucket's replication configuration.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ReplicationOp {
     /// Reads the live configuration, merges the spec's rules into it, and puts the result.
@@ -125,10 +55,20 @@ pub enum ReplicationOp {
         bucket: String,
         /// The source bucket's region, to which the call is sent.
         region: String,
-        /// The ARN of the IAM role that S3 assumes. Used only if the live configuration has none.
+        /// The ARN of the IAM role that S3 assumes: the live configuration's, or else the spec's.
         role: Option<String>,
         /// The spec's rules, by rule id.
         rules: BTreeMap<String, ReplicationRule>,
+        /// Ids of rules to remove.
+        absent: BTreeSet<String>,
+    },
+    /// Removes the configuration, whose last rules are removed: S3 accepts none without a rule. Puts it instead if
+    /// another rule exists by then.
+    DeleteBucketReplication {
+        /// The source bucket's name.
+        bucket: String,
+        /// The source bucket's region, to which the call is sent.
+        region: String,
         /// Ids of rules to remove.
         absent: BTreeSet<String>,
     },
@@ -140,7 +80,7 @@ impl Kind for Replication {
         service: "S3",
         summary: "Replication rules of a bucket in any region, by rule id. Rules that the spec does not name are kept.",
         reads: &["GetBucketReplication", "GetBucketVersioning"],
-        writes: &["PutBucketReplication"],
+        writes: &["PutBucketReplication", "DeleteBucketReplication"],
         // The call passes the bucket's live role if it has one, so the spec's role alone is not enough for the policy.
         also: &[regionctl_core::kind::Need::always("iam:PassRole", crate::services::ROLES)],
         global: true,
@@ -167,6 +107,12 @@ s3.replication:
     role: arn:${partition}:iam::${account}:role/replicate-certificates
     rules:
       to-${region}: {destination: \"certificates-${region}\"}
+      audit-${region}:
+        destination: audit-${region}
+        prefix: audit/
+        delete_markers: true
+        storage_class: GLACIER_IR
+        time_control: true
 ",
         ..Facts::DEFAULT
     };
@@ -176,55 +122,11 @@ s3.replication:
     type Op = ReplicationOp;
 
     fn desire(name: &str, spec: ReplicationSpec, notes: &mut Notes<'_>) -> ReplicationModel {
-        if !names::is_region(&spec.region) {
-            let message = format!("'{}' is not a region code", spec.region);
-            notes.fault("region", message, "use the region of the source bucket, such as us-east-1");
-        }
-        if let Some(role) = spec.role.as_ref().filter(|role| !role.starts_with("arn:") && !role.contains("${")) {
-            let message = format!("'{role}' is not an ARN");
-            notes.fault("role", message, "use the role's ARN, such as arn:aws:iam::123456789012:role/name");
-        }
-        if spec.rules.is_empty() && spec.absent.is_empty() {
-            notes.fault(
-                "rules",
-                "`rules` and `absent` are both empty",
-                "add a rule, such as `rules: {to-here: {destination: copies}}`",
-            );
-        }
-        for (id, rule) in &spec.rules {
-            let at = format!("rules.{id}");
-            if id.is_empty() || id.chars().count() > 255 {
-                notes.fault(&at, "a rule id must have 1 to 255 characters", "change the rule id");
-            }
-            if rule.destination == name {
-                notes.fault(&at, "the destination is the source bucket", "set `destination` to another bucket");
-            }
-            if rule.priority.is_some_and(|priority| priority < 0) {
-                notes.fault(&format!("{at}.priority"), "the priority is negative", "use 0 or a higher number");
-            }
-            if spec.absent.contains(id) {
-                notes.fault(&at, format!("rule '{id}' is in both `rules` and `absent`"), "remove one of the two");
-            }
-        }
-        let (partition, local) = (names::partition(&spec.region), spec.region == notes.region);
-        let rule = |rule: ReplicationRuleSpec| ReplicationRule {
-            destination: format!("arn:{partition}:s3:::{}", rule.destination),
-            prefix: rule.prefix,
-            tags: rule.tags,
-            priority: rule.priority,
-            delete_markers: rule.delete_markers,
-            storage_class: rule.storage_class.map(class_name),
-            enabled: true,
-        };
-        ReplicationModel {
-            bucket: name.to_owned(),
-            region: spec.region,
-            role: Setting::stated(spec.role),
-            rules: spec.rules.into_iter().map(|(id, it)| (id, rule(it))).collect(),
-            absent: spec.absent,
-            versioned: true,
-            local,
-        }
+        check(&spec, notes);
+        let ReplicationSpec { region, role, rules, absent, waiver: _ } = spec;
+        let local = region == notes.region;
+        let rules = check_rules(name, rules, &absent, names::partition(&region), notes);
+        ReplicationModel { bucket: name.to_owned(), region, role, rules, absent, versioned: true, local }
     }
 
     fn region(want: &ReplicationModel) -> Option<String> {
@@ -234,10 +136,11 @@ s3.replication:
     /// Leaves out rules that the spec does not name: the call reads and sends them back at apply time, so a change to
     /// them does not invalidate a saved plan.
     fn relevant(want: Option<&ReplicationModel>, live: ReplicationModel) -> ReplicationModel {
-        let Some(want) = want else { return live };
-        let named = |id: &String| want.rules.contains_key(id) || want.absent.contains(id);
-        let rules = live.rules.into_iter().filter(|(id, _)| named(id)).collect();
-        ReplicationModel { rules, versioned: live.versioned || want.local, ..live }
+        let named = |id: &String| want.is_none_or(|want| want.rules.contains_key(id) || want.absent.contains(id));
+        let rules = live.rules.into_iter().filter(|(id, _)| named(id));
+        let rules = rules.map(|(id, rule)| (id, ReplicationRule { is_v1: false, ..rule })).collect();
+        let versioned = want.is_none_or(|want| live.versioned || want.local);
+        ReplicationModel { rules, versioned, local: false, ..live }
     }
 
     fn claims(name: &str, model: &ReplicationModel) -> Vec<String> {
@@ -245,8 +148,36 @@ s3.replication:
     }
 
     /// Returns `iam:PassRole`: the call passes the role to S3.
-    fn also_needs(ReplicationOp::PutBucketReplication { role, .. }: &ReplicationOp) -> Vec<(&'static str, String)> {
-        role.iter().map(|role| ("iam:PassRole", role.clone())).collect()
+    fn also_needs(op: &ReplicationOp) -> Vec<(&'static str, String)> {
+        match op {
+            ReplicationOp::PutBucketReplication { role, .. } => {
+                role.iter().map(|role| ("iam:PassRole", role.clone())).collect()
+            }
+            ReplicationOp::DeleteBucketReplication { .. } => Vec::new(),
+        }
+    }
+
+    fn write(model: &ReplicationModel) -> Option<Value> {
+        let ReplicationModel { bucket: _, region, role, rules, absent, versioned: _, local: _ } = model;
+        let mut fields = Map::from_iter([("region".to_owned(), region.as_str().into())]);
+        write::setting("role", role, &mut fields);
+        if !rules.is_empty() {
+            let partition = names::partition(region);
+            let rules = rules.iter().map(|(id, rule)| (id.clone(), written(rule, partition)));
+            fields.insert("rules".to_owned(), Value::Object(rules.collect()));
+        }
+        if !absent.is_empty() {
+            fields.insert("absent".to_owned(), json!(absent));
+        }
+        Some(Value::Object(fields))
+    }
+
+    fn risks(model: &ReplicationModel) -> Vec<Risk> {
+        risks::risks(model)
+    }
+
+    fn extras(_: &ReplicationOp) -> &'static [&'static str] {
+        &["rules"]
     }
 
     fn diff(want: &ReplicationModel, live: Option<&ReplicationModel>, out: &mut Diff<'_, ReplicationOp>) {
@@ -254,20 +185,11 @@ s3.replication:
         let none = ReplicationModel { role: Setting::Unset, rules: BTreeMap::new(), ..want.clone() };
         let exists = live.is_some();
         let (creation, live) = (out.creation(), live.unwrap_or(&none));
+        let has_role = live.role.is_set() || role.is_set();
         let new_role = role.value().filter(|_| !live.role.is_set());
         let mut covers = out.stated("role", new_role, None);
         for (id, rule) in rules {
-            let current = live.rules.get(id);
-            let ReplicationRule { destination, prefix, tags, priority, delete_markers, storage_class, enabled } = rule;
-            let at = |part: &str| format!("rules.{id}.{part}");
-            covers = covers
-                .and(out.value(&at("destination"), destination, current.map(|it| &it.destination)))
-                .and(out.value(&at("prefix"), prefix, current.map(|it| &it.prefix)))
-                .and(out.value(&at("tags"), tags, current.map(|it| &it.tags)))
-                .and(out.stated(&at("priority"), priority.as_ref(), current.and_then(|it| it.priority.as_ref())))
-                .and(out.value(&at("delete_markers"), delete_markers, current.map(|it| &it.delete_markers)))
-                .and(out.value(&at("storage_class"), storage_class, current.map(|it| &it.storage_class)))
-                .and(out.value(&at("enabled"), enabled, current.map(|it| &it.enabled)));
+            covers = covers.and(compare(id, rule, live.rules.get(id), out));
         }
         for (id, rule) in live.rules.iter().filter(|(id, _)| absent.contains(*id)) {
             covers = covers.and(out.gone(&format!("rules.{id}"), rule));
@@ -281,89 +203,129 @@ s3.replication:
                 &covers,
                 "versioning is not enabled on the source bucket: enable it, S3 replication requires it",
             );
-        } else if !live.role.is_set() && !role.is_set() {
+        } else if !has_role && !rules.is_empty() {
             out.blocked(&covers, "the bucket has no replication role: set `role`");
         }
-        let op = ReplicationOp::PutBucketReplication {
-            bucket: bucket.clone(),
-            region: region.clone(),
-            role: role.get(),
-            rules: rules.clone(),
-            absent: absent.clone(),
+        check_merged(want, live, &covers, out);
+        let others = live.rules.keys().any(|id| !absent.contains(id) && !rules.contains_key(id));
+        let (bucket, region, absent) = (bucket.clone(), region.clone(), absent.clone());
+        let op = if rules.is_empty() && !others && live.role.is_set() {
+            out.remark(&covers, "no rule remains: the bucket's replication configuration is removed");
+            ReplicationOp::DeleteBucketReplication { bucket, region, absent }
+        } else {
+            let role = live.role.get().or_else(|| role.get());
+            ReplicationOp::PutBucketReplication { bucket, region, role, rules: rules.clone(), absent }
         };
         out.step(if creation.is_empty() { Phase::Change } else { Phase::Create }, creation.and(covers), op);
     }
 }
 
-fn class_name(class: StorageClass) -> String {
-    match serde_json::to_value(class) {
-        Ok(serde_json::Value::String(text)) => text,
-        _ => String::new(),
+/// Compares one rule.
+fn compare(
+    id: &str,
+    rule: &ReplicationRule,
+    live: Option<&ReplicationRule>,
+    out: &mut Diff<'_, ReplicationOp>,
+) -> Covers {
+    let ReplicationRule {
+        destination,
+        enabled,
+        prefix,
+        tags,
+        priority,
+        delete_markers,
+        existing_objects,
+        replica_modifications,
+        sse_kms_objects,
+        replica_kms_key,
+        storage_class,
+        account,
+        owner_override,
+        time_control,
+        metrics,
+        is_v1: _,
+    } = rule;
+    let at = |part: &str| format!("rules.{id}.{part}");
+    let moved = out.value(&at("destination"), destination, live.map(|it| &it.destination));
+    // The account and the key are those of the old destination.
+    let lacks = |own: bool, live: Option<bool>| own && live == Some(true);
+    let lacks_account = lacks(account.is_unstated(), live.map(|it| it.account.is_set()));
+    let lacks_key = lacks(replica_kms_key.is_unstated(), live.map(|it| it.replica_kms_key.is_set()));
+    if lacks_account || lacks_key {
+        let field = if lacks_account { "account" } else { "replica_kms_key" };
+        let why = format!("rule '{id}' gets another destination: state its `{field}` too, or `{field}: unset`");
+        out.blocked(&moved, &why);
+    }
+    moved
+        .and(out.value(&at("enabled"), enabled, live.map(|it| &it.enabled)))
+        .and(out.setting(&at("prefix"), prefix, live.map(|it| &it.prefix)))
+        .and(out.setting(&at("tags"), tags, live.map(|it| &it.tags)))
+        .and(out.setting(&at("priority"), priority, live.map(|it| &it.priority)))
+        .and(out.setting(&at("delete_markers"), delete_markers, live.map(|it| &it.delete_markers)))
+        .and(out.setting(&at("existing_objects"), existing_objects, live.map(|it| &it.existing_objects)))
+        .and(out.setting(&at("replica_modifications"), replica_modifications, live.map(|it| &it.replica_modifications)))
+        .and(out.setting(&at("sse_kms_objects"), sse_kms_objects, live.map(|it| &it.sse_kms_objects)))
+        .and(out.setting(&at("replica_kms_key"), replica_kms_key, live.map(|it| &it.replica_kms_key)))
+        .and(out.setting(&at("storage_class"), storage_class, live.map(|it| &it.storage_class)))
+        .and(out.setting(&at("account"), account, live.map(|it| &it.account)))
+        .and(out.setting(&at("owner_override"), owner_override, live.map(|it| &it.owner_override)))
+        .and(out.setting(&at("time_control"), time_control, live.map(|it| &it.time_control)))
+        .and(out.setting(&at("metrics"), metrics, live.map(|it| &it.metrics)))
+}
+
+/// Blocks a change that S3 would reject because of the live rules, and says what it changes in rules of others.
+fn check_merged(want: &ReplicationModel, live: &ReplicationModel, covers: &Covers, out: &mut Diff<'_, ReplicationOp>) {
+    if covers.is_empty() {
+        return;
+    }
+    let others = || live.rules.iter().filter(|(id, _)| !want.absent.contains(*id) && !want.rules.contains_key(*id));
+    for (id, rule) in &want.rules {
+        let merged = rule.over(live.rules.get(id));
+        for (_, message, help) in merged.faults() {
+            out.blocked(covers, &format!("rule '{id}': {message}: {help}"));
+        }
+        let has_same = |other: &ReplicationRule| merged.priority.is_set() && other.priority == merged.priority;
+        if let Some((other, _)) = others().find(|(_, other)| !other.is_v1 && has_same(other)) {
+            out.blocked(
+                covers,
+                &format!("the rules '{id}' and '{other}' have the same priority: change that of '{id}'"),
+            );
+        }
+    }
+    if want.rules.len() + others().count() > MAX_RULES {
+        out.blocked(covers, &format!("the bucket would have more than {MAX_RULES} rules: merge some of them"));
+    }
+    let converted: Vec<&str> = others().filter(|(_, other)| other.is_v1).map(|(id, _)| id.as_str()).collect();
+    let has_v2 = !want.rules.is_empty() || others().any(|(_, other)| !other.is_v1);
+    if has_v2 && !converted.is_empty() {
+        let note = format!(
+            "S3 accepts one version of rules in a bucket: {} get a filter and a priority, and still replicate delete \
+             markers",
+            converted.join(", ")
+        );
+        out.remark(covers, &note);
     }
 }
 
-impl Live for Replication {
-    type Api = Anywhere<Client>;
-
-    async fn observe(api: &Anywhere<Client>, scope: &Scope) -> Result<Observation<ReplicationModel>, CallError> {
-        let client = &api.at(&scope.location.region);
-        let reads = scope.names.keys().map(|name| {
-            let read = async move {
-                let model = read(client, name, &scope.location).await?;
-                Ok(model.map(|model| LiveResource::new(name, model, Attributes::new())))
-            };
-            (name.clone(), read)
-        });
-        Ok(read_concurrently(reads).await)
+/// Returns the spec form of a rule.
+fn written(rule: &ReplicationRule, partition: &str) -> Value {
+    let name = rule.destination.strip_prefix(&format!("arn:{partition}:s3:::"));
+    let mut fields = Map::from_iter([("destination".to_owned(), name.unwrap_or(&rule.destination).into())]);
+    if !rule.enabled {
+        fields.insert("enabled".to_owned(), false.into());
     }
-
-    async fn run(api: &Anywhere<Client>, target: &StepTarget, op: ReplicationOp) -> Result<Attributes, CallError> {
-        let ReplicationOp::PutBucketReplication { bucket, region, role, rules, absent } = op;
-        let (client, owner) = (api.at(&region), &target.location.account);
-        let current = configuration(&client, &bucket, owner).await?;
-        let (current_role, current_rules) = current.map_or((None, Vec::new()), |it| (Some(it.role), it.rules));
-        let merged = merge(current_rules, rules, &absent)?;
-        let configuration = s3::ReplicationConfiguration::builder()
-            .role(current_role.or(role).unwrap_or_default())
-            .set_rules(Some(merged))
-            .build()
-            .map_err(build_error)?;
-        client
-            .put_bucket_replication()
-            .bucket(&bucket)
-            .expected_bucket_owner(owner)
-            .replication_configuration(configuration)
-            .send()
-            .await?;
-        Ok(Attributes::new())
-    }
-}
-
-async fn configuration(
-    client: &Client,
-    bucket: &str,
-    owner: &str,
-) -> Result<Option<s3::ReplicationConfiguration>, CallError> {
-    let answer = client.get_bucket_replication().bucket(bucket).expected_bucket_owner(owner).send().await;
-    Ok(if_set(answer.map_err(CallError::from))?.and_then(|answer| answer.replication_configuration))
-}
-
-async fn read(client: &Client, bucket: &str, location: &Location) -> Result<Option<ReplicationModel>, CallError> {
-    let owner = &location.account;
-    let versioning = client.get_bucket_versioning().bucket(bucket).expected_bucket_owner(owner).send();
-    let (configuration, versioning) = tokio::join!(configuration(client, bucket, owner), versioning);
-    let Some(versioning) = if_found(versioning.map_err(CallError::from))? else { return Ok(None) };
-    let (role, rules) = configuration?.map_or((None, Vec::new()), |it| (Some(it.role), it.rules));
-    // A rule without an id cannot be one of the spec's. `merge` keeps it.
-    let named = rules.into_iter().filter_map(|rule| rule.id.clone().map(|id| (id, rule)));
-    let rules = named.map(|(id, rule)| Ok((id, model(&rule)?)));
-    Ok(Some(ReplicationModel {
-        bucket: bucket.to_owned(),
-        region: location.region.clone(),
-        role: Setting::live(role.filter(|role| !role.is_empty())),
-        rules: rules.collect::<Result<_, CallError>>()?,
-        absent: BTreeSet::new(),
-        versioned: versioning.status() == Some(&s3::BucketVersioningStatus::Enabled),
-        local: false,
-    }))
+    write::setting("prefix", &rule.prefix, &mut fields);
+    write::setting("tags", &rule.tags, &mut fields);
+    write::setting("priority", &rule.priority, &mut fields);
+    write::setting("delete_markers", &rule.delete_markers, &mut fields);
+    write::setting("existing_objects", &rule.existing_objects, &mut fields);
+    write::setting("replica_modifications", &rule.replica_modifications, &mut fields);
+    write::setting("sse_kms_objects", &rule.sse_kms_objects, &mut fields);
+    write::setting("replica_kms_key", &rule.replica_kms_key, &mut fields);
+    write::setting("storage_class", &rule.storage_class, &mut fields);
+    write::setting("account", &rule.account, &mut fields);
+    write::setting("owner_override", &rule.owner_override, &mut fields);
+    write::setting("time_control", &rule.time_control, &mut fields);
+    write::setting("metrics", &rule.metrics, &mut fields);
+    Value::Object(fields)
 }

@@ -2,20 +2,27 @@
 //! `ec2.security_group`: a security group of the region's VPC and its ingress and egress rules.
 //!
 //! Rules that the spec does not list are removed (`rules: exclusive`) or kept (`rules: additive`). New rules are
-//! authorized before others are revoked, so that traffic allowed before and after is never blocked in between.
+//! authorized before others are revoked, so that traffic allowed before and after is never blocked in between. Rules that
+//! somebody else added to a group that regionctl did not create are removed only with `--allow-destroy`.
 
 mod api;
+mod protocol;
 mod rule;
+mod rule_spec;
 
 use regionctl_core::diff::{Diff, Keyed, KeyedDelta, Mode, Phase};
 use regionctl_core::kind::weight::{Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Notes, Risk};
-use regionctl_core::model::tags::{self, Tags};
+use regionctl_core::model::tags::Tags;
 use regionctl_core::resource::setting::Setting;
+use regionctl_core::spec::write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use rule::{Direction, Rule, RuleSpec};
+use crate::tags::{self, TagSettings};
+use rule::{Direction, Rule, in_live_form};
+use rule_spec::{RuleSpec, expand, written};
 
 /// The kind `ec2.security_group`.
 pub struct SecurityGroup;
@@ -28,7 +35,8 @@ pub struct SecurityGroup;
 pub struct GroupSpec {
     /// The description, up to 255 characters. It cannot change after creation. Default: "managed by regionctl".
     description: Option<String>,
-    /// The ingress (inbound) rules. Default: none.
+    /// The ingress (inbound) rules. Default: none. If `rules` is exclusive, other live rules are removed, which needs
+    /// `--allow-destroy` for a group that regionctl did not create.
     #[serde(default)]
     ingress: Vec<RuleSpec>,
     /// The egress (outbound) rules. If omitted, egress rules are not managed; EC2 gives a new group a rule that allows
@@ -38,8 +46,9 @@ pub struct GroupSpec {
     /// What happens to rules that the spec does not list: `exclusive` removes them, `additive` keeps them. Default:
     /// exclusive; for the group `default`, additive.
     rules: Option<RuleMode>,
-    /// Tags to set. Other tags on the group are kept.
-    tags: Option<Tags>,
+    /// Tags. Tags with other keys do not change. `unset` removes one tag, or all of them.
+    #[serde(default)]
+    tags: Setting<TagSettings>,
 }
 
 /// What happens to rules that the spec does not list.
@@ -52,6 +61,15 @@ enum RuleMode {
     Additive,
 }
 
+impl RuleMode {
+    fn mode(self) -> Mode {
+        match self {
+            Self::Exclusive => Mode::Exclusive,
+            Self::Additive => Mode::Additive,
+        }
+    }
+}
+
 /// The name of a VPC's default security group.
 const DEFAULT: &str = "default";
 
@@ -62,12 +80,14 @@ pub struct GroupModel {
     is_default: bool,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     description: Setting<String>,
-    ingress: Vec<Rule>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    ingress: Setting<Vec<Rule>>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     egress: Setting<Vec<Rule>>,
+    /// Desired only: what happens to rules that the spec does not list. Live: exclusive, as the model has all of them.
     rules: RuleMode,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    tags: Setting<Tags>,
+    tags: Setting<TagSettings>,
 }
 
 /// An EC2 API call that creates, changes or deletes a security group.
@@ -78,8 +98,11 @@ pub enum GroupOp {
     CreateSecurityGroup {
         /// The spec's description, or `managed by regionctl`: EC2 requires one.
         description: String,
-        /// The spec's tags.
+        /// The spec's tags, and regionctl's own.
         tags: Tags,
+        /// Whether to revoke the egress rule for `::/0`, which EC2 also adds if the VPC has an IPv6 block.
+        #[serde(default)]
+        without_ipv6_egress: bool,
     },
     /// Adds ingress rules.
     AuthorizeSecurityGroupIngress {
@@ -119,6 +142,11 @@ pub enum GroupOp {
         /// The spec's tags.
         tags: Tags,
     },
+    /// Removes the tags that the spec unsets; other tags are kept.
+    DeleteTags {
+        /// The keys of live tags to remove.
+        keys: Vec<String>,
+    },
 }
 
 impl Kind for SecurityGroup {
@@ -137,8 +165,11 @@ impl Kind for SecurityGroup {
             "UpdateSecurityGroupRuleDescriptionsIngress",
             "UpdateSecurityGroupRuleDescriptionsEgress",
             "CreateTags",
+            "DeleteTags",
             "DeleteSecurityGroup",
         ],
+        // After a DependencyViolation, the message names the network interfaces that use the group.
+        checks: &["DescribeNetworkInterfaces"],
         attributes: &["id"],
         needs_vpc: true,
         inventory: &["DescribeSecurityGroups"],
@@ -188,10 +219,13 @@ ec2.security_group:
       - {tcp: 443, from: 0.0.0.0/0, waiver: it is the public web site}
       - {tcp: 3567-3600, from: [10.0.0.0/8, \"${vpc.cidr}\"], note: cores}
       - {icmp: ping, from: self}
+      - {icmp: 3/4, from: 10.0.0.0/8} # fragmentation needed
+      - {protocol: esp, from: 123456789012/sg-0a1b2c3d4e5f60718} # a group in a peered VPC of another account
   default:
     ingress:
       - {tcp: 5432, group: web}
 ",
+        creation_tags: true,
         ..Facts::DEFAULT
     };
 
@@ -212,22 +246,39 @@ ec2.security_group:
             let (message, help) = fault.split_once('\n').unwrap_or((&fault, ""));
             notes.fault("description", message, help);
         }
-        tags::check(spec.tags.as_ref(), notes);
+        tags::check(&spec.tags, notes);
         let by_default = if name == DEFAULT { RuleMode::Additive } else { RuleMode::Exclusive };
         GroupModel {
             is_default: name == DEFAULT,
             description: Setting::stated(spec.description),
-            ingress: rule::expand(name, Direction::Ingress, spec.ingress, notes),
-            egress: Setting::stated(spec.egress.map(|rules| rule::expand(name, Direction::Egress, rules, notes))),
+            ingress: Setting::Set(expand(name, Direction::Ingress, spec.ingress, notes)),
+            egress: Setting::stated(spec.egress.map(|rules| expand(name, Direction::Egress, rules, notes))),
             rules: spec.rules.unwrap_or(by_default),
-            tags: Setting::stated(spec.tags),
+            tags: spec.tags,
         }
+    }
+
+    /// Returns `None` if a rule has a CIDR block with host bits, which old groups have and no spec can state.
+    fn write(model: &GroupModel) -> Option<Value> {
+        let GroupModel { is_default: _, description, ingress, egress, rules, tags } = model;
+        let is_stateable = |rule: &Rule| !rule.peer.0.contains('/') || rule::Peer::parse(&rule.peer.0).is_ok();
+        if !ingress.value().into_iter().chain(egress.value()).flatten().all(is_stateable) {
+            return None;
+        }
+        let list = |rules: &Vec<Rule>| rules.iter().map(written).collect::<Vec<_>>();
+        let mut fields = Map::new();
+        write::setting("description", description, &mut fields);
+        write::setting("ingress", &ingress.as_ref().map(list), &mut fields);
+        write::setting("egress", &egress.as_ref().map(list), &mut fields);
+        write::setting("rules", &Setting::Set(*rules), &mut fields);
+        tags::write(tags, &mut fields);
+        Some(Value::Object(fields))
     }
 
     /// Returns one risk per ingress rule that is open to the internet. Its waiver is the `waiver` of that rule.
     fn risks(model: &GroupModel) -> Vec<Risk> {
         let risk = |rule: &Rule| Some(Risk::new("ec2-open-to-the-world", rule.key(), rule.exposure()?));
-        model.ingress.iter().filter_map(risk).collect()
+        model.ingress.value().into_iter().flatten().filter_map(risk).collect()
     }
 
     fn remove(live: &GroupModel, out: &mut Diff<'_, GroupOp>) {
@@ -249,13 +300,14 @@ ec2.security_group:
     fn diff(want: &GroupModel, live: Option<&GroupModel>, out: &mut Diff<'_, GroupOp>) {
         let GroupModel { is_default, description, ingress, egress, rules, tags } = want;
         let described = out.setting("description", description, live.map(|live| &live.description));
-        let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
+        let changes = tags::compare(tags, live.map(|live| &live.tags), out);
         if live.is_some() {
             out.blocked(
                 &described,
                 "the description of a security group cannot change: keep it, or create a group with another name",
             );
-            out.step(Phase::Change, tagged, GroupOp::CreateTags { tags: tags.clone().unwrap_or_default() });
+            out.step(Phase::Change, changes.set, GroupOp::CreateTags { tags: changes.tags });
+            out.step(Phase::Change, changes.removed, GroupOp::DeleteTags { keys: changes.keys });
         } else if *is_default {
             let missing = out.creation();
             out.blocked(
@@ -264,31 +316,35 @@ ec2.security_group:
                  selects",
             );
         } else {
-            let covers = out.creation().and(described).and(tagged);
+            let covers = out.creation().and(described);
+            let (tagged, tags) = tags::of_new(changes, out);
             let description = description.get().unwrap_or_else(|| "managed by regionctl".to_owned());
-            out.step(
-                Phase::Create,
-                covers,
-                GroupOp::CreateSecurityGroup { description, tags: tags.clone().unwrap_or_default() },
+            let to_ipv6 = Rule::all_egress_to("::/0").key();
+            let keeps_ipv6 = |rules: &Vec<Rule>| rules.iter().any(|rule| rule.key() == to_ipv6);
+            let without_ipv6_egress = *rules == RuleMode::Exclusive && egress.is_set_and(|rules| !keeps_ipv6(rules));
+            let create = GroupOp::CreateSecurityGroup { description, tags, without_ipv6_egress };
+            out.step(Phase::Create, covers.and(tagged), create);
+        }
+        let is_live = live.is_some();
+        if let Setting::Set(ingress) = ingress {
+            let current = live.and_then(|live| live.ingress.value()).map_or(&[][..], Vec::as_slice);
+            let delta = out.keyed("ingress", &in_live_form(ingress, current), current, rules.mode());
+            steps(
+                delta,
+                is_live,
+                out,
+                |rules| GroupOp::AuthorizeSecurityGroupIngress { rules },
+                |rules| GroupOp::UpdateSecurityGroupRuleDescriptionsIngress { rules },
+                |rules| GroupOp::RevokeSecurityGroupIngress { rules },
             );
         }
-        let mode = match rules {
-            RuleMode::Exclusive => Mode::Exclusive,
-            RuleMode::Additive => Mode::Additive,
-        };
-        let ingress_delta = out.keyed("ingress", ingress, live.map_or(&[], |live| &live.ingress), mode);
-        steps(
-            ingress_delta,
-            out,
-            |rules| GroupOp::AuthorizeSecurityGroupIngress { rules },
-            |rules| GroupOp::UpdateSecurityGroupRuleDescriptionsIngress { rules },
-            |rules| GroupOp::RevokeSecurityGroupIngress { rules },
-        );
         let Setting::Set(egress) = egress else { return };
-        let current = live.map_or_else(Rule::egress_of_a_new_group, |live| live.egress.clone().unwrap_or_default());
-        let egress_delta = out.keyed("egress", egress, &current, mode);
+        let of_new = || vec![Rule::all_egress_to("0.0.0.0/0")];
+        let current = live.map_or_else(of_new, |live| live.egress.clone().unwrap_or_default());
+        let delta = out.keyed("egress", &in_live_form(egress, &current), &current, rules.mode());
         steps(
-            egress_delta,
+            delta,
+            is_live,
             out,
             |rules| GroupOp::AuthorizeSecurityGroupEgress { rules },
             |rules| GroupOp::UpdateSecurityGroupRuleDescriptionsEgress { rules },
@@ -300,12 +356,17 @@ ec2.security_group:
 /// Records the steps of one direction: one call that authorizes, one that updates descriptions, one that revokes.
 fn steps(
     delta: KeyedDelta<Rule>,
+    is_live: bool,
     out: &mut Diff<'_, GroupOp>,
     authorize: impl Fn(Vec<Rule>) -> GroupOp,
     describe: impl Fn(Vec<Rule>) -> GroupOp,
     revoke: impl Fn(Vec<Rule>) -> GroupOp,
 ) {
     let KeyedDelta { added, removed, changed } = delta;
+    // EC2's own default rule of a new group is nobody's.
+    for (rule, _) in removed.iter().filter(|_| is_live) {
+        out.displaces(format!("{} {} is removed", rule.direction.field(), rule.key()));
+    }
     for (phase, rules, op) in [
         (Phase::Widen, added, &authorize as &dyn Fn(Vec<Rule>) -> GroupOp),
         (Phase::Change, changed, &describe),

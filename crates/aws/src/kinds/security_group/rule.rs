@@ -1,162 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Security group rules: protocol, ports and one peer each. The note is not part of a rule's identity.
+//! Security group rules, desired or live: protocol, ports and one peer each. The note is not part of a rule's identity.
+//! How a spec states them is in `rule_spec.rs`.
 
 use regionctl_core::diff::Keyed;
-use regionctl_core::kind::Notes;
 use regionctl_core::model::cidr;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize};
+use regionctl_core::resource::setting::Setting;
+use serde::{Deserialize, Serialize};
 
-use super::text_fault;
+use super::protocol;
 
-/// A security group rule: exactly one of `tcp`, `udp`, `icmp`, `icmpv6` and `protocol`, and at least one peer (`from`
-/// or `to`, `group`). A rule with several peers becomes one EC2 rule per peer.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RuleSpec {
-    /// A TCP port or port range, 0 to 65535: 5432, 3567-3600.
-    tcp: Option<Ports>,
-    /// A UDP port or port range, 0 to 65535.
-    udp: Option<Ports>,
-    /// ICMP messages: `ping` for echo requests, `all` for every type.
-    icmp: Option<Icmp>,
-    /// ICMPv6 messages: `ping` for echo requests, `all` for every type.
-    icmpv6: Option<Icmp>,
-    /// `all`: every protocol and port.
-    protocol: Option<AllProtocols>,
-    /// The sources of an ingress rule: CIDR blocks, `self` (this group), security group ids or prefix list ids.
-    from: Option<Peers>,
-    /// The destinations of an egress rule, in the forms of `from`.
-    to: Option<Peers>,
-    /// A security group of this spec, by name, as a further source or destination.
-    group: Option<String>,
-    /// The description of the EC2 rule, up to 255 characters.
-    note: Option<String>,
-    /// The reason why the rule is open to the internet. It waives the risk `ec2-open-to-the-world` of this rule.
-    waiver: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Icmp {
-    Ping,
-    All,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum AllProtocols {
-    All,
-}
-
-/// A port or a range of ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Ports(i32, i32);
-
-impl<'de> Deserialize<'de> for Ports {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let (first, last) = text.split_once('-').unwrap_or((&text, &text));
-        let port = |text: &str| text.trim().parse::<u16>().ok().map(i32::from);
-        match (port(first), port(last)) {
-            (Some(first), Some(last)) if first <= last => Ok(Self(first, last)),
-            (Some(first), Some(last)) => {
-                Err(serde::de::Error::custom(format!("the port range '{text}' is reversed\nwrite {last}-{first}")))
-            }
-            _ => Err(serde::de::Error::custom(format!(
-                "'{text}' is not a port or a port range\nuse ports from 0 to 65535, such as 5432 or 3567-3600"
-            ))),
-        }
-    }
-}
-
-impl JsonSchema for Ports {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Ports".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "A port (5432) or a port range (3567-3600).",
-            "anyOf": [
-                { "type": "integer", "minimum": 0, "maximum": 65535 },
-                { "type": "string", "pattern": r"^\d+(-\d+)?$" },
-            ],
-        })
-    }
-}
-
-/// One peer or several.
-#[derive(Debug)]
-struct Peers(Vec<Peer>);
-
-/// A peer in a form that a spec accepts.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct StatedPeer(Peer);
-
-impl TryFrom<String> for StatedPeer {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Peer::parse(&text).map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Peers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany;
-        impl<'de> serde::de::Visitor<'de> for OneOrMany {
-            type Value = Peers;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a CIDR block or a list of CIDR blocks")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Peers, E> {
-                Ok(Peers(vec![Peer::parse(text).map_err(E::custom)?]))
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Peers, A::Error> {
-                let mut peers = Vec::new();
-                while let Some(StatedPeer(peer)) = items.next_element()? {
-                    peers.push(peer);
-                }
-                Ok(Peers(peers))
-            }
-        }
-        deserializer.deserialize_any(OneOrMany)
-    }
-}
-
-impl JsonSchema for Peers {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Peers".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "A CIDR block, `self` (this group), a security group id (sg-…), a prefix list id (pl-…) or \
-                            a reference; or a list of these.",
-            "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }],
-        })
-    }
-}
-
-/// The source or destination of a rule: a normalized CIDR block, an id or a reference. A live peer is kept as AWS
-/// returns it, even if a spec could not contain it.
+/// The source or destination of a rule: a normalized CIDR block, an id (`sg-…`, `pl-…`), a group of another account
+/// (`ACCOUNT/sg-…`) or a reference. A live peer is kept as AWS returns it, even if a spec could not contain it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Peer(pub String);
 
-const SELF: &str = "self";
+/// The word in a spec for the group itself.
+pub const SELF: &str = "self";
 
 impl Peer {
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Parses a peer of a spec. The error's second line is the help text.
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text == SELF || text.starts_with("${") || text.starts_with("sg-") || text.starts_with("pl-") {
             return Ok(Self(text.to_owned()));
         }
+        if let Some((account, group)) = text.split_once("/sg-") {
+            let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+            return if is_account && !group.is_empty() {
+                Ok(Self(text.to_owned()))
+            } else {
+                let help = "write the account's twelve digits and the group's id, such as 123456789012/sg-0a1b2c3d";
+                Err(format!("'{text}' is not a security group of another account\n{help}"))
+            };
+        }
         cidr::parse(text).map(|block| Self(block.to_string()))
+    }
+
+    /// Returns the account and the id of a security group. The account is `None` if it is the group's own.
+    pub fn group(&self) -> Option<(Option<&str>, &str)> {
+        let (account, id) = self.0.split_once('/').map_or((None, self.0.as_str()), |(owner, id)| (Some(owner), id));
+        id.starts_with("sg-").then_some((account, id))
     }
 
     fn is_world(&self) -> bool {
@@ -184,7 +67,7 @@ impl Direction {
     }
 
     /// Returns the preposition before the peer, which is also the rule's field with the peers.
-    fn preposition(self) -> &'static str {
+    pub fn preposition(self) -> &'static str {
         match self {
             Self::Ingress => "from",
             Self::Egress => "to",
@@ -199,14 +82,15 @@ pub struct Rule {
     pub direction: Direction,
     /// `tcp`, `udp`, `icmp`, `icmpv6`, a protocol number, or `-1` for all protocols.
     pub protocol: String,
-    /// The first port, or the ICMP type (-1 for all types). `None` for all protocols.
+    /// The first port, or the ICMP type (-1 for all types). `None` for protocols without ports.
     pub from_port: Option<i32>,
-    /// The last port, or the ICMP code (-1 for all codes). `None` for all protocols.
+    /// The last port, or the ICMP code (-1 for all codes). `None` for protocols without ports.
     pub to_port: Option<i32>,
     /// The source of an ingress rule, the destination of an egress rule.
     pub peer: Peer,
-    /// The description of the EC2 rule, up to 255 characters; `None` if it has none.
-    pub note: Option<String>,
+    /// The description of the EC2 rule, up to 255 characters. Unset: it has none.
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    pub note: Setting<String>,
 }
 
 impl Keyed for Rule {
@@ -215,127 +99,94 @@ impl Keyed for Rule {
     }
 
     fn detail(&self) -> Option<String> {
-        self.note.clone()
+        match &self.note {
+            Setting::Set(note) => Some(note.clone()),
+            Setting::Unset => Some(String::new()),
+            Setting::Unstated => None,
+        }
     }
 }
 
 impl Rule {
-    /// Returns the egress rule that EC2 adds to a new group: it allows all outbound IPv4 traffic
-    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html>).
-    pub fn egress_of_a_new_group() -> Vec<Self> {
-        vec![Self {
+    /// Returns an egress rule that allows all traffic to this CIDR block. EC2 adds one to a new group for `0.0.0.0/0`,
+    /// and in a VPC with an IPv6 block another one for `::/0`
+    /// (<https://docs.aws.amazon.com/vpc/latest/userguide/default-custom-security-groups.html>).
+    pub fn all_egress_to(block: &str) -> Self {
+        Self {
             direction: Direction::Egress,
-            protocol: "-1".to_owned(),
+            protocol: protocol::ALL.to_owned(),
             from_port: None,
             to_port: None,
-            peer: Peer("0.0.0.0/0".to_owned()),
-            note: None,
-        }]
+            peer: Peer(block.to_owned()),
+            note: Setting::Unset,
+        }
     }
 
-    /// Returns the rule in one canonical form: no ports for all protocols, and code -1 for an echo request, which has
-    /// only one code.
+    /// Returns a live rule in one canonical form: no ports for protocols without ports, and -1 for all ICMP types or
+    /// codes.
     pub fn normalized(mut self) -> Self {
-        match (self.protocol.as_str(), self.from_port) {
-            ("-1", _) => (self.from_port, self.to_port) = (None, None),
-            ("icmp", Some(8)) | ("icmpv6", Some(128)) => self.to_port = Some(-1),
-            _ => {}
+        match self.protocol.as_str() {
+            "tcp" | "udp" => {}
+            "icmp" | "icmpv6" => {
+                self.from_port = Some(self.from_port.unwrap_or(-1));
+                let code = if self.from_port == Some(-1) { -1 } else { self.to_port.unwrap_or(-1) };
+                self.to_port = Some(code);
+            }
+            _ => (self.from_port, self.to_port) = (None, None),
         }
         self
     }
 
+    /// Whether the rule is an echo request. Its only code is 0, so -1 (all codes) is the same.
+    fn is_ping(&self) -> bool {
+        let kind = if self.protocol == "icmp" { 8 } else { 128 };
+        self.protocol.starts_with("icmp") && self.from_port == Some(kind) && matches!(self.to_port, Some(-1 | 0))
+    }
+
     /// Returns the protocol and ports as text, such as `tcp 443`.
     fn what(&self) -> String {
-        match (self.protocol.as_str(), self.from_port, self.to_port) {
-            ("-1", ..) => "all traffic".to_owned(),
-            ("icmp", Some(8), _) | ("icmpv6", Some(128), _) => format!("{} ping", self.protocol),
-            ("icmp" | "icmpv6", Some(-1) | None, _) => format!("{} all", self.protocol),
-            (protocol, Some(first), Some(last)) if first == last => format!("{protocol} {first}"),
-            (protocol, Some(first), Some(last)) => format!("{protocol} {first}-{last}"),
-            (protocol, ..) => format!("{protocol} all"),
+        let protocol = self.protocol.as_str();
+        match (protocol, self.from_port, self.to_port) {
+            (protocol::ALL, ..) => "all traffic".to_owned(),
+            ("icmp" | "icmpv6", _, Some(-1)) if self.is_ping() => format!("{protocol} ping"),
+            ("icmp" | "icmpv6", Some(-1) | None, _) => format!("{protocol} all"),
+            ("icmp" | "icmpv6", Some(kind), Some(-1) | None) => format!("{protocol} type {kind}"),
+            ("icmp" | "icmpv6", Some(kind), Some(code)) => format!("{protocol} type {kind} code {code}"),
+            (_, Some(first), Some(last)) if first == last => format!("{protocol} {first}"),
+            (_, Some(first), Some(last)) => format!("{protocol} {first}-{last}"),
+            _ => format!("protocol {}", protocol::name(protocol)),
         }
     }
 
     /// Returns what the rule opens to the internet, as a clause; `None` if nothing. A ping is not a risk.
     pub fn exposure(&self) -> Option<String> {
-        (self.peer.is_world() && !self.what().ends_with(" ping")).then(|| format!("opens {} to everyone", self.what()))
+        (self.peer.is_world() && !self.is_ping()).then(|| format!("opens {} to everyone", self.what()))
+    }
+
+    /// Returns the key of the traffic that the rule allows. Rules that EC2 stores in two forms have one: an echo
+    /// request with code 0 or -1, and a group of another account with or without that account.
+    fn traffic(&self) -> String {
+        let mut rule = self.clone();
+        if self.is_ping() {
+            rule.to_port = Some(-1);
+        }
+        if let Some((_, id)) = self.peer.group() {
+            rule.peer = Peer(id.to_owned());
+        }
+        rule.key()
     }
 }
 
-/// Expands the rules of one direction into one rule per peer, sorted; faults go into the notes.
-pub fn expand(group: &str, direction: Direction, specs: Vec<RuleSpec>, notes: &mut Notes<'_>) -> Vec<Rule> {
-    let mut rules: Vec<Rule> = Vec::new();
-    for (index, spec) in specs.into_iter().enumerate() {
-        let path = format!("{}[{index}]", direction.field());
-        for rule in expand_one(group, direction, &path, spec, notes) {
-            if rules.iter().any(|earlier| earlier.key() == rule.key()) {
-                notes.fault(&path, format!("the rule '{}' is listed twice", rule.key()), "remove one of them");
-            } else {
-                rules.push(rule);
-            }
-        }
-    }
-    rules.sort();
-    rules
-}
-
-fn expand_one(group: &str, direction: Direction, path: &str, spec: RuleSpec, notes: &mut Notes<'_>) -> Vec<Rule> {
-    let RuleSpec { tcp, udp, icmp, icmpv6, protocol, from, to, group: other, note, waiver } = spec;
-    let ports = |Ports(first, last)| (Some(first), Some(last));
-    let icmp_type = |kind, ping| match kind {
-        Icmp::Ping => (Some(ping), Some(-1)),
-        Icmp::All => (Some(-1), Some(-1)),
+/// Returns the desired rules, each in the form of the live rule that allows the same traffic, if there is one: EC2
+/// would keep both forms as two rules.
+pub fn in_live_form(want: &[Rule], live: &[Rule]) -> Vec<Rule> {
+    let has = |rules: &[Rule], rule: &Rule| rules.iter().any(|other| other.key() == rule.key());
+    let same = |rule: &Rule| {
+        let fits = |other: &&Rule| other.traffic() == rule.traffic() && !has(want, other);
+        live.iter().find(fits).filter(|_| !has(live, rule))
     };
-    let mut protocols = [
-        tcp.map(|it| ("tcp", ports(it))),
-        udp.map(|it| ("udp", ports(it))),
-        icmp.map(|it| ("icmp", icmp_type(it, 8))),
-        icmpv6.map(|it| ("icmpv6", icmp_type(it, 128))),
-        protocol.map(|AllProtocols::All| ("-1", (None, None))),
-    ]
-    .into_iter()
-    .flatten();
-    let (Some((protocol, (from_port, to_port))), None) = (protocols.next(), protocols.next()) else {
-        notes.fault(
-            path,
-            "a rule must have exactly one protocol",
-            "set one of `tcp: PORT`, `udp: PORT`, `icmp: ping`, `icmpv6: ping`, `protocol: all`",
-        );
-        return Vec::new();
-    };
-    if let Some(fault) = note.as_deref().and_then(|note| text_fault("rule description", note)) {
-        let (message, help) = fault.split_once('\n').unwrap_or((&fault, ""));
-        notes.fault(&format!("{path}.note"), message, help);
-    }
-    let field = direction.preposition();
-    let (peers, misplaced) = if direction == Direction::Ingress { (from, to) } else { (to, from) };
-    if misplaced.is_some() {
-        let (wrong, direction) = (if field == "from" { "to" } else { "from" }, direction.field());
-        let message = format!("the field `{wrong}` is not allowed in an {direction} rule");
-        notes.fault(path, message, format!("rename it to `{field}`"));
-    }
-    let reference = |name: &str| Peer(format!("${{ec2.security_group/{name}.id}}"));
-    let mut peers = peers.map(|peers| peers.0).unwrap_or_default();
-    peers.extend(other.as_deref().map(reference));
-    if peers.is_empty() {
-        let help = format!("set `{field}: CIDR` or `group: NAME`; for all IPv4 addresses, `{field}: 0.0.0.0/0`");
-        notes.fault(path, format!("the rule has no `{field}` and no `group`"), help);
-    }
-    let rule = |peer: Peer| Rule {
-        direction,
-        protocol: protocol.to_owned(),
-        from_port,
-        to_port,
-        peer: if peer.0 == SELF { reference(group) } else { peer },
-        note: note.clone(),
-    };
-    let rules: Vec<Rule> = peers.into_iter().map(rule).collect();
-    if let Some(reason) = waiver {
-        for rule in &rules {
-            notes.waive(&rule.key(), &reason, &format!("{path}.waiver"));
-        }
-    }
-    rules
+    let form = |rule: &Rule| same(rule).map(|other| Rule { note: rule.note.clone(), ..other.clone() });
+    want.iter().map(|rule| form(rule).unwrap_or_else(|| rule.clone())).collect()
 }
 
 #[cfg(test)]
@@ -343,24 +194,43 @@ mod tests {
     use super::*;
 
     fn rule(protocol: &str, from_port: Option<i32>, to_port: Option<i32>, peer: &str) -> Rule {
-        let direction = Direction::Ingress;
-        Rule { direction, protocol: protocol.into(), from_port, to_port, peer: Peer(peer.into()), note: None }
-            .normalized()
+        let (direction, note) = (Direction::Ingress, Setting::Unset);
+        Rule { direction, protocol: protocol.into(), from_port, to_port, peer: Peer(peer.into()), note }.normalized()
     }
 
     #[test]
     fn a_rule_as_ec2_returns_it_has_the_key_of_the_desired_rule() {
-        let desired = rule("icmp", Some(8), Some(-1), "0.0.0.0/0");
-        assert_eq!(desired.key(), rule("icmp", Some(8), Some(0), "0.0.0.0/0").key());
         let all = rule("-1", None, None, "10.0.0.0/8");
         assert_eq!(all.key(), rule("-1", Some(-1), Some(-1), "10.0.0.0/8").key());
+        assert_eq!(rule("50", Some(0), Some(0), "10.0.0.0/8"), rule("50", None, None, "10.0.0.0/8"));
+        assert_eq!(rule("icmp", Some(-1), Some(0), "10.0.0.0/8"), rule("icmp", None, None, "10.0.0.0/8"));
+    }
+
+    #[test]
+    fn each_icmp_type_and_protocol_has_a_key_of_its_own() {
+        let key = |protocol: &str, from_port, to_port| rule(protocol, from_port, to_port, "10.0.0.0/8").key();
+        assert_eq!(key("icmp", Some(3), Some(4)), "icmp type 3 code 4 from 10.0.0.0/8");
+        assert_eq!(key("icmp", Some(15), Some(-1)), "icmp type 15 from 10.0.0.0/8");
+        assert_eq!(key("icmp", Some(8), Some(-1)), "icmp ping from 10.0.0.0/8");
+        assert_eq!(key("icmpv6", Some(-1), Some(-1)), "icmpv6 all from 10.0.0.0/8");
+        assert_eq!(key("50", None, None), "protocol esp from 10.0.0.0/8");
+    }
+
+    #[test]
+    fn two_forms_of_the_same_traffic_are_one_rule() {
+        let want = [rule("icmp", Some(8), Some(-1), "10.0.0.0/8"), rule("tcp", Some(1), Some(1), "sg-1")];
+        let live = [rule("icmp", Some(8), Some(0), "10.0.0.0/8"), rule("tcp", Some(1), Some(1), "123456789012/sg-1")];
+        assert_eq!(in_live_form(&want, &live), live);
+        let both = [live[0].clone(), want[0].clone()];
+        assert_eq!(in_live_form(&want, &both), want);
     }
 
     #[test]
     fn a_rule_open_to_the_internet_is_a_risk_and_a_ping_is_not() {
         let open = rule("tcp", Some(5432), Some(5432), "::/0");
         assert_eq!(open.exposure().as_deref(), Some("opens tcp 5432 to everyone"));
-        assert_eq!(rule("icmp", Some(8), Some(-1), "0.0.0.0/0").exposure(), None);
+        assert_eq!(rule("icmp", Some(8), Some(0), "0.0.0.0/0").exposure(), None);
+        assert!(rule("icmp", Some(13), Some(-1), "0.0.0.0/0").exposure().is_some());
         assert_eq!(rule("tcp", Some(22), Some(22), "198.51.100.0/24").exposure(), None);
     }
 }

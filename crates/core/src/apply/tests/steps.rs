@@ -96,19 +96,29 @@ async fn a_difference_that_remains_after_all_calls_is_reported() {
 #[tokio::test]
 async fn apply_waits_until_resources_are_ready_and_reports_those_that_fail() {
     let mut case = Case::of(ONE);
-    case.cloud.status_of("a", Status::InProgress("creating".to_owned()));
+    case.cloud.status_of("a", Ok(Status::InProgress("creating".to_owned())));
     assert_eq!(case.run(false).await.unwrap(), applied(1));
     assert_eq!(case.cloud.count("status a"), 2);
     let mut case = Case::of(ONE);
-    case.cloud.status_of("a", Status::Failed("no capacity".to_owned()));
+    case.cloud.status_of("a", Ok(Status::Failed("no capacity".to_owned())));
     let error = case.run(false).await.unwrap_err();
     assert_eq!(error.kind, ApplyErrorKind::Partly);
     assert_eq!(messages(&error), ["t.t/a accepted the change but never became ready: no capacity"]);
     let mut case = Case::of(ONE);
     case.options.wait = false;
-    case.cloud.status_of("a", Status::Failed("no capacity".to_owned()));
+    case.cloud.status_of("a", Ok(Status::Failed("no capacity".to_owned())));
     assert_eq!(case.run(false).await.unwrap(), applied(1));
     assert_eq!(case.cloud.count("status"), 0);
+}
+
+#[tokio::test]
+async fn apply_waits_for_a_resource_while_the_steps_of_others_run() {
+    let mut case = Case::of("t.t:\n  a: {}\n  b: {}\n  c: {}\n  d: {}\n");
+    case.cloud.status_of("a", Ok(Status::InProgress("creating".to_owned())));
+    assert_eq!(case.run(false).await.unwrap(), applied(4));
+    let position = |call| case.cloud.position(call).unwrap();
+    assert!(position("status a") < position("run CreateThing d"));
+    assert_eq!(case.cloud.count("status"), 5);
 }
 
 #[tokio::test]

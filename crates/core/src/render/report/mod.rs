@@ -19,6 +19,9 @@ use crate::report::{Drift, Field, Finding, RegionReport, Report, RowState, Sever
 /// For a document it contains no values: the formats show those as a diff.
 pub fn describe(field: &Field, drift: Drift) -> String {
     let change = &field.change;
+    if let (true, Some(why)) = (change.path == "absent", &change.note) {
+        return format!("it exists, but {why}");
+    }
     let of_source = drift == Drift::SourceChanged;
     let origin = if of_source { "source" } else { "spec" };
     let expected = if field.unstated { "AWS's default is".to_owned() } else { format!("the {origin} says") };
