@@ -53,7 +53,8 @@ async fn a_spec_written_from_a_live_model_has_this_model() {
             assert!(is_source || !found.is_empty(), "{}: {}: nothing was read", facts.name, case.name);
             for (kind, name, model) in found {
                 let of = REGISTRY.of(&kind);
-                if case.given.is_empty() {
+                // EC2 creates the group `default` with its VPC.
+                if case.given.is_empty() && name != "default" {
                     let has_tag = created_by(&model).is_some();
                     assert_eq!(has_tag, of.facts().creation_tags, "{}: {}: {kind}/{name}", facts.name, case.name);
                 }

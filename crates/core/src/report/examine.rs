@@ -160,7 +160,7 @@ mod tests {
         let region = examined(&cloud, &spec("t.t:\n  a: {open: world}\n")).await;
         let [finding] = region.findings.as_slice() else { panic!("{:?}", region.findings) };
         assert_eq!((finding.drift, finding.severity), (Drift::Unwaived, Severity::High));
-        assert_eq!(finding.fix, "fix it in the spec, or state `waiver:` with a reason, at spec.yaml:4");
+        assert_eq!(finding.fix, "state `waiver:` with a reason at spec.yaml:4");
         let waived = examined(&cloud, &spec("t.t:\n  a: {open: world, waiver: a web site}\n")).await;
         assert!(waived.findings.is_empty());
     }

@@ -276,6 +276,7 @@ impl Rds<'_> {
             let inside = inside + &element("SecondsUntilAutoPause", pause);
             format!("<ServerlessV2ScalingConfiguration>{inside}</ServerlessV2ScalingConfiguration>")
         });
+        let defaults = CLUSTER_DEFAULTS.map(|(shown, sent, default)| element(shown, Some(&or(sent, default))));
         [
             fields.to_owned(),
             element("DBClusterArn", Some(&format!("arn:aws:rds:{}:{ACCOUNT}:cluster:{name}", self.region))),
@@ -284,21 +285,11 @@ impl Rds<'_> {
             element("Port", Some(&or("Port", if postgres { "5432" } else { "3306" }))),
             element("DBSubnetGroup", Some(&or(SUBNET_GROUP, "default"))),
             element("DBClusterParameterGroup", Some(&or(PARAMETER_GROUP, &default_group))),
-            element("BackupRetentionPeriod", Some(&or("BackupRetentionPeriod", "1"))),
-            element("DeletionProtection", Some(&or("DeletionProtection", "false"))),
-            element("StorageEncrypted", Some(&or("StorageEncrypted", "false"))),
-            element("IAMDatabaseAuthenticationEnabled", Some(&or("EnableIAMDatabaseAuthentication", "false"))),
-            element("CopyTagsToSnapshot", Some(&or("CopyTagsToSnapshot", "false"))),
             list("VpcSecurityGroups", "VpcSecurityGroupMembership", groups),
             list("EnabledCloudwatchLogsExports", "member", logs),
             element("EngineMode", Some("provisioned")),
-            element("StorageType", Some(&or("StorageType", "aurora"))),
-            element("NetworkType", Some(&or("NetworkType", "IPV4"))),
-            element("PreferredBackupWindow", Some(&or("PreferredBackupWindow", "03:00-03:30"))),
-            element("PreferredMaintenanceWindow", Some(&or("PreferredMaintenanceWindow", "sun:04:00-sun:04:30"))),
-            element("HttpEndpointEnabled", Some(&or("EnableHttpEndpoint", "false"))),
             element("LocalWriteForwardingStatus", Some(forwards)),
-            element("DatabaseInsightsMode", Some(&or("DatabaseInsightsMode", "standard"))),
+            defaults.concat(),
             list("AssociatedRoles", "DBClusterRole", roles),
             if managed { secret } else { String::new() },
             insights(resource),
@@ -377,6 +368,23 @@ const CLUSTER_FIELDS: [(&str, &str); 5] = [
     ("MasterUsername", "MasterUsername"),
     ("DatabaseName", "DatabaseName"),
     ("KmsKeyId", "KmsKeyId"),
+];
+
+/// Fields with defaults: name in the response, name in the request, AWS's default.
+const CLUSTER_DEFAULTS: [(&str, &str, &str); 13] = [
+    ("BackupRetentionPeriod", "BackupRetentionPeriod", "1"),
+    ("DeletionProtection", "DeletionProtection", "false"),
+    ("StorageEncrypted", "StorageEncrypted", "false"),
+    ("IAMDatabaseAuthenticationEnabled", "EnableIAMDatabaseAuthentication", "false"),
+    ("CopyTagsToSnapshot", "CopyTagsToSnapshot", "false"),
+    ("StorageType", "StorageType", "aurora"),
+    ("NetworkType", "NetworkType", "IPV4"),
+    ("PreferredBackupWindow", "PreferredBackupWindow", "03:00-03:30"),
+    ("PreferredMaintenanceWindow", "PreferredMaintenanceWindow", "sun:04:00-sun:04:30"),
+    ("AutoMinorVersionUpgrade", "AutoMinorVersionUpgrade", "true"),
+    ("HttpEndpointEnabled", "EnableHttpEndpoint", "false"),
+    ("DatabaseInsightsMode", "DatabaseInsightsMode", "standard"),
+    ("EngineLifecycleSupport", "EngineLifecycleSupport", "open-source-rds-extended-support"),
 ];
 
 fn missing(kind: &str) -> &'static str {

@@ -10,16 +10,17 @@ use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbCluster, DbInstance};
 use futures::future::{join, join_all, try_join};
 use regionctl_core::kind::Kind;
+use regionctl_core::observe::failure::Failure;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Attributes;
-use regionctl_core::resource::setting::Setting;
 
 use super::calls::{create, create_instance, modify, modify_instance, restore, sdk_tags, set_parameters};
 use super::convert::extras;
 use super::model::{ClusterModel, SubnetGroup};
-use super::read::{clusters, foreign, foreign_error, instances, read};
+use super::parts::{AWS_GROUP, DEFAULT_SUBNETS};
+use super::read::{clusters, foreign, foreign_error, instances, read, subnets_of};
 use super::{Cluster, ClusterOp};
 use crate::error::{CallError, done_if, if_found};
 use crate::live::Live;
@@ -35,6 +36,8 @@ impl Live for Cluster {
     /// named cluster that is not a provisioned Aurora cluster is a gap; others of them are left out.
     async fn observe((api, ec2): &Self::Api, scope: &Scope) -> Result<Observation<ClusterModel>, CallError> {
         let (clusters, instances) = try_join(clusters(api), instances(api)).await?;
+        let users = Users::of(&clusters, &instances);
+        let users = &users;
         let reads = clusters.into_iter().filter(|cluster| {
             scope.names.contains_key(id_of(cluster)) || (scope.everything.is_some() && foreign(cluster).is_none())
         });
@@ -47,7 +50,8 @@ impl Live for Cluster {
                     Some(why) => Err(foreign_error(why)),
                     None => read(api, ec2, &cluster, &members, &name, scope).await,
                 };
-                (name, found.map(|model| (model, extras(&cluster, &members))))
+                let found = found.map(|model| (users.with_others(&cluster, &name, model), extras(&cluster, &members)));
+                (name, found)
             }
         });
         let mut observation = Observation::default();
@@ -73,14 +77,7 @@ impl Live for Cluster {
         match op {
             ClusterOp::CreateDBSubnetGroup(group) => {
                 let subnets = subnet_ids(ec2, &group, &target.location).await?;
-                let made = api
-                    .create_db_subnet_group()
-                    .db_subnet_group_name(&group.name)
-                    .db_subnet_group_description(format!("subnets of {name}"))
-                    .set_subnet_ids(Some(subnets))
-                    .send()
-                    .await;
-                done_if(made.map(|_| ()).map_err(CallError::from), "DBSubnetGroupAlreadyExists")?;
+                create_subnet_group(api, name, &group.name, subnets).await?;
             }
             ClusterOp::ModifyDBSubnetGroup(group) => {
                 let subnets = subnet_ids(ec2, &group, &target.location).await?;
@@ -203,11 +200,54 @@ impl Live for Cluster {
     }
 }
 
+/// The clusters and instances of the region that use a DB cluster parameter group or DB subnet group.
+struct Users {
+    by_parameter_group: BTreeMap<String, BTreeSet<String>>,
+    by_subnet_group: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Users {
+    fn of(clusters: &[DbCluster], instances: &[DbInstance]) -> Self {
+        let mut users = Self { by_parameter_group: BTreeMap::new(), by_subnet_group: BTreeMap::new() };
+        let mut add = |is_subnets: bool, group: Option<&str>, user: Option<&str>| {
+            let of = if is_subnets { &mut users.by_subnet_group } else { &mut users.by_parameter_group };
+            if let Some((group, user)) = group.zip(user) {
+                of.entry(group.to_owned()).or_default().insert(user.to_owned());
+            }
+        };
+        for cluster in clusters {
+            add(false, cluster.db_cluster_parameter_group(), cluster.db_cluster_identifier());
+            add(true, cluster.db_subnet_group(), cluster.db_cluster_identifier());
+        }
+        for instance in instances.iter().filter(|instance| instance.db_cluster_identifier().is_none()) {
+            let group = instance.db_subnet_group().and_then(|group| group.db_subnet_group_name());
+            add(true, group, instance.db_instance_identifier());
+        }
+        users
+    }
+
+    /// Adds the other users of the cluster's groups to its model.
+    fn with_others(&self, cluster: &DbCluster, name: &str, mut model: ClusterModel) -> ClusterModel {
+        let others = |users: &BTreeMap<String, BTreeSet<String>>, group: Option<&str>| -> BTreeSet<String> {
+            let users = group.and_then(|group| users.get(group)).into_iter().flatten();
+            users.filter(|user| *user != name).cloned().collect()
+        };
+        if model.parameter_group.is_set_and(|group| !group.name.starts_with(AWS_GROUP)) {
+            model.live.group_users = others(&self.by_parameter_group, cluster.db_cluster_parameter_group());
+        }
+        if model.subnet_group.is_set_and(|group| group.name != DEFAULT_SUBNETS) {
+            model.live.subnet_users = others(&self.by_subnet_group, cluster.db_subnet_group());
+        }
+        model
+    }
+}
+
 /// Without a subnet group, RDS uses the group `default` of the default VPC
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html>).
 fn group_check(location: &Location, name: &str, cluster: &ClusterModel) -> Option<Check> {
     let vpc = location.vpc.as_ref().filter(|vpc| !vpc.default)?;
-    matches!(cluster.subnet_group, Setting::Unstated | Setting::Unset).then(|| {
+    let is_default = |group: &SubnetGroup| group.name == DEFAULT_SUBNETS;
+    (!cluster.subnet_group.is_set() || cluster.subnet_group.is_set_and(is_default)).then(|| {
         let what = format!("{} is not the default VPC: state `subnet_group:` for {name}", vpc.id);
         Check::new("the cluster is in the VPC of the spec", Verdict::Failed, what)
     })
@@ -272,6 +312,27 @@ fn stuck(status: &str) -> bool {
 
 fn id_of(cluster: &DbCluster) -> &str {
     cluster.db_cluster_identifier().unwrap_or_default()
+}
+
+/// Creates the DB subnet group. A group of this name with other subnets may be one of another VPC.
+async fn create_subnet_group(api: &Client, name: &str, group: &str, subnets: Vec<String>) -> Result<(), CallError> {
+    let call = api.create_db_subnet_group().db_subnet_group_name(group);
+    let call = call.db_subnet_group_description(format!("subnets of {name}")).set_subnet_ids(Some(subnets.clone()));
+    match call.send().await.map(|_| ()).map_err(CallError::from) {
+        Err(error) if error.is("DBSubnetGroupAlreadyExists") => {
+            let found = subnets_of(api, group).await?;
+            if found == subnets.into_iter().collect() {
+                return Ok(());
+            }
+            let found = found.into_iter().collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "the subnet group '{group}' exists with other subnets ({found}): list them in `subnet_group.subnets`, or \
+                 choose another name"
+            );
+            Err(CallError(Failure { message, ..error.0 }))
+        }
+        other => other,
+    }
 }
 
 async fn subnet_ids(

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Copying a source cluster's settings to its follower, and reporting those that are not copied.
 
-use std::collections::BTreeMap;
-
-use regionctl_core::model::tags::is_own;
+use regionctl_core::observe::location::Location;
 use regionctl_core::resource::setting::Setting;
 
 use super::model::{ClusterInstance, ClusterModel, Insights, LiveOnly};
-use super::parts::AWS_GROUP;
+use super::parts::{AWS_GROUP, DEFAULT_SUBNETS};
 use super::spec::over;
-use crate::tags::TagSettings;
+use crate::tags::{self, TagSettings};
 
 /// Returns the source's settings with the spec's own on top. Settings of the source's region are not copied; each adds
 /// a message to `left`. `None` if RDS has no such cluster any more.
-pub(super) fn copied_cluster(own: ClusterModel, source: ClusterModel, left: &mut Vec<String>) -> Option<ClusterModel> {
+pub(super) fn copied_cluster(
+    own: ClusterModel,
+    source: ClusterModel,
+    location: &Location,
+    left: &mut Vec<String>,
+) -> Option<ClusterModel> {
     if source.engine.is_set_and(|engine| engine == "aurora") {
         left.push(
             "the engine 'aurora' (Aurora MySQL 5.6) does not exist for new clusters: upgrade the source, or remove \
@@ -47,6 +50,7 @@ pub(super) fn copied_cluster(own: ClusterModel, source: ClusterModel, left: &mut
         backup_days: own.backup_days.or(copied(source.backup_days)),
         backup_window: own.backup_window.or(copied(source.backup_window)),
         maintenance_window: own.maintenance_window.or(copied(source.maintenance_window)),
+        auto_minor_version_upgrade: own.auto_minor_version_upgrade.or(copied(source.auto_minor_version_upgrade)),
         backtrack_seconds: own.backtrack_seconds.or(copied(source.backtrack_seconds)),
         storage_encrypted: own.storage_encrypted.or(copied(source.storage_encrypted)),
         kms_key: own.kms_key,
@@ -62,7 +66,7 @@ pub(super) fn copied_cluster(own: ClusterModel, source: ClusterModel, left: &mut
         roles: own.roles,
         serverless: own.serverless.or(copied(source.serverless)),
         apply_immediately: own.apply_immediately,
-        tags: over(own.tags, source.tags.map(without_own)),
+        tags: tags::of_copy(own.tags, source.tags, &location.region),
         instance_tags: own.instance_tags,
         restore_from: own.restore_from,
         live: LiveOnly::default(),
@@ -73,7 +77,7 @@ pub(super) fn copied_cluster(own: ClusterModel, source: ClusterModel, left: &mut
 fn name_left(own: &ClusterModel, source: &ClusterModel, left: &mut Vec<String>) {
     let region = "belongs to the source's region and is not copied";
     if let (true, Some(group)) = (own.subnet_group.is_unstated(), source.subnet_group.value())
-        && group.name != "default"
+        && group.name != DEFAULT_SUBNETS
     {
         left.push(format!(
             "subnet group '{}' {region}: AWS uses the default subnet group unless `subnet_group:` is set",
@@ -158,10 +162,6 @@ fn copied_instance(
 /// A KMS key is in one region.
 fn without_key(insights: Insights) -> Insights {
     Insights { kms_key: None, ..insights }
-}
-
-fn without_own(tags: TagSettings) -> TagSettings {
-    tags.into_iter().filter(|(key, _)| !is_own(key)).collect::<BTreeMap<_, _>>()
 }
 
 /// Leaves a setting unstated if the source does not have it, so that AWS's default applies.

@@ -8,12 +8,14 @@ use super::ClusterOp;
 use super::model::{ClusterInstance, ClusterModel, Insights};
 use crate::tags::{self, TagSettings};
 
-/// Creates or changes the desired instances.
-pub(super) fn members(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
+/// Creates or changes the desired instances. Returns the differences, except tags.
+pub(super) fn members(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) -> Covers {
+    let mut all = Covers::default();
     for (id, desired) in want.instances.value().into_iter().flatten() {
         let member = live.and_then(|live| live.instances.value()).and_then(|instances| instances.get(id));
-        one(id, desired, member, want, live.is_some(), out);
+        all = all.and(one(id, desired, member, want, live.is_some(), out));
     }
+    all
 }
 
 fn one(
@@ -23,7 +25,7 @@ fn one(
     cluster: &ClusterModel,
     exists: bool,
     out: &mut Diff<'_, ClusterOp>,
-) {
+) -> Covers {
     let mut differing = ClusterInstance::default();
     macro_rules! compare {
         ($name:ident) => {{
@@ -65,7 +67,8 @@ fn one(
         let covers = class.and(zone).and(public).and(authority).and(group).and(plain).and(tagged);
         let settings = Box::new(ClusterInstance { tags: Setting::Unstated, ..want.clone() });
         let create = ClusterOp::CreateDBInstance { id: id.to_owned(), engine, settings, tags };
-        return out.step(if exists { Phase::Change } else { Phase::Create }, covers, create);
+        out.step(if exists { Phase::Change } else { Phase::Create }, covers.clone(), create);
+        return covers;
     };
     out.blocked(
         &zone,
@@ -83,12 +86,17 @@ fn one(
     let covers = class.and(zone).and(public).and(authority).and(group).and(plain);
     let (id, settings) = (id.to_owned(), Box::new(differing));
     let apply_immediately = cluster.apply_immediately;
-    out.step(Phase::Change, covers, ClusterOp::ModifyDBInstance { id: id.clone(), settings, apply_immediately });
+    out.step(
+        Phase::Change,
+        covers.clone(),
+        ClusterOp::ModifyDBInstance { id: id.clone(), settings, apply_immediately },
+    );
     let instance = Some(id);
     out.step(Phase::Change, tagged, ClusterOp::AddTagsToResource { instance: instance.clone(), tags });
     let keys = stated.iter().filter(|(key, value)| **value == Setting::Unset && of_live.contains_key(*key));
     let keys = keys.map(|(key, _)| key.clone()).collect();
     out.step(Phase::Change, untagged, ClusterOp::RemoveTagsFromResource { instance, keys });
+    covers
 }
 
 /// RDS rejects another key while Performance Insights is on.

@@ -152,6 +152,7 @@ impl Kind for Cluster {
             "AddTagsToResource",
             "RemoveTagsFromResource",
         ],
+        step_reads: &["DescribeDBClusterParameters", "DescribeDBSubnetGroups"],
         checks: &["DescribeOrderableDBInstanceOptions", "DescribeAccountAttributes"],
         // RDS uses the caller's permissions for the master password's secret and the KMS key (Aurora User Guide:
         // "Password management with Amazon Aurora and AWS Secrets Manager", "AWS KMS key management").
@@ -229,7 +230,11 @@ impl Kind for Cluster {
                 why: "different users can log in",
             },
         ],
-        defaults: r#"{"deletion_protection": false, "backup_days": 1, "iam_auth": false, "copy_tags_to_snapshots": false}"#,
+        defaults: r#"{"deletion_protection": false, "backup_days": 1, "iam_auth": false, "copy_tags_to_snapshots": false,
+            "backtrack_seconds": 0, "data_api": false, "local_write_forwarding": false, "storage_type": "aurora",
+            "network_type": "IPV4", "database_insights": "standard", "performance_insights": null, "monitoring": null,
+            "engine_lifecycle_support": "open-source-rds-extended-support", "log_exports": [], "roles": [],
+            "auto_minor_version_upgrade": true}"#,
         example: "
 rds.cluster:
   orders:
@@ -250,6 +255,7 @@ rds.cluster:
         parts: &["subnet_group", "parameter_group"],
         not_copied: &["subnet_group"],
         descriptive: &["engine"],
+        creation_tags: true,
         ..Facts::DEFAULT
     };
 
@@ -288,8 +294,12 @@ rds.cluster:
             backup_days: Setting::stated(spec.backup_days),
             backup_window: Setting::stated(spec.backup_window),
             maintenance_window: Setting::stated(spec.maintenance_window),
+            auto_minor_version_upgrade: Setting::stated(spec.auto_minor_version_upgrade),
             backtrack_seconds: Setting::stated(spec.backtrack_seconds),
-            storage_encrypted: Setting::stated(spec.storage_encrypted.or((!notes.follows).then_some(true))),
+            // The snapshot decides whether a restored cluster is encrypted.
+            storage_encrypted: Setting::stated(
+                spec.storage_encrypted.or((!notes.follows && spec.restore_from.is_none()).then_some(true)),
+            ),
             kms_key: spec.kms_key,
             storage_type: Setting::stated(spec.storage_type),
             iam_auth: Setting::stated(spec.iam_auth),
@@ -324,22 +334,21 @@ rds.cluster:
     fn follow(
         own: ClusterModel,
         source: &LiveResource<ClusterModel>,
-        _: &Location,
+        location: &Location,
         not_copied: &mut Vec<String>,
     ) -> Option<ClusterModel> {
-        copied_cluster(own, source.model.clone(), not_copied)
+        copied_cluster(own, source.model.clone(), location, not_copied)
     }
 
     /// RDS creates the master password's secret in Secrets Manager with the caller's permissions.
     fn also_needs(op: &ClusterOp) -> Vec<(&'static str, String)> {
-        match op {
-            ClusterOp::CreateDBCluster(_) | ClusterOp::RestoreDBClusterFromSnapshot(_) => {
-                ["secretsmanager:CreateSecret", "secretsmanager:TagResource", "kms:DescribeKey"]
-                    .map(|action| (action, "*".to_owned()))
-                    .to_vec()
-            }
-            _ => Vec::new(),
-        }
+        let creates_secret = match op {
+            ClusterOp::CreateDBCluster(_) => true,
+            ClusterOp::ModifyDBCluster { settings, .. } => settings.managed_password == Setting::Set(true),
+            _ => false,
+        };
+        let actions = ["secretsmanager:CreateSecret", "secretsmanager:TagResource", "kms:DescribeKey"];
+        if creates_secret { actions.map(|action| (action, "*".to_owned())).to_vec() } else { Vec::new() }
     }
 
     /// Drops the status, so that a saved plan stays valid when it changes.
@@ -370,6 +379,46 @@ rds.cluster:
     }
 
     fn diff(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
+        let ClusterModel {
+            engine: _,
+            engine_version: _,
+            engine_lifecycle_support: _,
+            master_username: _,
+            managed_password: _,
+            secret_kms_key: _,
+            database: _,
+            port: _,
+            network_type: _,
+            instances: _,
+            subnet_group: _,
+            parameter_group: _,
+            security_groups: _,
+            deletion_protection: _,
+            backup_days: _,
+            backup_window: _,
+            maintenance_window: _,
+            auto_minor_version_upgrade: _,
+            backtrack_seconds: _,
+            storage_encrypted: _,
+            kms_key: _,
+            storage_type: _,
+            iam_auth: _,
+            data_api: _,
+            local_write_forwarding: _,
+            copy_tags_to_snapshots: _,
+            log_exports: _,
+            database_insights: _,
+            performance_insights: _,
+            monitoring: _,
+            roles: _,
+            serverless: _,
+            apply_immediately: _,
+            tags: _,
+            instance_tags: _,
+            restore_from: _,
+            live: _,
+        } = want;
+        // They are compared there, and in the functions of the calls that change them.
         settings::diff(want, live, out);
     }
 }

@@ -47,6 +47,8 @@ pub struct ClusterModel {
     pub(super) backup_window: Setting<String>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     pub(super) maintenance_window: Setting<String>,
+    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
+    pub(super) auto_minor_version_upgrade: Setting<bool>,
     /// 0: backtracking is off.
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     pub(super) backtrack_seconds: Setting<i64>,
@@ -122,9 +124,9 @@ pub struct ClusterInstance {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RdsSubnetGroup")]
 pub struct SubnetGroup {
-    /// DB subnet group name. The group is created with the cluster.
+    /// DB subnet group name. The group is created with the cluster. AWS's group `default` is never created or modified.
     pub(super) name: String,
-    /// Subnet IDs. Default: all subnets of the VPC.
+    /// Subnet IDs. Default: all subnets of the VPC. Subnets that are not listed are removed from the group.
     pub(super) subnets: Option<BTreeSet<String>>,
 }
 
@@ -237,6 +239,12 @@ pub(super) struct LiveOnly {
     /// Instances that Application Auto Scaling creates and deletes.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) scaled: BTreeSet<String>,
+    /// Other clusters of the region that use the same DB cluster parameter group.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) group_users: BTreeSet<String>,
+    /// Other clusters and instances of the region that use the same DB subnet group.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) subnet_users: BTreeSet<String>,
     /// The global cluster that the cluster is a part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) global_cluster: Option<String>,

@@ -14,8 +14,8 @@ use regionctl_core::resource::setting::Setting;
 
 use super::convert::model;
 use super::model::{ClusterModel, LiveOnly, ParameterGroup, SubnetGroup};
-use super::parts::AWS_GROUP;
-use crate::error::{CallError, if_found};
+use super::parts::{AWS_GROUP, DEFAULT_SUBNETS};
+use crate::error::CallError;
 
 /// Returns all clusters of the region. They include Neptune, DocumentDB and Multi-AZ DB clusters.
 pub(super) async fn clusters(api: &Client) -> Result<Vec<DbCluster>, CallError> {
@@ -74,11 +74,12 @@ pub(super) async fn read(
     let subnets = async {
         match cluster.db_subnet_group() {
             Some(group) if !scope.reads(name, "subnet_group") || group.is_empty() => Ok(None),
-            // Only a source has no VPC here. Its subnets are not copied, so the group's name is enough.
-            Some(group) if scope.location.vpc.is_none() => {
+            // The name of AWS's group is enough: nobody can change its subnets. And only a source has no VPC here. Its
+            // subnets are not copied.
+            Some(group) if group == DEFAULT_SUBNETS || scope.location.vpc.is_none() => {
                 Ok(Some((SubnetGroup { name: group.to_owned(), subnets: None }, BTreeSet::new())))
             }
-            Some(group) => subnet_group(api, ec2, group, &scope.location).await,
+            Some(group) => subnet_group(api, ec2, group, &scope.location).await.map(Some),
             None => Ok(None),
         }
     };
@@ -108,7 +109,7 @@ async fn subnet_group(
     ec2: &aws_sdk_ec2::Client,
     name: &str,
     location: &Location,
-) -> Result<Option<(SubnetGroup, BTreeSet<String>)>, CallError> {
+) -> Result<(SubnetGroup, BTreeSet<String>), CallError> {
     let vpc = location.vpc.as_ref().map(|vpc| &vpc.id);
     let of_vpc = async {
         match vpc {
@@ -116,15 +117,16 @@ async fn subnet_group(
             None => Ok(BTreeSet::new()),
         }
     };
-    let group = async {
-        if_found(api.describe_db_subnet_groups().db_subnet_group_name(name).send().await.map_err(CallError::from))
-    };
-    let (group, of_vpc) = try_join(group, of_vpc).await?;
-    Ok(group.and_then(|answer| answer.db_subnet_groups.unwrap_or_default().into_iter().next()).map(|group| {
-        let ids: BTreeSet<String> =
-            group.subnets().iter().filter_map(|subnet| subnet.subnet_identifier().map(ToOwned::to_owned)).collect();
-        (SubnetGroup { name: name.to_owned(), subnets: Some(ids) }, of_vpc)
-    }))
+    let (subnets, of_vpc) = try_join(subnets_of(api, name), of_vpc).await?;
+    Ok((SubnetGroup { name: name.to_owned(), subnets: Some(subnets) }, of_vpc))
+}
+
+/// Returns the subnet IDs of a DB subnet group
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSubnetGroups.html>).
+pub(super) async fn subnets_of(api: &Client, group: &str) -> Result<BTreeSet<String>, CallError> {
+    let answer = api.describe_db_subnet_groups().db_subnet_group_name(group).send().await?;
+    let subnets = answer.db_subnet_groups().iter().flat_map(|group| group.subnets());
+    Ok(subnets.filter_map(|subnet| subnet.subnet_identifier().map(ToOwned::to_owned)).collect())
 }
 
 /// Returns the DB cluster parameter group with the parameters that were set on it, without the engine's defaults

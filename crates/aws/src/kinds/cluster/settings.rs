@@ -23,6 +23,7 @@ struct Differences {
     network: Covers,
     password: Covers,
     backtrack: Covers,
+    storage: Covers,
     data_api: Covers,
     /// RestoreDBClusterFromSnapshot does not have them.
     not_restored: Covers,
@@ -32,52 +33,14 @@ struct Differences {
 
 impl Differences {
     fn of_modify(&self) -> Covers {
-        let of = [&self.version, &self.port, &self.network, &self.password, &self.backtrack, &self.not_restored];
-        of.into_iter().fold(self.plain.clone(), |all, covers| all.and(covers.clone()))
+        let of = [&self.version, &self.port, &self.network, &self.password, &self.backtrack, &self.storage];
+        let of = of.into_iter().chain([&self.not_restored]);
+        of.fold(self.plain.clone(), |all, covers| all.and(covers.clone()))
     }
 }
 
 fn compare(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) -> Differences {
-    // The others are compared by the functions of their calls.
-    let ClusterModel {
-        engine: _,
-        engine_version,
-        engine_lifecycle_support: _,
-        master_username: _,
-        managed_password: _,
-        secret_kms_key: _,
-        database: _,
-        port: _,
-        network_type: _,
-        instances: _,
-        subnet_group: _,
-        parameter_group: _,
-        security_groups: _,
-        deletion_protection: _,
-        backup_days: _,
-        backup_window: _,
-        maintenance_window: _,
-        backtrack_seconds: _,
-        storage_encrypted: _,
-        kms_key: _,
-        storage_type: _,
-        iam_auth: _,
-        data_api: _,
-        local_write_forwarding: _,
-        copy_tags_to_snapshots: _,
-        log_exports: _,
-        database_insights: _,
-        performance_insights,
-        monitoring: _,
-        roles: _,
-        serverless: _,
-        apply_immediately,
-        tags: _,
-        instance_tags: _,
-        restore_from: _,
-        live: _,
-    } = want;
-    let mut sent = ClusterModel { apply_immediately: *apply_immediately, ..ClusterModel::default() };
+    let mut sent = ClusterModel { apply_immediately: want.apply_immediately, ..ClusterModel::default() };
     macro_rules! compare {
         ($($name:ident),* $(,)?) => {{
             let mut all = Covers::default();
@@ -92,12 +55,12 @@ fn compare(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, 
         }};
     }
     let fixed = compare!(engine, master_username, database, storage_encrypted, kms_key);
-    let version = version::compare(engine_version.value().map(String::as_str), live, out);
+    let version = version::compare(want.engine_version.value().map(String::as_str), live, out);
     if !version.is_empty() {
-        sent.engine_version = engine_version.clone();
+        sent.engine_version = want.engine_version.clone();
     }
     let live_insights = live.map(|live| &live.performance_insights);
-    let insights = Insights::with_key_of(performance_insights, live_insights);
+    let insights = Insights::with_key_of(&want.performance_insights, live_insights);
     let insightful = out.setting("performance_insights", &insights, live_insights);
     if !insightful.is_empty() {
         sent.performance_insights = insights;
@@ -109,15 +72,20 @@ fn compare(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, 
         network: compare!(network_type),
         password: compare!(managed_password, secret_kms_key),
         backtrack: compare!(backtrack_seconds),
+        storage: compare!(storage_type),
         data_api: compare!(data_api),
-        not_restored: compare!(maintenance_window, local_write_forwarding, database_insights),
+        not_restored: compare!(
+            maintenance_window,
+            auto_minor_version_upgrade,
+            local_write_forwarding,
+            database_insights,
+        ),
         plain: compare!(
             engine_lifecycle_support,
             security_groups,
             deletion_protection,
             backup_days,
             backup_window,
-            storage_type,
             iam_auth,
             copy_tags_to_snapshots,
             log_exports,
@@ -133,41 +101,60 @@ pub(super) fn diff(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut D
     let found = compare(want, live, out);
     let tag_changes = tags::compare(&want.tags, live.map(|live| &live.tags), out);
     unset_groups(want, live, out);
-    subnets(want.subnet_group.value(), live, out);
-    let grouped = parameters(want.parameter_group.value(), live, out);
+    let of_default = subnets(want.subnet_group.value(), live, out);
+    let grouped = parameters(want.parameter_group.value(), live, out).and(of_default);
     let Some(live) = live else {
         create(want, found, grouped, tag_changes, out);
-        roles(want.roles.value(), None, out);
-        return members(want, None, out);
+        let _created = roles(want.roles.value(), None, out);
+        let _created = members(want, None, out);
+        return;
     };
     blocked(want, live, &found, out);
-    let covers = found.of_modify().and(grouped.clone());
-    in_progress(live, &covers.clone().and(found.fixed.clone()), out);
-    interruptions(want, &found, out);
+    interruptions(want, live, &found, out);
+    displaced(want, live, out);
     out.remark(&grouped, "it takes effect when the instances restart: reboot them");
-    let mut settings = found.sent;
-    if !grouped.is_empty() {
-        settings.parameter_group = want.parameter_group.clone();
-    }
+    let mut all = found.of_modify().and(grouped.clone());
+    let modify = modify(want, live, &found.sent, !grouped.is_empty());
+    out.step(Phase::Change, all.clone(), modify);
     let is_data_api_on = want.data_api == Setting::Set(true);
-    settings.data_api = Setting::Unstated;
-    let logs = |cluster: &ClusterModel| cluster.log_exports.get().unwrap_or_default();
-    let stops = want.log_exports.is_set().then(|| &logs(live) - &logs(want)).unwrap_or_default();
-    let starts: BTreeSet<String> = &logs(want) - &logs(live);
-    settings.log_exports = settings.log_exports.map(|_| starts);
-    let modify = ClusterOp::ModifyDBCluster { settings: Box::new(settings), disable_logs: stops };
-    out.step(Phase::Change, covers, modify);
     let switch = if is_data_api_on { ClusterOp::EnableHttpEndpoint } else { ClusterOp::DisableHttpEndpoint };
     if !is_data_api_on {
         out.interrupts(&found.data_api, "requests to the Data API fail at once");
     }
-    out.step(Phase::Change, found.data_api, switch);
+    out.step(Phase::Change, found.data_api.clone(), switch);
     let add = ClusterOp::AddTagsToResource { instance: None, tags: tag_changes.tags };
     out.step(Phase::Change, tag_changes.set, add);
     let remove = ClusterOp::RemoveTagsFromResource { instance: None, keys: tag_changes.keys };
     out.step(Phase::Change, tag_changes.removed, remove);
-    roles(want.roles.value(), Some(live), out);
-    members(want, Some(live), out);
+    all = all.and(found.fixed).and(found.data_api).and(roles(want.roles.value(), Some(live), out));
+    all = all.and(members(want, Some(live), out));
+    in_progress(live, &all, out);
+}
+
+/// Returns the call that changes these settings.
+fn modify(want: &ClusterModel, live: &ClusterModel, changed: &ClusterModel, is_other_group: bool) -> ClusterOp {
+    let logs = |cluster: &ClusterModel| cluster.log_exports.get().unwrap_or_default();
+    let starts: BTreeSet<String> = &logs(want) - &logs(live);
+    let stops = want.log_exports.is_set().then(|| &logs(live) - &logs(want)).unwrap_or_default();
+    let parameter_group = if is_other_group { want.parameter_group.clone() } else { Setting::Unstated };
+    let log_exports = changed.log_exports.clone().map(|_| starts);
+    // EnableHttpEndpoint of ModifyDBCluster is for Serverless v1.
+    let settings = ClusterModel { parameter_group, log_exports, data_api: Setting::Unstated, ..changed.clone() };
+    ClusterOp::ModifyDBCluster { settings: Box::new(settings), disable_logs: stops }
+}
+
+/// Records what the spec does not list and the change removes.
+fn displaced(want: &ClusterModel, live: &ClusterModel, out: &mut Diff<'_, ClusterOp>) {
+    let lost = |want: &Setting<BTreeSet<String>>, live: &Setting<BTreeSet<String>>| {
+        let live = live.get().unwrap_or_default();
+        want.value().map(|want| &live - want).unwrap_or_default()
+    };
+    for group in lost(&want.security_groups, &live.security_groups) {
+        out.displaces(format!("the security group {group} is removed"));
+    }
+    for log in lost(&want.log_exports, &live.log_exports) {
+        out.displaces(format!("the export of the log '{log}' is stopped"));
+    }
 }
 
 /// RDS has no call that takes a group off a cluster.
@@ -198,13 +185,16 @@ fn create(
     let of_tags = tags.into_iter().map(|(key, value)| (key, Setting::Set(value))).collect();
     let cluster = ClusterModel { tags: Setting::Set(of_tags), instances: Setting::Unstated, ..want.clone() };
     let covers = out.creation().and(tagged).and(grouped).and(found.fixed).and(found.version).and(found.port);
-    let covers = covers.and(found.network).and(found.backtrack).and(found.plain);
+    let covers = covers.and(found.network).and(found.backtrack).and(found.storage).and(found.plain);
     if want.restore_from.is_set() {
+        let is_data_api_on = want.data_api == Setting::Set(true);
+        let covers = if is_data_api_on { covers } else { covers.and(found.data_api.clone()) };
         out.step(Phase::Create, covers, ClusterOp::RestoreDBClusterFromSnapshot(Box::new(cluster)));
         let settings = ClusterModel {
             managed_password: want.managed_password,
             secret_kms_key: want.secret_kms_key.clone(),
             maintenance_window: want.maintenance_window.clone(),
+            auto_minor_version_upgrade: want.auto_minor_version_upgrade,
             local_write_forwarding: want.local_write_forwarding,
             database_insights: want.database_insights.clone(),
             performance_insights: want.performance_insights.clone(),
@@ -213,9 +203,10 @@ fn create(
         };
         let modify = ClusterOp::ModifyDBCluster { settings: Box::new(settings), disable_logs: BTreeSet::new() };
         out.step(Phase::Change, found.password.and(found.not_restored), modify);
-        let is_on = want.data_api == Setting::Set(true);
-        let switch = if is_on { ClusterOp::EnableHttpEndpoint } else { ClusterOp::DisableHttpEndpoint };
-        return out.step(Phase::Change, found.data_api, switch);
+        if is_data_api_on {
+            out.step(Phase::Change, found.data_api, ClusterOp::EnableHttpEndpoint);
+        }
+        return;
     }
     if want.managed_password == Setting::Set(false) {
         out.never_made(
@@ -251,13 +242,20 @@ fn blocked(want: &ClusterModel, live: &ClusterModel, found: &Differences, out: &
 
 /// Says what a change interrupts. RDS changes a port at once, also without ApplyImmediately
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html>).
-fn interruptions(want: &ClusterModel, found: &Differences, out: &mut Diff<'_, ClusterOp>) {
+fn interruptions(want: &ClusterModel, live: &ClusterModel, found: &Differences, out: &mut Diff<'_, ClusterOp>) {
     out.interrupts(&found.port, "the database restarts at once, and clients must use the new port");
     if want.managed_password == Setting::Set(true) {
         out.interrupts(&found.password, "Secrets Manager replaces the master password at once");
     }
     let later = "in the maintenance window, with a restart; set `apply_immediately: true` to apply it immediately";
-    for (covers, what) in [(&found.version, "the engine version"), (&found.network, "the network type")] {
+    // Another storage type interrupts only instances of Optimized Reads classes, which are db.r6gd, db.r6id and db.r8gd.
+    let has_disk = |class: &String| class.split('.').nth(1).is_some_and(|family| family.ends_with('d'));
+    let mut instances = live.instances.value().into_iter().flatten();
+    let restarts = instances.any(|(_, instance)| instance.class.is_set_and(has_disk));
+    let storage = if restarts { found.storage.clone() } else { Covers::default() };
+    for (covers, what) in
+        [(&found.version, "the engine version"), (&found.network, "the network type"), (&storage, "the storage type")]
+    {
         if want.apply_immediately {
             out.interrupts(covers, &format!("{what} changes at once: the instances restart"));
         } else {

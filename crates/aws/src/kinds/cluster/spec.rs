@@ -23,7 +23,7 @@ pub struct ClusterSpec {
     /// automatic minor version upgrades are on. The major version cannot change.
     pub(super) engine_version: Option<String>,
     /// RDS Extended Support after the end of standard support: open-source-rds-extended-support (AWS's default, which
-    /// costs money) or open-source-rds-extended-support-disabled. Set at creation.
+    /// costs money) or open-source-rds-extended-support-disabled.
     pub(super) engine_lifecycle_support: Option<String>,
     /// Master user name. Required without a source or `restore_from`. Cannot change.
     pub(super) master_username: Option<String>,
@@ -47,16 +47,16 @@ pub struct ClusterSpec {
     /// Tags of every instance. Other tags stay. `unset` removes one tag.
     #[serde(default)]
     pub(super) instance_tags: Setting<TagSettings>,
-    /// DB subnet group. A cluster cannot move to another group. Never copied. AWS's default is the group `default`,
-    /// which only a default VPC has: a new cluster in another VPC needs this field.
+    /// DB subnet group. regionctl does not move a cluster to another group. Never copied. AWS's default is the group
+    /// `default`, which only a default VPC has: a new cluster in another VPC needs this field.
     #[serde(default)]
     pub(super) subnet_group: Setting<SubnetGroup>,
     /// DB cluster parameter group. AWS's default is the engine's default group. Another group takes effect when the
     /// instances restart.
     #[serde(default)]
     pub(super) parameter_group: Setting<ParameterGroup>,
-    /// VPC security groups: names of `ec2.security_group` entries of this spec, or IDs. Never copied; AWS's default is
-    /// the VPC's default group.
+    /// VPC security groups: names of `ec2.security_group` entries of this spec, or IDs. Other groups are removed from the
+    /// cluster. Never copied; AWS's default is the VPC's default group.
     pub(super) security_groups: Option<BTreeSet<String>>,
     /// Deletion protection. Default: true, also with a source.
     pub(super) deletion_protection: Option<bool>,
@@ -66,9 +66,13 @@ pub struct ClusterSpec {
     pub(super) backup_window: Option<String>,
     /// Weekly maintenance window in UTC: ddd:hh24:mi-ddd:hh24:mi, at least 30 minutes.
     pub(super) maintenance_window: Option<String>,
+    /// Whether RDS upgrades the minor version in the maintenance window. The instances have this setting too. AWS's
+    /// default is true.
+    pub(super) auto_minor_version_upgrade: Option<bool>,
     /// Seconds that an Aurora MySQL cluster can be backtracked: 0 (off) to 259200. It can be turned on only at creation.
     pub(super) backtrack_seconds: Option<i64>,
-    /// Encryption at rest. Default: true without a source. Cannot change.
+    /// Encryption at rest. Default: true without a source or `restore_from`. A restored cluster is encrypted if its
+    /// snapshot is, or if `kms_key` is set. Cannot change.
     pub(super) storage_encrypted: Option<bool>,
     /// ARN of the KMS key for encryption at rest. Cannot change. Never copied; AWS's default is its own key.
     #[serde(default)]

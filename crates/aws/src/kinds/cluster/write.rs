@@ -15,9 +15,19 @@ macro_rules! settings {
     };
 }
 
+/// Writes the settings of these names that have a value. Every cluster has one. AWS omits some of them while it creates a
+/// cluster or an instance, and a spec cannot unset them.
+macro_rules! values {
+    ($model:expr, $fields:expr, $($name:ident),* $(,)?) => {
+        $(if $model.$name.is_set() {
+            setting(stringify!($name), &$model.$name, $fields);
+        })*
+    };
+}
+
 pub(super) fn write(model: &ClusterModel) -> Value {
     let mut fields = Map::new();
-    settings!(
+    values!(
         model,
         &mut fields,
         engine,
@@ -25,20 +35,16 @@ pub(super) fn write(model: &ClusterModel) -> Value {
         engine_lifecycle_support,
         master_username,
         managed_password,
-        secret_kms_key,
-        database,
         port,
         network_type,
-        subnet_group,
-        parameter_group,
         security_groups,
         deletion_protection,
         backup_days,
         backup_window,
         maintenance_window,
+        auto_minor_version_upgrade,
         backtrack_seconds,
         storage_encrypted,
-        kms_key,
         storage_type,
         iam_auth,
         data_api,
@@ -46,11 +52,20 @@ pub(super) fn write(model: &ClusterModel) -> Value {
         copy_tags_to_snapshots,
         log_exports,
         database_insights,
+        roles,
+        restore_from,
+    );
+    settings!(
+        model,
+        &mut fields,
+        secret_kms_key,
+        database,
+        subnet_group,
+        parameter_group,
+        kms_key,
         performance_insights,
         monitoring,
-        roles,
         serverless,
-        restore_from,
     );
     if let Setting::Set(instances) = &model.instances {
         let written = instances.iter().map(|(id, instance)| (id.clone(), write_instance(instance)));
@@ -74,7 +89,7 @@ pub(super) fn write(model: &ClusterModel) -> Value {
 
 fn write_instance(instance: &ClusterInstance) -> Value {
     let mut fields = Map::new();
-    settings!(
+    values!(
         instance,
         &mut fields,
         class,
@@ -85,9 +100,8 @@ fn write_instance(instance: &ClusterInstance) -> Value {
         maintenance_window,
         ca_certificate,
         parameter_group,
-        performance_insights,
-        monitoring,
     );
+    settings!(instance, &mut fields, performance_insights, monitoring);
     tags::write(&instance.tags, &mut fields);
     Value::Object(fields)
 }
