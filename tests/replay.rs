@@ -364,6 +364,11 @@ async fn a_missing_permission_fails_the_preflight() {
         </GetRoleResponse>";
     const REGIONS: &str = "<DescribeRegionsResponse><regionInfo><item><regionName>eu-central-1</regionName><optInStatus>\
         not-opted-in</optInStatus></item></regionInfo></DescribeRegionsResponse>";
+    // The calls on all resources are simulated first.
+    const ALLOWED: &str = "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults><member>\
+        <EvalActionName>sns:GetSubscriptionAttributes</EvalActionName><EvalDecision>allowed</EvalDecision>\
+        <EvalResourceName>*</EvalResourceName></member></EvaluationResults></SimulatePrincipalPolicyResult>\
+        </SimulatePrincipalPolicyResponse>";
     const DENIED: &str = "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults><member>\
         <EvalActionName>sns:CreateTopic</EvalActionName><EvalDecision>implicitDeny</EvalDecision><EvalResourceName>\
         arn:aws:sns:eu-central-1:123456789012:a</EvalResourceName></member></EvaluationResults></SimulatePrincipalPolicyResult>\
@@ -372,6 +377,7 @@ async fn a_missing_permission_fails_the_preflight() {
         (200, "Action=GetCallerIdentity", CALLER),
         (200, "Action=DescribeRegions", REGIONS),
         (200, "Action=GetRole", ROLE),
+        (200, "Action=SimulatePrincipalPolicy", ALLOWED),
         (200, "Action=SimulatePrincipalPolicy", DENIED),
     ]);
     let text = "region: eu-central-1\naccount: '123456789012'\nsns.topic:\n  a:\n";
@@ -390,7 +396,7 @@ async fn a_missing_permission_fails_the_preflight() {
         checks.iter().filter(|check| check.verdict == Verdict::Failed).map(|check| check.what.as_str()).collect();
     let denied = "arn:aws:iam::123456789012:role/ci/deploy is not authorized to perform sns:CreateTopic on \
                   arn:aws:sns:eu-central-1:123456789012:a";
-    assert_eq!(failed, [denied, "not-opted-in"], "{:?} {:?}", replay.requests(), checks);
+    assert_eq!(failed, [denied, "not-opted-in"]);
     assert!(
         replay
             .requests()

@@ -149,13 +149,15 @@ impl Sent {
                     "aliases" => "ListAliases",
                     "versions" => "ListVersionsByFunction",
                     "code-signing-config" => "GetFunctionCodeSigningConfig",
-                    "event-invoke-config" => "GetFunctionEventInvokeConfig",
                     "provisioned-concurrency" => "ListProvisionedConcurrencyConfigs",
                     "recursion-config" => "GetFunctionRecursionConfig",
                     "runtime-management-config" => "GetRuntimeManagementConfig",
                     _ => self.unknown(),
                 };
                 vec![need(action, function(name))]
+            }
+            ("GET", ["functions", name, "event-invoke-config", "list"]) => {
+                vec![need("ListFunctionEventInvokeConfigs", function(name))]
             }
             _ => self.unknown(),
         }
@@ -181,7 +183,7 @@ impl Sent {
     fn cloudwatch(&self) -> Needs {
         let alarm = |name: &str| self.arn("cloudwatch", &format!("alarm:{name}"));
         let resource = match self.operation.as_str() {
-            "DescribeAlarms" => star(),
+            "DescribeAlarms" | "ListMetrics" => star(),
             "PutMetricAlarm" => alarm(self.json["AlarmName"].as_str().unwrap()),
             "ListTagsForResource" => self.json["ResourceARN"].as_str().unwrap().to_owned(),
             _ => self.unknown(),

@@ -8,6 +8,7 @@ parses requests with them. An invalid request is answered with 400 ModelViolatio
 import functools
 import io
 import re
+import sys
 
 import botocore.session
 import botocore.validate
@@ -41,7 +42,7 @@ class ValidateRequests:
         message = "; ".join(faults)
         answer = f"<ErrorResponse><Error><Code>ModelViolation</Code><Message>{message}</Message></Error></ErrorResponse>"
         start_response("400 Bad Request", [("Content-Type", "text/xml")])
-        print(f"ModelViolation: {message}", flush=True)
+        print(f"ModelViolation: {message}", file=sys.stderr, flush=True)
         return [answer.encode()]
 
 

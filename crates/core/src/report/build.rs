@@ -129,6 +129,8 @@ fn finding(facts: &Facts, spec: &Spec, change: &Change, expanded: &Expanded, las
         Field { change: change.clone(), severity: *severity, why: (*why).to_owned(), unstated }
     };
     let mut fields: Vec<Field> = change.fields.iter().map(of_field).collect();
+    // A resource that does not exist has no unstated settings.
+    fields.retain(|field| !(missing && field.unstated));
     fields.sort_by_key(|field| std::cmp::Reverse(field.severity));
     let whole = weight::weigh(facts.weights, None);
     let (severity, why) = match fields.first() {

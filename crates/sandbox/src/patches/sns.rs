@@ -58,9 +58,28 @@ pub(super) async fn after(services: &Services, region: &str, sent: &Sent, mut an
             }
             answer.body = text.into();
         }
+        Some("GetSubscriptionAttributes") => {
+            let arn = parameter(&sent.body, "SubscriptionArn").unwrap_or_default();
+            let view = services.sns.snapshot(ACCOUNT, region).await;
+            let attributes = view.subscriptions.get(&arn).map(|subscription| &subscription.attributes);
+            let has_filter =
+                attributes.and_then(|it| it.get("FilterPolicy")).is_some_and(|it| !matches!(it.as_str(), "" | "{}"));
+            if !has_filter {
+                answer.body = without_entry(&String::from_utf8_lossy(&answer.body), "FilterPolicyScope").into();
+            }
+        }
         _ => {}
     }
     answer
+}
+
+/// Removes an attribute from an answer: SNS returns the scope of a filter only together with the filter.
+fn without_entry(answer: &str, key: &str) -> String {
+    let Some(at) = answer.find(&format!("<key>{key}</key>")) else { return answer.to_owned() };
+    let (Some(start), Some(end)) = (answer[..at].rfind("<entry>"), answer[at..].find("</entry>")) else {
+        return answer.to_owned();
+    };
+    format!("{}{}", &answer[..start], &answer[at + end + "</entry>".len()..])
 }
 
 /// Returns the attributes of a request.

@@ -197,10 +197,9 @@ impl Function<'_> {
         if self.is_image {
             return Ok(Setting::Unset);
         }
-        let answer = self.api.get_function_code_signing_config().function_name(self.name).send().await;
-        let answer = if_found(answer.map_err(CallError::from))?;
-        let arn = answer.map(|answer| answer.code_signing_config_arn().to_owned());
-        Ok(Setting::live(arn.filter(|arn| !arn.is_empty())))
+        // Without a configuration the answer has no ARN. 404 means that the function is gone.
+        let answer = self.api.get_function_code_signing_config().function_name(self.name).send().await?;
+        Ok(Setting::live(Some(answer.code_signing_config_arn().to_owned()).filter(|arn| !arn.is_empty())))
     }
 
     /// Reads the aliases. Their settings are extras.
