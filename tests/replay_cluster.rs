@@ -373,3 +373,118 @@ async fn dynamic_parameters_are_applied_at_once_in_requests_of_20() {
     assert!(requests[1].contains("Parameters.Parameter.2.ApplyMethod=pending-reboot"), "{}", requests[1]);
     assert!(requests[2].contains("Parameters.Parameter.1.ParameterName=p20"), "{}", requests[2]);
 }
+
+/// An earlier attempt, of which the answer was lost, had the effect.
+#[tokio::test]
+async fn what_exists_or_is_gone_already_is_done() {
+    let role = json!({"role": "arn:aws:iam::123456789012:role/r"});
+    for (action, status, code, op) in [
+        ("Action=AddRoleToDBCluster&", 400, "DBClusterRoleAlreadyExists", json!({"AddRoleToDBCluster": role})),
+        ("Action=RemoveRoleFromDBCluster&", 404, "DBClusterRoleNotFound", json!({"RemoveRoleFromDBCluster": role})),
+        ("Action=CreateDBCluster&", 400, "DBClusterAlreadyExistsFault", json!({"CreateDBCluster": {}})),
+    ] {
+        run(&Replay::coded(&[error(action, status, code)]), KIND, op).await.unwrap();
+    }
+    let quota = error("Action=CreateDBCluster&", 403, "DBClusterQuotaExceededFault");
+    let failure = run(&Replay::coded(&[quota]), KIND, json!({"CreateDBCluster": {}})).await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::Invalid);
+}
+
+/// A subnet group of the same name may be one of another VPC.
+#[tokio::test]
+async fn a_subnet_group_with_other_subnets_is_never_used() {
+    let exists = || error("Action=CreateDBSubnetGroup&", 400, "DBSubnetGroupAlreadyExists");
+    let create = |subnets: Value| json!({"CreateDBSubnetGroup": {"name": "orders", "subnets": subnets}});
+    let same = create(json!(["subnet-a", "subnet-b"]));
+    run(&Replay::coded(&[exists(), subnet_group()]), KIND, same).await.unwrap();
+    let other = create(json!(["subnet-a", "subnet-c"]));
+    let failure = run(&Replay::coded(&[exists(), subnet_group()]), KIND, other).await.unwrap_err();
+    assert!(failure.message.contains("(subnet-a, subnet-b)"), "{failure}");
+}
+
+/// RDS keeps what a request omits. It changes the mode of Database Insights only together with Performance Insights
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBCluster.html>).
+#[tokio::test]
+async fn a_change_sends_the_changed_settings_only() {
+    let live = full().await;
+    let draft = diff("database_insights: standard, log_exports: [instance], backup_days: 21", &live);
+    let [step] = draft.steps.as_slice() else { panic!("{:?}", draft.steps) };
+    let replay = Replay::new(&[(200, result("ModifyDBCluster", ""))]);
+    run(&replay, KIND, step.op.clone()).await.unwrap();
+    let request = &replay.requests()[0];
+    let (_, form) = request.split_once("Version=2014-10-31").unwrap();
+    let mut sent: Vec<&str> = form.split('&').filter(|text| !text.is_empty()).collect();
+    sent.sort_unstable();
+    assert_eq!(
+        sent,
+        [
+            "ApplyImmediately=false",
+            "BackupRetentionPeriod=21",
+            "CloudwatchLogsExportConfiguration.DisableLogTypes.member.1=postgresql",
+            "CloudwatchLogsExportConfiguration.EnableLogTypes.member.1=instance",
+            "DBClusterIdentifier=data-bucket",
+            "DatabaseInsightsMode=standard",
+            "EnablePerformanceInsights=true",
+            "PerformanceInsightsKMSKeyId=arn%3Aaws%3Akms%3Aeu-central-1%3A123456789012%3Akey%2F3",
+            "PerformanceInsightsRetentionPeriod=465",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_shorter_backup_retention_deletes_backups() {
+    let live = full().await;
+    assert_eq!(diff("backup_days: 7", &live).deletes, ["automated backups older than 7 days are deleted"]);
+    assert!(diff("backup_days: 21", &live).deletes.is_empty());
+}
+
+/// A copy has no secret of the source, nothing of the source's region, and no tags that others set themselves.
+#[tokio::test]
+async fn a_copy_names_what_it_leaves_out() {
+    let live = full().await;
+    let wanted = spec(&format!("{KIND}:\n  copy: {{like: us-east-1/orders, deletion_protection: false}}\n"));
+    let (model, left) = REGISTRY.of(KIND).follow(&wanted.wants[0].model, &live, &location()).unwrap();
+    let model = model.unwrap();
+    for field in ["kms_key", "secret_kms_key", "subnet_group", "security_groups", "roles"] {
+        assert!(model.get(field).is_none(), "{field}: {}", model[field]);
+    }
+    assert_eq!(model["tags"], json!({"Team": "sre", "regionctl:source": "eu-central-1"}));
+    assert_eq!((&model["backup_window"], &model["log_exports"]), (&json!("02:00-03:00"), &json!(["postgresql"])));
+    let member = &model["instances"]["orders-1"];
+    assert_eq!((&member["publicly_accessible"], &member["promotion_tier"]), (&json!(false), &json!(0)));
+    for named in [
+        "subnet group 'orders'",
+        "security groups",
+        "the KMS key belongs",
+        "KMS key of the secret",
+        "KMS key of Performance Insights",
+        "role/import",
+        "application-autoscaling-1",
+        "global cluster 'world'",
+        "parameter group 'own'",
+        "is publicly accessible",
+    ] {
+        assert!(left.iter().any(|what| what.contains(named)), "{named} is not in {left:?}");
+    }
+    let restored = format!("{KIND}:\n  copy: {{like: us-east-1/orders, restore_from: s}}\n");
+    let (model, _) = REGISTRY.of(KIND).follow(&spec(&restored).wants[0].model, &live, &location()).unwrap();
+    let model = model.unwrap();
+    for field in ["master_username", "database", "storage_encrypted"] {
+        assert!(model.get(field).is_none(), "{field}");
+    }
+}
+
+/// Returns why a new cluster cannot be created.
+fn never_made(fields: &str) -> Vec<String> {
+    let wanted = spec(&format!("{KIND}:\n  new: {{engine: aurora-postgresql, {fields}}}\n"));
+    REGISTRY.of(KIND).diff(&wanted.wants[0].model, None, &DiffContext::default()).unwrap().blocked
+}
+
+#[test]
+fn a_cluster_that_rds_would_not_create_is_blocked() {
+    let serverless = "master_username: root, instances: {new-1: {class: db.serverless}}";
+    assert!(never_made(serverless)[0].contains("`serverless:`"));
+    assert!(never_made(&format!("{serverless}, serverless: {{min: 1, max: 2}}")).is_empty());
+    assert!(never_made("master_username: root, managed_password: false")[0].contains("never has a password"));
+    assert!(never_made("restore_from: s, managed_password: false").is_empty());
+}

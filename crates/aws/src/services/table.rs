@@ -310,7 +310,11 @@ pub static SERVICES: &[Service] = &[
             ),
             (Verbs(&["Describe"]), &["*"]),
             (
-                Only(&["CreateDBClusterParameterGroup", "ModifyDBClusterParameterGroup"]),
+                Only(&[
+                    "CreateDBClusterParameterGroup",
+                    "ModifyDBClusterParameterGroup",
+                    "ResetDBClusterParameterGroup",
+                ]),
                 &["arn:{partition}:rds:{region}:{account}:cluster-pg:*"],
             ),
             (

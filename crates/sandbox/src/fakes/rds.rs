@@ -66,7 +66,9 @@ impl Rds<'_> {
                 self.describe("DBClusterParameterGroups", "DBClusterParameterGroup", PARAMETER_GROUP)
             }
             "ModifyDBClusterParameterGroup" => self.set_parameters(),
+            "ResetDBClusterParameterGroup" => self.reset_parameters(),
             "DescribeDBClusterParameters" => self.parameters(),
+            "DescribeDBClusterSnapshots" => Ok(snapshot(self.form.text("DBClusterSnapshotIdentifier"))),
             "AddTagsToResource" => self.tag(),
             _ => return None,
         })
@@ -308,6 +310,16 @@ impl Rds<'_> {
         Ok(String::new())
     }
 
+    fn reset_parameters(&mut self) -> Done {
+        let name = self.form.text(PARAMETER_GROUP).to_owned();
+        let mut group = self.existing(PARAMETER_GROUP, &name)?;
+        for (parameter, _) in self.form.pairs("Parameters.Parameter", "ParameterName", "ApplyMethod") {
+            group.0.remove(&format!("parameter {parameter}"));
+        }
+        self.keep(PARAMETER_GROUP, &name, &group);
+        Ok(String::new())
+    }
+
     fn parameters(&self) -> Done {
         let group = self.existing(PARAMETER_GROUP, self.form.text(PARAMETER_GROUP))?;
         let set = group.0.iter().filter_map(|(name, value)| Some((name.strip_prefix("parameter ")?, value)));
@@ -342,6 +354,12 @@ impl Rds<'_> {
         self.keep(kind, &name, &resource);
         Ok(String::new())
     }
+}
+
+/// Every snapshot exists, because nothing here creates one.
+fn snapshot(id: &str) -> String {
+    let inside = element("DBClusterSnapshotIdentifier", Some(id)) + &element("Status", Some("available"));
+    list("DBClusterSnapshots", "DBClusterSnapshot", [inside + &element("StorageEncrypted", Some("true"))])
 }
 
 /// Returns Performance Insights and Enhanced Monitoring of a cluster or an instance.

@@ -8,23 +8,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbCluster, DbInstance};
-use futures::future::{join, join_all, try_join};
+use futures::future::{join_all, try_join};
 use regionctl_core::kind::Kind;
 use regionctl_core::observe::failure::Failure;
 use regionctl_core::observe::location::Location;
-use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
+use regionctl_core::observe::provider::{Check, Status, StepTarget};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Attributes;
 
-use super::calls::{create, create_instance, modify, modify_instance, restore, sdk_tags, set_parameters};
+use super::calls::{
+    create, create_instance, modify, modify_instance, reset_parameters, restore, sdk_tags, set_parameters,
+};
 use super::convert::extras;
 use super::model::{ClusterModel, SubnetGroup};
 use super::parts::{AWS_GROUP, DEFAULT_SUBNETS};
+use super::preflight::preflight;
 use super::read::{clusters, foreign, foreign_error, instances, read, subnets_of};
 use super::{Cluster, ClusterOp};
 use crate::error::{CallError, done_if, if_found};
 use crate::live::Live;
-use crate::preflight::{check_of, room};
 
 /// The status of a cluster or instance that is ready.
 pub(super) const AVAILABLE: &str = "available";
@@ -100,6 +102,9 @@ impl Live for Cluster {
             ClusterOp::ModifyDBClusterParameterGroup { name: group, parameters } => {
                 set_parameters(api, &group, parameters).await?;
             }
+            ClusterOp::ResetDBClusterParameterGroup { name: group, parameters } => {
+                reset_parameters(api, &group, parameters).await?;
+            }
             ClusterOp::CreateDBCluster(cluster) => create(api, name, *cluster).await?,
             ClusterOp::RestoreDBClusterFromSnapshot(cluster) => restore(api, name, *cluster).await?,
             ClusterOp::ModifyDBCluster { settings, disable_logs } => {
@@ -139,38 +144,8 @@ impl Live for Cluster {
         Ok(Attributes::new())
     }
 
-    /// Checks that the region offers the instance classes for the engine, and that the quotas allow the new resources.
     async fn preflight((api, _): &Self::Api, location: &Location, steps: Vec<(String, ClusterOp)>) -> Vec<Check> {
-        let (mut clusters, mut classes) = (0, Vec::new());
-        let mut checks = Vec::new();
-        let mut versions: BTreeMap<String, Option<String>> = BTreeMap::new();
-        for (name, op) in steps {
-            match op {
-                ClusterOp::CreateDBCluster(cluster) | ClusterOp::RestoreDBClusterFromSnapshot(cluster) => {
-                    clusters += 1;
-                    checks.extend(group_check(location, &name, &cluster));
-                    versions.insert(name, cluster.engine_version.into_value());
-                }
-                ClusterOp::CreateDBInstance { settings, engine, .. } => {
-                    classes.push((name, engine, settings.class.unwrap_or_default()));
-                }
-                _ => {}
-            }
-        }
-        if clusters + classes.len() == 0 {
-            return Vec::new();
-        }
-        let requested: BTreeSet<(String, Option<String>, String)> = classes
-            .iter()
-            .map(|(name, engine, class)| (engine.clone(), versions.get(name).cloned().flatten(), class.clone()))
-            .collect();
-        let offers = requested
-            .iter()
-            .map(|(engine, version, class)| class_check(api, location, engine, version.as_deref(), class));
-        let (offered, quotas) = join(join_all(offers), quotas(api, clusters, classes.len())).await;
-        checks.extend(offered);
-        checks.extend(quotas);
-        checks
+        preflight(api, location, steps).await
     }
 
     /// Returns `Ready` when the cluster and all its instances are available.
@@ -242,65 +217,10 @@ impl Users {
     }
 }
 
-/// Without a subnet group, RDS uses the group `default` of the default VPC
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html>).
-fn group_check(location: &Location, name: &str, cluster: &ClusterModel) -> Option<Check> {
-    let vpc = location.vpc.as_ref().filter(|vpc| !vpc.default)?;
-    let is_default = |group: &SubnetGroup| group.name == DEFAULT_SUBNETS;
-    (!cluster.subnet_group.is_set() || cluster.subnet_group.is_set_and(is_default)).then(|| {
-        let what = format!("{} is not the default VPC: state `subnet_group:` for {name}", vpc.id);
-        Check::new("the cluster is in the VPC of the spec", Verdict::Failed, what)
-    })
-}
-
 /// Returns the ARN of the cluster or of one of its instances.
 fn arn(target: &StepTarget, instance: Option<&str>) -> String {
     let resource = instance.map_or_else(|| format!("cluster:{}", target.name), |id| format!("db:{id}"));
     target.location.arn("rds", &resource)
-}
-
-/// Checks that the region offers the class
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeOrderableDBInstanceOptions.html>).
-async fn class_check(api: &Client, location: &Location, engine: &str, version: Option<&str>, class: &str) -> Check {
-    let name = format!("DB instance class {class} is available");
-    let ask = |class: Option<&str>| {
-        // RDS only knows exact versions, so a major version such as 16 cannot be a filter.
-        let version = version.filter(|version| version.contains('.')).map(ToOwned::to_owned);
-        let call = api.describe_orderable_db_instance_options().engine(engine).set_engine_version(version);
-        let call = call.set_db_instance_class(class.map(ToOwned::to_owned)).max_records(20).send();
-        async { call.await.map(|answer| !answer.orderable_db_instance_options().is_empty()).map_err(CallError::from) }
-    };
-    let result = match ask(Some(class)).await {
-        Ok(true) => Ok((Verdict::Passed, format!("{} offers it for {engine}", location.region))),
-        // If RDS offers no class at all, it does not know the version.
-        Ok(false) => ask(None).await.map(|any| {
-            if any {
-                (Verdict::Failed, format!("{} does not offer it for {engine}", location.region))
-            } else {
-                let version = version.unwrap_or_default();
-                (Verdict::CouldNotCheck, format!("RDS lists no instance class for {engine} {version}"))
-            }
-        }),
-        Err(error) => Err(error),
-    };
-    check_of(&name, result)
-}
-
-/// Checks the account's quotas
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeAccountAttributes.html>).
-async fn quotas(api: &Client, clusters: usize, instances: usize) -> Vec<Check> {
-    let answer = match api.describe_account_attributes().send().await.map_err(CallError::from) {
-        Ok(answer) => answer,
-        Err(error) => return vec![Check::new("quotas of RDS", Verdict::CouldNotCheck, error.0.to_string())],
-    };
-    let of = |quota: &str| {
-        let found = answer.account_quotas().iter().find(|it| it.account_quota_name() == Some(quota))?;
-        found.used().zip(found.max())
-    };
-    [("DBClusters", "DB clusters", clusters), ("DBInstances", "DB instances", instances)]
-        .into_iter()
-        .filter_map(|(quota, name, more)| of(quota).map(|(used, most)| room(name, used, most, more)))
-        .collect()
 }
 
 /// Returns whether a status does not change without a manual step (Aurora User Guide, "Viewing DB cluster status").

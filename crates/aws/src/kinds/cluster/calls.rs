@@ -19,13 +19,43 @@ use crate::tags::{self, TagSettings};
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBClusterParameterGroup.html>).
 const MAX_PARAMETERS: usize = 20;
 
-/// Sets parameters, dynamic ones at once and static ones at the next restart. RDS rejects `immediate` for a static
-/// parameter, and a group that another request is changing.
+/// Sets parameters, dynamic ones at once and static ones at the next restart.
 pub(super) async fn set_parameters(
     api: &Client,
     group: &str,
     parameters: BTreeMap<String, String>,
 ) -> Result<(), CallError> {
+    let dynamic = dynamic(api, group).await?;
+    let parameter = |(name, value): (String, String)| {
+        let method = apply_method(&dynamic, &name);
+        Parameter::builder().parameter_name(name).parameter_value(value).apply_method(method).build()
+    };
+    let parameters: Vec<Parameter> = parameters.into_iter().map(parameter).collect();
+    for chunk in parameters.chunks(MAX_PARAMETERS) {
+        let call = api.modify_db_cluster_parameter_group().db_cluster_parameter_group_name(group);
+        call.set_parameters(Some(chunk.to_vec())).send().await?;
+    }
+    Ok(())
+}
+
+/// Resets parameters to the engine's defaults, dynamic ones at once and static ones at the next restart
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ResetDBClusterParameterGroup.html>).
+pub(super) async fn reset_parameters(api: &Client, group: &str, names: BTreeSet<String>) -> Result<(), CallError> {
+    let dynamic = dynamic(api, group).await?;
+    let parameter = |name: String| {
+        let method = apply_method(&dynamic, &name);
+        Parameter::builder().parameter_name(name).apply_method(method).build()
+    };
+    let parameters: Vec<Parameter> = names.into_iter().map(parameter).collect();
+    for chunk in parameters.chunks(MAX_PARAMETERS) {
+        let call = api.reset_db_cluster_parameter_group().db_cluster_parameter_group_name(group);
+        call.set_parameters(Some(chunk.to_vec())).send().await?;
+    }
+    Ok(())
+}
+
+/// Returns the dynamic parameters of a group. RDS rejects `immediate` for a static one.
+async fn dynamic(api: &Client, group: &str) -> Result<BTreeSet<String>, CallError> {
     let mut dynamic = BTreeSet::new();
     let mut items =
         api.describe_db_cluster_parameters().db_cluster_parameter_group_name(group).into_paginator().items().send();
@@ -35,16 +65,11 @@ pub(super) async fn set_parameters(
             dynamic.extend(parameter.parameter_name);
         }
     }
-    let parameter = |(name, value): (String, String)| {
-        let method = if dynamic.contains(&name) { ApplyMethod::Immediate } else { ApplyMethod::PendingReboot };
-        Parameter::builder().parameter_name(name).parameter_value(value).apply_method(method).build()
-    };
-    let parameters: Vec<Parameter> = parameters.into_iter().map(parameter).collect();
-    for chunk in parameters.chunks(MAX_PARAMETERS) {
-        let call = api.modify_db_cluster_parameter_group().db_cluster_parameter_group_name(group);
-        call.set_parameters(Some(chunk.to_vec())).send().await?;
-    }
-    Ok(())
+    Ok(dynamic)
+}
+
+fn apply_method(dynamic: &BTreeSet<String>, name: &str) -> ApplyMethod {
+    if dynamic.contains(name) { ApplyMethod::Immediate } else { ApplyMethod::PendingReboot }
 }
 
 /// The members of Performance Insights: whether it is on, its key and its retention. `None` is not sent.

@@ -2,12 +2,19 @@
 //! Validation of a cluster's fields against the limits of the RDS API
 //! (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html>).
 
+use std::collections::BTreeMap;
+
 use regionctl_core::kind::Notes;
+use regionctl_core::model::tags::{is_aws, is_own};
 use regionctl_core::resource::setting::Setting;
 
 use super::model::{Insights, Monitoring, Scaling};
 use super::spec::{ClusterSpec, InstanceSpec};
-use crate::tags;
+use super::window::Window;
+use crate::tags::{self, TagSettings};
+
+/// The writer and 15 readers (Aurora User Guide, "Quotas and constraints for Amazon Aurora").
+const MAX_INSTANCES: usize = 16;
 
 /// Validates a DB cluster or DB instance identifier.
 pub(super) fn identifier(name: &str, of: &str) -> Result<(), String> {
@@ -32,6 +39,7 @@ pub(super) fn check(spec: &ClusterSpec, notes: &mut Notes<'_>) {
     refused(spec, notes);
     required(spec, notes);
     words(spec, notes);
+    identifiers(spec, notes);
     if spec.backup_days.is_some_and(|days| !(1..=35).contains(&days)) {
         notes.fault("backup_days", "the backup retention period must be 1 to 35 days", "set a number from 1 to 35");
     }
@@ -47,8 +55,7 @@ pub(super) fn check(spec: &ClusterSpec, notes: &mut Notes<'_>) {
         let message = "`secret_kms_key` needs a password that Secrets Manager stores";
         notes.fault("secret_kms_key", message, "set `managed_password: true`, or remove `secret_kms_key`");
     }
-    window("backup_window", spec.backup_window.as_deref(), is_daily, "02:00-03:00", notes);
-    window("maintenance_window", spec.maintenance_window.as_deref(), is_weekly, "sun:04:00-sun:05:00", notes);
+    windows(spec, notes);
     insights("performance_insights", &spec.performance_insights, notes);
     monitoring("monitoring", &spec.monitoring, notes);
     if spec.database_insights.as_deref() == Some("advanced") && !notes.follows {
@@ -61,17 +68,62 @@ pub(super) fn check(spec: &ClusterSpec, notes: &mut Notes<'_>) {
     if let Some(range) = spec.serverless.value() {
         scaling(range, notes);
     }
-    for role in spec.roles.iter().flatten().filter(|role| !is_reference(&role.role) && !role.role.contains(":role/")) {
-        notes.fault(
-            "roles",
-            format!("'{}' is not the ARN of an IAM role", role.role),
-            "write arn:aws:iam::ACCOUNT:role/NAME",
-        );
+    for role in spec.roles.iter().flatten() {
+        self::role("roles", &role.role, notes);
+    }
+    if spec.instances.as_ref().is_some_and(|instances| instances.len() > MAX_INSTANCES) {
+        notes.fault("instances", "a cluster can have at most 16 instances", "remove instances");
     }
     for (id, instance) in spec.instances.iter().flatten() {
         self::instance(id, instance, notes);
     }
     tags::check(&spec.tags, notes);
+    instance_tags("instance_tags", &spec.instance_tags, notes);
+}
+
+fn windows(spec: &ClusterSpec, notes: &mut Notes<'_>) {
+    let backup = window("backup_window", spec.backup_window.as_deref(), Window::daily, "02:00-03:00", notes);
+    let weekly = spec.maintenance_window.as_deref();
+    let maintenance = window("maintenance_window", weekly, Window::weekly, "sun:04:00-sun:05:00", notes);
+    if backup.zip(maintenance).is_some_and(|(daily, weekly)| daily.overlaps(weekly)) {
+        let message = "the backup window overlaps with the maintenance window";
+        notes.fault("backup_window", message, "move one of them: RDS rejects windows that overlap");
+    }
+}
+
+/// Names and the port.
+fn identifiers(spec: &ClusterSpec, notes: &mut Notes<'_>) {
+    if spec.port.is_some_and(|port| !(1_150..=65_535).contains(&port)) {
+        notes.fault("port", "the port must be 1150 to 65535", "set a number from 1150 to 65535");
+    }
+    let is_name = |name: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        name.len() <= 63 && name.starts_with(|letter: char| letter.is_ascii_alphabetic()) && name.bytes().all(allowed)
+    };
+    for (field, name) in [("master_username", spec.master_username.as_ref()), ("database", spec.database.value())] {
+        if let Some(name) = name.filter(|name| !is_reference(name) && !is_name(name)) {
+            let help = "use at most 63 letters, digits and underscores; start with a letter";
+            notes.fault(field, format!("'{name}' is not a valid `{field}`"), help);
+        }
+    }
+    let known: &[&str] = match spec.engine.as_deref() {
+        Some("aurora-postgresql") => &["instance", "postgresql", "iam-db-auth-error"],
+        Some("aurora-mysql") => &["audit", "error", "general", "instance", "slowquery", "iam-db-auth-error"],
+        _ => return,
+    };
+    for log in spec.log_exports.iter().flatten().filter(|log| !known.contains(&log.as_str())) {
+        notes.fault("log_exports", format!("the engine has no log '{log}'"), format!("use {}", known.join(", ")));
+    }
+}
+
+/// Tags of instances, whose keys AWS and regionctl may reserve.
+fn instance_tags(at: &str, tags: &Setting<TagSettings>, notes: &mut Notes<'_>) {
+    for key in tags.value().into_iter().flat_map(BTreeMap::keys) {
+        if is_aws(key) || is_own(key) {
+            let message = format!("the tag key '{key}' starts with `aws:` or `regionctl:`, which are reserved");
+            notes.fault(at, message, "choose another key");
+        }
+    }
 }
 
 /// Fields that regionctl refuses, with the reason.
@@ -141,11 +193,20 @@ fn instance(id: &str, instance: &InstanceSpec, notes: &mut Notes<'_>) {
         notes.fault(&format!("{at}.promotion_tier"), "the promotion tier must be 0 to 15", "set a number from 0 to 15");
     }
     let example = "sun:05:00-sun:06:00";
-    window(&format!("{at}.maintenance_window"), instance.maintenance_window.as_deref(), is_weekly, example, notes);
+    let at_window = format!("{at}.maintenance_window");
+    window(&at_window, instance.maintenance_window.as_deref(), Window::weekly, example, notes);
     insights(&format!("{at}.performance_insights"), &instance.performance_insights, notes);
     monitoring(&format!("{at}.monitoring"), &instance.monitoring, notes);
+    instance_tags(&format!("{at}.tags"), &instance.tags, notes);
     if let Some(reason) = &instance.waiver {
         notes.waive(&super::public_path(id), reason, &format!("{at}.waiver"));
+    }
+}
+
+fn role(path: &str, role: &str, notes: &mut Notes<'_>) {
+    if !is_reference(role) && !role.contains(":role/") {
+        let message = format!("'{role}' is not the ARN of an IAM role");
+        notes.fault(path, message, "write arn:aws:iam::ACCOUNT:role/NAME");
     }
 }
 
@@ -173,7 +234,8 @@ fn insights(path: &str, insights: &Setting<Insights>, notes: &mut Notes<'_>) {
 }
 
 fn monitoring(path: &str, monitoring: &Setting<Monitoring>, notes: &mut Notes<'_>) {
-    let Some(Monitoring { interval_seconds: seconds, .. }) = monitoring.value() else { return };
+    let Some(Monitoring { interval_seconds: seconds, role }) = monitoring.value() else { return };
+    self::role(&format!("{path}.role"), role, notes);
     if !matches!(seconds, 1 | 5 | 10 | 15 | 30 | 60) {
         let message = format!("{seconds} seconds is not a valid monitoring interval");
         let help = "use 1, 5, 10, 15, 30 or 60; `unset` instead of the block turns monitoring off";
@@ -199,30 +261,21 @@ fn scaling(range: &Scaling, notes: &mut Notes<'_>) {
     }
 }
 
-fn window(path: &str, window: Option<&str>, fits: fn(&str) -> bool, example: &str, notes: &mut Notes<'_>) {
-    if let Some(window) = window.filter(|window| !window.split('-').all(fits) || window.split('-').count() != 2) {
-        let message = format!("'{window}' is not a valid window");
-        notes.fault(path, message, format!("write it in UTC and lower case, such as {example}"));
-    }
-}
-
-fn is_daily(time: &str) -> bool {
-    let number = |text: &str, most: u8| text.len() == 2 && text.parse::<u8>().is_ok_and(|number| number <= most);
-    time.split_once(':').is_some_and(|(hours, minutes)| number(hours, 23) && number(minutes, 59))
-}
-
-fn is_weekly(time: &str) -> bool {
-    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    time.split_once(':').is_some_and(|(day, time)| days.contains(&day) && is_daily(time))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn windows_are_daily_or_weekly_times() {
-        assert!(is_daily("23:59") && !is_daily("24:00") && !is_daily("2:00"));
-        assert!(is_weekly("sun:04:00") && !is_weekly("Sun:04:00") && !is_weekly("04:00"));
-    }
+/// RDS needs windows of at least 30 minutes. Returns a valid one.
+fn window(
+    path: &str,
+    window: Option<&str>,
+    parse: fn(&str) -> Option<Window>,
+    example: &str,
+    notes: &mut Notes<'_>,
+) -> Option<Window> {
+    let text = window?;
+    let parsed = parse(text);
+    let why = match parsed {
+        Some(window) if window.length() >= 30 => return parsed,
+        Some(_) => "is shorter than 30 minutes",
+        None => "is not a valid window",
+    };
+    notes.fault(path, format!("'{text}' {why}"), format!("write it in UTC and lower case, such as {example}"));
+    None
 }

@@ -31,15 +31,18 @@ pub(super) fn copied_cluster(
         all.map(|(id, instance)| (id.clone(), copied_instance(&id, instance, &own.instance_tags, left))).collect()
     }));
     let group = copied(source.parameter_group).filter(|group| !group.name.starts_with(AWS_GROUP));
+    // The snapshot has the master user, the initial database and the encryption.
+    let is_restored = own.restore_from.is_set();
+    let unless_restored = |setting: Setting<String>| if is_restored { Setting::Unstated } else { copied(setting) };
     let managed = copied(source.managed_password).filter(|managed| *managed);
     Some(ClusterModel {
         engine: own.engine.or(copied(source.engine)),
         engine_version: own.engine_version.or(copied(source.engine_version)),
         engine_lifecycle_support: own.engine_lifecycle_support.or(copied(source.engine_lifecycle_support)),
-        master_username: own.master_username.or(copied(source.master_username)),
+        master_username: own.master_username.or(unless_restored(source.master_username)),
         managed_password: own.managed_password.or(managed),
         secret_kms_key: own.secret_kms_key,
-        database: own.database.or(copied(source.database)),
+        database: own.database.or(unless_restored(source.database)),
         port: own.port.or(copied(source.port)),
         network_type: own.network_type.or(copied(source.network_type)),
         instances,
@@ -52,7 +55,11 @@ pub(super) fn copied_cluster(
         maintenance_window: own.maintenance_window.or(copied(source.maintenance_window)),
         auto_minor_version_upgrade: own.auto_minor_version_upgrade.or(copied(source.auto_minor_version_upgrade)),
         backtrack_seconds: own.backtrack_seconds.or(copied(source.backtrack_seconds)),
-        storage_encrypted: own.storage_encrypted.or(copied(source.storage_encrypted)),
+        storage_encrypted: if is_restored {
+            own.storage_encrypted
+        } else {
+            own.storage_encrypted.or(copied(source.storage_encrypted))
+        },
         kms_key: own.kms_key,
         storage_type: own.storage_type.or(copied(source.storage_type)),
         iam_auth: own.iam_auth.or(copied(source.iam_auth)),

@@ -13,7 +13,7 @@ pub(super) fn members(want: &ClusterModel, live: Option<&ClusterModel>, out: &mu
     let mut all = Covers::default();
     for (id, desired) in want.instances.value().into_iter().flatten() {
         let member = live.and_then(|live| live.instances.value()).and_then(|instances| instances.get(id));
-        all = all.and(one(id, desired, member, want, live.is_some(), out));
+        all = all.and(one(id, desired, member, (want, live), out));
     }
     all
 }
@@ -22,8 +22,7 @@ fn one(
     id: &str,
     want: &ClusterInstance,
     live: Option<&ClusterInstance>,
-    cluster: &ClusterModel,
-    exists: bool,
+    (cluster, live_cluster): (&ClusterModel, Option<&ClusterModel>),
     out: &mut Diff<'_, ClusterOp>,
 ) -> Covers {
     let mut differing = ClusterInstance::default();
@@ -61,13 +60,19 @@ fn one(
     let (tagged, untagged) = out.entries(&format!("instances.{id}.tags"), &stated, &of_live);
     let tags = tags::set(&stated);
     let Some(live) = live else {
+        let has_range = cluster.serverless.is_set() || live_cluster.is_some_and(|live| live.serverless.is_set());
+        if !has_range && want.class.is_set_and(|class| class == "db.serverless") {
+            out.never_made(
+                "an instance of class db.serverless needs the cluster's capacity range: state `serverless:`",
+            );
+        }
         let engine = cluster.engine.get().unwrap_or_default();
         let mut tags = tags;
         tags.extend(out.creation_tags());
         let covers = class.and(zone).and(public).and(authority).and(group).and(plain).and(tagged);
         let settings = Box::new(ClusterInstance { tags: Setting::Unstated, ..want.clone() });
         let create = ClusterOp::CreateDBInstance { id: id.to_owned(), engine, settings, tags };
-        out.step(if exists { Phase::Change } else { Phase::Create }, covers.clone(), create);
+        out.step(if live_cluster.is_some() { Phase::Change } else { Phase::Create }, covers.clone(), create);
         return covers;
     };
     out.blocked(

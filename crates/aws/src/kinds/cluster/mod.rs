@@ -12,10 +12,12 @@ mod follow;
 mod instances;
 mod model;
 mod parts;
+mod preflight;
 mod read;
 mod settings;
 mod spec;
 mod version;
+mod window;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +63,13 @@ pub enum ClusterOp {
         name: String,
         /// The values that differ, by parameter name.
         parameters: BTreeMap<String, String>,
+    },
+    /// Resets parameters to the engine's defaults: dynamic ones at once, static ones at the next restart.
+    ResetDBClusterParameterGroup {
+        /// `DBClusterParameterGroupName`. It never starts with `default.`, AWS's own groups.
+        name: String,
+        /// The names of the parameters.
+        parameters: BTreeSet<String>,
     },
     /// Creates the cluster without instances. Secrets Manager creates the master password.
     CreateDBCluster(Box<ClusterModel>),
@@ -140,6 +149,7 @@ impl Kind for Cluster {
             "ModifyDBSubnetGroup",
             "CreateDBClusterParameterGroup",
             "ModifyDBClusterParameterGroup",
+            "ResetDBClusterParameterGroup",
             "CreateDBCluster",
             "RestoreDBClusterFromSnapshot",
             "ModifyDBCluster",
@@ -153,7 +163,7 @@ impl Kind for Cluster {
             "RemoveTagsFromResource",
         ],
         step_reads: &["DescribeDBClusterParameters", "DescribeDBSubnetGroups"],
-        checks: &["DescribeOrderableDBInstanceOptions", "DescribeAccountAttributes"],
+        checks: &["DescribeOrderableDBInstanceOptions", "DescribeAccountAttributes", "DescribeDBClusterSnapshots"],
         // RDS uses the caller's permissions for the master password's secret and the KMS key (Aurora User Guide:
         // "Password management with Amazon Aurora and AWS Secrets Manager", "AWS KMS key management").
         also: &[

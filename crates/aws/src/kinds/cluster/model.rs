@@ -140,10 +140,10 @@ pub struct ParameterGroup {
     pub(super) name: String,
     /// DB parameter group family, such as aurora-postgresql16. Cannot change.
     pub(super) family: String,
-    /// Parameter values by name. Other parameters stay. A dynamic parameter takes effect at once, a static one when the
-    /// instances restart.
+    /// Parameter values by name. Other parameters stay. `unset` resets a parameter to the engine's default. A dynamic
+    /// parameter takes effect at once, a static one when the instances restart.
     #[serde(default)]
-    pub(super) parameters: BTreeMap<String, String>,
+    pub(super) parameters: BTreeMap<String, Setting<String>>,
 }
 
 /// Performance Insights.

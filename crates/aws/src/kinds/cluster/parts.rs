@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regionctl_core::diff::{Covers, Diff, Phase};
+use regionctl_core::resource::setting::Setting;
 
 use super::ClusterOp;
 use super::model::{ClusterModel, LiveOnly, ParameterGroup, Role, SubnetGroup};
+use crate::tags;
 
 /// The name prefix of AWS's default parameter groups, which cannot be modified.
 pub(super) const AWS_GROUP: &str = "default.";
@@ -77,8 +79,8 @@ pub(super) fn parameters(
     }
     let live_group = live_group.filter(|live| live.name == *name);
     let of_family = out.value("parameter_group.family", family, live_group.map(|live| &live.family));
-    let live_parameters = live_group.map(|live| &live.parameters);
-    let set = out.stated_entries("parameter_group.parameters", Some(parameters), live_parameters);
+    let live_parameters = live_group.map(|live| tags::set(&live.parameters)).unwrap_or_default();
+    let (set, reset) = out.entries("parameter_group.parameters", parameters, &live_parameters);
     if live_group.is_some() {
         out.blocked(&of_family, "a parameter group's family cannot change: name another group");
     } else {
@@ -86,13 +88,20 @@ pub(super) fn parameters(
         let create = ClusterOp::CreateDBClusterParameterGroup { name, family };
         out.step(if live.is_some() { Phase::Widen } else { Phase::Create }, named.clone().and(of_family), create);
     }
-    let differs = |(key, value): &(&String, &String)| live_parameters.and_then(|live| live.get(*key)) != Some(*value);
+    let differs = |(key, value): &(&String, &String)| live_parameters.get(*key) != Some(*value);
+    let stated = tags::set(parameters);
     let changed: BTreeMap<_, _> =
-        parameters.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect();
+        stated.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect();
+    let is_reset =
+        |(key, value): &(&String, &Setting<String>)| **value == Setting::Unset && live_parameters.contains_key(*key);
+    let defaults: BTreeSet<String> = parameters.iter().filter(is_reset).map(|(key, _)| key.clone()).collect();
     let users = live.map(|live| live.live.group_users.clone()).unwrap_or_default();
-    also(&set, "a dynamic parameter takes effect at once, a static one when the instances restart", &users, out);
+    let when = "a dynamic parameter takes effect at once, a static one when the instances restart";
+    also(&set.clone().and(reset.clone()), when, &users, out);
     let modify = ClusterOp::ModifyDBClusterParameterGroup { name: name.clone(), parameters: changed };
     out.step(if live.is_some() { Phase::Widen } else { Phase::Create }, set, modify);
+    let to_defaults = ClusterOp::ResetDBClusterParameterGroup { name: name.clone(), parameters: defaults };
+    out.step(Phase::Widen, reset, to_defaults);
     named
 }
 

@@ -150,7 +150,7 @@ async fn parameter_group(api: &Client, name: &str) -> Result<ParameterGroup, Cal
         let mut parameters = BTreeMap::new();
         while let Some(parameter) = items.next().await {
             let parameter = parameter?;
-            parameters.extend(parameter.parameter_name.zip(parameter.parameter_value));
+            parameters.extend(parameter.parameter_name.zip(parameter.parameter_value.map(Setting::Set)));
         }
         Ok(parameters)
     };

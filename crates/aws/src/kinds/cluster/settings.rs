@@ -138,8 +138,21 @@ fn modify(want: &ClusterModel, live: &ClusterModel, changed: &ClusterModel, is_o
     let stops = want.log_exports.is_set().then(|| &logs(live) - &logs(want)).unwrap_or_default();
     let parameter_group = if is_other_group { want.parameter_group.clone() } else { Setting::Unstated };
     let log_exports = changed.log_exports.clone().map(|_| starts);
+    // RDS changes the mode of Database Insights only together with Performance Insights.
+    let live_insights = if live.performance_insights.is_set() && changed.database_insights.is_set() {
+        live.performance_insights.clone()
+    } else {
+        Setting::Unstated
+    };
+    let performance_insights = changed.performance_insights.clone().or(live_insights);
     // EnableHttpEndpoint of ModifyDBCluster is for Serverless v1.
-    let settings = ClusterModel { parameter_group, log_exports, data_api: Setting::Unstated, ..changed.clone() };
+    let settings = ClusterModel {
+        parameter_group,
+        log_exports,
+        performance_insights,
+        data_api: Setting::Unstated,
+        ..changed.clone()
+    };
     ClusterOp::ModifyDBCluster { settings: Box::new(settings), disable_logs: stops }
 }
 
@@ -149,6 +162,10 @@ fn displaced(want: &ClusterModel, live: &ClusterModel, out: &mut Diff<'_, Cluste
         let live = live.get().unwrap_or_default();
         want.value().map(|want| &live - want).unwrap_or_default()
     };
+    let (days, live_days) = (want.backup_days.value(), live.backup_days.value());
+    if let Some((days, _)) = days.zip(live_days).filter(|(days, live)| days < live) {
+        out.deletes(format!("automated backups older than {days} days are deleted"));
+    }
     for group in lost(&want.security_groups, &live.security_groups) {
         out.displaces(format!("the security group {group} is removed"));
     }
@@ -180,6 +197,9 @@ fn create(
 ) {
     if want.engine.is_set_and(|engine| engine == "aurora") {
         out.never_made("RDS creates no clusters of the engine 'aurora': use aurora-mysql");
+    }
+    if !want.master_username.is_set() && !want.restore_from.is_set() {
+        out.never_made("the source has no master user: state `master_username:`");
     }
     let (tagged, tags) = tags::of_new(tag_changes, out);
     let of_tags = tags.into_iter().map(|(key, value)| (key, Setting::Set(value))).collect();
