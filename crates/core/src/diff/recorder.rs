@@ -14,6 +14,7 @@ use crate::kind;
 use crate::model::policy::Policy;
 use crate::model::tags::{CREATED_BY, Tags};
 use crate::observe::scope::Extra;
+use crate::resource::secret;
 use crate::resource::setting::Setting;
 use crate::spec::Waiver;
 
@@ -171,7 +172,9 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
 
     /// Records that a live value is removed.
     pub fn gone<T: Serialize + ?Sized>(&mut self, path: &str, live: &T) -> Covers {
-        let (before, action) = (Some(json(live)), FieldAction::Remove);
+        let (mut before, action) = (json(live), FieldAction::Remove);
+        secret::show(&mut before);
+        let before = Some(without_unset(before));
         self.recorded(|fields| {
             fields.push(FieldChange { path: path.to_owned(), action, before, after: None, note: None });
         })
@@ -394,6 +397,18 @@ fn json<T: Serialize + ?Sized>(value: &T) -> Value {
     serde_json::to_value(value).expect("invariant: models and operations are plain data")
 }
 
+/// Removes the settings that have no value.
+fn without_unset(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(fields.map(|(key, value)| (key, without_unset(value))).collect())
+        }
+        Value::Array(items) => items.into_iter().map(without_unset).collect(),
+        other => other,
+    }
+}
+
 fn element<T: Keyed>(path: &str, before: Option<&T>, after: Option<&T>) -> FieldChange {
     let action = match (before, after) {
         (None, _) => FieldAction::Add,
@@ -406,6 +421,8 @@ fn element<T: Keyed>(path: &str, before: Option<&T>, after: Option<&T>) -> Field
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -419,6 +436,16 @@ mod tests {
     fn a_missing_resource_that_no_step_creates_is_a_fault() {
         let diff: Diff<'_, String> = Diff::new(false, &[]);
         assert_eq!(diff.finish().unwrap_err(), "no step creates the resource");
+    }
+
+    #[test]
+    fn a_removed_value_is_shown_without_secrets_and_without_unset_settings() {
+        let mut out: Diff<'_, &str> = Diff::new(true, &[]);
+        let live = json!({"PASSWORD": {"$secret": "hunter2"}, "retries": [{"max": 3, "delay": null}], "key": null});
+        let covers = out.gone("environment", &live);
+        out.step(Phase::Change, covers, "Update");
+        let shown = out.finish().unwrap().fields[0].before.clone().unwrap();
+        assert_eq!(shown, json!({"PASSWORD": secret::HIDDEN, "retries": [{"max": 3}]}));
     }
 
     #[test]

@@ -88,6 +88,19 @@ pub fn hide(value: &mut Value) {
     replace(value, &|_| String::new());
 }
 
+/// Replaces each secret in a value by [`HIDDEN`], for display.
+pub fn show(value: &mut Value) {
+    if of(value).is_some() {
+        *value = HIDDEN.into();
+        return;
+    }
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(show),
+        Value::Array(items) => items.iter_mut().for_each(show),
+        _ => {}
+    }
+}
+
 /// Replaces each token in a value by its secret. Unknown tokens remain.
 pub fn unseal(value: &mut Value, secrets: &Secrets) {
     replace(value, &|token| secrets.get(token).cloned().unwrap_or_else(|| token.to_owned()));
