@@ -56,6 +56,10 @@ const SPECS: &[(&str, &str)] = &[
         "password in a spec",
         "rds.cluster:\n  orders: {engine: aurora-postgresql, master_username: root, master_user_password: hunter2}\n",
     ),
+    (
+        "invalid settings of a cluster",
+        "rds.cluster:\n  orders:\n    engine: aurora-postgresql\n    master_username: 1st\n    port: 80\n    database: a-b\n    backup_window: 02:00-02:10\n    kms_key: alias/own\n    global_cluster: world\n    storage_type: gp3\n    log_exports: [slowquery]\n    database_insights: advanced\n    serverless: {min: 2, max: 1, pause_after_seconds: 300}\n    roles: [{role: import}]\n    instance_tags: {'aws:a': b}\n    instances:\n      orders-1: {class: db.r6g.large, promotion_tier: 16, monitoring: {interval_seconds: 2, role: \"arn:aws:iam::123456789012:role/m\"}}\n  other:\n    engine: aurora-mysql\n    master_username: root\n    backup_window: 04:00-05:00\n    maintenance_window: sun:04:30-sun:05:30\n",
+    ),
     ("private key in a spec", "ec2.key_pair:\n  team:\n    public_key: |\n      -----BEGIN OPENSSH PRIVATE KEY-----\n"),
     (
         "invalid shared entries",

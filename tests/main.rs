@@ -22,6 +22,7 @@ mod old_files;
 mod permissions;
 mod replay;
 mod replay_bucket;
+mod replay_cluster;
 mod replay_document;
 mod replay_endpoint;
 mod replay_elbv2;

@@ -323,7 +323,7 @@ async fn a_change_waits_until_the_cluster_is_available() {
     let busy = "<ErrorResponse><Error><Code>InvalidDBClusterStateFault</Code><Message>creating</Message></Error></ErrorResponse>";
     let done = "<ModifyDBInstanceResponse><ModifyDBInstanceResult/></ModifyDBInstanceResponse>";
     let replay = Replay::new(&[(400, busy), (200, done)]);
-    let op = json!({"ModifyDBInstance": {"id": "i", "class": "db.r6g.large", "apply_immediately": true}});
+    let op = json!({"ModifyDBInstance": {"id": "i", "settings": {"class": "db.r6g.large"}, "apply_immediately": true}});
     run(&replay, "rds.cluster", op).await.unwrap();
     assert_eq!(replay.requests().len(), 2);
 }

@@ -393,7 +393,7 @@ async fn every_request_matches_the_aws_service_model() {
         let apply = |place: &Place| {
             let apply = |sections: &String| {
                 place.write("spec.yaml", format!("{HEAD}{sections}"));
-                place.run(&["apply", "--yes", "--allow-large", "--allow-destroy", "spec.yaml"])
+                place.run(&["apply", "--yes", "--allow-large", "--allow-destroy", "--allow-interrupt", "spec.yaml"])
             };
             [&case.before, &case.after].map(apply)
         };

@@ -31,7 +31,7 @@ from compare import differences, flatten, matches, self_check, violations
 from reads import REGION, Aws, dump, fill, plain
 
 HERE = pathlib.Path(__file__).parent
-FLAGS = ["--allow-large", "--allow-destroy"]
+FLAGS = ["--allow-large", "--allow-destroy", "--allow-interrupt"]
 HEAD = f'region: {REGION}\naccount: "123456789012"\n'
 MOTO_SERVERS = 3
 SHOWN_OF_KNOWN = 3

@@ -57,7 +57,7 @@ from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.responses.vpcs import VPCs
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.responses import LogsResponse
-from moto.rds.models import RDSBackend
+from moto.rds.models import DBCluster, RDSBackend
 from moto.sns.responses import SNSResponse
 from werkzeug.serving import make_server
 
@@ -349,16 +349,30 @@ def settings_of_functions():
     LambdaFunction.get_configuration = show
 
 
-def changed_subnet_groups():
-    """Makes moto keep a subnet group that is changed."""
-    modify = RDSBackend.modify_db_subnet_group
+def settings_of_databases():
+    """Makes moto keep changed subnet groups and the settings of clusters that it loses, and know I/O-Optimized storage."""
+    modify, init, allocated = RDSBackend.modify_db_subnet_group, DBCluster.__init__, DBCluster.default_allocated_storage
 
     def change(self, subnet_name, *others, **options):
         group = modify(self, subnet_name, *others, **options)
         self.subnet_groups[group.name] = group
         return group
 
-    RDSBackend.modify_db_subnet_group = change
+    def create(self, *others, **options):
+        init(self, *others, **options)
+        names = ("database_insights_mode", "engine_lifecycle_support", "enable_local_write_forwarding")
+        kept = [name for name in options if name in names or name.startswith(("performance_", "monitoring_", "enable_perf"))]
+        self.__dict__.update({name: options[name] for name in kept})
+
+    def forwards(self):
+        return "enabled" if self.__dict__.get("enable_local_write_forwarding") else "disabled"
+
+    RDSBackend.modify_db_subnet_group, DBCluster.__init__ = change, create
+    DBCluster.performance_insights_enabled = property(lambda self: self.__dict__.get("enable_performance_insights"))
+    DBCluster.local_write_forwarding_status = property(forwards)
+    DBCluster.default_allocated_storage = staticmethod(
+        lambda engine, storage_type: allocated(engine, storage_type.replace("aurora-iopt1", "gp2"))
+    )
 
 
 def settings_of_endpoints():
@@ -488,7 +502,7 @@ def main():
         tags_of_new_buckets()
         not_implemented()
         settings_of_functions()
-        changed_subnet_groups()
+        settings_of_databases()
         keys_of_log_groups()
         settings_of_endpoints()
         filters_of_log_groups()

@@ -156,6 +156,9 @@ pub struct Apply {
     /// Allow a plan that deletes resources, parts of them, or data
     #[arg(long)]
     pub allow_destroy: bool,
+    /// Allow a plan that interrupts a service: a restart, a failover, connections that end
+    #[arg(long)]
+    pub allow_interrupt: bool,
     /// Wait until resources that take minutes are ready; with `--wait=false`, the next plan shows their state
     #[arg(
         long,

@@ -334,7 +334,11 @@ pub static SERVICES: &[Service] = &[
             ),
             (Verbs(&["Describe"]), &["*"]),
             (
-                Only(&["CreateDBClusterParameterGroup", "ModifyDBClusterParameterGroup"]),
+                Only(&[
+                    "CreateDBClusterParameterGroup",
+                    "ModifyDBClusterParameterGroup",
+                    "ResetDBClusterParameterGroup",
+                ]),
                 &["arn:{partition}:rds:{region}:{account}:cluster-pg:*"],
             ),
             (
@@ -347,6 +351,16 @@ pub static SERVICES: &[Service] = &[
                 &[
                     "arn:{partition}:rds:{region}:{account}:cluster:{name}",
                     "arn:{partition}:rds:{region}:{account}:cluster-pg:*",
+                    "arn:{partition}:rds:{region}:{account}:og:*",
+                    "arn:{partition}:rds:{region}:{account}:subgrp:*",
+                ],
+            ),
+            (
+                Only(&["RestoreDBClusterFromSnapshot"]),
+                &[
+                    "arn:{partition}:rds:{region}:{account}:cluster:{name}",
+                    "arn:{partition}:rds:{region}:{account}:cluster-pg:*",
+                    "arn:{partition}:rds:{region}:{account}:cluster-snapshot:*",
                     "arn:{partition}:rds:{region}:{account}:og:*",
                     "arn:{partition}:rds:{region}:{account}:subgrp:*",
                 ],

@@ -75,6 +75,7 @@ async fn one(
         yes: args.yes,
         allow_large: args.allow_large,
         allow_destroy: args.allow_destroy,
+        allow_interrupt: args.allow_interrupt,
         skip_preflight: args.skip_preflight,
         wait: args.wait,
         resend: args.resend,

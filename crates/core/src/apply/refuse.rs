@@ -50,6 +50,7 @@ pub(super) fn gates(plan: &Plan, options: &Options) -> Result<(), ApplyError> {
     let allowed = |kind| match kind {
         GateKind::Large => options.allow_large,
         GateKind::Destroy => options.allow_destroy,
+        GateKind::Interrupt => options.allow_interrupt,
         GateKind::Exposure | GateKind::Blocked => false,
     };
     let closed = plan.gates.iter().filter(|gate| !allowed(gate.gate));

@@ -50,6 +50,8 @@ pub struct Options {
     pub allow_large: bool,
     /// Whether a plan that deletes data may be applied.
     pub allow_destroy: bool,
+    /// Whether a plan that interrupts a service may be applied.
+    pub allow_interrupt: bool,
     /// Whether to skip the preflight checks.
     pub skip_preflight: bool,
     /// Whether to wait until changed resources are ready.

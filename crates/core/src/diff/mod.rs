@@ -143,4 +143,6 @@ pub struct Draft {
     pub deletes: Vec<String>,
     /// What has no effect and is no difference, as sentences.
     pub notes: Vec<String>,
+    /// What the steps interrupt at once, as clauses: `the database restarts`.
+    pub interrupts: Vec<String>,
 }

@@ -271,6 +271,15 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         }
     }
 
+    /// Records that these differences interrupt a service at once, which needs `--allow-interrupt`. Does nothing if there
+    /// are none. `what` is a clause: `the database restarts`. Each of the differences gets it as its remark.
+    pub fn interrupts(&mut self, covers: &Covers, what: &str) {
+        if !covers.is_empty() {
+            self.remark(covers, what);
+            self.draft.interrupts.push(what.to_owned());
+        }
+    }
+
     /// Deletes the resource with one call.
     pub fn removed(&mut self, op: Op) {
         let covers = self.recorded(|fields| {
@@ -472,6 +481,18 @@ mod tests {
         diff.step(Phase::Change, covers, "Delete".to_owned());
         let draft = diff.finish().unwrap();
         assert_eq!((draft.fields[0].path.as_str(), draft.fields[0].action), ("c", FieldAction::Remove));
+    }
+
+    #[test]
+    fn an_interruption_is_a_record_and_the_remark_of_its_differences() {
+        let mut diff: Diff<'_, &str> = Diff::new(true, &[]);
+        diff.interrupts(&Covers::default(), "nothing differs");
+        let covers = diff.value("port", &1, Some(&2));
+        diff.interrupts(&covers, "the database restarts");
+        diff.step(Phase::Change, covers, "Modify");
+        let draft = diff.finish().unwrap();
+        assert_eq!(draft.interrupts, ["the database restarts"]);
+        assert_eq!(draft.fields[0].note.as_deref(), Some("the database restarts"));
     }
 
     #[test]

@@ -252,6 +252,7 @@ fn change(
         blocked: draft.blocked,
         replaced: draft.replaced,
         deletes: draft.deletes,
+        interrupts: draft.interrupts,
         steps: steps.collect(),
         fingerprint: fingerprint::of_live(kind, (!want.absent).then_some(&want.model), live),
         attributes: facts.attributes.iter().map(|name| ((*name).to_owned(), known.get(*name).cloned())).collect(),

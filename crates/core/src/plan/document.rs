@@ -113,6 +113,9 @@ pub struct Change {
     /// What the steps delete, as clauses: `it is deleted`. Absent if they delete nothing.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub deletes: Vec<String>,
+    /// What the steps interrupt at once, as clauses: `the database restarts`. Absent if they interrupt nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub interrupts: Vec<String>,
     /// The AWS calls, in the order in which they run. Empty if the action is `blocked`.
     pub steps: Vec<Step>,
     /// The SHA-256 digest of the live settings that the change depends on, in lowercase hexadecimal. `absent` if the
@@ -224,6 +227,8 @@ pub enum GateKind {
     Blocked,
     /// The plan deletes a resource, a part of one, or data. Needs `--allow-destroy`.
     Destroy,
+    /// The plan interrupts a service: a restart, a failover, connections that end. Needs `--allow-interrupt`.
+    Interrupt,
 }
 
 /// Counts of resources and steps.

@@ -60,6 +60,13 @@ fn gates(plan: &Plan) -> Vec<Gate> {
                 fix: "review the deletion, then add `--allow-destroy`".to_owned(),
             });
         }
+        for what in &change.interrupts {
+            gates.push(Gate {
+                gate: GateKind::Interrupt,
+                what: format!("{}: {what}", change.address),
+                fix: "choose a time for the interruption, then add `--allow-interrupt`".to_owned(),
+            });
+        }
         for why in &change.blocked {
             gates.push(Gate {
                 gate: GateKind::Blocked,

@@ -192,6 +192,7 @@ mod tests {
             follows: None,
             replaced: None,
             deletes: Vec::new(),
+            interrupts: Vec::new(),
             fields: Vec::new(),
             risks: Vec::new(),
             waiting: Vec::new(),

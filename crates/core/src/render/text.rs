@@ -266,6 +266,7 @@ fn gates(out: &mut String, plan: &Plan, style: Style) {
         let head = match gate.gate {
             GateKind::Large => "Needs --allow-large:",
             GateKind::Destroy => "Needs --allow-destroy:",
+            GateKind::Interrupt => "Needs --allow-interrupt:",
             GateKind::Exposure | GateKind::Blocked => "Apply refuses this plan:",
         };
         let _ = writeln!(out, "{} {}", style.paint(AnsiColor::Red, head), gate.what);

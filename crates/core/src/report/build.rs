@@ -241,7 +241,8 @@ fn fix(spec: &Spec, change: &Change, drift: Drift) -> String {
         return format!("state it at {}, or restore AWS's default by hand", change.at);
     }
     let deletes = if change.deletes.is_empty() { "" } else { " --allow-destroy" };
-    format!("regionctl apply {} --target {}{deletes}", quoted(&spec.path), quoted(&change.address.to_string()))
+    let interrupts = if change.interrupts.is_empty() { "" } else { " --allow-interrupt" };
+    format!("regionctl apply {} --target {}{deletes}{interrupts}", quoted(&spec.path), quoted(&change.address.to_string()))
 }
 
 /// Quotes a text for a POSIX shell if necessary.

@@ -7,54 +7,62 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::types::{
-    ApplyMethod, CloudwatchLogsExportConfiguration, DbCluster, DbInstance, Parameter, ServerlessV2ScalingConfiguration,
-    Tag,
-};
-use futures::future::{join, join_all, try_join, try_join_all};
+use aws_sdk_rds::types::{DbCluster, DbInstance};
+use futures::future::{join_all, try_join};
 use regionctl_core::kind::Kind;
-use regionctl_core::model::tags::Tags;
+use regionctl_core::observe::failure::Failure;
 use regionctl_core::observe::location::Location;
-use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
+use regionctl_core::observe::provider::{Check, Status, StepTarget};
 use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Attributes;
 
-use super::read::{clusters, instances, read};
-use super::spec::Scaling;
-use super::{Cluster, ClusterModel, ClusterOp, Modified, SubnetGroup};
+use super::calls::{
+    create, create_instance, modify, modify_instance, reset_parameters, restore, sdk_tags, set_parameters,
+};
+use super::convert::extras;
+use super::model::{ClusterModel, SubnetGroup};
+use super::parts::{AWS_GROUP, DEFAULT_SUBNETS};
+use super::preflight::preflight;
+use super::read::{clusters, foreign, foreign_error, instances, read, subnets_of};
+use super::{Cluster, ClusterOp};
 use crate::error::{CallError, done_if, if_found};
 use crate::live::Live;
-use crate::preflight::{check_of, room};
 
 /// The status of a cluster or instance that is ready.
 pub(super) const AVAILABLE: &str = "available";
 
-/// The most parameters in one request
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBClusterParameterGroup.html>).
-const MAX_PARAMETERS: usize = 20;
-
 impl Live for Cluster {
     type Api = (Client, aws_sdk_ec2::Client);
 
-    /// Lists clusters and instances concurrently, then reads the subnet and parameter groups that the scope asks for.
+    /// Lists clusters and instances concurrently, then reads the subnet and parameter groups that the scope asks for. A
+    /// named cluster that is not a provisioned Aurora cluster is a gap; others of them are left out.
     async fn observe((api, ec2): &Self::Api, scope: &Scope) -> Result<Observation<ClusterModel>, CallError> {
         let (clusters, instances) = try_join(clusters(api), instances(api)).await?;
-        let reads = clusters.into_iter().filter(|cluster| scope.asks_for(id_of(cluster))).map(|cluster| {
+        let users = Users::of(&clusters, &instances);
+        let users = &users;
+        let reads = clusters.into_iter().filter(|cluster| {
+            scope.names.contains_key(id_of(cluster)) || (scope.everything.is_some() && foreign(cluster).is_none())
+        });
+        let reads = reads.map(|cluster| {
             let name = id_of(&cluster).to_owned();
             let members: Vec<&DbInstance> =
                 instances.iter().filter(|instance| instance.db_cluster_identifier() == Some(&name)).collect();
             async move {
-                let model = read(api, ec2, &cluster, &members, &name, scope).await;
-                (name, model)
+                let found = match foreign(&cluster) {
+                    Some(why) => Err(foreign_error(why)),
+                    None => read(api, ec2, &cluster, &members, &name, scope).await,
+                };
+                let found = found.map(|model| (users.with_others(&cluster, &name, model), extras(&cluster, &members)));
+                (name, found)
             }
         });
         let mut observation = Observation::default();
         for (name, model) in join_all(reads).await {
             match model {
-                Ok(model) => {
+                Ok((model, extras)) => {
                     let mut attributes = Self::attributes(&name, &scope.location);
                     attributes.extend(Self::model_attributes(&model));
-                    observation.resources.push(LiveResource::new(name, model, attributes));
+                    observation.resources.push(LiveResource::new(name, model, attributes).with_extras(extras));
                 }
                 Err(error) => observation.gaps.push((name, error.0)),
             }
@@ -71,14 +79,7 @@ impl Live for Cluster {
         match op {
             ClusterOp::CreateDBSubnetGroup(group) => {
                 let subnets = subnet_ids(ec2, &group, &target.location).await?;
-                let made = api
-                    .create_db_subnet_group()
-                    .db_subnet_group_name(&group.name)
-                    .db_subnet_group_description(format!("subnets of {name}"))
-                    .set_subnet_ids(Some(subnets))
-                    .send()
-                    .await;
-                done_if(made.map(|_| ()).map_err(CallError::from), "DBSubnetGroupAlreadyExists")?;
+                create_subnet_group(api, name, &group.name, subnets).await?;
             }
             ClusterOp::ModifyDBSubnetGroup(group) => {
                 let subnets = subnet_ids(ec2, &group, &target.location).await?;
@@ -101,67 +102,50 @@ impl Live for Cluster {
             ClusterOp::ModifyDBClusterParameterGroup { name: group, parameters } => {
                 set_parameters(api, &group, parameters).await?;
             }
-            ClusterOp::CreateDBCluster(cluster) => create(api, name, *cluster).await?,
-            ClusterOp::ModifyDBCluster(modified) => modify(api, name, *modified).await?,
-            ClusterOp::CreateDBInstance { id, class, engine, tags } => {
-                let made = api
-                    .create_db_instance()
-                    .db_instance_identifier(id)
-                    .db_cluster_identifier(name)
-                    .db_instance_class(class)
-                    .engine(engine)
-                    .set_tags(sdk_tags(&tags))
-                    .send()
-                    .await;
-                done_if(made.map(|_| ()).map_err(CallError::from), "DBInstanceAlreadyExists")?;
+            ClusterOp::ResetDBClusterParameterGroup { name: group, parameters } => {
+                reset_parameters(api, &group, parameters).await?;
             }
-            ClusterOp::ModifyDBInstance { id, class, apply_immediately } => {
-                api.modify_db_instance()
-                    .db_instance_identifier(id)
-                    .db_instance_class(class)
-                    .apply_immediately(apply_immediately)
-                    .send()
-                    .await?;
+            ClusterOp::CreateDBCluster(cluster) => create(api, name, *cluster).await?,
+            ClusterOp::RestoreDBClusterFromSnapshot(cluster) => restore(api, name, *cluster).await?,
+            ClusterOp::ModifyDBCluster { settings, disable_logs } => {
+                modify(api, name, *settings, disable_logs).await?;
+            }
+            ClusterOp::EnableHttpEndpoint => {
+                api.enable_http_endpoint().resource_arn(arn(target, None)).send().await?;
+            }
+            ClusterOp::DisableHttpEndpoint => {
+                api.disable_http_endpoint().resource_arn(arn(target, None)).send().await?;
+            }
+            ClusterOp::AddRoleToDBCluster(role) => {
+                let call = api.add_role_to_db_cluster().db_cluster_identifier(name).role_arn(role.role);
+                let added = call.set_feature_name(role.feature).send().await;
+                done_if(added.map(|_| ()).map_err(CallError::from), "DBClusterRoleAlreadyExists")?;
+            }
+            ClusterOp::RemoveRoleFromDBCluster(role) => {
+                let call = api.remove_role_from_db_cluster().db_cluster_identifier(name).role_arn(role.role);
+                let removed = call.set_feature_name(role.feature).send().await;
+                done_if(removed.map(|_| ()).map_err(CallError::from), "DBClusterRoleNotFound")?;
+            }
+            ClusterOp::CreateDBInstance { id, engine, settings, tags } => {
+                create_instance(api, name, (id, engine), *settings, &tags).await?;
+            }
+            ClusterOp::ModifyDBInstance { id, settings, apply_immediately } => {
+                modify_instance(api, id, *settings, apply_immediately).await?;
             }
             ClusterOp::AddTagsToResource { instance, tags } => {
-                let resource = match instance {
-                    Some(id) => format!("db:{id}"),
-                    None => format!("cluster:{name}"),
-                };
-                let arn = target.location.arn("rds", &resource);
-                api.add_tags_to_resource().resource_name(arn).set_tags(sdk_tags(&tags)).send().await?;
+                let call = api.add_tags_to_resource().resource_name(arn(target, instance.as_deref()));
+                call.set_tags(sdk_tags(&tags)).send().await?;
+            }
+            ClusterOp::RemoveTagsFromResource { instance, keys } => {
+                let call = api.remove_tags_from_resource().resource_name(arn(target, instance.as_deref()));
+                call.set_tag_keys(Some(keys)).send().await?;
             }
         }
         Ok(Attributes::new())
     }
 
-    /// Checks that the region offers the instance classes for the engine, and that the quotas allow the new resources.
     async fn preflight((api, _): &Self::Api, location: &Location, steps: Vec<(String, ClusterOp)>) -> Vec<Check> {
-        let (mut clusters, mut classes) = (0, Vec::new());
-        let mut versions: BTreeMap<String, Option<String>> = BTreeMap::new();
-        for (name, op) in steps {
-            match op {
-                ClusterOp::CreateDBCluster(cluster) => {
-                    clusters += 1;
-                    versions.insert(name, cluster.engine_version.into_value());
-                }
-                ClusterOp::CreateDBInstance { class, engine, .. } => classes.push((name, engine, class)),
-                _ => {}
-            }
-        }
-        if clusters + classes.len() == 0 {
-            return Vec::new();
-        }
-        let requested: BTreeSet<(String, Option<String>, String)> = classes
-            .iter()
-            .map(|(name, engine, class)| (engine.clone(), versions.get(name).cloned().flatten(), class.clone()))
-            .collect();
-        let offers = requested
-            .iter()
-            .map(|(engine, version, class)| class_check(api, location, engine, version.as_deref(), class));
-        let (mut checks, quotas) = join(join_all(offers), quotas(api, clusters, classes.len())).await;
-        checks.extend(quotas);
-        checks
+        preflight(api, location, steps).await
     }
 
     /// Returns `Ready` when the cluster and all its instances are available.
@@ -191,48 +175,52 @@ impl Live for Cluster {
     }
 }
 
-/// Checks that the region offers the class
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeOrderableDBInstanceOptions.html>).
-async fn class_check(api: &Client, location: &Location, engine: &str, version: Option<&str>, class: &str) -> Check {
-    let name = format!("DB instance class {class} is available");
-    let ask = |class: Option<&str>| {
-        // RDS only knows exact versions, so a major version such as 16 cannot be a filter.
-        let version = version.filter(|version| version.contains('.')).map(ToOwned::to_owned);
-        let call = api.describe_orderable_db_instance_options().engine(engine).set_engine_version(version);
-        let call = call.set_db_instance_class(class.map(ToOwned::to_owned)).max_records(20).send();
-        async { call.await.map(|answer| !answer.orderable_db_instance_options().is_empty()).map_err(CallError::from) }
-    };
-    let result = match ask(Some(class)).await {
-        Ok(true) => Ok((Verdict::Passed, format!("{} offers it for {engine}", location.region))),
-        // If RDS offers no class at all, it does not know the version.
-        Ok(false) => ask(None).await.map(|any| {
-            if any {
-                (Verdict::Failed, format!("{} does not offer it for {engine}", location.region))
-            } else {
-                let version = version.unwrap_or_default();
-                (Verdict::CouldNotCheck, format!("RDS lists no instance class for {engine} {version}"))
-            }
-        }),
-        Err(error) => Err(error),
-    };
-    check_of(&name, result)
+/// The clusters and instances of the region that use a DB cluster parameter group or DB subnet group.
+struct Users {
+    by_parameter_group: BTreeMap<String, BTreeSet<String>>,
+    by_subnet_group: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Checks the account's quotas
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeAccountAttributes.html>).
-async fn quotas(api: &Client, clusters: usize, instances: usize) -> Vec<Check> {
-    let answer = match api.describe_account_attributes().send().await.map_err(CallError::from) {
-        Ok(answer) => answer,
-        Err(error) => return vec![Check::new("quotas of RDS", Verdict::CouldNotCheck, error.0.to_string())],
-    };
-    let of = |quota: &str| {
-        let found = answer.account_quotas().iter().find(|it| it.account_quota_name() == Some(quota))?;
-        found.used().zip(found.max())
-    };
-    [("DBClusters", "DB clusters", clusters), ("DBInstances", "DB instances", instances)]
-        .into_iter()
-        .filter_map(|(quota, name, more)| of(quota).map(|(used, most)| room(name, used, most, more)))
-        .collect()
+impl Users {
+    fn of(clusters: &[DbCluster], instances: &[DbInstance]) -> Self {
+        let mut users = Self { by_parameter_group: BTreeMap::new(), by_subnet_group: BTreeMap::new() };
+        let mut add = |is_subnets: bool, group: Option<&str>, user: Option<&str>| {
+            let of = if is_subnets { &mut users.by_subnet_group } else { &mut users.by_parameter_group };
+            if let Some((group, user)) = group.zip(user) {
+                of.entry(group.to_owned()).or_default().insert(user.to_owned());
+            }
+        };
+        for cluster in clusters {
+            add(false, cluster.db_cluster_parameter_group(), cluster.db_cluster_identifier());
+            add(true, cluster.db_subnet_group(), cluster.db_cluster_identifier());
+        }
+        for instance in instances.iter().filter(|instance| instance.db_cluster_identifier().is_none()) {
+            let group = instance.db_subnet_group().and_then(|group| group.db_subnet_group_name());
+            add(true, group, instance.db_instance_identifier());
+        }
+        users
+    }
+
+    /// Adds the other users of the cluster's groups to its model.
+    fn with_others(&self, cluster: &DbCluster, name: &str, mut model: ClusterModel) -> ClusterModel {
+        let others = |users: &BTreeMap<String, BTreeSet<String>>, group: Option<&str>| -> BTreeSet<String> {
+            let users = group.and_then(|group| users.get(group)).into_iter().flatten();
+            users.filter(|user| *user != name).cloned().collect()
+        };
+        if model.parameter_group.is_set_and(|group| !group.name.starts_with(AWS_GROUP)) {
+            model.live.group_users = others(&self.by_parameter_group, cluster.db_cluster_parameter_group());
+        }
+        if model.subnet_group.is_set_and(|group| group.name != DEFAULT_SUBNETS) {
+            model.live.subnet_users = others(&self.by_subnet_group, cluster.db_subnet_group());
+        }
+        model
+    }
+}
+
+/// Returns the ARN of the cluster or of one of its instances.
+fn arn(target: &StepTarget, instance: Option<&str>) -> String {
+    let resource = instance.map_or_else(|| format!("cluster:{}", target.name), |id| format!("db:{id}"));
+    target.location.arn("rds", &resource)
 }
 
 /// Returns whether a status does not change without a manual step (Aurora User Guide, "Viewing DB cluster status").
@@ -246,6 +234,27 @@ fn id_of(cluster: &DbCluster) -> &str {
     cluster.db_cluster_identifier().unwrap_or_default()
 }
 
+/// Creates the DB subnet group. A group of this name with other subnets may be one of another VPC.
+async fn create_subnet_group(api: &Client, name: &str, group: &str, subnets: Vec<String>) -> Result<(), CallError> {
+    let call = api.create_db_subnet_group().db_subnet_group_name(group);
+    let call = call.db_subnet_group_description(format!("subnets of {name}")).set_subnet_ids(Some(subnets.clone()));
+    match call.send().await.map(|_| ()).map_err(CallError::from) {
+        Err(error) if error.is("DBSubnetGroupAlreadyExists") => {
+            let found = subnets_of(api, group).await?;
+            if found == subnets.into_iter().collect() {
+                return Ok(());
+            }
+            let found = found.into_iter().collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "the subnet group '{group}' exists with other subnets ({found}): list them in `subnet_group.subnets`, or \
+                 choose another name"
+            );
+            Err(CallError(Failure { message, ..error.0 }))
+        }
+        other => other,
+    }
+}
+
 async fn subnet_ids(
     ec2: &aws_sdk_ec2::Client,
     group: &SubnetGroup,
@@ -257,104 +266,4 @@ async fn subnet_ids(
         (None, None) => BTreeSet::new(),
     };
     Ok(ids.into_iter().collect())
-}
-
-/// Sets parameters with `pending-reboot`: RDS accepts it for static and dynamic parameters.
-async fn set_parameters(api: &Client, group: &str, parameters: BTreeMap<String, String>) -> Result<(), CallError> {
-    let parameter = |(name, value): (String, String)| {
-        Parameter::builder()
-            .parameter_name(name)
-            .parameter_value(value)
-            .apply_method(ApplyMethod::PendingReboot)
-            .build()
-    };
-    let parameters: Vec<Parameter> = parameters.into_iter().map(parameter).collect();
-    let calls = parameters.chunks(MAX_PARAMETERS).map(|chunk| {
-        let call = api.modify_db_cluster_parameter_group().db_cluster_parameter_group_name(group);
-        let call = call.set_parameters(Some(chunk.to_vec())).send();
-        async { call.await.map(|_| ()).map_err(CallError::from) }
-    });
-    try_join_all(calls).await.map(|_| ())
-}
-
-/// Sends CreateDBCluster (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html>).
-/// Secrets Manager creates and stores the master password, so regionctl never has it.
-async fn create(api: &Client, name: &str, cluster: ClusterModel) -> Result<(), CallError> {
-    let made = api
-        .create_db_cluster()
-        .db_cluster_identifier(name)
-        .set_engine(cluster.engine.into_value())
-        .set_engine_version(cluster.engine_version.into_value())
-        .set_master_username(cluster.master_username.into_value())
-        .manage_master_user_password(true)
-        .set_database_name(cluster.database.into_value())
-        .set_port(cluster.port.into_value())
-        .set_db_subnet_group_name(cluster.subnet_group.into_value().map(|group| group.name))
-        .set_db_cluster_parameter_group_name(cluster.parameter_group.into_value().map(|group| group.name))
-        .set_vpc_security_group_ids(cluster.security_groups.into_value().map(|groups| groups.into_iter().collect()))
-        .set_deletion_protection(cluster.deletion_protection.into_value())
-        .set_backup_retention_period(cluster.backup_days.into_value())
-        .set_storage_encrypted(cluster.storage_encrypted.into_value())
-        .set_kms_key_id(cluster.kms_key.into_value())
-        .set_enable_iam_database_authentication(cluster.iam_auth.into_value())
-        .set_copy_tags_to_snapshot(cluster.copy_tags_to_snapshots.into_value())
-        .set_enable_cloudwatch_logs_exports(
-            cluster.log_exports.into_value().filter(|logs| !logs.is_empty()).map(|logs| logs.into_iter().collect()),
-        )
-        .set_serverless_v2_scaling_configuration(cluster.serverless.into_value().map(scaling))
-        .set_tags(sdk_tags(&cluster.tags.unwrap_or_default()))
-        .send()
-        .await;
-    done_if(made.map(|_| ()).map_err(CallError::from), "DBClusterAlreadyExistsFault")
-}
-
-fn scaling(scaling: Scaling) -> ServerlessV2ScalingConfiguration {
-    ServerlessV2ScalingConfiguration::builder().min_capacity(scaling.min).max_capacity(scaling.max).build()
-}
-
-/// Sends ModifyDBCluster (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBCluster.html>).
-/// RDS does not change the settings that the request omits.
-async fn modify(api: &Client, name: &str, modified: Modified) -> Result<(), CallError> {
-    let Modified {
-        engine_version,
-        port,
-        parameter_group,
-        security_groups,
-        deletion_protection,
-        backup_days,
-        iam_auth,
-        copy_tags_to_snapshots,
-        enable_logs,
-        disable_logs,
-        serverless,
-        apply_immediately,
-    } = modified;
-    let list = |logs: BTreeSet<String>| Some(logs.into_iter().collect::<Vec<_>>()).filter(|logs| !logs.is_empty());
-    let logs = (!enable_logs.is_empty() || !disable_logs.is_empty()).then(|| {
-        CloudwatchLogsExportConfiguration::builder()
-            .set_enable_log_types(list(enable_logs))
-            .set_disable_log_types(list(disable_logs))
-            .build()
-    });
-    api.modify_db_cluster()
-        .db_cluster_identifier(name)
-        .set_engine_version(engine_version)
-        .set_port(port)
-        .set_db_cluster_parameter_group_name(parameter_group)
-        .set_vpc_security_group_ids(security_groups.map(|groups| groups.into_iter().collect()))
-        .set_deletion_protection(deletion_protection)
-        .set_backup_retention_period(backup_days)
-        .set_enable_iam_database_authentication(iam_auth)
-        .set_copy_tags_to_snapshot(copy_tags_to_snapshots)
-        .set_cloudwatch_logs_export_configuration(logs)
-        .set_serverless_v2_scaling_configuration(serverless.map(scaling))
-        .apply_immediately(apply_immediately)
-        .send()
-        .await?;
-    Ok(())
-}
-
-fn sdk_tags(tags: &Tags) -> Option<Vec<Tag>> {
-    let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
-    (!tags.is_empty()).then(|| tags.iter().map(tag).collect())
 }

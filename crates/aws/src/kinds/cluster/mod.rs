@@ -5,110 +5,43 @@
 //! creates and stores the master password. The engine version is compared only as precisely as the spec states it.
 
 mod api;
+mod calls;
 mod check;
+mod convert;
 mod follow;
+mod instances;
+mod model;
 mod parts;
+mod preflight;
 mod read;
+mod settings;
 mod spec;
 mod version;
+mod window;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regionctl_core::diff::{Diff, Phase};
+use regionctl_core::diff::Diff;
 use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
-use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::kind::{Facts, Kind, Notes, Risk};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use check::{check, identifier};
 use follow::copied_cluster;
-use parts::{members, modified, parameters, subnets};
-use spec::{ClusterSpec, InstanceSpec, ParameterGroup, Scaling, SubnetGroupSpec};
+use model::{ClusterInstance, ClusterModel, LiveOnly, Role, Scaling, SubnetGroup};
+use spec::ClusterSpec;
 
 use crate::ec2::security_group;
 
 /// The kind `rds.cluster`.
 pub struct Cluster;
-
-/// A cluster, desired or live.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ClusterModel {
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    engine: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    engine_version: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    master_username: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    database: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    port: Setting<i32>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    instances: Setting<BTreeMap<String, ClusterInstance>>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    subnet_group: Setting<SubnetGroup>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    parameter_group: Setting<ParameterGroup>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    security_groups: Setting<BTreeSet<String>>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    deletion_protection: Setting<bool>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    backup_days: Setting<i32>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    storage_encrypted: Setting<bool>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    kms_key: Setting<String>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    iam_auth: Setting<bool>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    copy_tags_to_snapshots: Setting<bool>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    log_exports: Setting<BTreeSet<String>>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    serverless: Setting<Scaling>,
-    apply_immediately: bool,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    tags: Setting<Tags>,
-    /// Tags for every instance. Set in desired models only.
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    instance_tags: Setting<Tags>,
-    live: LiveOnly,
-}
-
-/// A DB instance, desired or live.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct ClusterInstance {
-    class: String,
-    tags: Tags,
-}
-
-/// A DB subnet group, desired or live. `subnets: None` means all subnets of the VPC.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubnetGroup {
-    name: String,
-    subnets: Option<BTreeSet<String>>,
-}
-
-/// State that only a live cluster has.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct LiveOnly {
-    /// The statuses of the cluster and its instances other than `available`, joined with commas.
-    status: Option<String>,
-    /// Whether an instance has automatic minor version upgrades.
-    moves: bool,
-    /// All subnet IDs of the VPC; empty unless the subnet group was read.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    of_vpc: BTreeSet<String>,
-    /// Changes that wait for the maintenance window.
-    pending: Vec<String>,
-    /// DB parameter groups of the instances, without AWS's default groups.
-    instance_parameter_groups: BTreeSet<String>,
-}
 
 /// The RDS API calls that create and modify a cluster.
 #[derive(Debug, Serialize, Deserialize)]
@@ -124,34 +57,56 @@ pub enum ClusterOp {
         /// DB parameter group family, such as `aurora-postgresql16`.
         family: String,
     },
-    /// Sets parameters, at most 20 in one request.
+    /// Sets parameters, at most 20 in one request: dynamic ones at once, static ones at the next restart.
     ModifyDBClusterParameterGroup {
         /// `DBClusterParameterGroupName`. It never starts with `default.`, AWS's own groups.
         name: String,
-        /// Values by parameter name.
+        /// The values that differ, by parameter name.
         parameters: BTreeMap<String, String>,
+    },
+    /// Resets parameters to the engine's defaults: dynamic ones at once, static ones at the next restart.
+    ResetDBClusterParameterGroup {
+        /// `DBClusterParameterGroupName`. It never starts with `default.`, AWS's own groups.
+        name: String,
+        /// The names of the parameters.
+        parameters: BTreeSet<String>,
     },
     /// Creates the cluster without instances. Secrets Manager creates the master password.
     CreateDBCluster(Box<ClusterModel>),
+    /// Creates the cluster without instances from the snapshot in `restore_from`. It has the snapshot's master user.
+    RestoreDBClusterFromSnapshot(Box<ClusterModel>),
     /// Changes the settings that differ.
-    ModifyDBCluster(Box<Modified>),
+    ModifyDBCluster {
+        /// The settings that differ.
+        settings: Box<ClusterModel>,
+        /// The log exports to stop.
+        disable_logs: BTreeSet<String>,
+    },
+    /// Turns the Data API on.
+    EnableHttpEndpoint,
+    /// Turns the Data API off.
+    DisableHttpEndpoint,
+    /// Adds a role.
+    AddRoleToDBCluster(Role),
+    /// Removes a role.
+    RemoveRoleFromDBCluster(Role),
     /// Creates one instance of the cluster.
     CreateDBInstance {
         /// `DBInstanceIdentifier`, the key in the spec's `instances`.
         id: String,
-        /// DB instance class, such as `db.r6g.large`.
-        class: String,
         /// The cluster's engine, which RDS requires for each instance too.
         engine: String,
-        /// Tags of the new instance: the source instance's, and the spec's `instance_tags`.
+        /// All settings except tags.
+        settings: Box<ClusterInstance>,
+        /// Tags of the new instance.
         tags: Tags,
     },
-    /// Changes an instance's class.
+    /// Changes an instance.
     ModifyDBInstance {
         /// `DBInstanceIdentifier`, the key in the spec's `instances`.
         id: String,
-        /// DB instance class, such as `db.r6g.large`.
-        class: String,
+        /// The settings that differ.
+        settings: Box<ClusterInstance>,
         /// Whether RDS applies the change now instead of in the maintenance window.
         apply_immediately: bool,
     },
@@ -162,27 +117,19 @@ pub enum ClusterOp {
         /// All desired tags, also those that do not differ.
         tags: Tags,
     },
+    /// Removes the tags that the spec unsets; other tags stay.
+    RemoveTagsFromResource {
+        /// DB instance identifier; `None` for the cluster.
+        instance: Option<String>,
+        /// The keys of live tags to remove.
+        keys: Vec<String>,
+    },
 }
 
-/// The settings that ModifyDBCluster changes. `None` leaves a setting as it is.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Modified {
-    engine_version: Option<String>,
-    port: Option<i32>,
-    parameter_group: Option<String>,
-    security_groups: Option<BTreeSet<String>>,
-    deletion_protection: Option<bool>,
-    backup_days: Option<i32>,
-    iam_auth: Option<bool>,
-    copy_tags_to_snapshots: Option<bool>,
-    enable_logs: BTreeSet<String>,
-    disable_logs: BTreeSet<String>,
-    serverless: Option<Scaling>,
-    apply_immediately: bool,
+/// Returns the path of the setting that makes an instance public.
+fn public_path(id: &str) -> String {
+    format!("instances.{id}.publicly_accessible")
 }
-
-/// The name prefix of AWS's default parameter groups, which cannot be modified.
-const AWS_GROUP: &str = "default.";
 
 impl Kind for Cluster {
     const FACTS: Facts = Facts {
@@ -202,13 +149,21 @@ impl Kind for Cluster {
             "ModifyDBSubnetGroup",
             "CreateDBClusterParameterGroup",
             "ModifyDBClusterParameterGroup",
+            "ResetDBClusterParameterGroup",
             "CreateDBCluster",
+            "RestoreDBClusterFromSnapshot",
             "ModifyDBCluster",
+            "EnableHttpEndpoint",
+            "DisableHttpEndpoint",
+            "AddRoleToDBCluster",
+            "RemoveRoleFromDBCluster",
             "CreateDBInstance",
             "ModifyDBInstance",
             "AddTagsToResource",
+            "RemoveTagsFromResource",
         ],
-        checks: &["DescribeOrderableDBInstanceOptions", "DescribeAccountAttributes"],
+        step_reads: &["DescribeDBClusterParameters", "DescribeDBSubnetGroups"],
+        checks: &["DescribeOrderableDBInstanceOptions", "DescribeAccountAttributes", "DescribeDBClusterSnapshots"],
         // RDS uses the caller's permissions for the master password's secret and the KMS key (Aurora User Guide:
         // "Password management with Amazon Aurora and AWS Secrets Manager", "AWS KMS key management").
         also: &[
@@ -216,6 +171,8 @@ impl Kind for Cluster {
             regionctl_core::kind::Need::always("kms:DescribeKey", &["*"]),
             regionctl_core::kind::Need::always("secretsmanager:CreateSecret", &["*"]),
             regionctl_core::kind::Need::always("secretsmanager:TagResource", &["*"]),
+            regionctl_core::kind::Need::if_stated("roles", "iam:PassRole", &["*"]),
+            regionctl_core::kind::Need::if_stated("monitoring", "iam:PassRole", &["*"]),
             regionctl_core::kind::Need::if_stated("kms_key", "kms:CreateGrant", crate::services::KEYS),
             regionctl_core::kind::Need::if_stated("kms_key", "kms:Decrypt", crate::services::KEYS),
             regionctl_core::kind::Need::if_stated("kms_key", "kms:GenerateDataKey*", crate::services::KEYS),
@@ -227,6 +184,18 @@ impl Kind for Cluster {
         follows: true,
         inventory: &["DescribeDBClusters"],
         weights: &[
+            Weight {
+                path: "instances.*.publicly_accessible",
+                when: When::Differs,
+                severity: Severity::High,
+                why: "an instance has a public IP address, or lacks the one of the spec",
+            },
+            Weight {
+                path: "instances.*.tags*",
+                when: When::Differs,
+                severity: Severity::Low,
+                why: "a tag of an instance differs",
+            },
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "the database does not exist" },
             Weight {
                 path: "deletion_protection",
@@ -271,7 +240,11 @@ impl Kind for Cluster {
                 why: "different users can log in",
             },
         ],
-        defaults: r#"{"deletion_protection": false, "backup_days": 1, "iam_auth": false, "copy_tags_to_snapshots": false}"#,
+        defaults: r#"{"deletion_protection": false, "backup_days": 1, "iam_auth": false, "copy_tags_to_snapshots": false,
+            "backtrack_seconds": 0, "data_api": false, "local_write_forwarding": false, "storage_type": "aurora",
+            "network_type": "IPV4", "database_insights": "standard", "performance_insights": null, "monitoring": null,
+            "engine_lifecycle_support": "open-source-rds-extended-support", "log_exports": [], "roles": [],
+            "auto_minor_version_upgrade": true}"#,
         example: "
 rds.cluster:
   orders:
@@ -292,6 +265,7 @@ rds.cluster:
         parts: &["subnet_group", "parameter_group"],
         not_copied: &["subnet_group"],
         descriptive: &["engine"],
+        creation_tags: true,
         ..Facts::DEFAULT
     };
 
@@ -305,34 +279,53 @@ rds.cluster:
 
     fn desire(_: &str, spec: ClusterSpec, notes: &mut Notes<'_>) -> ClusterModel {
         check(&spec, notes);
-        let instance = |(id, instance): (String, InstanceSpec)| {
-            (id, ClusterInstance { class: instance.class, tags: spec.instance_tags.clone().unwrap_or_default() })
-        };
+        let of_all = spec.instance_tags;
+        let instances = spec.instances.map(|instances| {
+            let model = |(id, instance): (String, spec::InstanceSpec)| (id, instance.into_model(&of_all));
+            instances.into_iter().map(model).collect()
+        });
         ClusterModel {
             engine: Setting::stated(spec.engine),
             engine_version: Setting::stated(spec.engine_version),
+            engine_lifecycle_support: Setting::stated(spec.engine_lifecycle_support),
             master_username: Setting::stated(spec.master_username),
-            database: Setting::stated(spec.database),
+            managed_password: Setting::stated(spec.managed_password),
+            secret_kms_key: spec.secret_kms_key,
+            database: spec.database,
             port: Setting::stated(spec.port),
-            instances: Setting::stated(spec.instances.map(|instances| instances.into_iter().map(instance).collect())),
-            subnet_group: Setting::stated(
-                spec.subnet_group.map(|SubnetGroupSpec { name, subnets }| SubnetGroup { name, subnets }),
-            ),
-            parameter_group: Setting::stated(spec.parameter_group),
+            network_type: Setting::stated(spec.network_type),
+            instances: Setting::stated(instances),
+            subnet_group: spec.subnet_group,
+            parameter_group: spec.parameter_group,
             security_groups: Setting::stated(
                 spec.security_groups.map(|groups| groups.into_iter().map(security_group).collect()),
             ),
             deletion_protection: Setting::Set(spec.deletion_protection.unwrap_or(true)),
             backup_days: Setting::stated(spec.backup_days),
-            storage_encrypted: Setting::stated(spec.storage_encrypted.or((!notes.follows).then_some(true))),
-            kms_key: Setting::stated(spec.kms_key),
+            backup_window: Setting::stated(spec.backup_window),
+            maintenance_window: Setting::stated(spec.maintenance_window),
+            auto_minor_version_upgrade: Setting::stated(spec.auto_minor_version_upgrade),
+            backtrack_seconds: Setting::stated(spec.backtrack_seconds),
+            // The snapshot decides whether a restored cluster is encrypted.
+            storage_encrypted: Setting::stated(
+                spec.storage_encrypted.or((!notes.follows && spec.restore_from.is_none()).then_some(true)),
+            ),
+            kms_key: spec.kms_key,
+            storage_type: Setting::stated(spec.storage_type),
             iam_auth: Setting::stated(spec.iam_auth),
+            data_api: Setting::stated(spec.data_api),
+            local_write_forwarding: Setting::stated(spec.local_write_forwarding),
             copy_tags_to_snapshots: Setting::stated(spec.copy_tags_to_snapshots),
             log_exports: Setting::stated(spec.log_exports),
-            serverless: Setting::stated(spec.serverless),
+            database_insights: Setting::stated(spec.database_insights),
+            performance_insights: spec.performance_insights,
+            monitoring: spec.monitoring,
+            roles: Setting::stated(spec.roles),
+            serverless: spec.serverless.map(Scaling::canonical),
             apply_immediately: spec.apply_immediately,
-            tags: Setting::stated(spec.tags),
-            instance_tags: Setting::stated(spec.instance_tags),
+            tags: spec.tags,
+            instance_tags: of_all,
+            restore_from: Setting::stated(spec.restore_from),
             live: LiveOnly::default(),
         }
     }
@@ -351,27 +344,42 @@ rds.cluster:
     fn follow(
         own: ClusterModel,
         source: &LiveResource<ClusterModel>,
-        _: &Location,
+        location: &Location,
         not_copied: &mut Vec<String>,
     ) -> Option<ClusterModel> {
-        Some(copied_cluster(own, source.model.clone(), not_copied))
+        copied_cluster(own, source.model.clone(), location, not_copied)
     }
 
     /// RDS creates the master password's secret in Secrets Manager with the caller's permissions.
     fn also_needs(op: &ClusterOp) -> Vec<(&'static str, String)> {
-        match op {
-            ClusterOp::CreateDBCluster(_) => {
-                ["secretsmanager:CreateSecret", "secretsmanager:TagResource", "kms:DescribeKey"]
-                    .map(|action| (action, "*".to_owned()))
-                    .to_vec()
-            }
-            _ => Vec::new(),
-        }
+        let creates_secret = match op {
+            ClusterOp::CreateDBCluster(_) => true,
+            ClusterOp::ModifyDBCluster { settings, .. } => settings.managed_password == Setting::Set(true),
+            _ => false,
+        };
+        let actions = ["secretsmanager:CreateSecret", "secretsmanager:TagResource", "kms:DescribeKey"];
+        if creates_secret { actions.map(|action| (action, "*".to_owned())).to_vec() } else { Vec::new() }
     }
 
     /// Drops the status, so that a saved plan stays valid when it changes.
-    fn relevant(_: Option<&Self::Model>, live: ClusterModel) -> ClusterModel {
-        ClusterModel { live: LiveOnly { status: None, ..live.live }, ..live }
+    fn relevant(want: Option<&Self::Model>, live: ClusterModel) -> ClusterModel {
+        let of_live = if want.is_some() { LiveOnly { status: None, ..live.live } } else { LiveOnly::default() };
+        ClusterModel { live: of_live, ..live }
+    }
+
+    fn write(model: &ClusterModel) -> Option<Value> {
+        Some(write::write(model))
+    }
+
+    /// Returns one risk per instance with a public IP address. Its waiver is the `waiver` of that instance.
+    fn risks(model: &ClusterModel) -> Vec<Risk> {
+        let public = |(id, instance): (&String, &ClusterInstance)| {
+            let risk = || {
+                Risk::new("rds-public-instance", public_path(id), format!("gives instance {id} a public IP address"))
+            };
+            (instance.publicly_accessible == Setting::Set(true)).then(risk)
+        };
+        model.instances.value().into_iter().flatten().filter_map(public).collect()
     }
 
     fn remove(_: &ClusterModel, out: &mut Diff<'_, ClusterOp>) {
@@ -382,74 +390,45 @@ rds.cluster:
 
     fn diff(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) {
         let ClusterModel {
-            engine,
-            engine_version,
-            master_username,
-            database,
-            port,
-            instances,
-            subnet_group,
-            parameter_group,
-            security_groups,
-            deletion_protection,
-            backup_days,
-            storage_encrypted,
-            kms_key,
-            iam_auth,
-            copy_tags_to_snapshots,
-            log_exports,
-            serverless,
-            apply_immediately,
-            tags,
+            engine: _,
+            engine_version: _,
+            engine_lifecycle_support: _,
+            master_username: _,
+            managed_password: _,
+            secret_kms_key: _,
+            database: _,
+            port: _,
+            network_type: _,
+            instances: _,
+            subnet_group: _,
+            parameter_group: _,
+            security_groups: _,
+            deletion_protection: _,
+            backup_days: _,
+            backup_window: _,
+            maintenance_window: _,
+            auto_minor_version_upgrade: _,
+            backtrack_seconds: _,
+            storage_encrypted: _,
+            kms_key: _,
+            storage_type: _,
+            iam_auth: _,
+            data_api: _,
+            local_write_forwarding: _,
+            copy_tags_to_snapshots: _,
+            log_exports: _,
+            database_insights: _,
+            performance_insights: _,
+            monitoring: _,
+            roles: _,
+            serverless: _,
+            apply_immediately: _,
+            tags: _,
             instance_tags: _,
+            restore_from: _,
             live: _,
         } = want;
-        let immutable = out
-            .setting("engine", engine, live.map(|live| &live.engine))
-            .and(out.setting("master_username", master_username, live.map(|live| &live.master_username)))
-            .and(out.setting("database", database, live.map(|live| &live.database)))
-            .and(out.setting("storage_encrypted", storage_encrypted, live.map(|live| &live.storage_encrypted)))
-            .and(out.setting("kms_key", kms_key, live.map(|live| &live.kms_key)));
-        let versioned = version::compare(engine_version.value().map(String::as_str), live, out);
-        let restarting = versioned.clone().and(out.setting("port", port, live.map(|live| &live.port)));
-        let live_copy_tags = live.map(|live| &live.copy_tags_to_snapshots);
-        let settings = out
-            .setting("security_groups", security_groups, live.map(|live| &live.security_groups))
-            .and(out.setting("deletion_protection", deletion_protection, live.map(|live| &live.deletion_protection)))
-            .and(out.setting("backup_days", backup_days, live.map(|live| &live.backup_days)))
-            .and(out.setting("iam_auth", iam_auth, live.map(|live| &live.iam_auth)))
-            .and(out.setting("copy_tags_to_snapshots", copy_tags_to_snapshots, live_copy_tags))
-            .and(out.setting("log_exports", log_exports, live.map(|live| &live.log_exports)))
-            .and(out.setting("serverless", serverless, live.map(|live| &live.serverless)));
-        let tagged = out.stated_entries("tags", tags.value(), live.and_then(|live| live.tags.value()));
-        subnets(subnet_group.value(), live, out);
-        let grouped = parameters(parameter_group.value(), live, out);
-        let covers = immutable.clone().and(restarting.clone()).and(settings.clone()).and(grouped.clone());
-        let Some(live) = live else {
-            let covers = covers.and(out.creation()).and(tagged);
-            out.step(Phase::Create, covers, ClusterOp::CreateDBCluster(Box::new(want.clone())));
-            return members(instances.value(), want, None, out);
-        };
-        out.blocked(
-            &immutable,
-            "RDS cannot change this in place, and regionctl never replaces a database: restore a snapshot into a new \
-             cluster with this setting, migrate, then change the spec",
-        );
-        parts::in_progress(live, &covers, out);
-        let when = if *apply_immediately {
-            "immediately; the cluster may restart"
-        } else {
-            "in the maintenance window; set `apply_immediately: true` to apply it immediately"
-        };
-        out.remark(&restarting, when);
-        let modified = Modified {
-            engine_version: engine_version.get().filter(|_| !versioned.is_empty()),
-            parameter_group: parameter_group.value().map(|group| group.name.clone()).filter(|_| !grouped.is_empty()),
-            ..modified(want, live)
-        };
-        out.step(Phase::Change, restarting.and(settings).and(grouped), ClusterOp::ModifyDBCluster(Box::new(modified)));
-        let tag = ClusterOp::AddTagsToResource { instance: None, tags: tags.clone().unwrap_or_default() };
-        out.step(Phase::Change, tagged, tag);
-        members(instances.value(), want, Some(live), out);
+        // They are compared there, and in the functions of the calls that change them.
+        settings::diff(want, live, out);
     }
 }

@@ -66,8 +66,9 @@ pub fn summarize(finding: &Finding) -> String {
 
 /// Returns the command that fixes what an apply can fix in a region.
 fn apply_command(region: &RegionReport) -> String {
-    let destroys = region.findings.iter().any(|finding| finding.fix.contains("--allow-destroy"));
-    format!("regionctl apply {}{}", region.spec, if destroys { " --allow-destroy" } else { "" })
+    let needs = |flag: &&str| region.findings.iter().any(|finding| finding.fix.contains(*flag));
+    let flags = [" --allow-destroy", " --allow-interrupt"].into_iter().filter(needs).collect::<String>();
+    format!("regionctl apply {}{flags}", region.spec)
 }
 
 /// Returns the one-line result of a report.
