@@ -90,7 +90,7 @@ async fn an_existing_version_with_the_content_becomes_the_default() {
 
 #[tokio::test]
 async fn another_display_name_needs_content_that_differs_in_white_space() {
-    let same = r#"{"DocumentVersion":"3","Content":"a: 1\n","DocumentFormat":"YAML","DisplayName":"old"}"#;
+    let same = r#"{"DocumentVersion":"1","Content":"a: 1\n","DocumentFormat":"YAML","DisplayName":"old"}"#;
     let replay = Replay::new(&[(400, DUPLICATE), (200, same), (200, UPDATED)]);
     let op = update(&json!({"display_name": "new"}), &json!([]));
     assert_eq!(run(&replay, "ssm.document", op).await.unwrap()["version"], "4");
