@@ -2,6 +2,7 @@
 //! The laws that hold for all kinds. They run every kind's cases on the sandbox.
 
 mod cases;
+mod followed;
 mod given;
 mod written;
 
@@ -77,8 +78,12 @@ where
 }
 
 async fn open(sandbox: &Sandbox, access: Access) -> Aws {
+    open_in(sandbox, access, "eu-central-1").await
+}
+
+async fn open_in(sandbox: &Sandbox, access: Access, region: &str) -> Aws {
     let settings = SessionSettings {
-        region: "eu-central-1".to_owned(),
+        region: region.to_owned(),
         profile: None,
         role: None,
         endpoint_url: None,

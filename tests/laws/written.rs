@@ -26,7 +26,7 @@ fn unconverted() -> BTreeSet<String> {
 }
 
 /// Returns the live resources of a snapshot with kind, name and model.
-fn resources(snapshot: &Snapshot) -> Vec<(String, String, Value)> {
+pub(super) fn resources(snapshot: &Snapshot) -> Vec<(String, String, Value)> {
     let kinds = snapshot.regions.values().flat_map(|region| &region.kinds);
     let found = kinds.flat_map(|(slot, kind)| kind.names.iter().map(move |(name, reading)| (slot, name, reading)));
     found
