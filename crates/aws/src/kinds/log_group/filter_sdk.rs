@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads and writes the filters of log groups. An unknown value is an error, so that it is never treated as `(not set)`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types::{
@@ -81,13 +81,13 @@ pub(super) async fn put_metric_filter(
     name: &str,
     filter: MetricFilter,
 ) -> Result<(), CallError> {
-    let dimensions: HashMap<String, String> = filter.dimensions.into_iter().collect();
+    let dimensions = (!filter.dimensions.is_empty()).then(|| filter.dimensions.into_iter().collect());
     let transformation = MetricTransformation::builder()
         .metric_name(filter.metric)
         .metric_namespace(filter.namespace)
         .metric_value(filter.value)
         .set_default_value(filter.default_value)
-        .set_dimensions((!dimensions.is_empty()).then_some(dimensions))
+        .set_dimensions(dimensions)
         .set_unit(filter.unit.as_deref().map(StandardUnit::from))
         .build()
         .map_err(build_error)?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::LogGroupOp;
 use super::filter_check::{MOST_METRIC_FILTERS, MOST_SUBSCRIPTION_FILTERS};
-use super::filters::Filters;
+use super::filters::{Filters, MetricFilter};
 use super::model::LogGroupModel;
 
 /// The classes that support neither metric filters nor subscription filters
@@ -27,7 +27,7 @@ pub(super) fn diff(want: &LogGroupModel, live: Option<&LogGroupModel>, out: &mut
     );
     for change in metrics.changes {
         let Change { name, covers, want, live } = change;
-        let old = live.as_ref().map(|live| live.published());
+        let old = live.as_ref().map(MetricFilter::published);
         match want {
             Some(filter) => {
                 if let Some(old) = old.filter(|old| *old != filter.published()) {

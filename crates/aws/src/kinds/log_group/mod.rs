@@ -11,6 +11,7 @@ mod filter_check;
 mod filter_sdk;
 mod filter_steps;
 mod filters;
+mod follow;
 mod model;
 mod spec;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use regionctl_core::kind::weight::{Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Need, Notes, Risk};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
+use regionctl_core::observe::scope::LiveResource;
 use regionctl_core::observe::seen::Seen;
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
@@ -145,6 +147,7 @@ impl Kind for LogGroup {
         creation_tags: true,
         patterns: true,
         lists: true,
+        follows: true,
         inventory: &["DescribeLogGroups"],
         weights: &[
             Weight { path: "retention_days", when: When::Less, severity: Severity::High, why: "events expire earlier" },
@@ -263,6 +266,15 @@ logs.log_group:
             }
             _ => Vec::new(),
         }
+    }
+
+    fn follow(
+        own: LogGroupModel,
+        source: &LiveResource<LogGroupModel>,
+        location: &Location,
+        left: &mut Vec<String>,
+    ) -> Option<LogGroupModel> {
+        Some(follow::follow(own, &source.model, &location.region, left))
     }
 
     /// Returns only the filters that the spec names.
