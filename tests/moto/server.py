@@ -20,6 +20,7 @@ Bugs of moto are corrected here and never in regionctl:
 - A log group's key cannot be changed (AssociateKmsKey, DisassociateKmsKey).
 - CreateBucket ignores tags.
 - Topics do not return the attributes of delivery status, tracing, signatures, sizes and FIFO.
+- Detailed monitoring and the shutdown behavior of instances cannot be changed (instances.py).
 - S3 loses the key format of access logs, the filters of replication rules, and the size filters, kept versions and
   minimum transition size of lifecycle rules, and does not support requestPayment. S3 returns what was put.
 
@@ -40,6 +41,7 @@ import urllib.request
 import cbor2
 import xmltodict
 from functions import FunctionParts
+from instances import attributes_of_instances
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import ValidateRequests, self_check
 from moto.awslambda.models import LambdaFunction, lambda_backends
@@ -468,6 +470,7 @@ def main():
         keys_of_log_groups()
         policies_of_endpoints()
         attributes_of_topics()
+        attributes_of_instances()
         rules_without_ports()
         moto = FunctionParts(S3Keeps(DomainDispatcherApplication(create_backend_app)))
         app = NotImplemented(CborToJson(S3Roots(moto)))

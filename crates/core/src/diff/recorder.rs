@@ -14,6 +14,7 @@ use crate::kind;
 use crate::model::policy::Policy;
 use crate::model::tags::{CREATED_BY, Tags};
 use crate::observe::scope::Extra;
+use crate::resource::secret;
 use crate::resource::setting::Setting;
 use crate::spec::Waiver;
 
@@ -169,9 +170,9 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         })
     }
 
-    /// Records that a live value is removed.
+    /// Records that a live value is removed. Secrets in it are hidden.
     pub fn gone<T: Serialize + ?Sized>(&mut self, path: &str, live: &T) -> Covers {
-        let (before, action) = (Some(json(live)), FieldAction::Remove);
+        let (before, action) = (Some(secret::shown(json(live))), FieldAction::Remove);
         self.recorded(|fields| {
             fields.push(FieldChange { path: path.to_owned(), action, before, after: None, note: None });
         })
@@ -440,6 +441,16 @@ mod tests {
         diff.step(Phase::Change, covers, "Delete".to_owned());
         let draft = diff.finish().unwrap();
         assert_eq!((draft.fields[0].path.as_str(), draft.fields[0].action), ("c", FieldAction::Remove));
+    }
+
+    #[test]
+    fn a_removed_secret_is_reported_without_its_value() {
+        let mut diff: Diff<'_, String> = Diff::new(true, &[]);
+        let live = Setting::Set(secret::Secret::new("hunter2"));
+        let covers = diff.setting("user_data", &Setting::Unset, Some(&live));
+        diff.step(Phase::Change, covers, "Modify".to_owned());
+        let field = diff.finish().unwrap().fields.remove(0);
+        assert_eq!(field.before, Some(secret::HIDDEN.into()));
     }
 
     #[test]

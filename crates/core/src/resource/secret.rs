@@ -88,6 +88,16 @@ pub fn hide(value: &mut Value) {
     replace(value, &|_| String::new());
 }
 
+/// Returns a value as it is shown: with [`HIDDEN`] instead of each secret.
+pub fn shown(value: Value) -> Value {
+    match value {
+        value if of(&value).is_some() => HIDDEN.into(),
+        Value::Object(fields) => fields.into_iter().map(|(name, item)| (name, shown(item))).collect(),
+        Value::Array(items) => items.into_iter().map(shown).collect(),
+        other => other,
+    }
+}
+
 /// Replaces each token in a value by its secret. Unknown tokens remain.
 pub fn unseal(value: &mut Value, secrets: &Secrets) {
     replace(value, &|token| secrets.get(token).cloned().unwrap_or_else(|| token.to_owned()));
