@@ -180,9 +180,13 @@ async fn without_any_action_nothing_is_written_unless_the_action_is_not_needed()
 async fn is_refused(statements: Vec<Value>) -> Result<bool, String> {
     let applied = apply_with(statements).await;
     let unsure: Vec<&Check> = applied.checks.iter().filter(|check| check.verdict != Verdict::Passed).collect();
+    // A note says that defects could not be looked for.
+    let advisory = REGISTRY.0.iter().map(|kind| kind.facts()).filter(|facts| facts.advisory);
+    let advisory: Vec<String> = advisory.flat_map(|facts| facts.reads).map(|read| format!(":{read} ")).collect();
+    let is_needed = |call: &&String| !advisory.iter().any(|read| call.contains(read));
     match applied.result {
         // What only a check needs may be missing: the check could then not be made.
-        Ok(_) if applied.denied.is_empty() || !unsure.is_empty() => Ok(false),
+        Ok(_) if !applied.denied.iter().any(|call| is_needed(&call)) || !unsure.is_empty() => Ok(false),
         Err(_) if applied.writes.is_empty() => Ok(true),
         _ => Err(format!("{:?} were denied after {} writes", applied.denied, applied.writes.len())),
     }

@@ -79,9 +79,8 @@ async fn live(aws: &regionctl_aws::provider::Aws, of: &str, region: &str) -> BTr
     let whole = read_region(aws, REGISTRY, region, &|_| {}).await.unwrap();
     let found = resources(&whole).into_iter().filter(|(kind, ..)| kind == of);
     found
-        .filter_map(|(_, name, mut model)| {
-            secret::show(&mut model);
-            let text = model.to_string().replace(TARGET, "eu-central-1");
+        .filter_map(|(_, name, model)| {
+            let text = secret::shown(model).to_string().replace(TARGET, "eu-central-1");
             let Ok(Value::Object(mut fields)) = serde_json::from_str(&text) else { return None };
             if let Some(Value::Object(tags)) = fields.get_mut("tags") {
                 tags.retain(|key, _| !is_own(key));

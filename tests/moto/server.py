@@ -22,6 +22,7 @@ Bugs of moto are corrected here and never in regionctl:
 - Filters of log groups, and composite alarms (monitoring.py).
 - CreateBucket ignores tags.
 - Topics do not return the attributes of delivery status, tracing, signatures, sizes and FIFO.
+- Detailed monitoring and the shutdown behavior of instances cannot be changed (instances.py).
 - S3 loses the key format of access logs, the filters of replication rules, and the size filters, kept versions and
   minimum transition size of lifecycle rules, the event hold of Object Lock, a lone EventBridgeConfiguration, and the root
   elements of notifications and Transfer Acceleration, and does not support requestPayment. S3 returns what was put.
@@ -45,6 +46,7 @@ import urllib.request
 import cbor2
 from buckets import bucket_prefixes, object_locks, tags_of_new_buckets
 from functions import FunctionParts
+from instances import attributes_of_instances
 from moto.server import DomainDispatcherApplication, create_backend_app
 from model import ValidateRequests, self_check
 from monitoring import composite_alarms, filters_of_log_groups
@@ -508,6 +510,7 @@ def main():
         filters_of_log_groups()
         composite_alarms()
         attributes_of_topics()
+        attributes_of_instances()
         rules_without_ports()
         moto = FunctionParts(S3Keeps(DomainDispatcherApplication(create_backend_app)))
         app = NotImplemented(CborToJson(S3Roots(moto)))

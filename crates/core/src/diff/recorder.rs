@@ -170,11 +170,9 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         })
     }
 
-    /// Records that a live value is removed.
+    /// Records that a live value is removed. Secrets in it are hidden.
     pub fn gone<T: Serialize + ?Sized>(&mut self, path: &str, live: &T) -> Covers {
-        let (mut before, action) = (json(live), FieldAction::Remove);
-        secret::show(&mut before);
-        let before = Some(without_unset(before));
+        let (before, action) = (Some(without_unset(secret::shown(json(live)))), FieldAction::Remove);
         self.recorded(|fields| {
             fields.push(FieldChange { path: path.to_owned(), action, before, after: None, note: None });
         })

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! EC2: endpoints, flow logs, key pairs and instances. Requests with DryRun change nothing
+//! EC2: endpoints, flow logs and key pairs; instances are in `instances.rs`. Requests with DryRun change nothing
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
 
 mod endpoints;
@@ -9,9 +9,6 @@ use winterbaume_core::{MockRequest, MockResponse, StatefulService};
 use super::{Form, Records, element, list, now, tag};
 use crate::ACCOUNT;
 use crate::services::Services;
-
-/// How long an instance is `pending`, in seconds. In AWS it is about half a minute.
-const PENDING_SECONDS: f64 = 0.7;
 
 pub(super) async fn answer(services: &Services, region: &str, request: &MockRequest) -> Option<MockResponse> {
     let form = Form::of(request);
@@ -45,18 +42,17 @@ fn error(status: u16, code: &str, message: &str) -> MockResponse {
     )
 }
 
-type Done = Result<String, (&'static str, String)>;
+pub(super) type Done = Result<String, (&'static str, String)>;
 
-struct Ec2<'a> {
+pub(super) struct Ec2<'a> {
     records: &'a mut Records,
-    form: Form,
+    pub(super) form: Form,
     bucket_exists: bool,
 }
 
 const ENDPOINT: &str = "vpce";
 const FLOW_LOG: &str = "fl";
 const KEY_PAIR: &str = "key";
-const INSTANCE: &str = "i";
 
 #[allow(clippy::unnecessary_wraps)] // all actions return one type
 impl Ec2<'_> {
@@ -76,20 +72,14 @@ impl Ec2<'_> {
                 self.records.retain(|key, it| !key.starts_with("ec2/key-") || Form::kept(it).text("KeyName") != name);
                 Ok("<return>true</return>".to_owned())
             }
-            "RunInstances" => self.run_instances(),
-            "DescribeInstances" => self.instances(),
-            "StartInstances" => self.set_state("running"),
-            "StopInstances" => self.set_state("stopped"),
-            "TerminateInstances" => self.set_state("terminated"),
-            "ModifyInstanceAttribute" => self.modify_instance(),
             "CreateTags" => return self.tag(),
             "DeleteTags" => return self.untag(),
-            _ => return None,
+            _ => return self.act_on_instances(action),
         })
     }
 
     /// Stores the request under an unused id that is derived from the number of records, so that ids are reproducible.
-    fn create(&mut self, kind: &str) -> String {
+    pub(super) fn create(&mut self, kind: &str) -> String {
         let number = self.form.0.len() + self.records.len();
         let mut at = number;
         let mut id = format!("{kind}-0{at:016x}");
@@ -105,7 +95,7 @@ impl Ec2<'_> {
         id
     }
 
-    fn all(&self, kind: &str) -> Vec<Form> {
+    pub(super) fn all(&self, kind: &str) -> Vec<Form> {
         let prefix = format!("ec2/{kind}-");
         self.records
             .iter()
@@ -114,11 +104,11 @@ impl Ec2<'_> {
             .collect()
     }
 
-    fn keep(&mut self, resource: &Form) {
+    pub(super) fn keep(&mut self, resource: &Form) {
         self.records.insert(format!("ec2/{}", resource.text("Id")), resource.keep());
     }
 
-    fn resource(&self, id: &str, missing: &'static str) -> Result<Form, (&'static str, String)> {
+    pub(super) fn resource(&self, id: &str, missing: &'static str) -> Result<Form, (&'static str, String)> {
         let found = self.records.get(&format!("ec2/{id}")).map(Form::kept);
         found.ok_or_else(|| (missing, format!("'{id}' does not exist")))
     }
@@ -213,54 +203,6 @@ impl Ec2<'_> {
         Ok(list("keySet", "item", shown.map(show)))
     }
 
-    /// The same client token returns the same instance (EC2 User Guide, "Ensuring idempotency").
-    fn run_instances(&mut self) -> Done {
-        let token = self.form.get("ClientToken").map(ToOwned::to_owned);
-        let same =
-            self.all(INSTANCE).into_iter().find(|it| token.is_some() && it.get("ClientToken") == token.as_deref());
-        let id = match same {
-            Some(same) => same.text("Id").to_owned(),
-            None => {
-                self.form.set("State", "running");
-                self.create(INSTANCE)
-            }
-        };
-        let instance = self.resource(&id, "InvalidInstanceID.NotFound")?;
-        Ok(list("instancesSet", "item", [show_instance(&instance)]))
-    }
-
-    fn instances(&self) -> Done {
-        let states = self.form.filter("Filter", "Value", "instance-state-name");
-        let names = self.form.filter("Filter", "Value", "tag:Name");
-        let ids = self.form.list("InstanceId");
-        let shown = self.all(INSTANCE).into_iter().filter(|it| {
-            let name =
-                it.pairs("Tag", "Key", "Value").into_iter().find(|(key, _)| key == "Name").map(|(_, value)| value);
-            (ids.is_empty() || ids.iter().any(|id| id == it.text("Id")))
-                && states.as_ref().is_none_or(|states| states.iter().any(|state| state == state_of(it)))
-                && names.as_ref().is_none_or(|names| name.is_some_and(|name| names.contains(&name)))
-        });
-        let reservation = |it: Form| list("instancesSet", "item", [show_instance(&it)]);
-        Ok(list("reservationSet", "item", shown.map(reservation)))
-    }
-
-    fn set_state(&mut self, state: &str) -> Done {
-        for id in self.form.list("InstanceId") {
-            let mut instance = self.resource(&id, "InvalidInstanceID.NotFound")?;
-            instance.set("State", state);
-            instance.set("At", now().to_string());
-            self.keep(&instance);
-        }
-        Ok("<instancesSet/>".to_owned())
-    }
-
-    fn modify_instance(&mut self) -> Done {
-        let mut instance = self.resource(self.form.text("InstanceId"), "InvalidInstanceID.NotFound")?;
-        instance.set_list("SecurityGroupId", &self.form.list("GroupId"));
-        self.keep(&instance);
-        Ok("<return>true</return>".to_owned())
-    }
-
     /// Tags a resource that is stored here. Other resources are tagged by the emulated service.
     fn tag(&mut self) -> Option<Done> {
         let id = self.form.get("ResourceId.1")?.to_owned();
@@ -307,34 +249,7 @@ fn tag_fields(log: &Form) -> String {
     list("tagFieldSpecificationSet", "item", fields)
 }
 
-fn tags(resource: &Form) -> String {
+pub(super) fn tags(resource: &Form) -> String {
     let pairs = resource.pairs("Tag", "Key", "Value");
     list("tagSet", "item", pairs.iter().map(|(key, value)| element("key", Some(key)) + &element("value", Some(value))))
-}
-
-fn state_of(instance: &Form) -> &str {
-    let since = instance.text("At").parse::<f64>().map_or(f64::MAX, |at| now() - at);
-    match instance.text("State") {
-        "running" if since < PENDING_SECONDS => "pending",
-        state => state,
-    }
-}
-
-fn show_instance(instance: &Form) -> String {
-    let groups = instance.list("SecurityGroupId");
-    let profile = instance.get("IamInstanceProfile.Name");
-    element("instanceId", instance.get("Id"))
-        + &element("imageId", instance.get("ImageId"))
-        + &element("instanceType", instance.get("InstanceType"))
-        + &element("keyName", instance.get("KeyName"))
-        + &element("subnetId", instance.get("SubnetId"))
-        + &profile.map_or_else(String::new, |name| {
-            format!(
-                "<iamInstanceProfile>{}</iamInstanceProfile>",
-                element("arn", Some(&format!("arn:aws:iam::{ACCOUNT}:instance-profile/{name}")))
-            )
-        })
-        + &format!("<instanceState>{}</instanceState>", element("name", Some(state_of(instance))))
-        + &list("groupSet", "item", groups.iter().map(|id| element("groupId", Some(id))))
-        + &tags(instance)
 }

@@ -5,6 +5,7 @@
 mod documents;
 mod ec2;
 mod elb;
+mod instances;
 mod lambda;
 mod lambda_parts;
 pub(crate) mod log_filters;

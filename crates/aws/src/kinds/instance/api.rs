@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads instances by `Name` tag, and sends the calls that create, change and terminate them.
-//! AWS's rules for a launch: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>.
 
-use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
+use aws_sdk_ec2::operation::describe_instance_attribute::DescribeInstanceAttributeOutput;
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, IamInstanceProfileSpecification,
-    Instance as SdkInstance, InstanceMetadataOptionsRequest, InstanceStateName, InstanceType, ResourceType, VolumeType,
+    AttributeBooleanValue, Filter, Instance as SdkInstance, InstanceAttributeName, InstanceStateName,
+    Volume as SdkVolume,
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use futures::future::try_join_all;
-use regionctl_core::model::tags::Tags;
+use futures::future::{OptionFuture, try_join_all};
+use futures::try_join;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
-use regionctl_core::observe::provider::{Check, Status, StepTarget, Verdict};
-use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
+use regionctl_core::observe::provider::{Check, Status, StepTarget};
+use regionctl_core::observe::scope::{Extra, LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::secret::Secret;
 use regionctl_core::resource::setting::Setting;
 
-use super::{Creation, ImageSpec, Instance, InstanceModel, InstanceOp};
-use crate::ec2::{NAME, filter, name_or, sdk_tags, tag_specification};
+use super::calls::{self, associate, disassociate, modify, replace};
+use super::extras::extras;
+use super::model::InstanceModel;
+use super::sdk::{Parts, model, state_of};
+use super::{Instance, InstanceOp, launch};
+use crate::ec2::{NAME, delete_tags, filter, name_or, sdk_tags};
 use crate::error::{CallError, if_found};
-use crate::live::Live;
-use crate::preflight::{check_of, rehearsed};
-use crate::tags::{self, collect};
+use crate::live::{Live, read_concurrently};
 
 /// The states of an instance that exists: all but `shutting-down` and `terminated`. EC2 still returns an instance for
 /// some time after its termination
@@ -42,26 +42,32 @@ const MAX_FILTER_VALUES: usize = 200;
 impl Live for Instance {
     type Api = (Client, aws_sdk_ssm::Client);
 
+    /// Reads instances and their volumes in bulk. Each attribute that only DescribeInstanceAttribute returns needs a call
+    /// per instance.
     async fn observe((api, _): &Self::Api, scope: &Scope) -> Result<Observation<InstanceModel>, CallError> {
         let names: Vec<String> = scope.names.keys().cloned().collect();
         let batches =
             names.chunks(MAX_FILTER_VALUES).map(|names| describe(api, by_name_tag(names.to_vec()), &EXISTING));
         let instances = try_join_all(batches).await?.concat();
-        let mut found = Observation::default();
-        for name in scope.names.keys() {
-            let of_name: Vec<&SdkInstance> =
-                instances.iter().filter(|instance| name_of(instance) == Some(name)).collect();
-            match of_name.as_slice() {
-                [] => {}
-                [only] => {
-                    let id = only.instance_id().unwrap_or_default().to_owned();
-                    let attributes = Attributes::from([("id".to_owned(), id)]);
-                    found.resources.push(LiveResource::new(name, model(only), attributes));
-                }
-                several => found.gaps.push((name.clone(), ambiguous(name, several.len()))),
-            }
+        let mut by_name: BTreeMap<&str, Vec<&SdkInstance>> = BTreeMap::new();
+        for (name, instance) in instances.iter().filter_map(|instance| Some((name_of(instance)?, instance))) {
+            by_name.entry(name).or_default().push(instance);
         }
-        Ok(found)
+        by_name.retain(|name, _| scope.names.contains_key(*name));
+        let with_volumes = |name: &str| scope.reads(name, "root_volume") || scope.reads(name, "volumes");
+        let ids = by_name.iter().filter(|(name, _)| with_volumes(name)).flat_map(|(_, instances)| instances);
+        let ids: Vec<String> = ids.filter_map(|it| it.instance_id().map(ToOwned::to_owned)).collect();
+        let volumes = try_join_all(ids.chunks(MAX_FILTER_VALUES).map(|ids| volumes_of(api, ids))).await?.concat();
+        let volumes: BTreeMap<String, SdkVolume> =
+            volumes.into_iter().filter_map(|volume| Some((volume.volume_id.clone()?, volume))).collect();
+        let reads = by_name.into_iter().map(|(name, instances)| {
+            let volumes = with_volumes(name).then_some(&volumes);
+            (name.to_owned(), async move {
+                let [instance] = instances.as_slice() else { return Err(ambiguous(name, instances.len())) };
+                read(api, scope, name, instance, volumes).await.map(Some)
+            })
+        });
+        Ok(read_concurrently(reads).await)
     }
 
     async fn list((api, _): &Self::Api, location: &Location) -> Result<Vec<String>, CallError> {
@@ -73,14 +79,12 @@ impl Live for Instance {
     async fn run((api, parameters): &Self::Api, target: &StepTarget, op: InstanceOp) -> Result<Attributes, CallError> {
         let id = target.attributes.get("id").cloned().unwrap_or_default();
         match op {
-            InstanceOp::RunInstances { instance_type, key_pair, security_groups, subnet, profile, creation, tags } => {
-                let subnet = Some(subnet_or_own(api, subnet, &target.location).await?);
-                let launch =
-                    Launch { instance_type, key_pair, security_groups, subnet, profile, creation: *creation, tags };
+            InstanceOp::RunInstances { settings, tags } => {
                 // The SDK adds a random client token, and repeats it in its own retries. A token that is derived from the
                 // name would return: EC2 rejects the token of a terminated instance and of another request
                 // (IdempotentInstanceTerminated, IdempotentParameterMismatch).
-                let made = launch.request(api, parameters).await?.send().await?;
+                let request = launch::request(api, parameters, &target.location, *settings, &tags).await?;
+                let made = request.send().await?;
                 let id = made.instances().first().and_then(SdkInstance::instance_id).unwrap_or_default();
                 return Ok(Attributes::from([("id".to_owned(), id.to_owned())]));
             }
@@ -90,18 +94,21 @@ impl Live for Instance {
             InstanceOp::StopInstances => {
                 api.stop_instances().instance_ids(id).send().await?;
             }
-            InstanceOp::ModifyInstanceAttribute { security_groups } => {
-                let groups = Some(security_groups.into_iter().collect());
-                api.modify_instance_attribute().instance_id(id).set_groups(groups).send().await?;
+            InstanceOp::ModifyInstanceAttribute(attribute) => modify(api, id, attribute).await?,
+            InstanceOp::ModifyInstanceMetadataOptions { options } => calls::metadata(api, id, &options).await?,
+            InstanceOp::MonitorInstances => {
+                api.monitor_instances().instance_ids(id).send().await?;
             }
+            InstanceOp::UnmonitorInstances => {
+                api.unmonitor_instances().instance_ids(id).send().await?;
+            }
+            InstanceOp::AssociateIamInstanceProfile { profile } => associate(api, &id, &profile).await?,
+            InstanceOp::ReplaceIamInstanceProfileAssociation { profile } => replace(api, &id, &profile).await?,
+            InstanceOp::DisassociateIamInstanceProfile => disassociate(api, &id).await?,
             InstanceOp::CreateTags { tags } => {
                 api.create_tags().resources(id).set_tags(Some(sdk_tags(&tags))).send().await?;
             }
-            InstanceOp::DeleteTags { keys } => {
-                let tag = |key: String| aws_sdk_ec2::types::Tag::builder().key(key).build();
-                let tags: Vec<_> = keys.into_iter().map(tag).collect();
-                api.delete_tags().resources(id).set_tags(Some(tags)).send().await?;
-            }
+            InstanceOp::DeleteTags { keys } => delete_tags(api, &id, &keys).await?,
             InstanceOp::TerminateInstances => {
                 api.terminate_instances().instance_ids(id).send().await?;
             }
@@ -109,52 +116,22 @@ impl Live for Instance {
         Ok(Attributes::new())
     }
 
-    /// Checks that the region offers the instance type, and that a dry run of RunInstances succeeds.
     async fn preflight(
         (api, parameters): &Self::Api,
         location: &Location,
         steps: Vec<(String, InstanceOp)>,
     ) -> Vec<Check> {
-        let mut checks = Vec::new();
-        for (name, op) in steps {
-            let InstanceOp::RunInstances { instance_type, security_groups, subnet, profile, creation, tags, .. } = op
-            else {
-                continue;
-            };
-            checks.push(type_available(api, &instance_type, location).await);
-            // A group that this apply creates has no id yet, so the dry run leaves it out.
-            let known = |id: &String| !id.contains("${");
-            let security_groups = security_groups.map(|groups| groups.into_iter().filter(known).collect());
-            let name = format!("dry run of RunInstances for {name}");
-            let request = async {
-                let subnet = Some(subnet_or_own(api, subnet, location).await?);
-                let creation = *creation;
-                let key_pair = None;
-                let launch = Launch { instance_type, key_pair, security_groups, subnet, profile, creation, tags };
-                launch.request(api, parameters).await
-            };
-            checks.push(match request.await {
-                Ok(request) => rehearsed(&name, request.dry_run(true).send().await.map_err(CallError::from)),
-                Err(error) => Check::new(name, Verdict::CouldNotCheck, error.0.to_string()),
-            });
-        }
-        checks
+        launch::preflight(api, parameters, location, steps).await
     }
 
     /// Reads the instance by its id. EC2 is eventually consistent: a new instance may not be found yet
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/query-api-troubleshooting.html>).
     async fn status((api, _): &Self::Api, target: &StepTarget) -> Result<Status, CallError> {
         let instances = match target.attributes.get("id") {
-            Some(id) => {
-                let found = api.describe_instances().instance_ids(id).send().await.map_err(CallError::from);
-                let Some(found) = if_found(found)? else { return Ok(Status::InProgress("pending".to_owned())) };
-                found
-                    .reservations
-                    .unwrap_or_default()
-                    .into_iter()
-                    .flat_map(|it| it.instances.unwrap_or_default())
-                    .collect()
-            }
+            Some(id) => match if_found(by_id(api, id).await)? {
+                Some(instances) => instances,
+                None => return Ok(Status::InProgress("pending".to_owned())),
+            },
             None => describe(api, by_name_tag([target.name.clone()]), &EXISTING).await?,
         };
         let Some(instance) = instances.first() else { return Ok(Status::InProgress("pending".to_owned())) };
@@ -169,59 +146,82 @@ impl Live for Instance {
     }
 }
 
-/// The settings of a RunInstances request.
-struct Launch {
-    instance_type: String,
-    key_pair: Option<String>,
-    security_groups: Option<BTreeSet<String>>,
-    subnet: Option<String>,
-    profile: Option<String>,
-    creation: Creation,
-    tags: Tags,
+/// Reads the attributes of an instance that need calls of their own, concurrently, and converts it.
+async fn read(
+    api: &Client,
+    scope: &Scope,
+    name: &str,
+    instance: &SdkInstance,
+    volumes: Option<&BTreeMap<String, SdkVolume>>,
+) -> Result<LiveResource<InstanceModel>, CallError> {
+    let id = instance.instance_id().unwrap_or_default();
+    let asked = |field: &str, attribute: InstanceAttributeName| {
+        let read = scope.reads(name, field).then(|| read_attribute(api, id, attribute));
+        async { OptionFuture::from(read).await.transpose() }
+    };
+    let (user_data, termination, stop, shutdown) = try_join!(
+        asked("user_data", InstanceAttributeName::UserData),
+        asked("termination_protection", InstanceAttributeName::DisableApiTermination),
+        asked("stop_protection", InstanceAttributeName::DisableApiStop),
+        asked("shutdown_behavior", InstanceAttributeName::InstanceInitiatedShutdownBehavior),
+    )?;
+    let mut extras = extras(instance);
+    let user_data = match user_data {
+        Some(answer) => user_data_of(&answer, &mut extras)?,
+        None => Setting::Unstated,
+    };
+    let switch = |answer: Option<DescribeInstanceAttributeOutput>,
+                  value: fn(&DescribeInstanceAttributeOutput) -> Option<bool>| {
+        answer.map_or(Ok(Setting::Unstated), |answer| value(&answer).map(Setting::Set).ok_or_else(|| missing(id)))
+    };
+    let parts = Parts {
+        volumes: volumes.cloned(),
+        user_data,
+        termination_protection: switch(termination, |answer| {
+            answer.disable_api_termination().and_then(AttributeBooleanValue::value)
+        })?,
+        stop_protection: switch(stop, |answer| answer.disable_api_stop().and_then(AttributeBooleanValue::value))?,
+        shutdown_behavior: match shutdown {
+            Some(answer) => {
+                let value = answer.instance_initiated_shutdown_behavior().and_then(|it| it.value());
+                Setting::Set(value.ok_or_else(|| missing(id))?.to_owned())
+            }
+            None => Setting::Unstated,
+        },
+    };
+    let attributes = Attributes::from([("id".to_owned(), id.to_owned())]);
+    Ok(LiveResource::new(name, model(instance, parts)?, attributes).with_extras(extras))
 }
 
-impl Launch {
-    async fn request(
-        self,
-        api: &Client,
-        parameters: &aws_sdk_ssm::Client,
-    ) -> Result<RunInstancesFluentBuilder, CallError> {
-        let Creation { image, volume_gib, user_data } = self.creation;
-        let image = image_id(parameters, image).await?;
-        let profile = self.profile.map(|name| IamInstanceProfileSpecification::builder().name(name).build());
-        let imds_v2 = InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build();
-        let volumes = match volume_gib {
-            Some(size) => Some(vec![root_volume(api, &image, size).await?]),
-            None => None,
-        };
-        // EC2 takes user data base64-encoded, and the SDK does not encode it.
-        Ok(api
-            .run_instances()
-            .image_id(image)
-            .instance_type(InstanceType::from(self.instance_type.as_str()))
-            .min_count(1)
-            .max_count(1)
-            .set_key_name(self.key_pair)
-            .set_security_group_ids(self.security_groups.map(|groups| groups.into_iter().collect()))
-            .set_subnet_id(self.subnet)
-            .set_iam_instance_profile(profile)
-            .metadata_options(imds_v2)
-            .set_block_device_mappings(volumes)
-            .set_user_data(user_data.as_ref().map(Secret::reveal).map(|data| BASE64_STANDARD.encode(data)))
-            .set_tag_specifications(tag_specification(ResourceType::Instance, &self.tags)))
-    }
+async fn read_attribute(
+    api: &Client,
+    id: &str,
+    attribute: InstanceAttributeName,
+) -> Result<DescribeInstanceAttributeOutput, CallError> {
+    Ok(api.describe_instance_attribute().instance_id(id).attribute(attribute).send().await?)
 }
 
-/// Checks that the region offers the instance type
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypeOfferings.html>).
-async fn type_available(api: &Client, instance_type: &str, location: &Location) -> Check {
-    let by_type = filter("instance-type", [instance_type.to_owned()]);
-    let offers = api.describe_instance_type_offerings().filters(by_type).send().await.map_err(CallError::from);
-    let result = offers.map(|offers| match offers.instance_type_offerings() {
-        [] => (Verdict::Failed, format!("{instance_type} is not available in {}", location.region)),
-        _ => (Verdict::Passed, format!("available in {}", location.region)),
-    });
-    check_of(&format!("instance type {instance_type} is available"), result)
+fn missing(id: &str) -> CallError {
+    CallError::unknown("EC2 DescribeInstanceAttribute", "no value of the attribute of", id)
+}
+
+/// Converts user data. A spec states text only: other user data, such as a compressed file, is an extra.
+fn user_data_of(
+    answer: &DescribeInstanceAttributeOutput,
+    extras: &mut Vec<Extra>,
+) -> Result<Setting<Secret>, CallError> {
+    let Some(encoded) = answer.user_data().and_then(|it| it.value()).filter(|data| !data.is_empty()) else {
+        return Ok(Setting::Unset);
+    };
+    let unknown = |_| CallError::unknown("EC2 DescribeInstanceAttribute", "user data that is not base64", "");
+    let bytes = BASE64_STANDARD.decode(encoded).map_err(unknown)?;
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => Setting::Set(Secret::new(text)),
+        Err(binary) => {
+            extras.push(Extra::kept("user_data", format!("{} bytes that are not text", binary.as_bytes().len())));
+            Setting::Unstated
+        }
+    })
 }
 
 /// Filters for instances whose `Name` tag is one of `names`.
@@ -244,85 +244,32 @@ async fn describe(api: &Client, which: Filter, states: &[&str]) -> Result<Vec<Sd
     Ok(instances)
 }
 
+/// Reads an instance by its id.
+pub(super) async fn by_id(api: &Client, id: &str) -> Result<Vec<SdkInstance>, CallError> {
+    let found = api.describe_instances().instance_ids(id).send().await?;
+    let reservations = found.reservations.unwrap_or_default().into_iter();
+    Ok(reservations.flat_map(|it| it.instances.unwrap_or_default()).collect())
+}
+
+/// Reads the volumes that are attached to instances, all pages.
+async fn volumes_of(api: &Client, ids: &[String]) -> Result<Vec<SdkVolume>, CallError> {
+    let attached = filter("attachment.instance-id", ids.iter().cloned());
+    let mut items = api.describe_volumes().filters(attached).into_paginator().items().send();
+    let mut volumes = Vec::new();
+    while let Some(volume) = items.next().await {
+        volumes.push(volume?);
+    }
+    Ok(volumes)
+}
+
 fn name_of(instance: &SdkInstance) -> Option<&str> {
     instance.tags().iter().find(|tag| tag.key() == Some(NAME)).and_then(|tag| tag.value())
 }
 
-fn state_of(instance: &SdkInstance) -> Option<&InstanceStateName> {
-    instance.state().and_then(|state| state.name())
-}
-
-fn ambiguous(name: &str, several: usize) -> Failure {
-    Failure::new(
+fn ambiguous(name: &str, several: usize) -> CallError {
+    CallError(Failure::new(
         FailureClass::Invalid,
         "EC2 DescribeInstances",
         format!("{several} instances have the Name tag '{name}'; expected one: rename or terminate the others"),
-    )
-}
-
-/// Returns the subnet, by default the one of the spec's VPC with the most free addresses. Without a subnet, EC2 would
-/// launch into the default VPC (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
-async fn subnet_or_own(api: &Client, subnet: Option<String>, location: &Location) -> Result<String, CallError> {
-    if let Some(subnet) = subnet {
-        return Ok(subnet);
-    }
-    let vpc = location.vpc.as_ref().map(|vpc| vpc.id.clone()).unwrap_or_default();
-    let of_vpc = filter("vpc-id", [vpc.clone()]);
-    let mut pages = api.describe_subnets().filters(of_vpc).into_paginator().items().send();
-    let mut best: Option<(i32, Reverse<String>)> = None;
-    while let Some(subnet) = pages.next().await {
-        let subnet = subnet?;
-        let free = subnet.available_ip_address_count().unwrap_or_default();
-        best = best.max(subnet.subnet_id.map(|id| (free, Reverse(id))));
-    }
-    best.map(|(_, Reverse(id))| id).ok_or_else(|| {
-        let message = format!("{vpc} has no subnet; create one, or state `subnet`");
-        CallError(Failure::new(FailureClass::Invalid, "EC2 DescribeSubnets", message))
-    })
-}
-
-/// Returns the AMI id, which can be the value of an SSM parameter
-/// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html>).
-async fn image_id(parameters: &aws_sdk_ssm::Client, image: ImageSpec) -> Result<String, CallError> {
-    match image {
-        ImageSpec::Id(id) => Ok(id),
-        ImageSpec::Ssm(path) => {
-            let answer = parameters.get_parameter().name(path).send().await?;
-            Ok(answer.parameter().and_then(|parameter| parameter.value()).unwrap_or_default().to_owned())
-        }
-    }
-}
-
-/// Returns an encrypted gp3 root volume of this size, under the AMI's root device name: under another
-/// name, EC2 would attach a second volume
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html>).
-async fn root_volume(api: &Client, image: &str, size: i32) -> Result<BlockDeviceMapping, CallError> {
-    let images = api.describe_images().image_ids(image).send().await?;
-    let device = images.images().first().and_then(|image| image.root_device_name()).unwrap_or("/dev/xvda").to_owned();
-    let volume = EbsBlockDevice::builder().volume_size(size).volume_type(VolumeType::Gp3).encrypted(true).build();
-    Ok(BlockDeviceMapping::builder().device_name(device).ebs(volume).build())
-}
-
-fn model(instance: &SdkInstance) -> InstanceModel {
-    let state = state_of(instance);
-    let transitional = matches!(state, Some(InstanceStateName::Pending | InstanceStateName::Stopping));
-    InstanceModel {
-        instance_type: instance.instance_type().map(|it| it.as_str().to_owned()).unwrap_or_default(),
-        security_groups: Setting::Set(
-            instance.security_groups().iter().filter_map(|group| group.group_id().map(ToOwned::to_owned)).collect(),
-        ),
-        tags: tags::live(collect(instance.tags().iter().map(|tag| (tag.key(), tag.value())))),
-        // A stopping instance counts as stopped: StartInstances is retried until EC2 accepts it.
-        running: Setting::Set(!matches!(state, Some(InstanceStateName::Stopped | InstanceStateName::Stopping))),
-        subnet: Setting::live(instance.subnet_id().map(ToOwned::to_owned)),
-        profile: Setting::live(instance.iam_instance_profile().and_then(|it| it.arn()).map(profile_name)),
-        creation: None,
-        key_pair: Setting::live(instance.key_name().map(ToOwned::to_owned)),
-        state: state.filter(|_| transitional).map(|state| state.as_str().to_owned()),
-    }
-}
-
-/// Returns the name in an instance profile's ARN, after its path.
-fn profile_name(arn: &str) -> String {
-    arn.rsplit('/').next().unwrap_or(arn).to_owned()
+    ))
 }

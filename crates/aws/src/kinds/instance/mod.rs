@@ -1,136 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `ec2.instance`: an instance, identified by its `Name` tag among the instances that are not terminated.
 //!
-//! The type, key pair, security groups, subnet, instance profile, tags and running state are compared. The image, volume
-//! and user data are used only at creation: the latest AMI behind a public parameter changes over time.
+//! What EC2 changes on a running instance is changed. Instance type, user data and EBS optimization change only while the
+//! instance is stopped. A change that needs a new instance or another volume is blocked, with what to do. An AMI that an
+//! SSM parameter names is used only at creation: the latest AMI behind a public parameter changes over time.
 
 mod api;
+mod calls;
+mod change;
+mod extras;
+mod launch;
+mod model;
+mod sdk;
+mod spec;
 
 use std::collections::BTreeSet;
 
-use regionctl_core::diff::{Covers, Diff, Phase};
+use regionctl_core::diff::Diff;
 use regionctl_core::kind::weight::{Severity, Weight, When};
-use regionctl_core::kind::{Facts, Kind, Notes};
+use regionctl_core::kind::{Facts, Kind, Notes, Risk};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::resource::secret::Secret;
 use regionctl_core::resource::setting::Setting;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::ec2::{NAME, security_group};
-use crate::tags::{self, TagSettings};
+use crate::tags;
+use change::{Differences, change, create, image_differs, metadata_differs, public_address_differs, volumes_differ};
+use model::{InstanceModel, Metadata, OPTIONAL};
+use spec::{ImageSpec, InstanceSpec, written};
 
 /// The kind `ec2.instance`.
 pub struct Instance;
 
-/// An EC2 instance. Its name is the value of its `Name` tag.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Ec2Instance")]
-pub struct InstanceSpec {
-    /// The AMI to launch from: an AMI id, or an SSM parameter that contains one. Used only at creation.
-    image: ImageSpec,
-    /// The instance type, such as t3.small. regionctl does not change the type of an existing instance.
-    instance_type: String,
-    /// The name of the EC2 key pair. Default: no key pair. The key pair of an existing instance cannot change.
-    key_pair: Option<String>,
-    /// Names of security groups in this spec, or security group ids. Default: the VPC's default security group.
-    #[serde(default)]
-    security_groups: BTreeSet<String>,
-    /// The subnet id. Default: the subnet of the spec's VPC with the most free addresses. The subnet of an existing
-    /// instance cannot change.
-    subnet: Option<String>,
-    /// The name of the IAM instance profile. Default: none. regionctl does not change the profile of an existing
-    /// instance.
-    profile: Option<String>,
-    /// Whether the instance runs: `true` starts and `false` stops an existing instance. A field that is left out is not
-    /// managed.
-    running: Option<bool>,
-    /// The size of the root volume in GiB; the volume is an encrypted gp3 volume. Default: the AMI's root volume. Used
-    /// only at creation.
-    volume_gib: Option<i32>,
-    /// The user data, up to 16 KiB: typically a script that runs at first boot. Never displayed. Used only at creation.
-    user_data: Option<String>,
-    /// Tags. Tags with other keys do not change. `unset` removes one tag. The tag `Name` identifies the instance.
-    #[serde(default)]
-    tags: Setting<TagSettings>,
-}
-
-/// The AMI of an instance.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "Ec2Image")]
-pub enum ImageSpec {
-    /// An AMI id, `ami-…`.
-    Id(String),
-    /// The name of an SSM parameter, such as /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64.
-    Ssm(String),
-}
-
-/// An instance, desired or live.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct InstanceModel {
-    instance_type: String,
-    /// Security group ids.
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    security_groups: Setting<BTreeSet<String>>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    tags: Setting<TagSettings>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    running: Setting<bool>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    subnet: Setting<String>,
-    /// The name of the IAM instance profile.
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    profile: Setting<String>,
-    /// The settings used only at creation; `None` in a live model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    creation: Option<Creation>,
-    #[serde(default, skip_serializing_if = "Setting::is_unstated")]
-    key_pair: Setting<String>,
-    /// The EC2 state name while it is transitional (`pending`, `stopping`); `None` in a desired model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    state: Option<String>,
-}
-
-/// The settings that are used only when the instance is created.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Creation {
-    image: ImageSpec,
-    volume_gib: Option<i32>,
-    user_data: Option<Secret>,
-}
+/// The rule of instances that accept requests of IMDSv1.
+const IMDS_V1: &str = "ec2-imdsv1";
+/// The rule of instances with a public IPv4 address.
+const PUBLIC_ADDRESS: &str = "ec2-public-address";
 
 /// An EC2 API call that creates, changes or terminates an instance.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum InstanceOp {
-    /// Launches one instance that requires IMDSv2. A root volume whose size the spec sets is encrypted.
+    /// Launches one instance. It requires IMDSv2, and its volumes are encrypted gp3 volumes, unless stated otherwise.
     RunInstances {
-        /// EC2's name of the type, such as `t3.small`.
-        instance_type: String,
-        /// The key pair's name; `None` to launch without a key pair.
-        key_pair: Option<String>,
-        /// Security group ids; `None` for the VPC's default security group.
-        security_groups: Option<BTreeSet<String>>,
-        /// The subnet's id; `None` for a subnet of the spec's VPC.
-        subnet: Option<String>,
-        /// The instance profile's name.
-        profile: Option<String>,
-        /// The image, volume and user data.
-        creation: Box<Creation>,
-        /// The spec's tags and the `Name` tag.
+        /// The settings. Groups, subnet and volumes that are not stated are the VPC's, the subnet with the most free
+        /// addresses and the AMI's.
+        settings: Box<InstanceModel>,
+        /// The spec's tags, the `Name` tag and regionctl's own.
         tags: Tags,
     },
     /// Starts a stopped instance.
     StartInstances,
     /// Stops a running instance.
     StopInstances,
-    /// Replaces the whole list of security groups
+    /// Changes one attribute
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html>).
-    ModifyInstanceAttribute {
-        /// The ids of all groups that the instance then has.
-        security_groups: BTreeSet<String>,
+    ModifyInstanceAttribute(InstanceAttribute),
+    /// Changes the options of the metadata service
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceMetadataOptions.html>).
+    ModifyInstanceMetadataOptions {
+        /// The options that the instance then has.
+        options: Metadata,
     },
+    /// Turns detailed monitoring on.
+    MonitorInstances,
+    /// Turns detailed monitoring off.
+    UnmonitorInstances,
+    /// Sets the profile of an instance without one.
+    AssociateIamInstanceProfile {
+        /// The name of the instance profile.
+        profile: String,
+    },
+    /// Replaces the profile.
+    ReplaceIamInstanceProfileAssociation {
+        /// The name of the new instance profile.
+        profile: String,
+    },
+    /// Removes the profile.
+    DisassociateIamInstanceProfile,
     /// Adds or overwrites tags; other tags are kept.
     CreateTags {
         /// The spec's tags and the `Name` tag.
@@ -146,18 +93,66 @@ pub enum InstanceOp {
     TerminateInstances,
 }
 
+/// An attribute and its new value. ModifyInstanceAttribute changes one at a time.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceAttribute {
+    /// The ids of all groups that the instance then has. The call replaces the whole list.
+    SecurityGroups(BTreeSet<String>),
+    /// Whether source and destination of traffic are checked.
+    SourceDestCheck(bool),
+    /// Whether EC2 rejects TerminateInstances.
+    TerminationProtection(bool),
+    /// Whether EC2 rejects StopInstances.
+    StopProtection(bool),
+    /// `stop` or `terminate`.
+    ShutdownBehavior(String),
+    /// Whether EC2 deletes the volume of a device with the instance.
+    DeleteOnTermination {
+        /// The device name, such as `/dev/sdf`; `None` for the root device.
+        device: Option<String>,
+        /// The new value.
+        delete: bool,
+    },
+    /// The instance type. The instance must be stopped.
+    InstanceType(String),
+    /// Whether the instance is EBS-optimized. It must be stopped.
+    EbsOptimized(bool),
+    /// The user data; `None` removes it. The instance must be stopped.
+    UserData(Option<Secret>),
+}
+
 impl Kind for Instance {
     const FACTS: Facts = Facts {
         name: "ec2.instance",
         service: "EC2",
-        summary: "An instance, identified by its Name tag. Image, volume and user data are used only at creation.",
-        reads: &["DescribeInstances", "DescribeImages", "DescribeSubnets"],
+        summary: "An instance, identified by its Name tag.",
+        reads: &[
+            "DescribeInstances",
+            "DescribeInstanceAttribute",
+            "DescribeVolumes",
+            "DescribeImages",
+            "DescribeSubnets",
+            "DescribeIamInstanceProfileAssociations",
+        ],
+        step_reads: &[
+            "DescribeInstances",
+            "DescribeImages",
+            "DescribeSubnets",
+            "DescribeIamInstanceProfileAssociations",
+        ],
         removes: &["TerminateInstances"],
         writes: &[
             "RunInstances",
             "StartInstances",
             "StopInstances",
             "ModifyInstanceAttribute",
+            "ModifyInstanceMetadataOptions",
+            "MonitorInstances",
+            "UnmonitorInstances",
+            "AssociateIamInstanceProfile",
+            "ReplaceIamInstanceProfileAssociation",
+            "DisassociateIamInstanceProfile",
             "CreateTags",
             "DeleteTags",
             "TerminateInstances",
@@ -168,7 +163,7 @@ impl Kind for Instance {
             regionctl_core::kind::Need::if_stated("profile", "iam:PassRole", crate::services::ROLES),
             // The ARNs of AWS's public parameters have no account id.
             regionctl_core::kind::Need::if_stated(
-                "creation.image.ssm",
+                "image.ssm",
                 "ssm:GetParameter",
                 &[
                     "arn:{partition}:ssm:{region}::parameter/aws/*",
@@ -177,14 +172,19 @@ impl Kind for Instance {
             ),
         ],
         attributes: &["id"],
+        parts: &[
+            "root_volume",
+            "volumes",
+            "user_data",
+            "termination_protection",
+            "stop_protection",
+            "shutdown_behavior",
+        ],
+        read_to_remove: &["termination_protection"],
         needs_vpc: true,
         inventory: &["DescribeInstances"],
-        weights: &[Weight {
-            path: "security_groups",
-            when: When::Differs,
-            severity: Severity::High,
-            why: "access to the instance differs from the spec",
-        }],
+        weights: WEIGHTS,
+        defaults: r#"{"profile": null, "monitoring": false, "source_dest_check": true, "termination_protection": false, "stop_protection": false, "shutdown_behavior": "stop"}"#,
         example: "
 ec2.instance:
   dev-${region}:
@@ -193,6 +193,16 @@ ec2.instance:
     volume_gib: 30
     running: true
     tags: {Team: sre}
+  nat:
+    image: {id: ami-0123456789abcdef0}
+    instance_type: t3.micro
+    public_address: true
+    source_dest_check: false
+    metadata: {tokens: required, hop_limit: 2}
+    termination_protection: true
+    root_volume: {size_gib: 20, type: gp3, iops: 3000}
+    volumes: {/dev/sdf: {size_gib: 100, delete_on_termination: false}}
+    waiver: it is the way out of the private subnets
 ",
         creation_tags: true,
         ..Facts::DEFAULT
@@ -211,66 +221,22 @@ ec2.instance:
     }
 
     fn desire(name: &str, spec: InstanceSpec, notes: &mut Notes<'_>) -> InstanceModel {
-        tags::check(&spec.tags, notes);
-        if spec
-            .tags
-            .value()
-            .and_then(|tags| tags.get(NAME))
-            .is_some_and(|tag| tag.value().is_none_or(|tag| tag != name))
-        {
-            let help = "remove it: the name of the entry is the value of this tag";
-            notes.fault(&format!("tags.{NAME}"), "the tag `Name` identifies the instance", help);
-        }
-        if spec.tags == Setting::Unset {
-            let help = "unset the tags one by one: the tag `Name` identifies the instance";
-            notes.fault("tags", "the tags of an instance cannot be removed as a whole", help);
-        }
-        match &spec.image {
-            ImageSpec::Id(id) if !id.starts_with("ami-") && !id.contains("${") => {
-                notes.fault("image.id", format!("'{id}' is not an AMI id"), "use an id such as ami-0123456789abcdef0");
-            }
-            ImageSpec::Ssm(path) if !path.starts_with('/') && !path.contains("${") => {
-                let help = "use a parameter such as \
-                            /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
-                notes.fault("image.ssm", format!("'{path}' is not an SSM parameter path"), help);
-            }
-            _ => {}
-        }
-        if !spec.instance_type.contains('.') {
-            let message = format!("'{}' is not an instance type", spec.instance_type);
-            notes.fault("instance_type", message, "use a type such as t3.small");
-        }
-        if spec.user_data.as_ref().is_some_and(|data| data.len() > 16 * 1024) {
-            let help = "download the rest, such as from S3, in the script";
-            notes.fault("user_data", "user data is larger than 16 KiB", help);
-        }
-        let groups: BTreeSet<String> = spec.security_groups.into_iter().map(security_group).collect();
-        InstanceModel {
-            instance_type: spec.instance_type,
-            security_groups: Setting::stated(Some(groups).filter(|groups| !groups.is_empty())),
-            tags: with_name(name, spec.tags),
-            running: Setting::stated(spec.running),
-            subnet: Setting::stated(spec.subnet),
-            profile: Setting::stated(spec.profile),
-            key_pair: Setting::stated(spec.key_pair),
-            creation: Some(Creation {
-                image: spec.image,
-                volume_gib: spec.volume_gib,
-                user_data: spec.user_data.map(Secret::new),
-            }),
-            state: None,
-        }
+        spec.desire(name, notes)
     }
 
     fn also_needs(op: &InstanceOp) -> Vec<(&'static str, String)> {
+        // The spec names the instance profile. The ARN of its role is known only to IAM.
+        let role = ("iam:PassRole", "*".to_owned());
         match op {
-            InstanceOp::RunInstances { creation, profile, .. } => {
+            InstanceOp::RunInstances { settings, .. } => {
                 let tags = ("ec2:CreateTags", "*".to_owned());
-                // The spec names the instance profile. The ARN of its role is known only to IAM.
-                let role = profile.iter().map(|_| ("iam:PassRole", "*".to_owned()));
-                let image = matches!(creation.image, ImageSpec::Ssm(_)).then(|| ("ssm:GetParameter", "*".to_owned()));
+                let role = settings.profile.is_set().then_some(role);
+                let is_parameter = settings.image.is_set_and(|image| matches!(image, ImageSpec::Ssm(_)));
+                let image = is_parameter.then(|| ("ssm:GetParameter", "*".to_owned()));
                 std::iter::once(tags).chain(role).chain(image).collect()
             }
+            InstanceOp::AssociateIamInstanceProfile { .. }
+            | InstanceOp::ReplaceIamInstanceProfileAssociation { .. } => vec![role],
             _ => Vec::new(),
         }
     }
@@ -279,93 +245,121 @@ ec2.instance:
         InstanceModel { state: None, ..live }
     }
 
-    fn remove(_: &InstanceModel, out: &mut Diff<'_, InstanceOp>) {
+    fn write(model: &InstanceModel) -> Option<Value> {
+        Some(written(model))
+    }
+
+    fn risks(model: &InstanceModel) -> Vec<Risk> {
+        let mut risks = Vec::new();
+        if model.metadata.is_set_and(|metadata| metadata.tokens.is_set_and(|tokens| tokens == OPTIONAL)) {
+            let what = "accepts IMDSv1, with which a server that forwards requests can leak the profile's credentials";
+            risks.push(Risk::new(IMDS_V1, "metadata.tokens", what));
+        }
+        if model.public_address == Setting::Set(true) {
+            risks.push(Risk::new(PUBLIC_ADDRESS, "public_address", "gives the instance a public IPv4 address"));
+        }
+        risks
+    }
+
+    fn remove(live: &InstanceModel, out: &mut Diff<'_, InstanceOp>) {
+        // EC2 would reject TerminateInstances.
+        if live.termination_protection == Setting::Set(true) {
+            out.never_removed("termination protection is on; apply `termination_protection: false` first");
+            return;
+        }
         out.removed(InstanceOp::TerminateInstances);
     }
 
     fn diff(want: &InstanceModel, live: Option<&InstanceModel>, out: &mut Diff<'_, InstanceOp>) {
         let InstanceModel {
+            image,
             instance_type,
+            key_pair,
             security_groups,
-            tags,
-            running,
             subnet,
             profile,
-            creation,
-            key_pair,
+            running: _,
+            public_address,
+            source_dest_check,
+            metadata,
+            monitoring,
+            ebs_optimized,
+            termination_protection,
+            stop_protection,
+            shutdown_behavior,
+            root_volume,
+            volumes,
+            user_data,
+            tags,
             state: _,
         } = want;
-        let typed = out.value("instance_type", instance_type, live.map(|live| &live.instance_type));
-        let grouped = out.setting("security_groups", security_groups, live.map(|live| &live.security_groups));
-        let keyed = out.setting("key_pair", key_pair, live.map(|live| &live.key_pair));
-        let placed = out.setting("subnet", subnet, live.map(|live| &live.subnet));
-        let profiled = out.setting("profile", profile, live.map(|live| &live.profile));
-        let tag_changes = tags::compare(tags, live.map(|live| &live.tags), out);
-        let Some(live) = live else {
-            let Some(creation) = creation.clone().map(Box::new) else { return };
-            let shown = match &creation.image {
-                ImageSpec::Id(id) => id.clone(),
-                ImageSpec::Ssm(path) => format!("the AMI in parameter {path}"),
-            };
-            let (tagged, tags) = tags::of_new(tag_changes, out);
-            let covers = out.creation().and(typed).and(grouped).and(keyed).and(placed).and(profiled).and(tagged);
-            let covers = covers.and(out.value("image", &shown, None));
-            let (instance_type, key_pair) = (instance_type.clone(), key_pair.get());
-            let (security_groups, subnet, profile) = (security_groups.get(), subnet.get(), profile.get());
-            out.step(
-                Phase::Create,
-                covers,
-                InstanceOp::RunInstances { instance_type, key_pair, security_groups, subnet, profile, creation, tags },
-            );
-            if *running == Setting::Set(false) {
-                let stopped = out.value("running", &false, None);
-                out.step(Phase::Change, stopped, InstanceOp::StopInstances);
-            }
-            return;
+        let differences = Differences {
+            image: image_differs(image, live, out),
+            instance_type: out.setting("instance_type", instance_type, live.map(|live| &live.instance_type)),
+            security_groups: out.setting("security_groups", security_groups, live.map(|live| &live.security_groups)),
+            key_pair: out.setting("key_pair", key_pair, live.map(|live| &live.key_pair)),
+            subnet: out.setting("subnet", subnet, live.map(|live| &live.subnet)),
+            profile: out.setting("profile", profile, live.map(|live| &live.profile)),
+            public_address: public_address_differs(public_address, live, out),
+            source_dest_check: out.setting(
+                "source_dest_check",
+                source_dest_check,
+                live.map(|live| &live.source_dest_check),
+            ),
+            metadata: metadata_differs(metadata, live, out),
+            monitoring: out.setting("monitoring", monitoring, live.map(|live| &live.monitoring)),
+            ebs_optimized: out.setting("ebs_optimized", ebs_optimized, live.map(|live| &live.ebs_optimized)),
+            termination_protection: out.setting(
+                "termination_protection",
+                termination_protection,
+                live.map(|live| &live.termination_protection),
+            ),
+            stop_protection: out.setting("stop_protection", stop_protection, live.map(|live| &live.stop_protection)),
+            shutdown_behavior: out.setting(
+                "shutdown_behavior",
+                shutdown_behavior,
+                live.map(|live| &live.shutdown_behavior),
+            ),
+            volumes: volumes_differ(root_volume, volumes, live, out),
+            user_data: out.setting("user_data", user_data, live.map(|live| &live.user_data)),
+            tags: tags::compare(tags, live.map(|live| &live.tags), out),
         };
-        live.state.iter().for_each(|state| out.in_progress(state));
-        block_unchangeable(&[typed, keyed, placed, profiled], out);
-        out.step(Phase::Change, tag_changes.set, InstanceOp::CreateTags { tags: tag_changes.tags });
-        out.step(Phase::Change, tag_changes.removed, InstanceOp::DeleteTags { keys: tag_changes.keys });
-        if let Some(security_groups) = security_groups.get() {
-            out.step(Phase::Change, grouped, InstanceOp::ModifyInstanceAttribute { security_groups });
-        }
-        let switched = out.setting("running", running, Some(&live.running));
-        if *running == Setting::Set(false) {
-            out.remark(&switched, "the instance stops, and data on instance store volumes is lost");
-            out.step(Phase::Change, switched, InstanceOp::StopInstances);
-        } else {
-            out.step(Phase::Change, switched, InstanceOp::StartInstances);
+        match live {
+            None => create(want, differences, out),
+            Some(live) => change(want, live, differences, out),
         }
     }
 }
 
-/// Blocks changes of what regionctl does not change on an existing instance: type, key pair, subnet and profile.
-fn block_unchangeable([typed, keyed, placed, profiled]: &[Covers; 4], out: &mut Diff<'_, InstanceOp>) {
-    out.blocked(
-        typed,
-        "regionctl does not change the type of an existing instance: stop it, change its type in EC2, and apply again",
-    );
-    out.blocked(
-        keyed,
-        "the key pair of an instance cannot change: edit its authorized_keys file, or set the instance to `absent`, \
-         apply, and create it again",
-    );
-    out.blocked(
-        placed,
-        "the subnet of an instance cannot change: state its own subnet, or set the instance to `absent`, apply, and \
-         create it again",
-    );
-    out.blocked(
-        profiled,
-        "regionctl does not change the profile of an existing instance: replace it with `aws ec2 \
-         replace-iam-instance-profile-association`, and apply again",
-    );
-}
-
-/// Returns the tags with the instance's name, which no tag of the spec overrides.
-fn with_name(name: &str, tags: Setting<TagSettings>) -> Setting<TagSettings> {
-    let mut tags = tags.unwrap_or_default();
-    tags.insert(NAME.to_owned(), Setting::Set(name.to_owned()));
-    Setting::Set(tags)
-}
+const WEIGHTS: &[Weight] = &[
+    Weight {
+        path: "security_groups",
+        when: When::Differs,
+        severity: Severity::High,
+        why: "access to the instance differs from the spec",
+    },
+    Weight {
+        path: "metadata.tokens",
+        when: When::Differs,
+        severity: Severity::High,
+        why: "the protection of the instance's credentials differs from the spec",
+    },
+    Weight {
+        path: "public_address",
+        when: When::Differs,
+        severity: Severity::High,
+        why: "the instance has a public address, or lacks it",
+    },
+    Weight {
+        path: "profile",
+        when: When::Differs,
+        severity: Severity::High,
+        why: "the permissions of programs on the instance differ from the spec",
+    },
+    Weight {
+        path: "termination_protection",
+        when: When::Less,
+        severity: Severity::High,
+        why: "the instance can be terminated",
+    },
+];
