@@ -472,3 +472,18 @@ fn the_policies_cover_stated_layers_vpcs_and_keys() {
     let decrypt = statements.iter().find(|statement| statement["Action"] == json!(["kms:Decrypt"]));
     assert_eq!(decrypt.unwrap()["Resource"], json!(["arn:aws:kms:eu-central-1:123456789012:key/k"]));
 }
+
+/// The caller passes the monitoring roles of instances to RDS.
+#[test]
+fn the_policies_cover_the_roles_of_instances() {
+    const ROLE: &str = "arn:aws:iam::123456789012:role/monitoring";
+    let instances = format!(
+        "{{a: {{class: db.t4g.medium, monitoring: {{interval_seconds: 60, role: '{ROLE}'}}}}, b: {{class: db.t4g.medium}}}}"
+    );
+    let spec = format!(
+        "{HEAD}rds.cluster:\n  orders: {{engine: aurora-mysql, master_username: root, instances: {instances}}}\n"
+    );
+    let statements = statements(&Place::with_spec(&spec), &["--for", "apply", "spec.yaml"]);
+    let passes = |statement: &&Value| statement["Action"].to_string().contains("iam:PassRole");
+    assert_eq!(statements.iter().find(passes).unwrap()["Resource"], json!([ROLE]));
+}

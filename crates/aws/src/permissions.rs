@@ -225,13 +225,22 @@ fn stated(spec: &Spec, facts: &Facts, need: &Need) -> Stated {
     };
     let wants = spec.wants.iter().filter(|want| want.address.kind == facts.name && !want.absent);
     let values: Vec<(bool, &Value)> =
-        wants.map(|want| (want.source.is_some(), value_at(&want.model, attribute))).collect();
+        wants.flat_map(|want| values_at(&want.model, attribute).map(|value| (want.source.is_some(), value))).collect();
     arns(&values, always)
 }
 
 /// Returns the value at a dotted path in a model, or null.
 fn value_at<'a>(model: &'a Value, attribute: &str) -> &'a Value {
     attribute.split('.').fold(model, |value, field| &value[field])
+}
+
+/// Returns the value at a dotted path in a model. A path such as `instances.*.role` has one value for each key.
+fn values_at<'a>(model: &'a Value, attribute: &str) -> impl Iterator<Item = &'a Value> {
+    let Some((before, after)) = attribute.split_once(".*.") else {
+        return vec![value_at(model, attribute)].into_iter();
+    };
+    let items = value_at(model, before).as_object().into_iter().flat_map(|items| items.values());
+    items.map(|item| value_at(item, after)).collect::<Vec<_>>().into_iter()
 }
 
 /// Whether a value is neither null nor an empty list or map.

@@ -147,7 +147,8 @@ pub struct Need {
     pub calls: &'static [&'static str],
 }
 
-/// The condition for an IAM action. An attribute is the path of a field in the kind's model: `creation.profile`.
+/// The condition for an IAM action. An attribute is the path of a field in the kind's model: `creation.profile`, or
+/// `instances.*.role` for a field of every item.
 #[derive(Debug, Clone, Copy)]
 pub enum NeededWhen {
     /// For every resource.

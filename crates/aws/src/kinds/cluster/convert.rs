@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_rds::types::{
-    ActivityStreamStatus, ClusterPendingModifiedValues, DbCluster, DbClusterMember, DbInstance,
-    LocalWriteForwardingStatus, PendingModifiedValues,
+    ActivityStreamStatus, ClusterPendingModifiedValues, ClusterScalabilityType, DatabaseInsightsMode, DbCluster,
+    DbClusterMember, DbInstance, LimitlessDatabaseStatus, LocalWriteForwardingStatus, PendingModifiedValues,
 };
 use regionctl_core::model::tags::{Tags, is_own};
 use regionctl_core::observe::scope::Extra;
@@ -78,7 +78,7 @@ pub(super) fn model(cluster: &DbCluster, members: &[&DbInstance]) -> Result<Clus
         local_write_forwarding: Setting::Set(forwards(cluster.local_write_forwarding_status())?),
         copy_tags_to_snapshots: Setting::Set(cluster.copy_tags_to_snapshot().unwrap_or(false)),
         log_exports: Setting::Set(log_exports(cluster)),
-        database_insights: or(cluster.database_insights_mode().map(|mode| mode.as_str()), "standard"),
+        database_insights: or(cluster.database_insights_mode().map(DatabaseInsightsMode::as_str), "standard"),
         performance_insights: insights,
         monitoring: monitoring(cluster.monitoring_interval(), cluster.monitoring_role_arn()),
         roles: Setting::Set(roles(cluster)),
@@ -252,8 +252,11 @@ pub(super) fn extras(cluster: &DbCluster, members: &[&DbInstance]) -> Vec<Extra>
     let backup = cluster.aws_backup_recovery_point_arn();
     add("backup_recovery_point", backup);
     let limitless = cluster.limitless_database().and_then(|limitless| limitless.status());
-    add("limitless_database", limitless.map(|status| status.as_str()).filter(|status| *status != "not-in-use"));
-    add("scalability_type", cluster.cluster_scalability_type().map(|it| it.as_str()).filter(|it| *it != "standard"));
+    add("limitless_database", limitless.map(LimitlessDatabaseStatus::as_str).filter(|status| *status != "not-in-use"));
+    add(
+        "scalability_type",
+        cluster.cluster_scalability_type().map(ClusterScalabilityType::as_str).filter(|it| *it != "standard"),
+    );
     if !cluster.custom_endpoints().is_empty() {
         extras.push(Extra::kept("custom_endpoints", cluster.custom_endpoints().to_vec()));
     }

@@ -167,8 +167,9 @@ fn copied_instance(
 }
 
 /// A KMS key is in one region.
-fn without_key(insights: Insights) -> Insights {
-    Insights { kms_key: None, ..insights }
+fn without_key(mut insights: Insights) -> Insights {
+    insights.kms_key = None;
+    insights
 }
 
 /// Leaves a setting unstated if the source does not have it, so that AWS's default applies.

@@ -6,7 +6,7 @@ use regionctl_core::resource::setting::Setting;
 
 use super::ClusterOp;
 use super::model::{ClusterInstance, ClusterModel, Insights};
-use crate::tags::{self, TagSettings};
+use crate::tags::{self, TagChanges};
 
 /// Creates or changes the desired instances. Returns the differences, except tags.
 pub(super) fn members(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut Diff<'_, ClusterOp>) -> Covers {
@@ -52,13 +52,7 @@ fn one(
         differing.performance_insights = insights;
     }
     let plain = plain.and(insightful);
-    let of_live = live.and_then(|live| live.tags.get()).map(|tags| tags::set(&tags)).unwrap_or_default();
-    let stated: TagSettings = match &want.tags {
-        Setting::Unset => of_live.keys().map(|key| (key.clone(), Setting::Unset)).collect(),
-        tags => tags.get().unwrap_or_default(),
-    };
-    let (tagged, untagged) = out.entries(&format!("instances.{id}.tags"), &stated, &of_live);
-    let tags = tags::set(&stated);
+    let tagging = tagging(id, want, live, out);
     let Some(live) = live else {
         let has_range = cluster.serverless.is_set() || live_cluster.is_some_and(|live| live.serverless.is_set());
         if !has_range && want.class.is_set_and(|class| class == "db.serverless") {
@@ -67,8 +61,7 @@ fn one(
             );
         }
         let engine = cluster.engine.get().unwrap_or_default();
-        let mut tags = tags;
-        tags.extend(out.creation_tags());
+        let (tagged, tags) = tags::of_new(tagging, out);
         let covers = class.and(zone).and(public).and(authority).and(group).and(plain).and(tagged);
         let settings = Box::new(ClusterInstance { tags: Setting::Unstated, ..want.clone() });
         let create = ClusterOp::CreateDBInstance { id: id.to_owned(), engine, settings, tags };
@@ -97,11 +90,25 @@ fn one(
         ClusterOp::ModifyDBInstance { id: id.clone(), settings, apply_immediately },
     );
     let instance = Some(id);
-    out.step(Phase::Change, tagged, ClusterOp::AddTagsToResource { instance: instance.clone(), tags });
-    let keys = stated.iter().filter(|(key, value)| **value == Setting::Unset && of_live.contains_key(*key));
-    let keys = keys.map(|(key, _)| key.clone()).collect();
-    out.step(Phase::Change, untagged, ClusterOp::RemoveTagsFromResource { instance, keys });
+    let add = ClusterOp::AddTagsToResource { instance: instance.clone(), tags: tagging.tags };
+    out.step(Phase::Change, tagging.set, add);
+    let remove = ClusterOp::RemoveTagsFromResource { instance, keys: tagging.keys };
+    out.step(Phase::Change, tagging.removed, remove);
     covers
+}
+
+/// Compares the tags of an instance.
+fn tagging(
+    id: &str,
+    want: &ClusterInstance,
+    live: Option<&ClusterInstance>,
+    out: &mut Diff<'_, ClusterOp>,
+) -> TagChanges {
+    let of_live = live.and_then(|live| live.tags.value()).map(tags::set).unwrap_or_default();
+    let stated = tags::by_key(&want.tags, &of_live);
+    let (set, removed) = out.entries(&format!("instances.{id}.tags"), &stated, &of_live);
+    let keys = stated.iter().filter(|(key, value)| **value == Setting::Unset && of_live.contains_key(*key));
+    TagChanges { set, tags: tags::set(&stated), removed, keys: keys.map(|(key, _)| key.clone()).collect() }
 }
 
 /// RDS rejects another key while Performance Insights is on.

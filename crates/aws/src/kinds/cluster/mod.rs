@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regionctl_core::diff::Diff;
 use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
-use regionctl_core::kind::{Facts, Kind, Notes, Risk};
+use regionctl_core::kind::{Facts, Kind, Need, Notes, Risk};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
@@ -39,6 +39,7 @@ use model::{ClusterInstance, ClusterModel, LiveOnly, Role, Scaling, SubnetGroup}
 use spec::ClusterSpec;
 
 use crate::ec2::security_group;
+use crate::services::{KEYS, ROLES};
 
 /// The kind `rds.cluster`.
 pub struct Cluster;
@@ -167,15 +168,20 @@ impl Kind for Cluster {
         // RDS uses the caller's permissions for the master password's secret and the KMS key (Aurora User Guide:
         // "Password management with Amazon Aurora and AWS Secrets Manager", "AWS KMS key management").
         also: &[
-            regionctl_core::kind::Need::always("ec2:DescribeSubnets", &["*"]).to_read(),
-            regionctl_core::kind::Need::always("kms:DescribeKey", &["*"]),
-            regionctl_core::kind::Need::always("secretsmanager:CreateSecret", &["*"]),
-            regionctl_core::kind::Need::always("secretsmanager:TagResource", &["*"]),
-            regionctl_core::kind::Need::if_stated("roles", "iam:PassRole", &["*"]),
-            regionctl_core::kind::Need::if_stated("monitoring", "iam:PassRole", &["*"]),
-            regionctl_core::kind::Need::if_stated("kms_key", "kms:CreateGrant", crate::services::KEYS),
-            regionctl_core::kind::Need::if_stated("kms_key", "kms:Decrypt", crate::services::KEYS),
-            regionctl_core::kind::Need::if_stated("kms_key", "kms:GenerateDataKey*", crate::services::KEYS),
+            Need::always("ec2:DescribeSubnets", &["*"]).to_read(),
+            Need::always("kms:DescribeKey", &["*"]),
+            Need::always("secretsmanager:CreateSecret", &["*"]),
+            Need::always("secretsmanager:TagResource", &["*"]),
+            Need::if_stated("roles", "iam:PassRole", ROLES),
+            Need::if_stated("role", "iam:PassRole", ROLES).for_calls(&["AddRoleToDBCluster"]),
+            Need::if_stated("monitoring.role", "iam:PassRole", ROLES),
+            Need::if_stated("instances.*.monitoring.role", "iam:PassRole", ROLES),
+            Need::if_stated("kms_key", "kms:CreateGrant", KEYS),
+            Need::if_stated("kms_key", "kms:Decrypt", KEYS),
+            Need::if_stated("kms_key", "kms:GenerateDataKey*", KEYS),
+            Need::if_stated("secret_kms_key", "kms:CreateGrant", KEYS),
+            Need::if_stated("secret_kms_key", "kms:Decrypt", KEYS),
+            Need::if_stated("secret_kms_key", "kms:GenerateDataKey*", KEYS),
         ],
         attributes: &["arn", "name", "engine"],
         name_fields: &["DBClusterIdentifier"],

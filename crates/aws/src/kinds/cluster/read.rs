@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::types::{DbCluster, DbInstance};
+use aws_sdk_rds::types::{DbCluster, DbInstance, DbSubnetGroup};
 use futures::future::try_join;
 use regionctl_core::observe::failure::{Failure, FailureClass};
 use regionctl_core::observe::location::Location;
@@ -125,7 +125,7 @@ async fn subnet_group(
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSubnetGroups.html>).
 pub(super) async fn subnets_of(api: &Client, group: &str) -> Result<BTreeSet<String>, CallError> {
     let answer = api.describe_db_subnet_groups().db_subnet_group_name(group).send().await?;
-    let subnets = answer.db_subnet_groups().iter().flat_map(|group| group.subnets());
+    let subnets = answer.db_subnet_groups().iter().flat_map(DbSubnetGroup::subnets);
     Ok(subnets.filter_map(|subnet| subnet.subnet_identifier().map(ToOwned::to_owned)).collect())
 }
 

@@ -135,7 +135,7 @@ pub(super) fn diff(want: &ClusterModel, live: Option<&ClusterModel>, out: &mut D
 fn modify(want: &ClusterModel, live: &ClusterModel, changed: &ClusterModel, is_other_group: bool) -> ClusterOp {
     let logs = |cluster: &ClusterModel| cluster.log_exports.get().unwrap_or_default();
     let starts: BTreeSet<String> = &logs(want) - &logs(live);
-    let stops = want.log_exports.is_set().then(|| &logs(live) - &logs(want)).unwrap_or_default();
+    let stops = if want.log_exports.is_set() { &logs(live) - &logs(want) } else { BTreeSet::new() };
     let parameter_group = if is_other_group { want.parameter_group.clone() } else { Setting::Unstated };
     let log_exports = changed.log_exports.clone().map(|_| starts);
     // RDS changes the mode of Database Insights only together with Performance Insights.
