@@ -240,7 +240,10 @@ pub static SERVICES: &[Service] = &[
         iam_prefix: "elasticloadbalancing",
         event_source: "elasticloadbalancing.amazonaws.com",
         rates: &[Rate { operations: Rest, per_second: 10.0, burst: 40.0 }],
-        codes: &[(NotFound, &["LoadBalancerNotFound", "TargetGroupNotFound"]), (Conflict, &["PriorRequestNotComplete"])],
+        codes: &[
+            (NotFound, &["LoadBalancerNotFound", "TargetGroupNotFound"]),
+            (Conflict, &["PriorRequestNotComplete"]),
+        ],
         ..ROW
     },
     Service {

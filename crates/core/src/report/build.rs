@@ -242,7 +242,11 @@ fn fix(spec: &Spec, change: &Change, drift: Drift) -> String {
     }
     let deletes = if change.deletes.is_empty() { "" } else { " --allow-destroy" };
     let interrupts = if change.interrupts.is_empty() { "" } else { " --allow-interrupt" };
-    format!("regionctl apply {} --target {}{deletes}{interrupts}", quoted(&spec.path), quoted(&change.address.to_string()))
+    format!(
+        "regionctl apply {} --target {}{deletes}{interrupts}",
+        quoted(&spec.path),
+        quoted(&change.address.to_string())
+    )
 }
 
 /// Quotes a text for a POSIX shell if necessary.
