@@ -184,17 +184,15 @@ async fn newest(api: &Client, name: &str) -> Result<String, CallError> {
     Ok(newest.document_version.unwrap_or_default())
 }
 
-/// Returns the number and the display name of the version that has this content: the one with the version's name, or
+/// The number and the display name of a version.
+type Found = (String, Option<String>);
+
+/// Returns the version that has this content: the one with the version's name, or
 /// the newest. Versions with the display name precede others, and equal text precedes equal meaning.
-async fn same_content(
-    api: &Client,
-    name: &str,
-    version: &Version,
-    by_name: bool,
-) -> Result<Option<(String, Option<String>)>, CallError> {
+async fn same_content(api: &Client, name: &str, version: &Version, by_name: bool) -> Result<Option<Found>, CallError> {
     let format = DocumentFormat::from(version.format.as_str());
     let meaning = parsed(&version.content, Some(version.format));
-    let mut best: Option<((bool, bool), (String, Option<String>))> = None;
+    let mut best: Option<((bool, bool), Found)> = None;
     let mut asked = LATEST.to_owned();
     for _ in 0..SEARCHED_VERSIONS {
         let call = api.get_document().name(name).document_format(format.clone());
