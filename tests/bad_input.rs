@@ -67,7 +67,7 @@ const SPECS: &[(&str, &str)] = &[
     ),
     (
         "invalid values of several kinds",
-        "ec2.vpc_endpoint:\n  sqs:\nec2.flow_log:\n  f: {bucket: \"arn:aws:s3:::b\", aggregation_minutes: 5, prefix: /x}\nec2.instance:\n  i: {image: {id: x}, instance_type: small}\nssm.document:\n  aws-mine: {content: {}}\nlambda.function:\n  f: {code: {pinned: abc}}\nrds.cluster:\n  Orders_1: {engine: mysql, master_username: a, backup_days: 0, instances: {i: {class: large}}}\n",
+        "ec2.vpc_endpoint:\n  S3:\nec2.flow_log:\n  f: {bucket: \"arn:aws:s3:::b\", aggregation_minutes: 5, prefix: /x}\nec2.instance:\n  i: {image: {id: x}, instance_type: small}\nssm.document:\n  aws-mine: {content: {}}\nlambda.function:\n  f: {code: {pinned: abc}}\nrds.cluster:\n  Orders_1: {engine: mysql, master_username: a, backup_days: 0, instances: {i: {class: large}}}\n",
     ),
     ("manual step without `who`", "manual:\n  vanta: {what: add it}\n"),
     ("invalid retention", "logs.log_group:\n  \"*\": {retention_days: 364}\n"),

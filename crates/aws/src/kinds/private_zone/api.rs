@@ -280,6 +280,7 @@ async fn details(
         records,
         tags,
         unsupported,
+        own_vpc: Some(vpc.to_owned()).filter(|vpc| !vpc.is_empty()),
     };
     Ok(LiveResource::new(name, model, Attributes::from([("id".to_owned(), id)])).with_extras(extras))
 }

@@ -158,6 +158,7 @@ route53.private_zone:
       db.${region}.dns CNAME: {ttl: 60, values: [db.example.com]}
       web.${region}.dns A blue: {ttl: 5, weight: 10, values: [10.0.0.1]}
 ",
+        defaults: r#"{"comment": null}"#,
         parts: &["authorized_vpcs", "records", "tags"],
         ..Facts::DEFAULT
     };
@@ -187,12 +188,12 @@ route53.private_zone:
     fn relevant(want: Option<&ZoneModel>, live: ZoneModel) -> ZoneModel {
         match want {
             Some(want) => live.relevant_to(want),
-            None => ZoneModel { unsupported: BTreeMap::new(), ..live },
+            None => ZoneModel { unsupported: BTreeMap::new(), own_vpc: None, ..live },
         }
     }
 
     fn write(model: &ZoneModel) -> Option<Value> {
-        let ZoneModel { comment, region_vpc, vpcs, authorized_vpcs, records, tags, unsupported: _ } = model;
+        let ZoneModel { comment, region_vpc, vpcs, authorized_vpcs, records, tags, unsupported: _, own_vpc: _ } = model;
         let mut fields = Map::new();
         write::setting("comment", comment, &mut fields);
         write::setting("region_vpc", region_vpc, &mut fields);
@@ -219,7 +220,7 @@ route53.private_zone:
     }
 
     fn diff(want: &ZoneModel, live: Option<&ZoneModel>, out: &mut Diff<'_, ZoneOp>) {
-        let ZoneModel { comment, region_vpc, vpcs, authorized_vpcs, records, tags, unsupported: _ } = want;
+        let ZoneModel { comment, region_vpc, vpcs, authorized_vpcs, records, tags, unsupported: _, own_vpc: _ } = want;
         let commented = out.setting("comment", comment, live.map(|live| &live.comment));
         let mut added = added_vpcs(*region_vpc, vpcs, live, out);
         if live.is_some() {
@@ -282,7 +283,9 @@ fn added_vpcs(
         let Some(region) = region.value() else { continue };
         let found = live.and_then(|live| live.vpcs.value()?.get(id)?.value());
         let covers = out.value(&format!("vpcs.{id}"), region, found);
-        if let Some(found) = found {
+        if live.is_some_and(|live| live.own_vpc.as_ref() == Some(id)) {
+            out.blocked(&covers, &format!("{id} is the region's VPC: remove it from `vpcs`; see `region_vpc`"));
+        } else if let Some(found) = found {
             out.blocked(&covers, &format!("{id} is in {found}: correct its region"));
         } else {
             added.push((Some(ZoneVpc { id: id.clone(), region: region.clone() }), covers));

@@ -34,6 +34,9 @@ pub struct ZoneModel {
     /// Live only: record sets that a spec cannot state, each with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) unsupported: BTreeMap<String, String>,
+    /// Live only: the ID of the VPC that the spec selects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own_vpc: Option<String>,
 }
 
 impl ZoneModel {
@@ -45,6 +48,7 @@ impl ZoneModel {
             authorized_vpcs: named_in(self.authorized_vpcs, &want.authorized_vpcs),
             records: named_in(self.records, &want.records),
             unsupported: self.unsupported.into_iter().filter(|(key, _)| is_stated(key)).collect(),
+            own_vpc: None,
             ..self
         }
     }

@@ -65,6 +65,7 @@ pub(super) fn model(zone: &str, spec: ZoneSpec, notes: &mut Notes<'_>) -> ZoneMo
         records: Setting::stated(records),
         tags: spec.tags,
         unsupported: BTreeMap::new(),
+        own_vpc: None,
     }
 }
 

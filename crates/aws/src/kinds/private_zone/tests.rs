@@ -98,6 +98,10 @@ fn vpcs_are_added_and_removed_one_by_one() {
     assert_eq!(draft.deletes, ["names of the zone no longer resolve in vpc-2"]);
     let moved = diff("vpcs: {vpc-2: eu-west-1}\n", Some("vpcs: {vpc-2: eu-west-2}\n"));
     assert_eq!(moved.blocked, ["vpc-2 is in eu-west-2: correct its region"]);
+    let live = ZoneModel { own_vpc: Some("vpc-7".to_owned()), ..desired("{}\n").0 };
+    let mut own = Diff::new(true, &[]);
+    PrivateZone::diff(&desired("vpcs: {vpc-7: eu-central-1}\n").0, Some(&live), &mut own);
+    assert!(own.finish().unwrap().blocked[0].contains("is the region's VPC"));
     let elsewhere = diff("{region_vpc: false, vpcs: {vpc-1: eu-west-1}}\n", None);
     assert_eq!(calls(&elsewhere), ["CreateHostedZone", "ChangeTagsForResource"]);
     assert_eq!(elsewhere.steps[0].op["CreateHostedZone"]["vpc"]["id"], "vpc-1");

@@ -126,6 +126,7 @@ impl Kind for VpcEndpoint {
         looks_up: &[vpc_dns::NAME],
         inventory: &["DescribeVpcEndpoints"],
         weights: WEIGHTS,
+        defaults: r#"{"service_region": null, "ip_address_type": "ipv4", "policy": null}"#,
         example: "
 ec2.vpc_endpoint:
   s3: {route_tables: all, tags: {Team: sre}}
@@ -220,6 +221,9 @@ ec2.vpc_endpoint:
         let placed = out.setting("service_region", service_region, live.map(|live| &live.service_region));
         let tag_changes = tags::compare(tags, live.map(|live| &live.tags), out);
         let Some(live) = live else {
+            if want.subnets.is_unstated() {
+                return out.never_made("the endpoint would have no network interface: state its `subnets`");
+            }
             let (tagged, tags) = tags::of_new(tag_changes, out);
             let covers = out.creation().and(typed).and(placed).and(settings(want, None, out).0).and(tagged);
             let endpoint = Box::new(want.clone());

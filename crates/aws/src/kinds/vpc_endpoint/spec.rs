@@ -31,7 +31,7 @@ pub struct EndpointSpec {
     /// VPC, or a list of route table ids. Default: all. The endpoint is removed from other route tables.
     route_tables: Option<RouteTables>,
     /// Interface and Gateway Load Balancer endpoints: the IDs of the subnets with a network interface, at most one per
-    /// Availability Zone. Network interfaces in other subnets are deleted.
+    /// Availability Zone. Network interfaces in other subnets are deleted. A new endpoint needs this field.
     subnets: Option<BTreeSet<String>>,
     /// Interface endpoints: the security groups of the network interfaces: names of this spec's `ec2.security_group`
     /// entries, or IDs. Other groups are removed. A new endpoint without this field has the VPC's default group.

@@ -125,6 +125,13 @@ fn security_groups_and_routes_of_others_are_displaced() {
 }
 
 #[test]
+fn a_new_interface_endpoint_needs_subnets() {
+    assert!(diff("ssm", "private_dns: true\n", None).blocked[0].contains("state its `subnets`"));
+    assert_eq!(calls(&diff("ssm", "subnets: [subnet-1]\n", None)), ["CreateVpcEndpoint"]);
+    assert_eq!(calls(&diff("s3", "route_tables: all\n", None)), ["CreateVpcEndpoint"]);
+}
+
+#[test]
 fn private_dns_is_turned_off_with_a_remark() {
     let draft = diff("vpce-1", "{service_region: us-east-1, private_dns: false}\n", Some(&live(interface())));
     assert_eq!(draft.steps[0].op["ModifyVpcEndpoint"]["settings"]["private_dns"], false);
