@@ -111,7 +111,7 @@ async fn the_default_ipv6_egress_of_a_new_group_is_revoked() {
         let replay = Replay::new(&[(200, created), (200, revoked)]);
         let mut location = location();
         location.vpc = Some(Vpc { id: "vpc-1".to_owned(), ipv6, ..Vpc::default() });
-        let target = StepTarget { name: "g".to_owned(), location, attributes: Default::default() };
+        let target = StepTarget { name: "g".to_owned(), location, attributes: std::collections::BTreeMap::new() };
         let op = json!({"CreateSecurityGroup": {"description": "d", "tags": {}, "without_ipv6_egress": true}});
         open(&replay).await.run("ec2.security_group", target, op).await.unwrap();
         assert_eq!(replay.requests().len(), expected);

@@ -93,7 +93,8 @@ impl Guard {
             let decisions = resources.iter().map(|resource| match self.policies.decide(&action, resource, &context) {
                 Decision::Allowed => (resource, "allowed", String::new()),
                 Decision::Denied(keys) => {
-                    let keys: String = keys.iter().map(|key| format!("<member>{key}</member>")).collect();
+                    let keys: Vec<String> = keys.iter().map(|key| format!("<member>{key}</member>")).collect();
+                    let keys = keys.concat();
                     (resource, "implicitDeny", keys)
                 }
             });

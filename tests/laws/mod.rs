@@ -380,15 +380,30 @@ async fn a_resource_that_cannot_be_created_is_blocked() {
 /// Emulators accept requests that AWS rejects, so the requests of all cases are validated against AWS's service model.
 #[tokio::test]
 async fn every_request_matches_the_aws_service_model() {
-    let sandboxed = Place::seeded();
-    let emulator = Server::sandbox(&sandboxed, 0);
-    let model = Server::model(&emulator);
-    let place = Place { aws: harness::Aws::Endpoint(model.url.clone()), ..Place::with_spec("") };
+    let start = || {
+        let sandboxed = Place::seeded();
+        let emulator = Server::sandbox(&sandboxed, 0);
+        let model = Server::model(&emulator);
+        let place = Place { aws: harness::Aws::Endpoint(model.url.clone()), ..Place::with_spec("") };
+        (place, sandboxed, emulator, model)
+    };
     let cases = cases().into_iter().filter(|(_, case)| case.given.iter().all(|given| given == "older-regions"));
+    let mut servers = start();
     for (facts, case) in sample(cases, 16) {
-        for sections in [&case.before, &case.after] {
-            place.write("spec.yaml", format!("{HEAD}{sections}"));
-            let run = place.run(&["apply", "--yes", "--allow-large", "--allow-destroy", "spec.yaml"]);
+        let apply = |place: &Place| {
+            let apply = |sections: &String| {
+                place.write("spec.yaml", format!("{HEAD}{sections}"));
+                place.run(&["apply", "--yes", "--allow-large", "--allow-destroy", "spec.yaml"])
+            };
+            [&case.before, &case.after].map(apply)
+        };
+        let mut runs = apply(&servers.0);
+        // A new server takes seconds, so that a case gets one only if the resources of others are in its way.
+        if runs.iter().any(|run| run.code != 0) {
+            servers = start();
+            runs = apply(&servers.0);
+        }
+        for run in runs {
             assert_eq!(run.code, 0, "{}: {}\n{}\n{}", facts.name, case.name, run.stdout, run.stderr);
         }
     }

@@ -124,7 +124,7 @@ fn generated_models_survive_writing_and_reading() {
                 match random.below(6) {
                     0 => drop(fields.remove(field)),
                     1 => drop(fields.insert(field.clone(), unset())),
-                    2 => drop(fields.insert(field.clone(), similar(value))),
+                    2 => drop(fields.insert(field.clone(), similar(value, &mut random))),
                     _ => drop(fields.insert(field.clone(), value.clone())),
                 }
             }
@@ -149,12 +149,23 @@ fn try_model(kind: &str, fields: &Value) -> Option<Value> {
     spec.wants.into_iter().find(|want| want.address.kind == kind).map(|want| want.model)
 }
 
-/// Returns a similar value: the next number, the negated boolean, or the list without its last item.
-fn similar(value: &Value) -> Value {
+/// Returns a similar value: the next number, the negated boolean, the list without its last item, or the mapping with
+/// one value that is removed, unset or similar.
+fn similar(value: &Value, random: &mut Random) -> Value {
     match value {
         Value::Bool(it) => (!it).into(),
         Value::Number(it) => it.as_i64().map_or_else(|| value.clone(), |it| (it + 1).into()),
         Value::Array(items) => items[..items.len().saturating_sub(1)].into(),
+        Value::Object(fields) if !fields.is_empty() => {
+            let mut fields = fields.clone();
+            let key = random.one_of(&fields.keys().cloned().collect::<Vec<_>>()).clone();
+            match random.below(3) {
+                0 => drop(fields.remove(&key)),
+                1 => drop(fields.insert(key, unset())),
+                _ => fields[&key] = similar(&fields[&key].clone(), random),
+            }
+            fields.into()
+        }
         _ => value.clone(),
     }
 }

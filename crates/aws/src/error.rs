@@ -154,7 +154,8 @@ fn classify(service: Option<&Service>, code: Option<&str>, status: Option<u16>) 
     match (code.and_then(|code| services::class_of(service, code)), code, status) {
         (Some(class), ..) => class,
         (None, _, Some(301)) => FailureClass::Taken,
-        (None, None, Some(404)) => FailureClass::NotFound,
+        // Only S3 answers without a code, to HEAD requests. Any other answer without one is not AWS's own.
+        (None, None, Some(404)) if service.is_some_and(|service| service.name == "S3") => FailureClass::NotFound,
         (None, None, Some(403)) => FailureClass::Denied,
         (None, _, Some(400..=499)) => FailureClass::Invalid,
         _ => FailureClass::Other,
@@ -332,6 +333,7 @@ mod tests {
         assert_eq!(status(None, 400), Invalid);
         assert_eq!(status(None, 403), Denied);
         assert_eq!(status(None, 404), NotFound);
+        assert_eq!(classify(services::by_name("Lambda"), None, Some(404)), Invalid);
         assert_eq!(status(None, 500), Other);
     }
 

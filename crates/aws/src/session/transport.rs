@@ -215,7 +215,7 @@ impl Body for Download {
                 let seconds = ANSWER.as_secs();
                 Some(Err(format!("the download made no progress for {seconds} s").into()))
             }),
-            ready => {
+            ready @ Poll::Ready(_) => {
                 self.idle.as_mut().reset(Instant::now() + ANSWER);
                 ready
             }

@@ -170,9 +170,11 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
         })
     }
 
-    /// Records that a live value is removed. Secrets in it are hidden.
+    /// Records that a live value is removed.
     pub fn gone<T: Serialize + ?Sized>(&mut self, path: &str, live: &T) -> Covers {
-        let (before, action) = (Some(secret::shown(json(live))), FieldAction::Remove);
+        let (mut before, action) = (json(live), FieldAction::Remove);
+        secret::show(&mut before);
+        let before = Some(without_unset(before));
         self.recorded(|fields| {
             fields.push(FieldChange { path: path.to_owned(), action, before, after: None, note: None });
         })
@@ -386,6 +388,18 @@ fn json<T: Serialize + ?Sized>(value: &T) -> Value {
     serde_json::to_value(value).expect("invariant: models and operations are plain data")
 }
 
+/// Removes the settings that have no value.
+fn without_unset(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(fields.map(|(key, value)| (key, without_unset(value))).collect())
+        }
+        Value::Array(items) => items.into_iter().map(without_unset).collect(),
+        other => other,
+    }
+}
+
 fn element<T: Keyed>(path: &str, before: Option<&T>, after: Option<&T>) -> FieldChange {
     let action = match (before, after) {
         (None, _) => FieldAction::Add,
@@ -398,6 +412,8 @@ fn element<T: Keyed>(path: &str, before: Option<&T>, after: Option<&T>) -> Field
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -411,6 +427,16 @@ mod tests {
     fn a_missing_resource_that_no_step_creates_is_a_fault() {
         let diff: Diff<'_, String> = Diff::new(false, &[]);
         assert_eq!(diff.finish().unwrap_err(), "no step creates the resource");
+    }
+
+    #[test]
+    fn a_removed_value_is_shown_without_secrets_and_without_unset_settings() {
+        let mut out: Diff<'_, &str> = Diff::new(true, &[]);
+        let live = json!({"PASSWORD": {"$secret": "hunter2"}, "retries": [{"max": 3, "delay": null}], "key": null});
+        let covers = out.gone("environment", &live);
+        out.step(Phase::Change, covers, "Update");
+        let shown = out.finish().unwrap().fields[0].before.clone().unwrap();
+        assert_eq!(shown, json!({"PASSWORD": secret::HIDDEN, "retries": [{"max": 3}]}));
     }
 
     #[test]
@@ -441,16 +467,6 @@ mod tests {
         diff.step(Phase::Change, covers, "Delete".to_owned());
         let draft = diff.finish().unwrap();
         assert_eq!((draft.fields[0].path.as_str(), draft.fields[0].action), ("c", FieldAction::Remove));
-    }
-
-    #[test]
-    fn a_removed_secret_is_reported_without_its_value() {
-        let mut diff: Diff<'_, String> = Diff::new(true, &[]);
-        let live = Setting::Set(secret::Secret::new("hunter2"));
-        let covers = diff.setting("user_data", &Setting::Unset, Some(&live));
-        diff.step(Phase::Change, covers, "Modify".to_owned());
-        let field = diff.finish().unwrap().fields.remove(0);
-        assert_eq!(field.before, Some(secret::HIDDEN.into()));
     }
 
     #[test]

@@ -88,13 +88,16 @@ pub fn hide(value: &mut Value) {
     replace(value, &|_| String::new());
 }
 
-/// Returns a value as it is shown: with [`HIDDEN`] instead of each secret.
-pub fn shown(value: Value) -> Value {
+/// Replaces each secret in a value by [`HIDDEN`], for display.
+pub fn show(value: &mut Value) {
+    if of(value).is_some() {
+        *value = HIDDEN.into();
+        return;
+    }
     match value {
-        value if of(&value).is_some() => HIDDEN.into(),
-        Value::Object(fields) => fields.into_iter().map(|(name, item)| (name, shown(item))).collect(),
-        Value::Array(items) => items.into_iter().map(shown).collect(),
-        other => other,
+        Value::Object(fields) => fields.values_mut().for_each(show),
+        Value::Array(items) => items.iter_mut().for_each(show),
+        _ => {}
     }
 }
 

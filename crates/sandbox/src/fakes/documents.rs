@@ -41,7 +41,7 @@ impl Documents<'_> {
             "UpdateDocumentDefaultVersion" => self.set_default(),
             "GetDocument" => self.get(),
             "DescribeDocument" => self.describe(),
-            "ListDocuments" => self.list(),
+            "ListDocuments" => Ok(self.list()),
             "ListDocumentVersions" => self.versions(),
             "DescribeDocumentPermission" => self.permission(),
             "ModifyDocumentPermission" => self.share(),
@@ -80,7 +80,7 @@ impl Documents<'_> {
     fn version(&self, document: &Value) -> Result<Value, (&'static str, &'static str)> {
         let versions = document["versions"].as_array().into_iter().flatten();
         let is_named = |version: &&Value| match (self.text("VersionName"), self.text("DocumentVersion")) {
-            ("", "") | ("", "$DEFAULT") => version["DocumentVersion"] == document["DefaultVersion"],
+            ("", "" | "$DEFAULT") => version["DocumentVersion"] == document["DefaultVersion"],
             ("", "$LATEST") => version["DocumentVersion"] == document["LatestVersion"],
             ("", number) => version["DocumentVersion"] == number,
             (name, _) => version["VersionName"] == name,
@@ -157,7 +157,7 @@ impl Documents<'_> {
     }
 
     /// Returns the members of a version that all answers contain.
-    fn shown(&self, name: &str, document: &Value, version: &Value) -> Map<String, Value> {
+    fn shown(name: &str, document: &Value, version: &Value) -> Map<String, Value> {
         let mut shown = Map::new();
         shown.insert("Name".to_owned(), name.into());
         shown.insert("DocumentType".to_owned(), document["DocumentType"].clone());
@@ -170,7 +170,7 @@ impl Documents<'_> {
     fn get(&self) -> Done {
         let document = self.document()?;
         let version = self.version(&document)?;
-        let mut shown = self.shown(self.text("Name"), &document, &version);
+        let mut shown = Self::shown(self.text("Name"), &document, &version);
         // Only the lists and descriptions contain the target type.
         shown.remove("TargetType");
         shown.insert("Content".to_owned(), version["Content"].clone());
@@ -181,7 +181,7 @@ impl Documents<'_> {
     fn describe(&self) -> Done {
         let document = self.document()?;
         let version = self.version(&document)?;
-        let mut shown = self.shown(self.text("Name"), &document, &version);
+        let mut shown = Self::shown(self.text("Name"), &document, &version);
         for name in ["DefaultVersion", "LatestVersion"] {
             shown.insert(name.to_owned(), document[name].clone());
         }
@@ -191,7 +191,7 @@ impl Documents<'_> {
         Ok(json!({ "Document": shown }))
     }
 
-    fn list(&self) -> Done {
+    fn list(&self) -> Value {
         let from: usize = self.text("NextToken").parse().unwrap_or_default();
         let size = self.sent["MaxResults"].as_u64().and_then(|size| usize::try_from(size).ok()).unwrap_or(50);
         let all = self.records.iter().filter_map(|(key, document)| Some((key.strip_prefix("ssm/")?, document)));
@@ -199,7 +199,7 @@ impl Documents<'_> {
         for (name, document) in all.skip(from).take(size) {
             let versions = document["versions"].as_array().into_iter().flatten();
             let default = versions.clone().find(|version| version["DocumentVersion"] == document["DefaultVersion"]);
-            let mut shown = self.shown(name, document, default.unwrap_or(&Value::Null));
+            let mut shown = Self::shown(name, document, default.unwrap_or(&Value::Null));
             shown.insert("Owner".to_owned(), ACCOUNT.into());
             shown.insert("Tags".to_owned(), tags(document));
             listed.push(shown.into());
@@ -209,13 +209,13 @@ impl Documents<'_> {
         if !is_last {
             answer["NextToken"] = (from + size).to_string().into();
         }
-        Ok(answer)
+        answer
     }
 
     fn versions(&self) -> Done {
         let document = self.document()?;
         let versions = document["versions"].as_array().into_iter().flatten().rev().map(|version| {
-            let mut shown = self.shown(self.text("Name"), &document, version);
+            let mut shown = Self::shown(self.text("Name"), &document, version);
             shown.remove("DocumentType");
             shown.remove("TargetType");
             let is_default = version["DocumentVersion"] == document["DefaultVersion"];

@@ -185,7 +185,7 @@ async fn newest(api: &Client, name: &str) -> Result<String, CallError> {
 }
 
 /// Returns the number and the display name of the version that has this content: the one with the version's name, or
-/// the newest. Equal text precedes equal meaning.
+/// the newest. Versions with the display name precede others, and equal text precedes equal meaning.
 async fn same_content(
     api: &Client,
     name: &str,
@@ -194,7 +194,7 @@ async fn same_content(
 ) -> Result<Option<(String, Option<String>)>, CallError> {
     let format = DocumentFormat::from(version.format.as_str());
     let meaning = parsed(&version.content, Some(version.format));
-    let mut equal = None;
+    let mut best: Option<((bool, bool), (String, Option<String>))> = None;
     let mut asked = LATEST.to_owned();
     for _ in 0..SEARCHED_VERSIONS {
         let call = api.get_document().name(name).document_format(format.clone());
@@ -203,12 +203,16 @@ async fn same_content(
         if let Some(found) = found_version(found)? {
             let number = found.document_version.unwrap_or_default();
             let text = found.content.unwrap_or_default();
-            let this = (number.clone(), found.display_name);
-            if text == version.content {
-                return Ok(Some(this));
-            }
-            if equal.is_none() && parsed(&text, Some(version.format)) == meaning {
-                equal = Some(this);
+            let is_equal = text == version.content;
+            if is_equal || parsed(&text, Some(version.format)) == meaning {
+                let has_name = version.display_name.is_none() || found.display_name == version.display_name;
+                let rank = (has_name, is_equal);
+                if best.as_ref().is_none_or(|(other, _)| *other < rank) {
+                    best = Some((rank, (number.clone(), found.display_name)));
+                }
+                if rank == (true, true) {
+                    break;
+                }
             }
             if asked == LATEST {
                 asked = number;
@@ -223,7 +227,7 @@ async fn same_content(
         }
         asked = next.to_string();
     }
-    Ok(equal)
+    Ok(best.map(|(_, found)| found))
 }
 
 /// Returns `None` for a version that was deleted.

@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::Client;
+use aws_sdk_ec2::operation::describe_network_interfaces::DescribeNetworkInterfacesOutput;
+use aws_sdk_ec2::operation::describe_security_groups::DescribeSecurityGroupsOutput;
 use aws_sdk_ec2::types::{
     IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, SecurityGroup as SdkGroup, UserIdGroupPair,
 };
@@ -192,13 +194,13 @@ async fn used_by(api: &Client, id: &str, mut error: CallError) -> CallError {
     let (interfaces, ingress, egress) =
         join3(interfaces, of_group("ip-permission.group-id"), of_group("egress.ip-permission.group-id")).await;
     let mut users = BTreeSet::new();
-    for interface in interfaces.iter().flat_map(|answer| answer.network_interfaces()) {
+    for interface in interfaces.iter().flat_map(DescribeNetworkInterfacesOutput::network_interfaces) {
         let eni = interface.network_interface_id().unwrap_or_default();
         let of = interface.attachment().and_then(|attachment| attachment.instance_id());
         let of = of.or(interface.description()).filter(|of| !of.is_empty());
         users.insert(of.map_or_else(|| eni.to_owned(), |of| format!("{eni} ({of})")));
     }
-    for group in ingress.iter().chain(&egress).flat_map(|answer| answer.security_groups()) {
+    for group in ingress.iter().chain(&egress).flat_map(DescribeSecurityGroupsOutput::security_groups) {
         if let Some(other) = group.group_id().filter(|other| *other != id) {
             users.insert(format!("a rule of {other} ({})", group.group_name().unwrap_or_default()));
         }

@@ -126,7 +126,7 @@ pub(super) fn archive(want: &TopicModel, live: Option<&TopicModel>, out: &mut Di
     match want.archive_retention_days {
         Setting::Unset => out.deletes("all archived messages are deleted"),
         Setting::Set(days) if days < *current => {
-            out.deletes(format!("archived messages older than {days} days are deleted"))
+            out.deletes(format!("archived messages older than {days} days are deleted"));
         }
         Setting::Set(_) | Setting::Unstated => {}
     }

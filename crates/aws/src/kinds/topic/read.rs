@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads topics and subscriptions and converts AWS's answers to models.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use aws_sdk_sns::Client;
 use futures::future::{join4, try_join_all};
@@ -94,7 +94,7 @@ struct Attributes {
 }
 
 impl Attributes {
-    fn new(call: &'static str, attributes: HashMap<String, String>) -> Self {
+    fn new(call: &'static str, attributes: impl IntoIterator<Item = (String, String)>) -> Self {
         Self { call, left: attributes.into_iter().collect() }
     }
 
@@ -140,7 +140,10 @@ impl Attributes {
 }
 
 /// Converts the attributes of a topic. An attribute that SNS leaves out has its default.
-fn model(name: &str, attributes: HashMap<String, String>) -> Result<(TopicModel, Vec<Extra>), CallError> {
+fn model(
+    name: &str,
+    attributes: impl IntoIterator<Item = (String, String)>,
+) -> Result<(TopicModel, Vec<Extra>), CallError> {
     let mut attributes = Attributes::new(TOPIC, attributes);
     let mut extras = Vec::new();
     let is_fifo = name.ends_with(FIFO);
@@ -271,7 +274,7 @@ async fn read_settings(api: &Client, subscription: &Subscription) -> Result<Answ
 /// Converts the attributes of a subscription.
 fn settings(
     subscription: &Subscription,
-    attributes: HashMap<String, String>,
+    attributes: impl IntoIterator<Item = (String, String)>,
 ) -> Result<(SubscriptionSettings, Vec<Extra>), CallError> {
     let mut attributes = Attributes::new(SUBSCRIPTION, attributes);
     let path = format!("subscriptions[{}]", subscription.key());

@@ -114,7 +114,7 @@ impl SubscriptionSpec {
         let filter_policy = self.filter_policy.map(|document| {
             let at = format!("{path}.filter_policy");
             let filter = document.parse(&at, 256 * 1024, notes);
-            let filter = filter.inspect(|filter| check_filter(filter, &at, &self.filter_policy_scope, notes));
+            let filter = filter.inspect(|filter| check_filter(filter, &at, self.filter_policy_scope, notes));
             // SNS removes the filter policy if it is {}.
             filter.map_or(
                 Setting::Unstated,
@@ -217,7 +217,7 @@ fn endpoint_fault(protocol: &str, endpoint: &str, is_fifo: bool) -> Option<(Stri
 
 /// Adds a fault for a filter policy that SNS would reject
 /// (<https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html>).
-fn check_filter(filter: &Map<String, Value>, path: &str, scope: &Setting<FilterScope>, notes: &mut Notes<'_>) {
+fn check_filter(filter: &Map<String, Value>, path: &str, scope: Setting<FilterScope>, notes: &mut Notes<'_>) {
     if filter.len() > 5 {
         notes.fault(path, "a filter policy can have up to 5 keys", "remove keys, or use several subscriptions");
     }
@@ -225,7 +225,7 @@ fn check_filter(filter: &Map<String, Value>, path: &str, scope: &Setting<FilterS
         let at = format!("{path}.{key}");
         match condition {
             Value::Array(_) => {}
-            Value::Object(_) if *scope == Setting::Set(FilterScope::MessageBody) => {}
+            Value::Object(_) if scope == Setting::Set(FilterScope::MessageBody) => {}
             Value::Object(_) => {
                 let message = format!("'{key}' is nested, which only the scope MessageBody allows");
                 notes.fault(&at, message, "add `filter_policy_scope: MessageBody`, or use a list of values");

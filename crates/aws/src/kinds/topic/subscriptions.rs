@@ -41,7 +41,7 @@ fn create(subscription: Subscription, want: &TopicModel, mut covers: Covers, out
     let key = subscription.key();
     match subscription.protocol.as_str() {
         "email" | "email-json" => {
-            out.waiting(format!("{key}: the recipient must confirm the subscription in the email that AWS sends"))
+            out.waiting(format!("{key}: the recipient must confirm the subscription in the email that AWS sends"));
         }
         "http" | "https" => out.waiting(format!(
             "{key}: the endpoint must confirm the subscription with the SubscribeURL in the message that AWS sends"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Converts a topic's model to the fields of a spec.
 
+use regionctl_core::model::policy::Policy;
 use regionctl_core::spec::write;
 use serde_json::{Map, Value};
 
@@ -11,7 +12,7 @@ use crate::tags;
 pub(super) fn write(model: &TopicModel) -> Value {
     let mut fields = Map::new();
     write::setting("display_name", &model.display_name, &mut fields);
-    let policy = model.policy.as_ref().map(|policy| policy.to_aws());
+    let policy = model.policy.as_ref().map(Policy::to_aws);
     write::setting("policy", &policy, &mut fields);
     write::setting("kms_key", &model.kms_key, &mut fields);
     write::setting("delivery_policy", &model.delivery_policy, &mut fields);
