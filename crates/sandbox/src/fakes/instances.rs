@@ -24,6 +24,7 @@ const MISSING: &str = "InvalidInstanceID.NotFound";
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html>).
 const WHILE_STOPPED: [&str; 3] = ["EbsOptimized", "InstanceType", "UserData"];
 
+#[allow(clippy::unnecessary_wraps)] // all actions return one type
 impl Ec2<'_> {
     pub(super) fn act_on_instances(&mut self, action: &str) -> Option<Done> {
         Some(match action {

@@ -64,7 +64,7 @@ impl Live for Instance {
             let volumes = with_volumes(name).then_some(&volumes);
             (name.to_owned(), async move {
                 let [instance] = instances.as_slice() else { return Err(ambiguous(name, instances.len())) };
-                read(api, scope, name, instance, volumes).await.map(Some)
+                Box::pin(read(api, scope, name, instance, volumes)).await.map(Some)
             })
         });
         Ok(read_concurrently(reads).await)

@@ -9,6 +9,7 @@ use aws_sdk_ec2::types::{
     InstanceMetadataEndpointState, InstanceMetadataProtocolState, InstanceMetadataTagsState, SecureBlobAttributeValue,
 };
 use regionctl_core::observe::failure::{Failure, FailureClass};
+use regionctl_core::resource::secret::Secret;
 
 use super::InstanceAttribute;
 use super::api::by_id;
@@ -41,7 +42,7 @@ pub(super) async fn modify(api: &Client, id: String, attribute: InstanceAttribut
         InstanceAttribute::InstanceType(instance_type) => request.instance_type(text(instance_type)),
         InstanceAttribute::EbsOptimized(on) => request.ebs_optimized(switch(on)),
         InstanceAttribute::UserData(data) => {
-            let data = Blob::new(data.as_ref().map_or("", |data| data.reveal()));
+            let data = Blob::new(data.as_ref().map_or("", Secret::reveal));
             request.user_data(SecureBlobAttributeValue::builder().value(data).build())
         }
     };

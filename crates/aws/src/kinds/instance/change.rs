@@ -65,14 +65,14 @@ pub(super) fn image_differs(
 /// Compares whether the instance has a public address. EC2 releases it when the instance stops: that of a stopped
 /// instance is not known.
 pub(super) fn public_address_differs(
-    want: &Setting<bool>,
+    want: Setting<bool>,
     live: Option<&InstanceModel>,
     out: &mut Diff<'_, InstanceOp>,
 ) -> Covers {
     if live.is_some_and(|live| live.public_address.is_unstated()) {
         return Covers::default();
     }
-    out.setting("public_address", want, live.map(|live| &live.public_address))
+    out.setting("public_address", &want, live.map(|live| &live.public_address))
 }
 
 pub(super) fn metadata_differs(

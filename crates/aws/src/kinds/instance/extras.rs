@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The extras of an instance: settings that a spec cannot state. No call of this kind changes them.
 
+#![allow(clippy::redundant_closure_for_method_calls)] // the SDK's types would hide what is read
+
 use aws_sdk_ec2::types::{Instance as SdkInstance, InstanceNetworkInterface};
 use regionctl_core::observe::scope::Extra;
 use serde_json::{Map, Value, json};

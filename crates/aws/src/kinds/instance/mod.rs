@@ -300,7 +300,7 @@ ec2.instance:
             key_pair: out.setting("key_pair", key_pair, live.map(|live| &live.key_pair)),
             subnet: out.setting("subnet", subnet, live.map(|live| &live.subnet)),
             profile: out.setting("profile", profile, live.map(|live| &live.profile)),
-            public_address: public_address_differs(public_address, live, out),
+            public_address: public_address_differs(*public_address, live, out),
             source_dest_check: out.setting(
                 "source_dest_check",
                 source_dest_check,

@@ -100,6 +100,7 @@ impl Metadata {
 }
 
 /// An EBS volume of an instance.
+#[allow(clippy::struct_field_names)] // `type` is a keyword
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Volume {
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]

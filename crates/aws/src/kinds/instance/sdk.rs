@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Converts EC2's answers into a model and its extras. A value that is missing or unknown is an error, never "not set".
 
+#![allow(clippy::redundant_closure_for_method_calls)] // the SDK's types would hide what is read
+
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{

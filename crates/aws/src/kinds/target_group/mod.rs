@@ -6,6 +6,8 @@
 //! spec names and that does not exist is reported as a manual step. A spec cannot state settings: they are read for
 //! snapshots.
 
+#![allow(clippy::redundant_closure_for_method_calls)] // the SDK's types would hide what is read
+
 use std::collections::BTreeSet;
 
 use aws_sdk_elasticloadbalancingv2::Client;
