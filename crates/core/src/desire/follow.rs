@@ -9,6 +9,7 @@ use super::expand::{ExpandError, Expander, Followed};
 use super::fingerprint;
 use super::rules::rule_at;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diff::head;
 use crate::observe::failure::{Failure, FailureClass, Gap};
 use crate::observe::location::Location;
 use crate::observe::scope::{LiveResource, Observation};
@@ -92,7 +93,23 @@ impl<'a> Expander<'a> {
         entry: Option<String>,
     ) -> Result<(), ExpandError> {
         let mut rewritten = BTreeMap::new();
-        let model = rewrite(&resource.model, &source.rewrite, "", &mut rewritten);
+        let mut model = rewrite(&resource.model, &source.rewrite, "", &mut rewritten);
+        if source.region != self.location.region {
+            let in_region = self.registry.of(&want.address.kind).facts().in_region;
+            for path in in_region.iter().filter(|path| !rewritten.contains_key(**path)) {
+                let field = head(path);
+                let text = model.pointer(&format!("/{}", path.replace('.', "/"))).and_then(Value::as_str);
+                if let (Some(text), None) = (text, want.model.get(field)) {
+                    let what = format!(
+                        "`{field}` is not copied, because '{text}' is in the source's region; add `{field}:`, or replace the \
+                         name with `rewrite:` (from {}/{})",
+                        source.region, resource.name
+                    );
+                    self.note(&want.address, what);
+                    model.as_object_mut().and_then(|model| model.remove(field));
+                }
+            }
+        }
         let read = resource.clone().map(|_| model);
         let location = Location { region: source.region.clone(), ..self.location.clone() };
         let (model, left) = self.registry.of(&want.address.kind).follow(&want.model, &read, &location)?;

@@ -59,6 +59,9 @@ pub struct Facts {
     pub lists: bool,
     /// Whether an entry can copy a live resource of another region (`like`, `copy`).
     pub follows: bool,
+    /// The dotted paths of the texts that name a resource of the same region, although they contain no region code. They
+    /// are not copied from another region unless `rewrite:` changes them.
+    pub in_region: &'static [&'static str],
     /// Whether a new resource gets the tags of [`crate::diff::Diff::creation_tags`]. Without them nobody can tell who
     /// created a resource.
     pub creation_tags: bool,
@@ -109,6 +112,7 @@ impl Facts {
         global_names: false,
         lists: false,
         follows: false,
+        in_region: &[],
         creation_tags: false,
         advisory: false,
         looks_up: &[],

@@ -231,6 +231,8 @@ impl Kind for Bucket {
         ],
         global: true,
         follows: true,
+        // https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+        in_region: &["logging.bucket"],
         global_names: true,
         inventory: &["ListBuckets"],
         weights: &[

@@ -26,6 +26,11 @@ pub(super) fn copied_cluster(
         return None;
     }
     name_left(&own, &source, left);
+    if own.deletion_protection.is_set_and(|is_on| *is_on) && source.deletion_protection.is_set_and(|is_on| !is_on) {
+        left.push(
+            "`deletion_protection` is off in the source, and on in the copy unless the spec states it".to_owned(),
+        );
+    }
     let instances = own.instances.clone().or(source.instances.map(|instances| {
         let all = instances.into_iter();
         all.map(|(id, instance)| (id.clone(), copied_instance(&id, instance, &own.instance_tags, left))).collect()
