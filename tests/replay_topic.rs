@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Topics and subscriptions in AWS answers that no emulator returns.
 
+use std::collections::BTreeSet;
+
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_core::diagnostic::SourceFiles;
 use regionctl_core::diff::Draft;
@@ -8,6 +10,8 @@ use regionctl_core::kind::DiffContext;
 use regionctl_core::observe::failure::FailureClass;
 use regionctl_core::observe::provider::Provider;
 use regionctl_core::observe::scope::{Depth, LiveResource, Observation, Scope};
+use regionctl_core::observe::seen::Seen;
+use regionctl_core::observe::snapshot::Snapshot;
 use regionctl_core::spec::write::yaml;
 use regionctl_core::spec::{self, Spec};
 use serde_json::{Value, json};
@@ -281,5 +285,20 @@ async fn a_shorter_archive_deletes_messages_and_an_archiving_topic_cannot_be_del
         let draft =
             REGISTRY.of(KIND).diff(&wanted.wants[0].model, Some(&found.resources[0]), &DiffContext::default()).unwrap();
         assert_eq!(draft.deletes.len(), deletions, "{days}");
+    }
+}
+
+/// A topic whose subscriptions were removed, or never confirmed, loses every message.
+#[tokio::test]
+async fn a_topic_without_a_confirmed_subscription_is_a_finding() {
+    for (confirmed, stated, expected) in
+        [("0", "", 1), ("2", "", 0), ("0", "subscriptions: [{email: a@example.com}]", 0)]
+    {
+        let found = observe("a", Depth::existence(), &[topic(&[("SubscriptionsConfirmed", confirmed)])]).await;
+        let want = spec(&format!("{KIND}:\n  a: {{{stated}}}\n")).wants.remove(0).model;
+        let (snapshot, here, desired) = (Snapshot::default(), location(), BTreeSet::new());
+        let seen = Seen::new(&snapshot, &here, &[], &desired);
+        let defects = REGISTRY.of(KIND).defects(&want, Some(&found.resources[0].model), &seen).unwrap();
+        assert_eq!(defects.len(), expected, "{confirmed} {stated}: {defects:?}");
     }
 }

@@ -15,6 +15,9 @@ const INSTANCE: &str = "i";
 /// The group of an instance that is launched without one. In AWS it is the default group of the VPC.
 const DEFAULT_GROUP: &str = "sg-0123456789abcdef0";
 
+/// The subnet of an instance that is launched without one: EC2 takes a default subnet of the default VPC.
+const DEFAULT_SUBNET: &str = "subnet-0123456789abcdef0";
+
 /// The device name of the root volume of an image.
 const ROOT_DEVICES: [&str; 2] = ["/dev/sda1", "/dev/xvda"];
 
@@ -75,6 +78,9 @@ impl Ec2<'_> {
         }
         if self.form.get("SecurityGroupId.1").is_none() {
             self.form.set("SecurityGroupId.1", DEFAULT_GROUP);
+        }
+        if self.form.get("SubnetId").is_none() {
+            self.form.set("SubnetId", DEFAULT_SUBNET);
         }
         let devices = devices(&self.form);
         if !devices.iter().any(|(_, device)| ROOT_DEVICES.contains(&device.as_str())) {

@@ -11,6 +11,7 @@ mod check;
 mod code;
 mod config;
 mod config_sdk;
+mod defects;
 mod event_source;
 mod event_source_sdk;
 mod follow;
@@ -28,6 +29,7 @@ use regionctl_core::kind::{Facts, Kind, Need, Notes, Risk};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
+use regionctl_core::observe::seen::Seen;
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use regionctl_core::spec::write;
@@ -236,6 +238,7 @@ impl Kind for Function {
         attributes: &["arn", "name"],
         name_fields: &["FunctionName"],
         lists: true,
+        looks_up: &defects::LOOKS_UP,
         follows: true,
         inventory: &["ListFunctions"],
         weights: &[
@@ -346,6 +349,10 @@ logs.log_group:
         left: &mut Vec<String>,
     ) -> Option<FunctionModel> {
         follow::follow(own, source, location, left)
+    }
+
+    fn defects(want: &FunctionModel, _: Option<&FunctionModel>, seen: &Seen<'_>) -> Vec<Risk> {
+        defects::defects(want, seen)
     }
 
     fn write(model: &FunctionModel) -> Option<Value> {

@@ -129,8 +129,8 @@ pub(super) fn check(name: &str, spec: &LogGroupSpec, notes: &mut Notes<'_>) {
     filter_check::metric_filters(&spec.metric_filters, notes);
     filter_check::subscription_filters(name, &spec.subscription_filters, notes);
     let filters = [
-        ("metric_filters", spec.metric_filters.is_set()),
-        ("subscription_filters", spec.subscription_filters.is_set()),
+        ("metric_filters", spec.metric_filters.is_set_and(|filters| !filters.is_empty())),
+        ("subscription_filters", spec.subscription_filters.is_set_and(|filters| !filters.is_empty())),
     ];
     for (field, _) in filters.into_iter().filter(|(_, is_set)| *is_set) {
         if let Some(class) = spec.class.map(Class::as_str).filter(|class| WITHOUT_FILTERS.contains(class)) {

@@ -23,6 +23,7 @@ use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Need, Notes, Risk};
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
+use regionctl_core::observe::seen::Seen;
 use regionctl_core::resource::reference::Attributes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -183,6 +184,7 @@ sns.topic:
             "signature_version": 1, "tracing": "PassThrough", "maximum_message_size": 262144,
             "archive_retention_days": null, "data_protection_policy": null}"#,
         creation_tags: true,
+        own_defects: true,
         ..Facts::DEFAULT
     };
 
@@ -239,6 +241,7 @@ sns.topic:
             own.map(|subscription| Subscription { pending: false, arn: None, ..subscription }).collect()
         });
         live.passed_roles.clear();
+        live.confirmed = None;
         live
     }
 
@@ -248,6 +251,10 @@ sns.topic:
 
     fn risks(model: &TopicModel) -> Vec<Risk> {
         policy::risks(model)
+    }
+
+    fn defects(want: &TopicModel, live: Option<&TopicModel>, _: &Seen<'_>) -> Vec<Risk> {
+        subscriptions::defects(want, live)
     }
 
     fn extras(op: &TopicOp) -> &'static [&'static str] {
@@ -284,6 +291,7 @@ sns.topic:
             subscriptions: _,
             subscription_settings: _,
             tags,
+            confirmed: _,
             passed_roles: _,
         } = want;
         // A reference in the stated policy had no value before.

@@ -62,6 +62,9 @@ pub struct TopicModel {
     pub(super) subscription_settings: Vec<SubscriptionSettings>,
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     pub(super) tags: Setting<TagSettings>,
+    /// Live only: the number of confirmed subscriptions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) confirmed: Option<u64>,
     /// Desired only: the ARNs of the roles that the calls pass to SNS.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) passed_roles: BTreeSet<String>,

@@ -27,12 +27,11 @@ const TOPIC: &str = "SNS GetTopicAttributes";
 const SUBSCRIPTION: &str = "SNS GetSubscriptionAttributes";
 
 /// The attributes that identify a topic or change by themselves. Others that the model does not have are extras.
-const NOT_SETTINGS: [&str; 8] = [
+const NOT_SETTINGS: [&str; 7] = [
     "BeginningArchiveTime",
     "EffectiveDeliveryPolicy",
     "FifoTopic",
     "Owner",
-    "SubscriptionsConfirmed",
     "SubscriptionsDeleted",
     "SubscriptionsPending",
     "TopicArn",
@@ -165,6 +164,7 @@ fn model(
         content_based_deduplication: Setting::live(is_fifo.then(|| content_based.unwrap_or_default())),
         fifo_throughput_scope: Setting::live(is_fifo.then(|| throughput.unwrap_or(ThroughputScope::Topic))),
         archive_retention_days: Setting::live(archive(&mut attributes)?),
+        confirmed: attributes.json("SubscriptionsConfirmed")?,
         ..TopicModel::default()
     };
     let others = attributes.left.into_iter().filter(|(name, _)| !NOT_SETTINGS.contains(&name.as_str()));

@@ -173,6 +173,7 @@ impl TopicSpec {
             subscriptions: Setting::stated(subscriptions),
             subscription_settings: subscription_settings.unwrap_or_default(),
             tags: self.tags,
+            confirmed: None,
             passed_roles: BTreeSet::new(),
         };
         model.passed_roles = passed_roles(&model);
