@@ -22,7 +22,6 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = ROOT / "crates/aws/src/kinds"
-UNCONVERTED = ROOT / "tests/unconverted.txt"
 
 # The SDK's service names, as FACTS state them, and botocore's.
 SERVICES = {
@@ -261,26 +260,16 @@ def load_tables():
     return documents, problems
 
 
-def check_unconverted(kinds, documents, listed):
-    """Checks the list of kinds without a table. Kinds must not be added to it."""
-    problems = []
-    if listed != sorted(set(listed)):
-        problems.append(f"{UNCONVERTED.name} is not sorted or names a kind twice")
+def check_tables(kinds, documents):
+    """Checks that every kind has a table, and that every table is of a kind."""
     names = {kind["name"] for kind in kinds}
-    for kind in sorted(set(listed)):
-        if kind in documents:
-            problems.append(f"{kind} has a table: remove it from {UNCONVERTED.name}")
-        elif kind not in names:
-            problems.append(f"{UNCONVERTED.name}: kind {kind} does not exist")
-    for kind in sorted(names - documents.keys() - set(listed)):
-        problems.append(f"{kind} has no table: write its answers.yaml; {UNCONVERTED.name} must not grow")
-    return problems
+    problems = [f"{name}: this kind does not exist" for name in sorted(documents.keys() - names)]
+    return problems + [f"{name} has no table: write its answers.yaml" for name in sorted(names - documents.keys())]
 
 
-def check(kinds, documents, listed):
+def check(kinds, documents):
     by_name = {kind["name"]: kind for kind in kinds}
-    problems = [f"{name}: this kind does not exist" for name in sorted(documents.keys() - by_name.keys())]
-    problems += check_unconverted(kinds, documents, listed)
+    problems = check_tables(kinds, documents)
     tables = [Table(by_name[name], documents[name]) for name in sorted(documents.keys() & by_name.keys())]
     return tables, problems + [problem for table in tables for problem in table.problems]
 
@@ -294,7 +283,7 @@ def cell(text):
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def coverage(tables, unconverted):
+def coverage(tables):
     columns = ["members read", "in the model", "extras", "identity", "volatile", "not asked", "accounted for"]
     columns.append("settings in the model")
     lines = [
@@ -330,9 +319,6 @@ def coverage(tables, unconverted):
             default = "not set" if default == "null" else f"`{cell(default)}`"
             cells = [f"`{value['extra']}`", default, f"{operation}: `{member}`", cell(value.get("why", "–"))]
             lines.append(f"| {' | '.join(cells)} |")
-    if unconverted:
-        lines += ["", "## Not converted yet", "", "These kinds have no table yet:", ""]
-        lines += [f"- {kind}" for kind in unconverted]
     return "\n".join(lines) + "\n"
 
 
@@ -399,12 +385,9 @@ def self_check():
     del rows["Attributes{}"]
     assert any("Attributes{}: missing member" in problem for problem in Table(topic, document).problems)
 
-    listed = functools.partial(check_unconverted, [kind])
-    assert listed({}, ["test.kind"]) == [] and listed({"test.kind": right}, []) == []
-    assert any("has a table" in problem for problem in listed({"test.kind": right}, ["test.kind"]))
-    assert any("must not grow" in problem for problem in listed({}, []))
-    assert any("does not exist" in problem for problem in listed({"test.kind": right}, ["other.kind"]))
-    assert any("not sorted" in problem for problem in listed({}, ["test.kind", "test.kind"]))
+    assert check_tables([kind], {"test.kind": right}) == []
+    assert any("has no table" in problem for problem in check_tables([kind], {}))
+    assert any("does not exist" in problem for problem in check_tables([], {"other.kind": right}))
 
     try:
         yaml.load("a: 1\na: 2", Loader)
@@ -437,13 +420,10 @@ def main():
         parser.error("KINDS is required")
     kinds = json.loads(Path(options.kinds).read_text(encoding="utf-8"))
     documents, problems = load_tables()
-    tables, more = check(kinds, documents, UNCONVERTED.read_text(encoding="utf-8").split())
+    tables, more = check(kinds, documents)
     problems += more
-    unconverted = sorted({kind["name"] for kind in kinds} - documents.keys())
-    if unconverted:
-        print(f"not converted yet: {', '.join(unconverted)}")
     if options.coverage:
-        Path(options.coverage).write_text(coverage(tables, unconverted), encoding="utf-8")
+        Path(options.coverage).write_text(coverage(tables), encoding="utf-8")
     if problems:
         sys.exit("\n".join(problems))
     return None

@@ -4,12 +4,14 @@
 //! Error classification, the rate limiter, permissions and the audit trail use them. Facts about a resource type are in
 //! its kind.
 
+mod common;
 mod table;
 
 use regionctl_core::observe::failure::FailureClass;
 use regionctl_core::observe::location::Location;
 
-pub use table::{COMMON, IAM, SERVICES};
+pub use common::COMMON;
+pub use table::{IAM, SERVICES};
 
 /// The resources of an action without resource-level permissions.
 const ALL: &[&str] = &["*"];

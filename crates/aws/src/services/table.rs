@@ -6,64 +6,11 @@
 //! does not help. Rates: each service's quota page. Actions and resources: Service Authorization Reference.
 
 use regionctl_core::observe::failure::FailureClass::{
-    Conflict, Credentials, Denied, NotFound, NotReady, Other, Taken, Throttled, Transport,
+    Conflict, Credentials, Denied, NotFound, NotReady, Other, Taken, Throttled,
 };
 
 use super::Operations::{Only, Rest, Verbs};
-use super::{Common, Rate, Service, ServiceScope};
-
-/// The error codes and HTTP statuses that all services share.
-pub static COMMON: Common = Common {
-    codes: &[
-        (
-            Credentials,
-            &[
-                "ExpiredToken",
-                "ExpiredTokenException",
-                "IncompleteSignature",
-                "IncompleteSignatureException",
-                "InvalidAccessKeyId",
-                "InvalidClientTokenId",
-                "InvalidSignatureException",
-                "MissingAuthenticationToken",
-                "MissingAuthenticationTokenException",
-                "RequestExpired",
-                "RequestTimeTooSkewed",
-                "SignatureDoesNotMatch",
-                "TokenRefreshRequired",
-                "UnrecognizedClientException",
-            ],
-        ),
-        (Denied, &["AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired"]),
-        (
-            Throttled,
-            &[
-                "BandwidthLimitExceeded",
-                "ProvisionedThroughputExceededException",
-                "RequestLimitExceeded",
-                "RequestThrottled",
-                "RequestThrottledException",
-                "SlowDown",
-                "ThrottledException",
-                "Throttling",
-                "ThrottlingException",
-                "TooManyRequestsException",
-            ],
-        ),
-        (Transport, &["RequestTimeout", "RequestTimeoutException"]),
-        (
-            Other,
-            &[
-                "InternalError",
-                "InternalFailure",
-                "InternalServerError",
-                "ServiceUnavailable",
-                "ServiceUnavailableException",
-            ],
-        ),
-    ],
-    throttle_statuses: &[429, 503],
-};
+use super::{Rate, Service, ServiceScope};
 
 /// The regions of IAM's endpoint by partition, in which CloudTrail records its events.
 /// They are enabled in every account.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::covers::{Covers, Keyed, KeyedDelta, Mode};
 use super::{
-    Draft, DraftStep, FieldAction, FieldChange, Phase, RiskNote, Waiting, WaiverNote, head, leaves, operation,
+    Draft, DraftStep, FieldAction, FieldChange, Phase, RiskNote, Waiting, WaiverNote, head, leaves, operation, shown,
 };
 use crate::kind;
 use crate::model::policy::Policy;
@@ -172,7 +172,7 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
 
     /// Records that a live value is removed. Secrets in it are hidden.
     pub fn gone<T: Serialize + ?Sized>(&mut self, path: &str, live: &T) -> Covers {
-        let (before, action) = (Some(without_unset(secret::shown(json(live)))), FieldAction::Remove);
+        let (before, action) = (Some(shown::without_unset(secret::shown(json(live)))), FieldAction::Remove);
         self.recorded(|fields| {
             fields.push(FieldChange { path: path.to_owned(), action, before, after: None, note: None });
         })
@@ -398,18 +398,6 @@ impl<'a, Op: Serialize> Diff<'a, Op> {
 
 fn json<T: Serialize + ?Sized>(value: &T) -> Value {
     serde_json::to_value(value).expect("invariant: models and operations are plain data")
-}
-
-/// Removes the settings that have no value.
-fn without_unset(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(fields.map(|(key, value)| (key, without_unset(value))).collect())
-        }
-        Value::Array(items) => items.into_iter().map(without_unset).collect(),
-        other => other,
-    }
 }
 
 fn element<T: Keyed>(path: &str, before: Option<&T>, after: Option<&T>) -> FieldChange {

@@ -23,6 +23,18 @@ pub fn shown(value: &Value) -> String {
     }
 }
 
+/// Removes the settings that have no value.
+pub(super) fn without_unset(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(fields.map(|(key, value)| (key, without_unset(value))).collect())
+        }
+        Value::Array(items) => items.into_iter().map(without_unset).collect(),
+        other => other,
+    }
+}
+
 /// Replaces each unresolved reference to a resource by words: `(arn of sns.topic/a, known after apply)`.
 pub fn resolved(text: &str) -> String {
     if !text.contains("${") {

@@ -11,7 +11,7 @@ use aws_sdk_ec2::types::{
 };
 use regionctl_core::observe::location::{Location, Vpc};
 use regionctl_core::observe::provider::StepTarget;
-use regionctl_core::observe::scope::{LiveResource, Observation, Scope};
+use regionctl_core::observe::scope::{Extra, LiveResource, Observation, Scope};
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 
@@ -206,7 +206,15 @@ fn live(name: String, logs: &[SdkFlowLog], vpc: &Vpc) -> Result<LiveResource<Flo
     let mut models = models.into_iter();
     let first = models.next().unwrap_or_default();
     let attributes = first.id.iter().map(|id| ("id".to_owned(), id.clone())).collect();
-    Ok(LiveResource::new(name, FlowLogModel { others: models.collect(), ..first }, attributes))
+    let extras = logs.iter().filter_map(unused_role).collect();
+    Ok(LiveResource::new(name, FlowLogModel { others: models.collect(), ..first }, attributes).with_extras(extras))
+}
+
+/// Returns the role of a flow log to a bucket, which a spec cannot state.
+fn unused_role(log: &SdkFlowLog) -> Option<Extra> {
+    let is_to_bucket = log.log_destination_type() == Some(&LogDestinationType::S3);
+    let role = log.deliver_logs_permission_arn().filter(|role| is_to_bucket && !role.is_empty())?;
+    Some(Extra::lost("role", role))
 }
 
 /// Converts one flow log.
@@ -248,6 +256,8 @@ pub(super) fn model(log: &SdkFlowLog, vpc: &Vpc) -> Result<FlowLogModel, CallErr
             let (bucket, prefix) = destination.split_once('/').unwrap_or((&destination, ""));
             model.bucket = Setting::Set(bucket.to_owned());
             model.prefix = Setting::live(text(Some(prefix.trim_end_matches('/'))));
+            // EC2 can return a role here too. It has no effect: the bucket policy allows the delivery.
+            model.role = Setting::Unset;
             let options = log.destination_options();
             model.file_format = Setting::Set(match options.and_then(|options| options.file_format()) {
                 None | Some(DestinationFileFormat::PlainText) => FileFormat::PlainText,

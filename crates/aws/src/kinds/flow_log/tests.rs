@@ -92,7 +92,8 @@ fn a_written_flow_log_is_the_same_model() {
         .deliver_logs_permission_arn("arn:aws:iam::123456789012:role/r")
         .deliver_cross_account_role("arn:aws:iam::210987654321:role/r")
         .tags(tag("Name", "flows"));
-    for log in [to_bucket(), to_log_group(), stream] {
+    let with_unused_role = to_bucket().deliver_logs_permission_arn("arn:aws:iam::123456789012:role/r");
+    for log in [to_bucket(), with_unused_role, to_log_group(), stream] {
         let live = FlowLogModel { id: None, ..live(log) };
         let written = write::yaml(&FlowLog::write(&live).unwrap(), 0).replace("$${", "${");
         let (model, faults) = desired("flows", &written);

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use regionctl_core::kind::Risk;
 use regionctl_core::observe::seen::{Lookup, Seen};
-use regionctl_core::resource::setting::Setting;
 
 use super::model::FunctionModel;
 

@@ -191,7 +191,8 @@ ec2.vpc_endpoint:
     }
 
     fn defects(want: &EndpointModel, live: Option<&EndpointModel>, seen: &Seen<'_>) -> Vec<Risk> {
-        let off = vpc_dns::off(seen).filter(|_| want.private_dns.is_set_and(|is| *is));
+        let is_private = want.private_dns.is_set_and(|is| *is);
+        let off = is_private.then(|| vpc_dns::off(seen)).flatten();
         let off = off.map(|off| Risk::new(DNS_OFF, "private_dns", format!("private DNS names do not resolve: {off}")));
         live.and_then(broken).into_iter().chain(off).collect()
     }
