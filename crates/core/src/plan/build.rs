@@ -11,7 +11,7 @@ use crate::desire::expand::{Expanded, Followed};
 use crate::desire::fill::Inventory;
 use crate::desire::fingerprint;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::diff::{Draft, FieldChange, Waiting, operation};
+use crate::diff::{Draft, FieldChange, RiskNote, Waiting, WaiverNote, operation};
 use crate::kind::facts::Facts;
 use crate::kind::{AnyKind, Broken, DiffContext, Registry};
 use crate::model::pattern;
@@ -116,7 +116,14 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
             }
         };
         let defects = inventory.defects.get(&want.address).into_iter().flatten();
-        let is_waived = |rule: &str| want.waivers.iter().any(|waiver| waiver.key == rule);
+        let waiver_of = |rule: &str| want.waivers.iter().find(|waiver| waiver.key == rule);
+        let mut draft = draft;
+        draft.risks.extend(defects.clone().filter_map(|defect| {
+            let waiver = waiver_of(defect.rule)?;
+            let waiver = WaiverNote { reason: waiver.reason.clone(), at: waiver.at.clone() };
+            Some(RiskNote { rule: defect.rule.to_owned(), what: defect.what.clone(), waiver: Some(waiver) })
+        }));
+        let is_waived = |rule: &str| waiver_of(rule).is_some();
         let defects = defects.filter(|defect| !is_waived(defect.rule)).map(|defect| (defect.rule, &defect.what));
         let risks = draft.unwaived.iter().map(|risk| (risk.rule.as_str(), &risk.what));
         plan.unwaived.extend(risks.chain(defects).map(|(rule, what)| Unwaived {

@@ -240,6 +240,9 @@ fn fix(spec: &Spec, change: &Change, drift: Drift) -> String {
         // An apply does not change unstated settings.
         return format!("state it at {}, or restore AWS's default by hand", change.at);
     }
+    if change.action == Action::Blocked {
+        return format!("change the spec at {}, or change the resource in AWS by hand", change.at);
+    }
     let deletes = if change.deletes.is_empty() { "" } else { " --allow-destroy" };
     let interrupts = if change.interrupts.is_empty() { "" } else { " --allow-interrupt" };
     format!(

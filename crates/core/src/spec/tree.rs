@@ -88,22 +88,31 @@ impl Node {
         }
     }
 
-    /// Returns the position of the node at a path such as `ingress[2].from`, or of its nearest existing parent.
+    /// Returns the position of the node at a path such as `ingress[2].from`, or of its nearest existing parent. A key may
+    /// contain periods: of several keys that begin the path, the longest is meant.
     pub fn locate(&self, path: &str) -> Span {
-        let mut node = self;
-        let mut span = self.span;
-        for part in path.split(['.', '[']).filter(|part| !part.is_empty()) {
-            let next = match (&node.value, part.trim_end_matches(']').parse::<usize>()) {
-                (Value::List(items), Ok(index)) => items.get(index).map(|item| (item, item.span)),
-                (Value::Map(entries), _) => {
-                    entries.iter().find(|entry| entry.key == part).map(|entry| (&entry.value, entry.value.span))
+        let (mut node, mut rest) = (self, path.trim_start_matches('['));
+        while !rest.is_empty() {
+            let next = match &node.value {
+                Value::List(items) => {
+                    let end = rest.find(['.', '[']).unwrap_or(rest.len());
+                    let index = rest[..end].trim_end_matches(']').parse::<usize>().ok();
+                    index.and_then(|index| items.get(index)).map(|item| (item, end))
+                }
+                Value::Map(entries) => {
+                    let begins = |key: &str| {
+                        rest.strip_prefix(key).is_some_and(|after| after.is_empty() || after.starts_with(['.', '[']))
+                    };
+                    let found = entries.iter().filter(|entry| begins(&entry.key)).max_by_key(|entry| entry.key.len());
+                    found.map(|entry| (&entry.value, entry.key.len()))
                 }
                 _ => None,
             };
-            let Some((found, at)) = next else { return span };
-            (node, span) = (found, at);
+            let Some((found, end)) = next else { break };
+            node = found;
+            rest = rest[end..].trim_start_matches(['.', '[']);
         }
-        span
+        node.span
     }
 }
 
@@ -320,6 +329,15 @@ impl<'de> Visitor<'de> for RawVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_with_periods_have_positions() {
+        let node = parse("records:\n  a.b: {ttl: 1}\n  a.b.c A:\n    ttl: 2\n", 0).unwrap();
+        for (path, at) in [("records.a.b.c A.ttl", (4, 10)), ("records.a.b.ttl", (2, 14)), ("records.a.b.no", (2, 8))] {
+            let span = node.locate(path);
+            assert_eq!((span.line, span.column), at, "{path}");
+        }
+    }
 
     #[test]
     fn every_node_has_its_position() {

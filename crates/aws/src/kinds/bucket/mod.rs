@@ -407,7 +407,7 @@ s3.bucket:
             acceleration,
             notifications,
             eventbridge,
-            object_lock,
+            object_lock: _,
             tags,
             age_days: _,
         } = want;
@@ -419,7 +419,7 @@ s3.bucket:
         steps::put("ownership", ownership, live_ownership, out, |rule| BucketOp::PutBucketOwnershipControls(*rule));
         steps::encryption(encryption, live, out);
         steps::versioning(*versioning, live, out);
-        steps::object_lock(object_lock, live, out);
+        steps::object_lock(want, live, out);
         steps::lifecycle(lifecycle, *transition_minimum_size, live, out);
         let live_cors = live.map(|live| &live.cors);
         let put = |rules: &Vec<CorsRule>| BucketOp::PutBucketCors(rules.clone());

@@ -158,7 +158,8 @@ impl BucketSpec {
             notes.fault(path, message, "write one of them");
         }
         let is_versioned = match self.versioning {
-            Setting::Unstated => notes.follows,
+            // The live bucket may have it.
+            Setting::Unstated => true,
             Setting::Unset => false,
             Setting::Set(status) => status == Versioning::Enabled,
         };

@@ -10,7 +10,7 @@ use super::encryption::{self, Encryption};
 use super::expiry::new_expirations;
 use super::lifecycle::{LifecycleRule, MinimumSize};
 use super::logging::{self, Logging};
-use super::object_lock::{self, ObjectLock};
+use super::object_lock;
 use super::settings::{Acceleration, Payer, Versioning};
 use super::website::{self, Website};
 use super::{BucketModel, BucketOp};
@@ -158,9 +158,9 @@ pub fn acceleration(want: Setting<Acceleration>, live: Option<&BucketModel>, out
 }
 
 /// Adds the step for Object Lock, which can be enabled but not disabled.
-pub fn object_lock(want: &Setting<ObjectLock>, live: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
-    let live = live.map(|live| &live.object_lock);
-    match want {
+pub fn object_lock(want: &BucketModel, bucket: Option<&BucketModel>, out: &mut Diff<'_, BucketOp>) {
+    let live = bucket.map(|live| &live.object_lock);
+    match &want.object_lock {
         Setting::Unstated => {}
         Setting::Unset => {
             if let Some(lock) = live.and_then(Setting::value) {
@@ -173,6 +173,11 @@ pub fn object_lock(want: &Setting<ObjectLock>, live: Option<&BucketModel>, out: 
         }
         Setting::Set(lock) => {
             let covers = object_lock::diff(lock, live.and_then(Setting::value), out);
+            let is_versioned = |bucket: &BucketModel| bucket.versioning == Setting::Set(Versioning::Enabled);
+            if !is_versioned(want) && !bucket.is_some_and(is_versioned) {
+                const WHY: &str = "Object Lock needs versioning: add `versioning: Enabled`";
+                if bucket.is_some() { out.blocked(&covers, WHY) } else { out.never_made(WHY) }
+            }
             out.step(Phase::Change, covers, BucketOp::PutObjectLockConfiguration(lock.clone()));
         }
     }

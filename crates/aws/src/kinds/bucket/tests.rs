@@ -126,7 +126,6 @@ fn an_invalid_setting_is_a_fault() {
         ("lifecycle: [{id: a, expire_days: 1}, {id: a, expire_days: 2}]", "is not unique"),
         ("request_payment: unset", "every bucket has one"),
         ("website: {error: e.html}", "needs an index document"),
-        ("object_lock: {}", "needs versioning"),
         ("versioning: Suspended\nobject_lock: {}", "needs versioning"),
         ("versioning: Enabled\nobject_lock: {retention: {mode: COMPLIANCE}}", "either `days`"),
         ("notifications: {a: }", "has no value"),
@@ -304,6 +303,11 @@ fn object_lock_is_final() {
     assert!(draft(&desire("object_lock: unset").unwrap(), Some(&unlocked)).fields.is_empty());
     let suspended = draft(&desire("versioning: Suspended").unwrap(), Some(&locked));
     assert!(suspended.blocked[0].contains("Object Lock"), "{:?}", suspended.blocked);
+    // The live bucket decides if the spec does not state the versioning.
+    let unstated = desire("object_lock: {}").unwrap();
+    assert!(draft(&unstated, Some(&unlocked)).blocked.is_empty());
+    let unversioned = model(json!({"versioning": null, "object_lock": null}));
+    assert!(draft(&unstated, Some(&unversioned)).blocked[0].contains("needs versioning"));
     let on = draft(&desire("versioning: Enabled\nobject_lock: {}").unwrap(), Some(&unlocked));
     assert_eq!(on.steps[0].op, json!({"PutObjectLockConfiguration": {}}));
     let note = on.fields[0].note.clone().unwrap_or_default();

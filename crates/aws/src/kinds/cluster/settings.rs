@@ -209,6 +209,7 @@ fn create(
     if want.restore_from.is_set() {
         let is_data_api_on = want.data_api == Setting::Set(true);
         let covers = if is_data_api_on { covers } else { covers.and(found.data_api.clone()) };
+        let covers = covers.and(out.setting("restore_from", &want.restore_from, None));
         out.step(Phase::Create, covers, ClusterOp::RestoreDBClusterFromSnapshot(Box::new(cluster)));
         let settings = ClusterModel {
             managed_password: want.managed_password,

@@ -254,7 +254,7 @@ fn change_state(
         if protects { (Covers::default(), stop_protection) } else { (stop_protection, Covers::default()) };
     out.step(Phase::Change, before, protection);
     if stops {
-        out.remark(&switched, "the instance stops, and data on instance store volumes is lost");
+        out.interrupts(&switched, "the instance stops, and data on instance store volumes is lost");
         out.step(Phase::Change, switched.clone(), InstanceOp::StopInstances);
     }
     if !stops && live.running != Setting::Set(false) {

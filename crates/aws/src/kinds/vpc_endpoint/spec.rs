@@ -59,6 +59,9 @@ pub struct EndpointSpec {
 pub(super) fn model(name: &str, spec: EndpointSpec, notes: &mut Notes<'_>) -> EndpointModel {
     let endpoint_type = spec.endpoint_type.unwrap_or_else(|| type_of(name, &spec));
     check(name, endpoint_type, &spec, notes);
+    if let Some(short) = name.strip_prefix(&format!("com.amazonaws.{}.", notes.region)) {
+        notes.fault("", format!("'{name}' is the full name of a service of this region"), format!("write `{short}`"));
+    }
     let is_gateway = endpoint_type == EndpointType::Gateway;
     let is_interface = endpoint_type == EndpointType::Interface;
     let region = notes.region.to_owned();
