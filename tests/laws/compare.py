@@ -42,14 +42,16 @@ IDENTITIES = [
     "CidrIp", "CidrIpv6", "DeviceName", "UserId", "Cidr", "accountId", "policyName", "PublicIp",
 ]  # fmt: skip
 
-# Lists whose items have the same value of an earlier member of IDENTITIES.
+# Lists whose items have the same value of an earlier member of IDENTITIES. Several members identify an item together.
 IDENTITY_OF = {
-    "FunctionEventInvokeConfigs": "FunctionArn",
-    "FunctionUrlConfigs": "FunctionArn",
-    "ProvisionedConcurrencyConfigs": "FunctionArn",
-    "DocumentVersions": "DocumentVersion",
-    "SecurityGroupRules": "SecurityGroupRuleId",
-    "ListVersionsByFunction/Versions": "Version",
+    "metricFilters": ["logGroupName", "filterName"],
+    "subscriptionFilters": ["filterName"],
+    "FunctionEventInvokeConfigs": ["FunctionArn"],
+    "FunctionUrlConfigs": ["FunctionArn"],
+    "ProvisionedConcurrencyConfigs": ["FunctionArn"],
+    "DocumentVersions": ["DocumentVersion"],
+    "SecurityGroupRules": ["SecurityGroupRuleId"],
+    "ListVersionsByFunction/Versions": ["Version"],
 }
 
 # EC2 groups rules by protocol and ports, in any order. Each peer is a separate rule.
@@ -108,9 +110,9 @@ def flatten_list(items, path):
         return
     operation = "/".join(path.split("/")[1:2])
     of_list = IDENTITY_OF.get(name) or IDENTITY_OF.get(f"{operation}/{name}")
-    names = [of_list] if of_list else IDENTITIES
-    identity = next((name for name in names if all(is_identity(item.get(name)) for item in items)), None)
-    keys = [item.get(identity) for item in items]
+    candidates = [of_list] if of_list else [[name] for name in IDENTITIES]
+    identity = next((names for names in candidates if all(identify(item, names) for item in items)), None)
+    keys = [identity and identify(item, identity) for item in items]
     for key, item in zip(keys, items):
         if identity and keys.count(key) == 1:
             yield from flatten(item, f"{path}/{key}")
@@ -118,8 +120,12 @@ def flatten_list(items, path):
             yield f"{path}/{json.dumps(dict(flatten(item)), default=str, sort_keys=True)}", "there"
 
 
-def is_identity(value):
-    return isinstance(value, (str, int)) and value != ""
+def identify(item, names):
+    """Returns the values of some members of an item as one text, or None if one of them has no text or number."""
+    values = [item.get(name) for name in names]
+    if all(isinstance(value, (str, int)) and value != "" for value in values):
+        return " ".join(map(str, values))
+    return None
 
 
 def is_json(text):

@@ -12,7 +12,7 @@ use regionctl_core::resource::secret;
 use regionctl_core::spec::load::Unreadable;
 use serde_json::{Map, Value};
 
-use super::written::resources;
+use super::written::{Live, resources};
 use super::{HEAD, cases, converge, each_of, open, open_in, read_and_plan, run, spec};
 use crate::harness::sample;
 
@@ -81,9 +81,9 @@ fn follow<'a>(kind: &str, is_global: bool, names: impl Iterator<Item = &'a Strin
 /// Returns the set values of the live resources of a kind by name, with the region codes of the source.
 async fn live(aws: &regionctl_aws::provider::Aws, of: &str, region: &str) -> BTreeMap<String, Map<String, Value>> {
     let whole = read_region(aws, REGISTRY, region, &|_| {}).await.unwrap();
-    let found = resources(&whole).into_iter().filter(|(kind, ..)| kind == of);
+    let found = resources(&whole).into_iter().filter(|live| live.kind == of);
     found
-        .filter_map(|(_, name, model)| {
+        .filter_map(|Live { name, model, .. }| {
             let text =
                 secret::shown(REGISTRY.of(of).relevant(None, &model)).to_string().replace(TARGET, "eu-central-1");
             let Ok(Value::Object(mut fields)) = serde_json::from_str(&text) else { return None };

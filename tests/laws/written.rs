@@ -11,6 +11,7 @@ use regionctl_core::observe::region::read_region;
 use regionctl_core::observe::snapshot::{Reading, Snapshot};
 use regionctl_core::plan::build::plan;
 use regionctl_core::spec::load::Unreadable;
+use regionctl_core::spec::read::Want;
 use regionctl_core::spec::tree;
 use regionctl_core::spec::write::{unset, yaml};
 use serde_json::{Map, Value};
@@ -19,15 +20,25 @@ use super::{cases, converge, each_of, open, read, spec};
 use crate::harness::sample;
 use regionctl_aws::session::Access;
 
-/// Returns the live resources of a snapshot with kind, name and model.
-pub(super) fn resources(snapshot: &Snapshot) -> Vec<(String, String, Value)> {
+/// A live resource of a snapshot.
+pub(super) struct Live {
+    pub kind: String,
+    pub name: String,
+    pub model: Value,
+    /// The line of a spec that selects the VPC in which it was read; empty for kinds without a VPC.
+    vpc: String,
+}
+
+/// Returns the live resources of a snapshot.
+pub(super) fn resources(snapshot: &Snapshot) -> Vec<Live> {
     let kinds = snapshot.regions.values().flat_map(|region| &region.kinds);
     let found = kinds.flat_map(|(slot, kind)| kind.names.iter().map(move |(name, reading)| (slot, name, reading)));
     found
         .filter_map(|(slot, name, reading)| match reading {
             Reading::Found { resource, .. } => {
-                let kind = slot.split('@').next().unwrap().to_owned();
-                Some((kind, name.clone(), resource.model.clone()))
+                let (kind, vpc) = slot.split_once('@').unwrap_or((slot, ""));
+                let vpc = if vpc.is_empty() { String::new() } else { format!("vpc: {vpc}\n") };
+                Some(Live { kind: kind.to_owned(), name: name.clone(), model: resource.model.clone(), vpc })
             }
             Reading::Absent | Reading::Gap(_) => None,
         })
@@ -45,7 +56,7 @@ async fn a_spec_written_from_a_live_model_has_this_model() {
             let found = resources(&whole);
             let is_source = facts.writes.is_empty() || sections.is_empty();
             assert!(is_source || !found.is_empty(), "{}: {}: nothing was read", facts.name, case.name);
-            for (kind, name, model) in found {
+            for Live { kind, name, model, .. } in found {
                 let of = REGISTRY.of(&kind);
                 // EC2 creates the default group together with the VPC.
                 let created_by_aws = (kind.as_str(), name.as_str()) == ("ec2.security_group", "default");
@@ -79,9 +90,9 @@ async fn the_plan_of_a_written_spec_is_empty() {
         converge(&sandbox, &spec(&case.after)).await;
         let aws = open(&sandbox, Access::ReadOnly).await;
         let whole = read_region(&aws, REGISTRY, "eu-central-1", &|_| {}).await.unwrap();
-        for (kind, name, model) in resources(&whole) {
+        for Live { kind, name, model, vpc } in resources(&whole) {
             let Some(written) = REGISTRY.of(&kind).write(&model).unwrap() else { continue };
-            let wanted = spec(&format!("{kind}:\n  {}:\n{}", Value::from(name.as_str()), yaml(&written, 4)));
+            let wanted = spec(&format!("{vpc}{kind}:\n  {}:\n{}", Value::from(name.as_str()), yaml(&written, 4)));
             let inventory = fill(REGISTRY, &wanted, &read(&aws, &wanted).await).unwrap();
             let plan = plan(REGISTRY, &wanted, &inventory).unwrap();
             assert!(plan.is_empty(), "{}: {}: {kind}/{name}\n{}", facts.name, case.name, super::shown(&plan));
@@ -126,12 +137,15 @@ fn generated_models_survive_writing_and_reading() {
 
 /// Returns the model of an entry. Returns `None` if the spec is rejected.
 fn try_model(kind: &str, fields: &Value) -> Option<Value> {
-    // The alarms of the cases refer to this topic.
-    let topic = if kind == "sns.topic" { "" } else { "sns.topic:\n  alarms: {}\n" };
-    let text = format!("{}{topic}{kind}:\n  name-of-it:\n{}", super::HEAD, yaml(fields, 4));
+    // The entries of the cases refer to these.
+    let others = [("sns.topic", "alarms"), ("s3.bucket", "flow-bucket"), ("logs.log_group", "/vpc/flows")];
+    let others = others.iter().filter(|(of, _)| *of != kind);
+    let others = others.map(|(of, name)| format!("{of}:\n  {name}: {{}}\n")).collect::<Vec<_>>().concat();
+    let text = format!("{}{others}{kind}:\n  name-of-it:\n{}", super::HEAD, yaml(fields, 4));
     let read = |_: &str| Ok::<_, Unreadable>(text.clone());
     let spec = regionctl_core::spec::read("spec.yaml", &read, REGISTRY, &mut SourceFiles::default()).ok()?;
-    spec.wants.into_iter().find(|want| want.address.kind == kind).map(|want| want.model)
+    let is_it = |want: &Want| want.address.kind == kind && want.address.name == "name-of-it";
+    spec.wants.into_iter().find(is_it).map(|want| want.model)
 }
 
 /// Returns a similar value: the next number, the negated boolean, the list without its last item, or the mapping with

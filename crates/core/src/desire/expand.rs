@@ -288,7 +288,14 @@ mod tests {
             .collect();
         let sources = SourceReads::from([(("us-east-1".to_owned(), "t.t".to_owned()), Err(denied()))]);
         let (wants, location, incomplete) = (wants(sections), location(), BTreeSet::new());
-        let search = Search::new(REGISTRY, &location, &wants, &live, &sources, &incomplete);
+        let search = Search {
+            registry: REGISTRY,
+            location: &location,
+            wants: &wants,
+            live: &live,
+            sources: &sources,
+            incomplete: &incomplete,
+        };
         assert!(search.candidates(&expansion.wants).is_empty());
     }
 

@@ -144,7 +144,14 @@ pub fn fill(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<Inve
     let live = requests::live(registry, &requests, snapshot);
     let (known, wants) = requests::known_before_reading(registry, spec, &location);
     let incomplete = requests::incomplete(&requests, snapshot);
-    let search = Search::new(registry, &location, &wants, &live, &sources, &incomplete);
+    let search = Search {
+        registry,
+        location: &location,
+        wants: &wants,
+        live: &live,
+        sources: &sources,
+        incomplete: &incomplete,
+    };
     let (Expansion { wants: expanded, mut notes, mut gaps }, deletions) = search.expand(&spec.name())?;
     gaps.extend(gaps_of(registry, &requests, snapshot));
     gaps.sort_by(|a, b| a.address.cmp(&b.address));

@@ -20,32 +20,20 @@ use crate::spec::selector::Selector;
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
     /// The kinds.
-    registry: Registry,
+    pub registry: Registry,
     /// The region of the spec.
-    location: &'a Location,
+    pub location: &'a Location,
     /// The entries of the spec.
-    wants: &'a [Want],
+    pub wants: &'a [Want],
     /// The live resources of the region.
-    live: &'a BTreeMap<Address, LiveResource<Value>>,
+    pub live: &'a BTreeMap<Address, LiveResource<Value>>,
     /// The reads of the source regions.
-    sources: &'a SourceReads,
+    pub sources: &'a SourceReads,
     /// The kinds of which some live resources could not be read.
-    incomplete: &'a BTreeSet<String>,
+    pub incomplete: &'a BTreeSet<String>,
 }
 
 impl<'a> Search<'a> {
-    /// Creates the search from its parts.
-    pub fn new(
-        registry: Registry,
-        location: &'a Location,
-        wants: &'a [Want],
-        live: &'a BTreeMap<Address, LiveResource<Value>>,
-        sources: &'a SourceReads,
-        incomplete: &'a BTreeSet<String>,
-    ) -> Self {
-        Self { registry, location, wants, live, sources, incomplete }
-    }
-
     /// Expands the entries and returns a deletion for each leftover. A leftover is no cause: what a rule produced for
     /// it is a leftover too.
     ///
@@ -136,7 +124,14 @@ mod tests {
         let (spec, sources) = (spec(RULE), SourceReads::new());
         let location = Location::of(&spec.account, &spec.region);
         let incomplete = incomplete.iter().map(|kind| (*kind).to_owned()).collect();
-        let search = Search::new(REGISTRY, &location, &spec.wants, live, &sources, &incomplete);
+        let search = Search {
+            registry: REGISTRY,
+            location: &location,
+            wants: &spec.wants,
+            live,
+            sources: &sources,
+            incomplete: &incomplete,
+        };
         search.expand("spec").unwrap().1.into_iter().map(|it| it.want.address.to_string()).collect()
     }
 

@@ -86,7 +86,8 @@ pub fn of_spec(
     while requests.iter().chain(&source_only).all(is_read) {
         let live = live(registry, &requests, snapshot);
         let incomplete = incomplete(&requests, snapshot);
-        let search = Search::new(registry, location, &wants, &live, &sources, &incomplete);
+        let search =
+            Search { registry, location, wants: &wants, live: &live, sources: &sources, incomplete: &incomplete };
         let (expansion, _) = search.expand(&spec.name())?;
         let candidates = search.candidates(&expansion.wants).into_iter().map(|(_, address)| address);
         let new: Vec<Address> = candidates.filter(|address| !found.contains(*address)).cloned().collect();

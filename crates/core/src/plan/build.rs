@@ -115,22 +115,12 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
                 continue;
             }
         };
-        let defects = inventory.defects.get(&want.address).into_iter().flatten();
-        let waiver_of = |rule: &str| want.waivers.iter().find(|waiver| waiver.key == rule);
-        let mut draft = draft;
-        draft.risks.extend(defects.clone().filter_map(|defect| {
-            let waiver = waiver_of(defect.rule)?;
-            let waiver = WaiverNote { reason: waiver.reason.clone(), at: waiver.at.clone() };
-            Some(RiskNote { rule: defect.rule.to_owned(), what: defect.what.clone(), waiver: Some(waiver) })
-        }));
-        let is_waived = |rule: &str| waiver_of(rule).is_some();
-        let defects = defects.filter(|defect| !is_waived(defect.rule)).map(|defect| (defect.rule, &defect.what));
-        let risks = draft.unwaived.iter().map(|risk| (risk.rule.as_str(), &risk.what));
-        plan.unwaived.extend(risks.chain(defects).map(|(rule, what)| Unwaived {
+        let draft = with_defects(draft, want, inventory);
+        plan.unwaived.extend(draft.unwaived.iter().map(|risk| Unwaived {
             address: want.address.clone(),
             at: want.at.clone(),
-            rule: rule.to_owned(),
-            what: what.clone(),
+            rule: risk.rule.clone(),
+            what: risk.what.clone(),
         }));
         if draft.fields.is_empty() && draft.steps.is_empty() && draft.blocked.is_empty() {
             add_unchanged(&mut plan, want, kind.facts(), draft, live.is_some());
@@ -143,6 +133,18 @@ pub fn plan(registry: Registry, spec: &Spec, inventory: &Inventory) -> Result<Pl
     graph::order(&mut plan.changes, &inventory.known, &referred)?;
     plan.recount();
     Ok(plan)
+}
+
+/// Adds the defects of a live resource: each is a risk if the spec waives its rule, or else unwaived.
+fn with_defects(mut draft: Draft, want: &Want, inventory: &Inventory) -> Draft {
+    for defect in inventory.defects.get(&want.address).into_iter().flatten() {
+        let waiver = want.waivers.iter().find(|waiver| waiver.key == defect.rule);
+        let waiver = waiver.map(|waiver| WaiverNote { reason: waiver.reason.clone(), at: waiver.at.clone() });
+        let is_waived = waiver.is_some();
+        let note = RiskNote { rule: defect.rule.to_owned(), what: defect.what.clone(), waiver };
+        if is_waived { draft.risks.push(note) } else { draft.unwaived.push(note) }
+    }
+    draft
 }
 
 /// Returns why a resource is a leftover of a rule. `None` if it is not.

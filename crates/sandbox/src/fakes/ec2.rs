@@ -50,6 +50,9 @@ pub(super) struct Ec2<'a> {
     bucket_exists: bool,
 }
 
+/// The group of an instance or interface endpoint that is created without one. In AWS it is the default group of the VPC.
+pub(super) const DEFAULT_GROUP: &str = "sg-0123456789abcdef0";
+
 const ENDPOINT: &str = "vpce";
 const FLOW_LOG: &str = "fl";
 const KEY_PAIR: &str = "key";

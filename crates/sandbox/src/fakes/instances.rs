@@ -3,7 +3,7 @@
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>). An instance is stored as the form of
 //! its RunInstances request, which calls change.
 
-use super::ec2::{Done, Ec2, tags};
+use super::ec2::{DEFAULT_GROUP, Done, Ec2, tags};
 use super::{Form, element, list, now};
 use crate::ACCOUNT;
 
@@ -11,9 +11,6 @@ use crate::ACCOUNT;
 const PENDING_SECONDS: f64 = 0.7;
 
 const INSTANCE: &str = "i";
-
-/// The group of an instance that is launched without one. In AWS it is the default group of the VPC.
-const DEFAULT_GROUP: &str = "sg-0123456789abcdef0";
 
 /// The subnet of an instance that is launched without one: EC2 takes a default subnet of the default VPC.
 const DEFAULT_SUBNET: &str = "subnet-0123456789abcdef0";

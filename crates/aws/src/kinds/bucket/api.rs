@@ -203,8 +203,7 @@ impl OwnedBucket<'_> {
     }
 
     /// Creates the bucket with its tags. CreateBucket rejects a LocationConstraint in us-east-1 and requires one in
-    /// other regions
-    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>).
+    /// other regions (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>).
     async fn create(self, region: &str, tags: Tags) -> Result<(), CallError> {
         let location = (region != "us-east-1").then(|| s3::BucketLocationConstraint::from(region));
         let tags = tags.into_iter().map(|(key, value)| s3::Tag::builder().key(key).value(value).build());

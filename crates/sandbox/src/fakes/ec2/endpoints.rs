@@ -2,7 +2,7 @@
 //! VPC endpoints of all types.
 
 use super::super::{Form, element, list};
-use super::{Done, ENDPOINT, Ec2, tags};
+use super::{DEFAULT_GROUP, Done, ENDPOINT, Ec2, tags};
 
 /// The policy of an endpoint that is created without one
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html>).
@@ -27,6 +27,9 @@ impl Ec2<'_> {
         let conflicts = |other: &Form| is_gateway(other) && same(other);
         if is_gateway(&self.form) && self.all(ENDPOINT).iter().any(conflicts) {
             return Err(("RouteAlreadyExists", "the VPC has an endpoint for this service".to_owned()));
+        }
+        if self.form.text("VpcEndpointType") == "Interface" && self.form.get("SecurityGroupId.1").is_none() {
+            self.form.set("SecurityGroupId.1", DEFAULT_GROUP);
         }
         let id = self.create(ENDPOINT);
         Ok(format!("<vpcEndpoint>{}</vpcEndpoint>", element("vpcEndpointId", Some(&id))))
