@@ -21,7 +21,7 @@ use percent_encoding::percent_decode_str;
 use regionctl_sandbox::Sandbox;
 use serde_json::json;
 
-use calls::Sent;
+pub use calls::Sent;
 pub use policy::{Decision, Policies};
 
 /// The caller of all requests: a session of a role with a path.
@@ -162,7 +162,7 @@ impl Guard {
 }
 
 /// Reads a signed request; `None` for one that is not signed in its header.
-fn sent(request: &HttpRequest, bytes: &[u8]) -> Option<Sent> {
+pub fn sent(request: &HttpRequest, bytes: &[u8]) -> Option<Sent> {
     let signature = request.headers().get("authorization")?;
     let mut scope = signature.split("Credential=").nth(1)?.split('/').skip(2);
     let (region, service) = (scope.next()?.to_owned(), scope.next()?.to_owned());
@@ -186,30 +186,30 @@ fn sent(request: &HttpRequest, bytes: &[u8]) -> Option<Sent> {
     Some(Sent { service, region, method, path, query, host, operation, form, json, body })
 }
 
-/// Returns AWS's answer to a denied request, in the protocol of the service.
+/// Returns AWS's answer to a denied request.
 fn refusal(sent: &Sent, request: &HttpRequest, denied: &str) -> HttpResponse {
-    let message = format!("not authorized to perform: {denied}");
-    let (status, code, text) = match sent.service.as_str() {
-        "ec2" => (
-            403,
-            "UnauthorizedOperation",
-            format!(
-                "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>{message}</Message></Error></Errors></Response>"
-            ),
-        ),
-        "s3" => (403, "AccessDenied", format!("<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>")),
-        "iam" | "rds" | "sns" | "route53" | "elasticloadbalancing" => (
-            403,
-            "AccessDenied",
-            format!(
-                "<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
-            ),
-        ),
-        _ => (400, "AccessDeniedException", json!({"__type": "AccessDeniedException", "message": message}).to_string()),
+    let (status, code) = match sent.service.as_str() {
+        "ec2" => (403, "UnauthorizedOperation"),
+        "s3" | "iam" | "rds" | "sns" | "route53" | "elasticloadbalancing" => (403, "AccessDenied"),
+        _ => (400, "AccessDeniedException"),
+    };
+    error(sent, request, status, code, &format!("not authorized to perform: {denied}"))
+}
+
+/// Returns an error of AWS in the protocol of the service.
+pub fn error(sent: &Sent, request: &HttpRequest, status: u16, code: &str, message: &str) -> HttpResponse {
+    let of_xml = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    let text = match sent.service.as_str() {
+        "ec2" => format!("<Response><Errors>{of_xml}</Errors></Response>"),
+        "s3" => of_xml,
+        "iam" | "rds" | "sns" | "route53" | "elasticloadbalancing" | "sts" => {
+            format!("<ErrorResponse>{of_xml}</ErrorResponse>")
+        }
+        _ => json!({"__type": code, "message": message}).to_string(),
     };
     let body = if request.method() == "HEAD" { String::new() } else { text };
     let mut answer = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body.clone()));
-    answer.headers_mut().insert("x-amzn-errortype", code);
+    answer.headers_mut().insert("x-amzn-errortype", code.to_owned());
     if let Some(protocol) = request.headers().get("smithy-protocol") {
         let mut bytes = Vec::new();
         let value: serde_json::Value = serde_json::from_str(&body).unwrap();

@@ -91,6 +91,19 @@ pub fn done_if<T: Default>(result: Result<T, CallError>, ok: &str) -> Result<T, 
     }
 }
 
+/// Treats an error with the code `code` as success if its text says that the resource exists: an earlier attempt of the
+/// call succeeded. Lambda's ResourceConflictException also means that another operation is in progress
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>).
+///
+/// # Errors
+/// Every other failure.
+pub(crate) fn done_if_exists<T: Default>(result: Result<T, CallError>, code: &str) -> Result<T, CallError> {
+    match result {
+        Err(error) if error.is(code) && error.0.message.contains("exist") => Ok(T::default()),
+        other => other,
+    }
+}
+
 /// Creates the failure of a request that lacks a required member. This is a bug in regionctl.
 #[allow(clippy::needless_pass_by_value)] // `map_err` passes the error by value
 pub(crate) fn build_error(error: aws_smithy_types::error::operation::BuildError) -> CallError {

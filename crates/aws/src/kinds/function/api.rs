@@ -26,7 +26,7 @@ use super::model::{CodeModel, FunctionModel, Package};
 use super::upload::{MARK, Upload};
 use super::words::word;
 use super::{Function, FunctionOp, calls, read};
-use crate::error::{CallError, done_if, if_found};
+use crate::error::{CallError, done_if_exists, if_found};
 use crate::live::{Live, read_concurrently};
 use crate::preflight::check_of;
 use crate::session::Anywhere;
@@ -207,7 +207,7 @@ async fn create(
         call.customize().interceptor(Upload::new(package.file.path())).send().await
     };
     // "Function already exist": an earlier attempt of this call succeeded.
-    done_if(made.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
+    done_if_exists(made.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
 }
 
 /// Sends UpdateFunctionConfiguration, which does not change the settings that the request omits

@@ -8,7 +8,7 @@ use regionctl_core::observe::provider::StepTarget;
 use super::parts::{AsyncConfig, Cors, Permission, RuntimeUpdates, Url};
 use super::words::name;
 use super::{FunctionOp, event_source_sdk};
-use crate::error::{CallError, done_if, if_found};
+use crate::error::{CallError, done_if_exists, if_found};
 
 /// Sends a call that changes a part.
 pub(super) async fn run(api: &Client, target: &StepTarget, op: FunctionOp) -> Result<(), CallError> {
@@ -95,7 +95,7 @@ async fn add_permission(api: &Client, function: &str, id: String, permission: Pe
         .send()
         .await;
     // "The statement id provided already exists": an earlier attempt of this call succeeded.
-    done_if(added.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
+    done_if_exists(added.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
 }
 
 async fn create_url(api: &Client, function: &str, url: Url) -> Result<(), CallError> {
@@ -104,7 +104,7 @@ async fn create_url(api: &Client, function: &str, url: Url) -> Result<(), CallEr
     let call = call.set_invoke_mode(url.invoke_mode.value().map(|it| sdk::InvokeMode::from(name(it).as_str())));
     let created = call.set_cors(url.cors.into_value().map(cors)).send().await;
     // A URL that exists is compared with the spec when the apply verifies its result.
-    done_if(created.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
+    done_if_exists(created.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
 }
 
 async fn update_url(api: &Client, function: &str, url: Url) -> Result<(), CallError> {

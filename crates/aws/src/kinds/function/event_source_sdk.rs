@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::event_source::EventSource;
 use super::words::{StartingPosition, name, word};
-use crate::error::{CallError, done_if, if_found};
+use crate::error::{CallError, done_if_exists, if_found};
 
 /// The mappings of one function.
 #[derive(Debug, Clone, Default)]
@@ -249,7 +249,7 @@ pub(super) async fn create(api: &Client, function: &str, arn: String, source: Ev
     // An unset member needs no value in a new mapping.
     let created = mapped!(call, &source.set_members()).send().await;
     // "An event source mapping … already exists": an earlier attempt of this call succeeded.
-    done_if(created.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
+    done_if_exists(created.map(|_| ()).map_err(CallError::from), "ResourceConflictException")
 }
 
 pub(super) async fn update(api: &Client, function: &str, id: String, source: EventSource) -> Result<(), CallError> {

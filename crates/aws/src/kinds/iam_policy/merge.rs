@@ -89,6 +89,7 @@ pub(super) async fn merge(api: &Client, arn: &str, edit: &Edit) -> Result<(), Ca
     // The default version need not be the newest: versions that already exist are not concurrent changes.
     let (mut read, mut base) = (now.newest(), now.default.clone());
     let mut own: Vec<u32> = Vec::new();
+    let mut refused = None;
     for _ in 0..TRIES {
         let text = text_of(api, arn, &base).await?;
         let document = changed(&text, edit, CREATE)?;
@@ -105,10 +106,12 @@ pub(super) async fn merge(api: &Client, arn: &str, edit: &Edit) -> Result<(), Ca
                     (read, base) = (now.newest(), now.default.clone());
                 }
                 make_room(api, arn, &now).await?;
+                refused = Some(error);
                 continue;
             }
             Err(error) => return Err(error),
         };
+        refused = None;
         now = versions(api, arn).await?;
         // Version numbers only grow, so another caller created each version in between that is not ours.
         let theirs = |other: &&u32| (read + 1..made).contains(*other) && !own.contains(other);
@@ -119,7 +122,7 @@ pub(super) async fn merge(api: &Client, arn: &str, edit: &Edit) -> Result<(), Ca
         make_room(api, arn, &now).await?;
     }
     let message = "other callers keep changing the policy concurrently: apply again";
-    Err(CallError(Failure::new(FailureClass::Conflict, CREATE, message)))
+    Err(refused.unwrap_or_else(|| CallError(Failure::new(FailureClass::Conflict, CREATE, message))))
 }
 
 /// Creates a default version and returns its number.
