@@ -37,6 +37,7 @@ SERVICES = {
     "Route 53": "route53",
     "S3": "s3",
     "SNS": "sns",
+    "SQS": "sqs",
     "SSM": "ssm",
     "STS": "sts",
 }

@@ -181,9 +181,9 @@ async fn is_refused(statements: Vec<Value>) -> Result<bool, String> {
     let applied = apply_with(statements).await;
     let unsure: Vec<&Check> = applied.checks.iter().filter(|check| check.verdict != Verdict::Passed).collect();
     // A note says that defects could not be looked for.
-    let advisory = REGISTRY.0.iter().map(|kind| kind.facts()).filter(|facts| facts.advisory);
-    let advisory: Vec<String> = advisory.flat_map(|facts| facts.reads).map(|read| format!(":{read} ")).collect();
-    let is_needed = |call: &&String| !advisory.iter().any(|read| call.contains(read));
+    let looked_up = REGISTRY.0.iter().flat_map(|kind| kind.facts().looks_up).map(|kind| REGISTRY.of(kind).facts());
+    let looked_up: Vec<String> = looked_up.flat_map(|facts| facts.reads).map(|read| format!(":{read} ")).collect();
+    let is_needed = |call: &&String| !looked_up.iter().any(|read| call.contains(read));
     match applied.result {
         // What only a check needs may be missing: the check could then not be made.
         Ok(_) if !applied.denied.iter().any(|call| is_needed(&call)) || !unsure.is_empty() => Ok(false),

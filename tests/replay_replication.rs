@@ -13,6 +13,7 @@ use regionctl_core::spec::{self, Spec};
 use serde_json::{Value, json};
 
 use crate::replay::{Answer, Replay, location, open, run};
+use crate::replay_reads;
 
 const KIND: &str = "s3.replication";
 
@@ -231,4 +232,22 @@ async fn a_denied_read_is_a_gap_and_a_missing_configuration_is_none() {
     let no_bucket = "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>";
     let found = observe((404, "", no_bucket), (404, "", no_bucket)).await;
     assert!(found.resources.is_empty() && found.gaps.is_empty(), "{found:?}");
+}
+
+/// CloudWatch returns one result per query, and values only for periods with data
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>).
+#[tokio::test]
+async fn failed_operations_of_a_rule_are_counted_and_missing_values_are_no_zero() {
+    let of = async |values: &'static str| {
+        let found = replay_reads::observe("s3.replication_failures", "originals/copies/all", &[(200, values)]).await;
+        found.resources.first().map(|resource| resource.model.clone())
+    };
+    let counted = of(
+        r#"{"MetricDataResults": [{"Id": "rule0", "Label": "all", "StatusCode": "Complete", "Values": [3.0, 0.0, 4.0]}]}"#,
+    );
+    assert_eq!(counted.await, Some(json!({"failed": 7})));
+    assert_eq!(of(r#"{"MetricDataResults": [{"Id": "rule0", "StatusCode": "Complete", "Values": []}]}"#).await, None);
+    let unknown = r#"{"MetricDataResults": [{"Id": "rule0", "StatusCode": "InternalError", "Values": []}]}"#;
+    let gaps = replay_reads::observe("s3.replication_failures", "originals/copies/all", &[(200, unknown)]).await.gaps;
+    assert!(gaps[0].1.message.contains("InternalError"), "{gaps:?}");
 }

@@ -46,7 +46,9 @@ impl Sent {
     pub fn needs(&self) -> Needs {
         match self.service.as_str() {
             "sts" => Vec::new(),
-            "cloudtrail" | "elasticloadbalancing" => vec![(format!("{}:{}", self.service, self.operation), star())],
+            "cloudtrail" | "elasticloadbalancing" | "sqs" => {
+                vec![(format!("{}:{}", self.service, self.operation), star())]
+            }
             "ec2" => self.ec2(),
             "iam" => self.iam(),
             "lambda" => self.lambda(),
@@ -185,7 +187,7 @@ impl Sent {
     fn cloudwatch(&self) -> Needs {
         let alarm = |name: &str| self.arn("cloudwatch", &format!("alarm:{name}"));
         let resource = match self.operation.as_str() {
-            "DescribeAlarms" | "ListMetrics" | "PutCompositeAlarm" => star(),
+            "DescribeAlarms" | "GetMetricData" | "ListMetrics" | "PutCompositeAlarm" => star(),
             "PutMetricAlarm" => alarm(self.json["AlarmName"].as_str().unwrap()),
             "ListTagsForResource" => self.json["ResourceARN"].as_str().unwrap().to_owned(),
             _ => self.unknown(),

@@ -76,6 +76,7 @@ services! {
     route53: winterbaume_route53::Route53Service, "route53";
     s3: winterbaume_s3::S3Service, "s3";
     sns: winterbaume_sns::SnsService, "sns";
+    sqs: winterbaume_sqs::SqsService, "sqs";
     ssm: winterbaume_ssm::SsmService, "ssm";
     sts: winterbaume_sts::StsService, "sts";
 }

@@ -14,6 +14,8 @@ macro_rules! kinds {
     };
 }
 
+mod targets;
+
 // A new kind is a folder next to this file and a line in this list.
 kinds! {
     alarm::Alarm,
@@ -30,7 +32,9 @@ kinds! {
     log_group::LogGroup,
     metric::Metric,
     private_zone::PrivateZone,
+    queue::Queue,
     replication::Replication,
+    replication_failures::ReplicationFailures,
     security_group::SecurityGroup,
     target_group::TargetGroup,
     topic::Topic,

@@ -440,6 +440,19 @@ pub static SERVICES: &[Service] = &[
         ..ROW
     },
     Service {
+        name: "SQS",
+        crate_name: "aws_sdk_sqs",
+        iam_prefix: "sqs",
+        event_source: "sqs.amazonaws.com",
+        // AWS publishes no rate for ListQueues.
+        rates: &[Rate { operations: Rest, per_second: 10.0, burst: 20.0 }],
+        codes: &[
+            (NotFound, &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"]),
+            (Throttled, &["OverLimit"]),
+        ],
+        ..ROW
+    },
+    Service {
         name: "SSM",
         crate_name: "aws_sdk_ssm",
         iam_prefix: "ssm",

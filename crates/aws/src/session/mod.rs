@@ -279,6 +279,7 @@ clients! {
     route53: aws_sdk_route53;
     s3: aws_sdk_s3, force_path_style;
     sns: aws_sdk_sns;
+    sqs: aws_sdk_sqs;
     ssm: aws_sdk_ssm;
     sts: aws_sdk_sts;
 }

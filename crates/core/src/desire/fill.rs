@@ -13,7 +13,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kind::{Fit, Registry};
 use crate::observe::failure::Gap;
 use crate::observe::location::{Location, Vpc};
-use crate::observe::scope::LiveResource;
+use crate::observe::scope::{Depth, LiveResource};
+use crate::observe::seen::Question;
 use crate::observe::snapshot::Snapshot;
 use crate::plan::Note;
 use crate::resource::address::Address;
@@ -152,20 +153,19 @@ pub fn fill(registry: Registry, spec: &Spec, snapshot: &Snapshot) -> Result<Inve
         sources: &sources,
         incomplete: &incomplete,
     };
-    let (Expansion { wants: expanded, mut notes, mut gaps }, deletions) = search.expand(&spec.name())?;
-    gaps.extend(gaps_of(registry, &requests, snapshot));
-    gaps.sort_by(|a, b| a.address.cmp(&b.address));
+    let (Expansion { wants: expanded, notes, gaps }, deletions) = search.expand(&spec.name())?;
     let mut wants = expanded;
     wants.extend(deletions);
     wants.sort_by(|a, b| a.want.address.cmp(&b.want.address));
     let created = requests::created(registry, &requests, snapshot);
-    notes.extend(advisory_notes(registry, &requests, snapshot));
     let (defects, secrets) = (Defects::new(), BTreeMap::new());
     let mut inventory = Inventory { location, live, gaps, wants, known, created, defects, notes, secrets };
     resolve_references(registry, &mut inventory)?;
     adopt(registry, &mut inventory);
     let Inventory { location, wants, live, .. } = &inventory;
-    inventory.defects = requests::defects(registry, spec, location, snapshot, wants, live)?.0;
+    let (defects, asked) = requests::defects(registry, spec, location, snapshot, wants, live)?;
+    inventory.defects = defects;
+    add_unread(&requests, snapshot, &asked, &mut inventory);
     note_extras(&mut inventory);
     seal(spec, snapshot, &mut inventory)?;
     collect_secrets(&mut inventory);
@@ -185,24 +185,32 @@ fn missing(
     Some(format!("every field that the spec states of {kind}/{} in {region}", names.join(", ")))
 }
 
-/// Returns the gaps of these requests.
-fn gaps_of(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> Vec<Gap> {
-    let required = requests.iter().filter(|((_, kind), _)| !registry.of(kind).facts().advisory);
-    let gaps = required.flat_map(|((_, kind), scope)| {
-        let gap = move |(name, failure)| Gap { address: format!("{kind}/{name}"), failure };
-        snapshot.unread(kind, scope).into_iter().map(gap)
-    });
-    gaps.collect()
-}
-
-/// Returns a note for each advisory kind that could not be read: its defects are unknown.
-fn advisory_notes(registry: Registry, requests: &Requests, snapshot: &Snapshot) -> Vec<Note> {
-    let advisory = requests.iter().filter(|((_, kind), _)| registry.of(kind).facts().advisory);
-    let notes = advisory.filter_map(|((region, kind), scope)| {
-        let (_, failure) = snapshot.unread(kind, scope).into_iter().next()?;
-        Some(Note { about: kind.clone(), what: format!("could not be read in {region}: {failure}") })
-    });
-    notes.collect()
+/// Adds a gap for everything that could not be read. What only a defect asks for is no gap but a note, one for each kind
+/// and region: its defects are unknown.
+fn add_unread(requests: &Requests, snapshot: &Snapshot, asked: &BTreeSet<Question>, inventory: &mut Inventory) {
+    let desired: BTreeSet<&Address> = inventory.wants.iter().map(|expanded| &expanded.want.address).collect();
+    for ((region, kind), scope) in requests {
+        let is_only_asked = |name: &String| {
+            scope.depth(name) == Some(&Depth::existence())
+                && asked.contains(&(region.clone(), kind.clone(), name.clone()))
+                && !desired.contains(&Address::new(kind, name))
+        };
+        let mut noted = false;
+        for (name, failure) in snapshot.unread(kind, scope) {
+            let is_lookup = match name.as_str() {
+                "*" => scope.everything.is_none() && scope.names.keys().all(is_only_asked),
+                _ => is_only_asked(&name),
+            };
+            if !is_lookup {
+                inventory.gaps.push(Gap { address: format!("{kind}/{name}"), failure });
+            } else if !noted {
+                noted = true;
+                let what = format!("could not be read in {region}: {failure}");
+                inventory.notes.push(Note { about: kind.clone(), what });
+            }
+        }
+    }
+    inventory.gaps.sort_by(|a, b| a.address.cmp(&b.address));
 }
 
 /// Adds the attributes of all desired and live resources to the known values, and resolves references.

@@ -202,10 +202,6 @@ impl<K: Kind> AnyKind for Erased<K> {
     }
 
     fn defects(&self, want: &Value, live: Option<&Value>, seen: &Seen<'_>) -> Result<Vec<Risk>, Broken> {
-        // Most kinds have no defects, and decoding their models would cost more than the answer.
-        if K::FACTS.looks_up.is_empty() && !K::FACTS.own_defects {
-            return Ok(Vec::new());
-        }
         Ok(K::defects(&typed::<K>(want)?, live.map(typed::<K>).transpose()?.as_ref(), seen))
     }
 

@@ -65,12 +65,8 @@ pub struct Facts {
     /// Whether a new resource gets the tags of [`crate::diff::Diff::creation_tags`]. Without them nobody can tell who
     /// created a resource.
     pub creation_tags: bool,
-    /// Whether it is read only to find defects of other kinds: what could not be read is a note, and no gap.
-    pub advisory: bool,
     /// The kinds whose resources [`super::Kind::defects`] asks for.
     pub looks_up: &'static [&'static str],
-    /// Whether [`super::Kind::defects`] finds defects although it asks for no other resource.
-    pub own_defects: bool,
     /// The kind that this one is a part of, with the same names (`s3.bucket`). It has no list of its own.
     pub part_of: Option<&'static str>,
     /// The API operations that list all live resources of a region.
@@ -114,9 +110,7 @@ impl Facts {
         follows: false,
         in_region: &[],
         creation_tags: false,
-        advisory: false,
         looks_up: &[],
-        own_defects: false,
         part_of: None,
         inventory: &[],
         weights: &[],

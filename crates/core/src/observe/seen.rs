@@ -72,6 +72,11 @@ impl<'a> Seen<'a> {
         result
     }
 
+    /// Looks a resource up in another region of the account.
+    pub fn at(&self, region: &str, kind: &str, name: &str) -> Lookup<'a> {
+        self.look(self.location.in_region(region), kind, name)
+    }
+
     fn look(&self, location: Location, kind: &str, name: &str) -> Lookup<'a> {
         let location = Location { vpc: None, ..location };
         self.asked.borrow_mut().insert((location.region.clone(), kind.to_owned(), name.to_owned()));

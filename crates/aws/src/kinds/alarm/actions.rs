@@ -10,18 +10,16 @@ use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::provider::{Check, Verdict};
 use regionctl_core::observe::scope::Extra;
-use regionctl_core::observe::seen::{Lookup, Seen};
+use regionctl_core::observe::seen::Seen;
 use regionctl_core::resource::reference::Attributes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::CallError;
+use crate::kinds::targets::{TOPIC, gone};
 
 /// The rule of an alarm whose action is a topic that does not exist.
 pub(in crate::kinds) const DEAD_ACTION: &str = "alarm-dead-action";
-
-/// The kind of the actions that [`dead_actions`] asks for.
-pub(in crate::kinds) const TOPIC: &str = "sns.topic";
 
 /// The alarm's tags that notifications and events include (`AlarmTagsPropagation`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -71,11 +69,9 @@ pub(in crate::kinds) fn check(lists: [(&str, &BTreeSet<String>, usize); 3], note
 
 /// Returns a defect for each action that is a topic of this account and region that does not exist.
 pub(in crate::kinds) fn dead_actions(actions: &BTreeSet<String>, seen: &Seen<'_>) -> Vec<Risk> {
-    let topics = seen.location().arn("sns", "");
-    let topics = actions.iter().filter_map(|action| action.strip_prefix(&topics));
-    let gone = topics.filter(|topic| seen.here(TOPIC, topic) == Lookup::Absent);
-    let what = |topic| format!("an action fails: the topic {topic} does not exist");
-    gone.map(|topic| Risk::new(DEAD_ACTION, "alarm_actions", what(topic))).collect()
+    let gone = actions.iter().filter_map(|action| gone(action, &[TOPIC], seen));
+    let what = |target| format!("an action fails: {target} does not exist");
+    gone.map(|target| Risk::new(DEAD_ACTION, "alarm_actions", what(target))).collect()
 }
 
 /// Checks that no alarm of another type has one of these names: alarms of all types share their names, and CloudWatch

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use regionctl_core::kind::Risk;
 use regionctl_core::observe::seen::{Lookup, Seen};
 
-use super::actions::{TOPIC, dead_actions};
+use super::actions::dead_actions;
 use super::model::AlarmModel;
 use crate::kinds::metric::{self, MetricModel};
+use crate::kinds::targets::TOPIC;
 
 /// The rule of an alarm on a metric that is never published with the alarm's dimensions.
 pub const DEAD_METRIC: &str = "alarm-dead-metric";

@@ -7,6 +7,7 @@
 
 mod api;
 mod cors;
+mod defects;
 mod encryption;
 mod expiry;
 mod follow;
@@ -38,6 +39,7 @@ use regionctl_core::model::policy::Policy;
 use regionctl_core::model::tags::Tags;
 use regionctl_core::observe::location::Location;
 use regionctl_core::observe::scope::LiveResource;
+use regionctl_core::observe::seen::Seen;
 use regionctl_core::resource::reference::Attributes;
 use regionctl_core::resource::setting::Setting;
 use serde::{Deserialize, Serialize};
@@ -186,6 +188,7 @@ impl Kind for Bucket {
             "ListBuckets",
         ],
         creation_tags: true,
+        looks_up: &defects::LOOKS_UP,
         also: &[Need::always("s3:TagResource", &["arn:{partition}:s3:::{name}"])],
         writes: &[
             "CreateBucket",
@@ -355,6 +358,10 @@ s3.bucket:
         left: &mut Vec<String>,
     ) -> Option<BucketModel> {
         Some(follow::follow(own, source, location, left))
+    }
+
+    fn defects(want: &BucketModel, _: Option<&BucketModel>, seen: &Seen<'_>) -> Vec<Risk> {
+        defects::defects(want, seen)
     }
 
     fn write(model: &BucketModel) -> Option<Value> {

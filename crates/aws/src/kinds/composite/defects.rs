@@ -5,7 +5,8 @@ use regionctl_core::kind::Risk;
 use regionctl_core::observe::seen::{Lookup, Seen};
 
 use super::model::{CompositeModel, name_here};
-use crate::kinds::alarm::actions::{TOPIC, dead_actions};
+use crate::kinds::alarm::actions::dead_actions;
+use crate::kinds::targets::TOPIC;
 
 /// The rule of a composite alarm that depends on an alarm that does not exist.
 pub(super) const DEAD_CHILD: &str = "alarm-dead-child";

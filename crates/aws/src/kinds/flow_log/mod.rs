@@ -84,7 +84,6 @@ impl Kind for FlowLog {
         needs_vpc: true,
         adopts: true,
         creation_tags: true,
-        own_defects: true,
         inventory: &["DescribeFlowLogs"],
         weights: &[
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "traffic is not recorded" },

@@ -4,32 +4,22 @@
 use std::collections::BTreeMap;
 
 use regionctl_core::kind::Risk;
-use regionctl_core::observe::seen::{Lookup, Seen};
+use regionctl_core::observe::seen::Seen;
 
 use super::model::FunctionModel;
+use crate::kinds::targets::{FUNCTION, QUEUE, TOPIC, gone};
 
-/// The rule of a function whose failed or returned events go to a topic or function that does not exist.
+/// The rule of a function whose failed or returned events go to a target that does not exist.
 pub(super) const DEAD_TARGET: &str = "lambda-dead-target";
 
-const TOPIC: &str = "sns.topic";
-const FUNCTION: &str = "lambda.function";
-
 /// The kinds that [`defects`] asks for.
-pub(super) const LOOKS_UP: [&str; 2] = [TOPIC, FUNCTION];
+pub(super) const LOOKS_UP: [&str; 3] = [TOPIC, QUEUE, FUNCTION];
 
-/// Returns the defects of a function: targets of this account and region that do not exist. No kind reads queues.
+/// Returns the defects of a function: targets of this account and region that do not exist.
 pub(super) fn defects(want: &FunctionModel, seen: &Seen<'_>) -> Vec<Risk> {
-    let [topics, functions] =
-        [("sns", ""), ("lambda", "function:")].map(|(service, of)| seen.location().arn(service, of));
-    let is_gone = |kind: &str, name: &str| seen.here(kind, name) == Lookup::Absent;
     let gone = targets(want).into_iter().filter_map(|(path, arn)| {
-        let what = if let Some(topic) = arn.strip_prefix(&topics) {
-            is_gone(TOPIC, topic).then(|| format!("the topic {topic}"))
-        } else {
-            let function = arn.strip_prefix(&functions)?.split(':').next()?;
-            is_gone(FUNCTION, function).then(|| format!("the function {function}"))
-        }?;
-        Some(Risk::new(DEAD_TARGET, path, format!("events are lost: {what} does not exist")))
+        let target = gone(arn, &LOOKS_UP, seen)?;
+        Some(Risk::new(DEAD_TARGET, path, format!("events are lost: {target} does not exist")))
     });
     gone.collect()
 }

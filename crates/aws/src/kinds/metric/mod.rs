@@ -57,7 +57,6 @@ impl Kind for Metric {
         service: "CloudWatch",
         summary: "A metric that is published outside regionctl. It is only read, to find alarms without data.",
         reads: &["ListMetrics"],
-        advisory: true,
         example: "
 cloudwatch.metric:
   AWS/RDS:CPUUtilization: # a manual step until it has data

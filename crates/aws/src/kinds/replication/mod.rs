@@ -16,12 +16,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use regionctl_core::diff::{Covers, Diff, Phase};
 use regionctl_core::kind::weight::{MISSING, Severity, Weight, When};
 use regionctl_core::kind::{Facts, Kind, Notes, Risk};
+use regionctl_core::observe::seen::Seen;
 use regionctl_core::resource::setting::Setting;
 use regionctl_core::spec::names;
 use regionctl_core::spec::write;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::replication_failures;
 use rules::ReplicationRule;
 use spec::{MAX_RULES, ReplicationSpec, check, check_rules};
 
@@ -85,6 +87,7 @@ impl Kind for Replication {
         also: &[regionctl_core::kind::Need::always("iam:PassRole", crate::services::ROLES)],
         global: true,
         part_of: Some("s3.bucket"),
+        looks_up: &[replication_failures::NAME],
         weights: &[
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "nothing is replicated" },
             Weight {
@@ -174,6 +177,10 @@ s3.replication:
 
     fn risks(model: &ReplicationModel) -> Vec<Risk> {
         risks::risks(model)
+    }
+
+    fn defects(want: &ReplicationModel, live: Option<&ReplicationModel>, seen: &Seen<'_>) -> Vec<Risk> {
+        risks::defects(want, live, seen)
     }
 
     fn extras(_: &ReplicationOp) -> &'static [&'static str] {

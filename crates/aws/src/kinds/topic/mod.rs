@@ -7,6 +7,7 @@
 
 mod api;
 mod changes;
+mod defects;
 mod delivery;
 mod model;
 mod policy;
@@ -184,7 +185,7 @@ sns.topic:
             "signature_version": 1, "tracing": "PassThrough", "maximum_message_size": 262144,
             "archive_retention_days": null, "data_protection_policy": null}"#,
         creation_tags: true,
-        own_defects: true,
+        looks_up: &defects::LOOKS_UP,
         ..Facts::DEFAULT
     };
 
@@ -253,8 +254,8 @@ sns.topic:
         policy::risks(model)
     }
 
-    fn defects(want: &TopicModel, live: Option<&TopicModel>, _: &Seen<'_>) -> Vec<Risk> {
-        subscriptions::defects(want, live)
+    fn defects(want: &TopicModel, live: Option<&TopicModel>, seen: &Seen<'_>) -> Vec<Risk> {
+        defects::defects(want, live, seen)
     }
 
     fn extras(op: &TopicOp) -> &'static [&'static str] {

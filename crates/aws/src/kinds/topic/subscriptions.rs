@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use regionctl_core::diff::{Covers, Diff, Keyed, Mode, Phase};
-use regionctl_core::kind::Risk;
 use regionctl_core::resource::setting::Setting;
 use serde::Serialize;
 use serde_json::json;
@@ -36,21 +35,6 @@ pub(super) fn diff(want: &TopicModel, live: Option<&TopicModel>, out: &mut Diff<
             remove(found, out);
         }
     }
-}
-
-/// The rule of a topic whose messages nobody receives.
-const NO_SUBSCRIBER: &str = "sns-no-subscriber";
-
-/// Returns a defect of a topic without a confirmed subscription. A subscription that the spec states is missing, or a
-/// manual step names it, so that it is no defect too.
-pub(super) fn defects(want: &TopicModel, live: Option<&TopicModel>) -> Vec<Risk> {
-    let stated = want.subscriptions.value().map_or(&[][..], Vec::as_slice);
-    let nobody = live.and_then(|live| live.confirmed) == Some(0);
-    if !nobody || stated.iter().any(|subscription| !subscription.absent) {
-        return Vec::new();
-    }
-    let what = "nobody receives its messages: no subscription is confirmed";
-    vec![Risk::new(NO_SUBSCRIBER, "subscriptions", what)]
 }
 
 fn create(subscription: Subscription, want: &TopicModel, mut covers: Covers, out: &mut Diff<'_, TopicOp>) {

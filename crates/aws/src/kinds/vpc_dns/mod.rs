@@ -69,7 +69,6 @@ impl Kind for VpcDns {
         service: "EC2",
         summary: "The DNS attributes of a VPC. They are only read, to find names that do not resolve.",
         reads: &["DescribeVpcAttribute"],
-        advisory: true,
         example: "
 ec2.vpc_dns:
   vpc-0123456789abcdef0: # a manual step until it exists
