@@ -135,8 +135,29 @@ fn generated_models_survive_writing_and_reading() {
     }
 }
 
-/// Returns the model of an entry. Returns `None` if the spec is rejected.
+/// What keeps a resource from working is a risk without a waiver, so that its entry can have one for every rule.
+#[test]
+fn every_defect_can_be_waived() {
+    for kind in REGISTRY.0.iter().filter(|kind| !kind.facts().defect_rules.is_empty()) {
+        let name = kind.facts().name;
+        let waived = entries(name).into_iter().find_map(|mut fields| {
+            fields.insert("waiver".to_owned(), "it is intended".into());
+            try_want(name, &fields.into())
+        });
+        let waived: Vec<String> =
+            waived.expect("an entry can have a waiver").waivers.into_iter().map(|it| it.key).collect();
+        for rule in kind.facts().defect_rules {
+            assert!(waived.iter().any(|key| key == rule), "{name}: {rule} is not among {waived:?}");
+        }
+    }
+}
+
 fn try_model(kind: &str, fields: &Value) -> Option<Value> {
+    try_want(kind, fields).map(|want| want.model)
+}
+
+/// Returns an entry as it is read. Returns `None` if the spec is rejected.
+fn try_want(kind: &str, fields: &Value) -> Option<Want> {
     // The entries of the cases refer to these.
     let others = [("sns.topic", "alarms"), ("s3.bucket", "flow-bucket"), ("logs.log_group", "/vpc/flows")];
     let others = others.iter().filter(|(of, _)| *of != kind);
@@ -145,7 +166,7 @@ fn try_model(kind: &str, fields: &Value) -> Option<Value> {
     let read = |_: &str| Ok::<_, Unreadable>(text.clone());
     let spec = regionctl_core::spec::read("spec.yaml", &read, REGISTRY, &mut SourceFiles::default()).ok()?;
     let is_it = |want: &Want| want.address.kind == kind && want.address.name == "name-of-it";
-    spec.wants.into_iter().find(is_it).map(|want| want.model)
+    spec.wants.into_iter().find(is_it)
 }
 
 /// Returns a similar value: the next number, the negated boolean, the list without its last item, or the mapping with

@@ -202,7 +202,18 @@ impl<K: Kind> AnyKind for Erased<K> {
     }
 
     fn defects(&self, want: &Value, live: Option<&Value>, seen: &Seen<'_>) -> Result<Vec<Risk>, Broken> {
-        Ok(K::defects(&typed::<K>(want)?, live.map(typed::<K>).transpose()?.as_ref(), seen))
+        let rules = K::FACTS.defect_rules;
+        // Most kinds have no defects, and decoding their models would cost more than the answer.
+        if rules.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = K::defects(&typed::<K>(want)?, live.map(typed::<K>).transpose()?.as_ref(), seen);
+        match found.iter().find(|defect| !rules.contains(&defect.rule)) {
+            None => Ok(found),
+            Some(other) => {
+                Err(Broken { kind: K::FACTS.name, what: format!("{} is not one of its defect_rules", other.rule) })
+            }
+        }
     }
 
     fn claims(&self, name: &str, model: &Value) -> Vec<String> {

@@ -65,6 +65,8 @@ pub struct Facts {
     /// Whether a new resource gets the tags of [`crate::diff::Diff::creation_tags`]. Without them nobody can tell who
     /// created a resource.
     pub creation_tags: bool,
+    /// The rules of the risks that [`super::Kind::defects`] can return. An entry's `waiver` waives all of them.
+    pub defect_rules: &'static [&'static str],
     /// The kinds whose resources [`super::Kind::defects`] asks for.
     pub looks_up: &'static [&'static str],
     /// The kind that this one is a part of, with the same names (`s3.bucket`). It has no list of its own.
@@ -110,6 +112,7 @@ impl Facts {
         follows: false,
         in_region: &[],
         creation_tags: false,
+        defect_rules: &[],
         looks_up: &[],
         part_of: None,
         inventory: &[],

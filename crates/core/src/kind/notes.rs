@@ -68,6 +68,14 @@ impl<'a> Notes<'a> {
         self.faults.push(Diagnostic::at(code, span, message));
     }
 
+    /// Records the entry's `waiver` for several rules. `reason` is `None` if the entry has none.
+    pub fn waive_all(&mut self, rules: &[&str], reason: Option<&String>) {
+        let Some(reason) = reason else { return };
+        for rule in rules {
+            self.waive(rule, reason, "waiver");
+        }
+    }
+
     /// Records a waiver for the risk `key`, with the reason and position of the field at `path`.
     pub fn waive(&mut self, key: &str, reason: &str, path: &str) {
         let at = self.sources.position(self.node.locate(path));

@@ -72,6 +72,7 @@ impl Kind for Alarm {
         name_fields: &["children"],
         parts: &["tags"],
         lists: true,
+        defect_rules: &[defects::DEAD_METRIC, actions::DEAD_ACTION],
         looks_up: &defects::LOOKS_UP,
         creation_tags: true,
         inventory: &["DescribeAlarms"],
@@ -130,10 +131,7 @@ cloudwatch.alarm:
 
     fn desire(_: &str, spec: AlarmSpec, notes: &mut Notes<'_>) -> AlarmModel {
         check::check(&spec, notes);
-        if let Some(reason) = &spec.waiver {
-            notes.waive(defects::DEAD_METRIC, reason, "waiver");
-            notes.waive(actions::DEAD_ACTION, reason, "waiver");
-        }
+        notes.waive_all(Self::FACTS.defect_rules, spec.waiver.as_ref());
         spec.into_model()
     }
 

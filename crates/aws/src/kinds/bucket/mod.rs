@@ -188,6 +188,7 @@ impl Kind for Bucket {
             "ListBuckets",
         ],
         creation_tags: true,
+        defect_rules: &[defects::DEAD_DESTINATION],
         looks_up: &defects::LOOKS_UP,
         also: &[Need::always("s3:TagResource", &["arn:{partition}:s3:::{name}"])],
         writes: &[
@@ -341,6 +342,7 @@ s3.bucket:
     }
 
     fn desire(name: &str, spec: BucketSpec, notes: &mut Notes<'_>) -> BucketModel {
+        notes.waive_all(Self::FACTS.defect_rules, spec.waiver.as_ref());
         spec.into_model(name, notes)
     }
 

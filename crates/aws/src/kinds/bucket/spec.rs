@@ -73,19 +73,16 @@ pub struct BucketSpec {
     #[serde(default, skip_serializing_if = "Setting::is_unstated")]
     tags: Setting<TagSettings>,
     /// The reason to waive the risks of a public policy, of a website with a public policy, of a policy that denies access
-    /// from outside the VPC, of a public access block setting that is off, and of a weaker default retention.
-    waiver: Option<String>,
+    /// from outside the VPC, of a public access block setting that is off, of a weaker default retention, and of a
+    /// destination of notifications that does not exist.
+    pub(super) waiver: Option<String>,
 }
 
 impl BucketSpec {
     /// Returns the desired model. Adds faults and waivers to the notes.
     pub fn into_model(self, name: &str, notes: &mut Notes<'_>) -> BucketModel {
         self.check(name, notes);
-        if let Some(reason) = &self.waiver {
-            for rule in risks::RULES {
-                notes.waive(rule, reason, "waiver");
-            }
-        }
+        notes.waive_all(&risks::RULES, self.waiver.as_ref());
         let policy = self.policy.map(|policy| Setting::stated(policy.check("policy", 20 * 1024, notes))).flatten();
         let lifecycle = self.lifecycle.map(lifecycle::canonical).flatten();
         let transition_minimum_size = match self.transition_minimum_size {

@@ -80,6 +80,7 @@ impl Kind for CompositeAlarm {
         name_fields: &["children"],
         parts: &["tags"],
         lists: true,
+        defect_rules: &[defects::DEAD_CHILD, actions::DEAD_ACTION],
         looks_up: &defects::LOOKS_UP,
         creation_tags: true,
         inventory: &["DescribeAlarms"],
@@ -153,10 +154,7 @@ cloudwatch.composite_alarm:
 
     fn desire(name: &str, spec: CompositeSpec, notes: &mut Notes<'_>) -> CompositeModel {
         spec::check(name, &spec, notes);
-        if let Some(reason) = &spec.waiver {
-            notes.waive(defects::DEAD_CHILD, reason, "waiver");
-            notes.waive(actions::DEAD_ACTION, reason, "waiver");
-        }
+        notes.waive_all(Self::FACTS.defect_rules, spec.waiver.as_ref());
         spec.into_model()
     }
 

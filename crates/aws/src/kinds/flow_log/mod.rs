@@ -84,6 +84,7 @@ impl Kind for FlowLog {
         needs_vpc: true,
         adopts: true,
         creation_tags: true,
+        defect_rules: &[DELIVERY_FAILS],
         inventory: &["DescribeFlowLogs"],
         weights: &[
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "traffic is not recorded" },
@@ -132,6 +133,7 @@ ec2.flow_log:
     type Op = FlowLogOp;
 
     fn desire(name: &str, spec: FlowLogSpec, notes: &mut Notes<'_>) -> FlowLogModel {
+        notes.waive_all(Self::FACTS.defect_rules, spec.waiver.as_ref());
         spec::model(name, spec, notes)
     }
 

@@ -52,6 +52,8 @@ pub struct FlowLogSpec {
     /// Tags. Tags with other keys do not change. `unset` removes one tag, or all of them except `Name`.
     #[serde(default)]
     tags: Setting<TagSettings>,
+    /// The reason to waive that EC2 cannot deliver the records.
+    pub(super) waiver: Option<String>,
 }
 
 /// Converts a spec into the desired model.

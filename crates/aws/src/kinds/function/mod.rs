@@ -306,6 +306,7 @@ logs.log_group:
         not_copied: &["tags"],
         source_only: &["aliases"],
         creation_tags: true,
+        defect_rules: &[defects::DEAD_TARGET],
         ..Facts::DEFAULT
     };
 
@@ -322,6 +323,7 @@ logs.log_group:
     }
 
     fn desire(name: &str, spec: FunctionSpec, notes: &mut Notes<'_>) -> FunctionModel {
+        notes.waive_all(Self::FACTS.defect_rules, spec.waiver.as_ref());
         spec.into_model(name, notes)
     }
 

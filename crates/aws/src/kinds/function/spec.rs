@@ -117,6 +117,8 @@ pub struct FunctionSpec {
     /// are copied too.
     #[serde(default)]
     pub(super) tags: Setting<TagSettings>,
+    /// The reason to waive that a dead-letter target or destination does not exist.
+    pub(super) waiver: Option<String>,
 }
 
 /// Source of a function's code.

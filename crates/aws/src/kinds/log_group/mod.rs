@@ -140,6 +140,7 @@ impl Kind for LogGroup {
         attributes: &["arn", "name"],
         name_fields: &["log_group"],
         parts: &["metric_filters", "subscription_filters", "tags"],
+        defect_rules: &[defects::DEAD_DESTINATION],
         looks_up: &defects::LOOKS_UP,
         // PutSubscriptionFilter passes the role to CloudWatch Logs, except for a Lambda function.
         also: &[Need::if_stated("passed_roles", "iam:PassRole", crate::services::ROLES)
@@ -226,9 +227,7 @@ logs.log_group:
             waiver,
             tags,
         } = spec;
-        if let Some(reason) = &waiver {
-            notes.waive(defects::DEAD_DESTINATION, reason, "waiver");
-        }
+        notes.waive_all(Self::FACTS.defect_rules, waiver.as_ref());
         let metric_filters = metric_filters
             .map(|filters| filters.into_iter().map(|(name, it)| (name, it.map(MetricFilter::canonical))).collect());
         let subscription_filters = subscription_filters.map(|filters| {

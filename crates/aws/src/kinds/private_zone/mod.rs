@@ -126,6 +126,7 @@ impl Kind for PrivateZone {
         attributes: &["id"],
         needs_vpc: true,
         creation_tags: true,
+        defect_rules: &[DNS_OFF],
         looks_up: &[vpc_dns::NAME],
         inventory: &["ListHostedZonesByVPC"],
         weights: &[
@@ -182,6 +183,7 @@ route53.private_zone:
     }
 
     fn desire(name: &str, spec: ZoneSpec, notes: &mut Notes<'_>) -> ZoneModel {
+        notes.waive_all(Self::FACTS.defect_rules, spec.waiver.as_ref());
         spec::model(name, spec, notes)
     }
 

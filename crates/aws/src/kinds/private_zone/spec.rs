@@ -36,6 +36,8 @@ pub struct ZoneSpec {
     /// Tags. Tags with other keys do not change. `unset` removes one tag, or all of them.
     #[serde(default)]
     tags: Setting<TagSettings>,
+    /// The reason to waive that DNS is turned off in the VPC.
+    pub(super) waiver: Option<String>,
 }
 
 /// Converts a spec into the desired model.

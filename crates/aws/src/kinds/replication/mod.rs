@@ -87,6 +87,7 @@ impl Kind for Replication {
         also: &[regionctl_core::kind::Need::always("iam:PassRole", crate::services::ROLES)],
         global: true,
         part_of: Some("s3.bucket"),
+        defect_rules: &[risks::FAILS],
         looks_up: &[replication_failures::NAME],
         weights: &[
             Weight { path: MISSING, when: When::Differs, severity: Severity::High, why: "nothing is replicated" },
@@ -126,6 +127,7 @@ s3.replication:
 
     fn desire(name: &str, spec: ReplicationSpec, notes: &mut Notes<'_>) -> ReplicationModel {
         check(&spec, notes);
+        notes.waive_all(Self::FACTS.defect_rules, spec.waiver.as_ref());
         let ReplicationSpec { region, role, rules, absent, waiver: _ } = spec;
         let local = region == notes.region;
         let rules = check_rules(name, rules, &absent, names::partition(&region), notes);

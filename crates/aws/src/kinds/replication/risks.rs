@@ -24,7 +24,7 @@ pub(super) fn risks(model: &ReplicationModel) -> Vec<Risk> {
 }
 
 /// The rule of replication whose operations fail.
-const FAILS: &str = "s3-replication-fails";
+pub(super) const FAILS: &str = "s3-replication-fails";
 
 /// Returns a defect for each rule of the spec of which operations failed. S3 counts them only for rules with metrics.
 pub(super) fn defects(want: &ReplicationModel, live: Option<&ReplicationModel>, seen: &Seen<'_>) -> Vec<Risk> {

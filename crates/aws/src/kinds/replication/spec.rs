@@ -35,7 +35,7 @@ pub struct ReplicationSpec {
     /// Ids of rules to remove.
     #[serde(default)]
     pub(super) absent: BTreeSet<String>,
-    /// The reason to waive the risk of replicating objects to another account.
+    /// The reason to waive the risk of replicating objects to another account, and of rules whose operations fail.
     pub(super) waiver: Option<String>,
 }
 
@@ -177,9 +177,7 @@ pub(super) fn check(spec: &ReplicationSpec, notes: &mut Notes<'_>) {
         let message = format!("{} rules exceed the maximum of {MAX_RULES} in a bucket", spec.rules.len());
         notes.fault("rules", message, "merge some of them");
     }
-    if let Some(reason) = &spec.waiver {
-        notes.waive(risks::OTHER_ACCOUNT, reason, "waiver");
-    }
+    notes.waive_all(&[risks::OTHER_ACCOUNT], spec.waiver.as_ref());
 }
 
 /// Checks the rules and returns them as desired rules.

@@ -185,6 +185,7 @@ sns.topic:
             "signature_version": 1, "tracing": "PassThrough", "maximum_message_size": 262144,
             "archive_retention_days": null, "data_protection_policy": null}"#,
         creation_tags: true,
+        defect_rules: &[defects::NO_SUBSCRIBER, defects::DEAD_TARGET],
         looks_up: &defects::LOOKS_UP,
         ..Facts::DEFAULT
     };
@@ -206,6 +207,7 @@ sns.topic:
     }
 
     fn desire(name: &str, spec: TopicSpec, notes: &mut Notes<'_>) -> TopicModel {
+        notes.waive_all(Self::FACTS.defect_rules, spec.waiver.as_ref());
         spec.into_model(name, notes)
     }
 

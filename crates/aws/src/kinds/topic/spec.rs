@@ -67,8 +67,9 @@ pub struct TopicSpec {
     /// Tags. Tags with other keys do not change. `unset` removes one tag, or all of them.
     #[serde(default)]
     tags: Setting<TagSettings>,
-    /// The reason to waive the risks of a public policy and of unencrypted (`http`) subscriptions.
-    waiver: Option<String>,
+    /// The reason to waive the risks of a public policy and of unencrypted (`http`) subscriptions, and what keeps messages
+    /// from being received: no subscriber, and queues and functions that do not exist.
+    pub(super) waiver: Option<String>,
 }
 
 /// The logging of delivery status to CloudWatch Logs, by protocol. `unset` turns it off for a protocol.
@@ -139,11 +140,7 @@ impl TopicSpec {
     pub(super) fn into_model(self, name: &str, notes: &mut Notes<'_>) -> TopicModel {
         let is_fifo = name.ends_with(FIFO);
         self.check(is_fifo, notes);
-        if let Some(reason) = &self.waiver {
-            for rule in RULES {
-                notes.waive(rule, reason, "waiver");
-            }
-        }
+        notes.waive_all(&RULES, self.waiver.as_ref());
         let policy = self.policy.map(|policy| Setting::stated(policy.check("policy", 30 * 1024, notes))).flatten();
         let protection = self
             .data_protection_policy

@@ -123,6 +123,7 @@ impl Kind for VpcEndpoint {
         descriptive: &["vpc_id"],
         needs_vpc: true,
         creation_tags: true,
+        defect_rules: &[NOT_AVAILABLE, DNS_OFF],
         looks_up: &[vpc_dns::NAME],
         inventory: &["DescribeVpcEndpoints"],
         weights: WEIGHTS,
@@ -155,6 +156,7 @@ ec2.vpc_endpoint:
     }
 
     fn desire(name: &str, spec: EndpointSpec, notes: &mut Notes<'_>) -> EndpointModel {
+        notes.waive_all(Self::FACTS.defect_rules, spec.waiver.as_ref());
         spec::model(name, spec, notes)
     }
 

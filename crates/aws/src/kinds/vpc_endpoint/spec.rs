@@ -53,6 +53,8 @@ pub struct EndpointSpec {
     /// Tags. Tags with other keys do not change. `unset` removes one tag, or all of them.
     #[serde(default)]
     tags: Setting<TagSettings>,
+    /// The reason to waive that the endpoint is not available, and that DNS is turned off in its VPC.
+    pub(super) waiver: Option<String>,
 }
 
 /// Converts a spec into the desired model.
