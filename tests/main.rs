@@ -9,6 +9,7 @@ mod adoption;
 mod answers;
 mod bad_input;
 mod drift;
+mod findings;
 mod generated;
 mod guard;
 mod harness;

@@ -191,14 +191,15 @@ fn add_unread(requests: &Requests, snapshot: &Snapshot, asked: &BTreeSet<Questio
     let desired: BTreeSet<&Address> = inventory.wants.iter().map(|expanded| &expanded.want.address).collect();
     for ((region, kind), scope) in requests {
         let is_only_asked = |name: &String| {
-            scope.depth(name) == Some(&Depth::existence())
+            scope.everything.is_none()
+                && scope.depth(name) == Some(&Depth::existence())
                 && asked.contains(&(region.clone(), kind.clone(), name.clone()))
                 && !desired.contains(&Address::new(kind, name))
         };
         let mut noted = false;
         for (name, failure) in snapshot.unread(kind, scope) {
             let is_lookup = match name.as_str() {
-                "*" => scope.everything.is_none() && scope.names.keys().all(is_only_asked),
+                "*" => !scope.names.is_empty() && scope.names.keys().all(is_only_asked),
                 _ => is_only_asked(&name),
             };
             if !is_lookup {

@@ -5,6 +5,8 @@
 //! regionctl only reads them (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html>).
 //! One that the spec names and that does not exist is reported as a manual step.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_sqs::Client;
 use regionctl_core::diff::Diff;
 use regionctl_core::kind::{Facts, Kind, Notes};
@@ -16,8 +18,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::CallError;
-use crate::live::{Live, collect_results};
+use crate::error::{CallError, if_found};
+use crate::live::{Live, read_concurrently};
 
 /// The kind `sqs.queue`.
 pub struct Queue;
@@ -42,7 +44,7 @@ impl Kind for Queue {
         service: "SQS",
         summary: "A queue that is created outside regionctl. It is only read, for rules with `for_each`, and to find \
                   dead-letter targets and destinations that do not exist.",
-        reads: &["ListQueues"],
+        reads: &["ListQueues", "GetQueueUrl"],
         attributes: &["arn", "name", "url"],
         lists: true,
         inventory: &["ListQueues"],
@@ -89,27 +91,38 @@ impl Live for Queue {
     type Api = Client;
 
     async fn observe(api: &Client, scope: &Scope) -> Result<Observation<QueueModel>, CallError> {
-        // Reads all of them: one call per thousand queues, and GetQueueUrl would need one per name. Without MaxResults,
-        // the answer ends after 1000 queues and has no NextToken.
+        // Reads all of them with one call per thousand queues. Without MaxResults, the answer ends after 1000 queues and
+        // has no NextToken.
         let mut pages = api.list_queues().max_results(1000).into_paginator().send();
-        let mut urls = Vec::new();
+        let mut urls = BTreeMap::new();
         while let Some(page) = pages.next().await {
-            urls.extend(page?.queue_urls.unwrap_or_default());
-        }
-        let read = urls.iter().filter_map(|url| match name_of(url) {
-            Some(name) if !scope.asks_for(name) => None,
-            Some(name) => {
-                let attributes = attributes(name, url, &scope.location);
-                Some((name.to_owned(), Ok(LiveResource::new(name, QueueModel {}, attributes))))
+            for url in page?.queue_urls.unwrap_or_default() {
+                let unknown = || CallError::unknown("SQS ListQueues", "the queue URL", &url);
+                let name = name_of(&url).ok_or_else(unknown)?.to_owned();
+                urls.insert(name, url);
             }
-            None => Some((url.clone(), Err(CallError::unknown("SQS ListQueues", "the queue URL", url)))),
-        });
-        Ok(collect_results(read))
+        }
+        let missing = scope.names.keys().filter(|name| !urls.contains_key(*name));
+        let missing = missing.map(|name| (name.clone(), new_queue(api, name, scope)));
+        let mut observation = read_concurrently(missing).await;
+        let listed = urls.iter().filter(|(name, _)| scope.asks_for(name));
+        observation.resources.extend(listed.map(|(name, url)| resource(name, url, scope)));
+        Ok(observation)
     }
 
     async fn run(_: &Client, _: &StepTarget, op: QueueOp) -> Result<Attributes, CallError> {
         match op {}
     }
+}
+
+/// Asks for a queue that is not listed: a new queue may be missing from the list for some seconds.
+async fn new_queue(api: &Client, name: &str, scope: &Scope) -> Result<Option<LiveResource<QueueModel>>, CallError> {
+    let answer = if_found(api.get_queue_url().queue_name(name).send().await.map_err(CallError::from))?;
+    Ok(answer.map(|answer| resource(name, answer.queue_url().unwrap_or_default(), scope)))
+}
+
+fn resource(name: &str, url: &str, scope: &Scope) -> LiveResource<QueueModel> {
+    LiveResource::new(name, QueueModel {}, attributes(name, url, &scope.location))
 }
 
 /// Returns the name in a queue's URL: `failed` in `https://sqs.eu-central-1.amazonaws.com/123456789012/failed`.

@@ -7,7 +7,7 @@
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html>).
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
@@ -29,6 +29,9 @@ use crate::live::{Live, collect_results};
 
 /// The name of the kind, for the kind that asks for it.
 pub const NAME: &str = "s3.replication_failures";
+
+/// Seconds of an hour, the period of the values.
+const HOUR: i64 = 3600;
 
 /// The kind `s3.replication_failures`.
 pub struct ReplicationFailures;
@@ -144,8 +147,10 @@ fn id(index: usize) -> String {
 /// Asks for the metric of each rule. The results of one query can be on several pages.
 async fn results(api: &Client, names: &[&String]) -> Result<BTreeMap<String, Vec<MetricDataResult>>, CallError> {
     #[expect(clippy::disallowed_methods, reason = "the last 24 hours are relative to the present")]
-    let now = SystemTime::now();
-    let call = api.get_metric_data().start_time(DateTime::from(now - Duration::from_hours(24))).end_time(now.into());
+    let now = DateTime::from(SystemTime::now());
+    // The values are of whole hours.
+    let start = DateTime::from_secs((now.secs() / HOUR - 24) * HOUR);
+    let call = api.get_metric_data().start_time(start).end_time(now);
     let queries = names.iter().enumerate().filter_map(|(index, name)| Some(query(&id(index), parts(name)?)));
     let mut pages = call.set_metric_data_queries(Some(queries.collect())).into_paginator().send();
     let mut found = BTreeMap::<String, Vec<MetricDataResult>>::new();

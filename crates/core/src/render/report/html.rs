@@ -194,7 +194,7 @@ fn one_region(index: usize, region: &RegionReport) -> Markup {
                         (drift.title(&region.attribution)) ": " (findings.len())
                     }
                 }
-                p { "Fix: " code { "regionctl apply " (region.spec) } }
+                @if let Some(command) = super::apply_command(region) { p { "Fix: " code { (command) } } }
                 @if let Attribution::No(why) = &region.attribution { p.soft { (why) } }
             }
             @for (at, row) in region.rows.iter().enumerate() {

@@ -9,7 +9,7 @@ use super::{accepted, by_drift, describe, expired, headline, newest_event, since
 use crate::diff::resolved;
 use crate::observe::failure::Gap;
 use crate::render::{counted, document};
-use crate::report::{Attribution, Drift, Finding, RegionReport, Report, RowState, Severity};
+use crate::report::{Attribution, Finding, RegionReport, Report, RowState, Severity};
 
 /// The maximum size of a step summary on GitHub in bytes, 1 MiB. GitHub drops a larger one completely.
 pub const SUMMARY: usize = 1024 * 1024;
@@ -123,8 +123,8 @@ fn one_region(page: &mut Page, region: &RegionReport) {
     {
         page.add(&format!("_{why}_\n\n"));
     }
-    if region.findings.iter().any(|finding| finding.drift != Drift::Unwaived) {
-        page.add(&format!("Fix what an apply can fix: {}\n\n", code(&super::apply_command(region))));
+    if let Some(command) = super::apply_command(region) {
+        page.add(&format!("Fix what an apply can fix: {}\n\n", code(&command)));
     }
     lists(page, region);
 }

@@ -64,11 +64,14 @@ pub fn summarize(finding: &Finding) -> String {
     }
 }
 
-/// Returns the command that fixes what an apply can fix in a region.
-fn apply_command(region: &RegionReport) -> String {
+/// Returns the command that fixes what an apply can fix in a region. `None` if it can fix nothing.
+fn apply_command(region: &RegionReport) -> Option<String> {
+    if !region.findings.iter().any(|finding| finding.fix.starts_with("regionctl apply")) {
+        return None;
+    }
     let needs = |flag: &&str| region.findings.iter().any(|finding| finding.fix.contains(*flag));
     let flags = [" --allow-destroy", " --allow-interrupt"].into_iter().filter(needs).collect::<String>();
-    format!("regionctl apply {}{flags}", region.spec)
+    Some(format!("regionctl apply {}{flags}", region.spec))
 }
 
 /// Returns the one-line result of a report.

@@ -87,8 +87,8 @@ fn one_region(out: &mut String, region: &RegionReport, style: Style) {
         let id = gap.failure.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
         format!("✗ {}  {}{id}", gap.address, gap.failure)
     });
-    if region.findings.iter().any(|finding| finding.drift != Drift::Unwaived) {
-        let _ = writeln!(out, "Fix: {}   (one resource: --target KIND/NAME)", super::apply_command(region));
+    if let Some(command) = super::apply_command(region) {
+        let _ = writeln!(out, "Fix: {command}   (one resource: --target KIND/NAME)");
         match region.accepted.len() {
             0 => {}
             1 => out.push_str("     It also reverts the accepted drift.\n"),
