@@ -7,7 +7,7 @@ use jiff::civil::date;
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::permissions::{Purpose, policies};
 use regionctl_aws::provider::Aws;
-use regionctl_aws::session::{Access, Session, SessionSettings};
+use regionctl_aws::session::Access;
 use regionctl_core::apply::{Answer, ApplyError, ApplySession, Completion, Event, Front, Options, PlanSource};
 use regionctl_core::diagnostic::SourceFiles;
 use regionctl_core::observe::provider::{Check, Provider, Verdict};
@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use crate::guard::{Guard, Policies};
 use crate::harness::{is_read, root, sample};
+use crate::laws;
 
 /// A front that answers yes and keeps the checks.
 #[derive(Default)]
@@ -68,16 +69,7 @@ async fn older_regions() -> Sandbox {
 }
 
 async fn open(sandbox: &Sandbox, guard: &Guard, access: Access) -> Aws {
-    let settings = SessionSettings {
-        region: "eu-central-1".to_owned(),
-        profile: None,
-        role: None,
-        endpoint_url: None,
-        access,
-        http: Some((guard.client(), sandbox.credentials())),
-        on_pause: None,
-    };
-    Aws::new(Session::open(settings).await)
+    laws::open_over((guard.client(), sandbox.credentials()), access, "eu-central-1").await
 }
 
 fn statements(purpose: Purpose) -> Vec<Value> {

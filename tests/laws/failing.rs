@@ -15,7 +15,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::provider::Aws;
-use regionctl_aws::session::{Access, Session, SessionSettings};
+use regionctl_aws::session::Access;
 use regionctl_core::apply;
 use regionctl_core::desire::fill::fill;
 use regionctl_core::observe::failure::{Failure, FailureClass};
@@ -26,7 +26,7 @@ use regionctl_sandbox::Sandbox;
 use tokio::sync::watch;
 
 use super::cases::Case;
-use super::{cases, converge, each_of, read_and_plan, shown, spec};
+use super::{cases, converge, each_of, open_over, read_and_plan, shown, spec};
 use crate::guard::{Sent, error, sent};
 use crate::harness::{is_read, is_thorough, sample};
 
@@ -120,16 +120,7 @@ impl Failing {
     }
 
     async fn open(&self, sandbox: &Sandbox, access: Access) -> Aws {
-        let settings = SessionSettings {
-            region: "eu-central-1".to_owned(),
-            profile: None,
-            role: None,
-            endpoint_url: None,
-            access,
-            http: Some((SharedHttpClient::new(self.clone()), sandbox.credentials())),
-            on_pause: None,
-        };
-        Aws::new(Session::open(settings).await)
+        open_over((SharedHttpClient::new(self.clone()), sandbox.credentials()), access, "eu-central-1").await
     }
 }
 

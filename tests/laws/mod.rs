@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regionctl_aws::iam;
 use regionctl_aws::kinds::REGISTRY;
 use regionctl_aws::provider::Aws;
-use regionctl_aws::session::{Access, Session, SessionSettings};
+use regionctl_aws::session::{Access, OwnHttp, Session, SessionSettings};
 use regionctl_core::apply;
 use regionctl_core::desire::fill::{Inventory, fill};
 use regionctl_core::diagnostic::SourceFiles;
@@ -83,13 +83,18 @@ async fn open(sandbox: &Sandbox, access: Access) -> Aws {
 }
 
 async fn open_in(sandbox: &Sandbox, access: Access, region: &str) -> Aws {
+    open_over((sandbox.http_client(), sandbox.credentials()), access, region).await
+}
+
+/// Opens a session over an HTTP client of its own.
+pub async fn open_over(http: OwnHttp, access: Access, region: &str) -> Aws {
     let settings = SessionSettings {
         region: region.to_owned(),
         profile: None,
         role: None,
         endpoint_url: None,
         access,
-        http: Some((sandbox.http_client(), sandbox.credentials())),
+        http: Some(http),
         on_pause: None,
     };
     Aws::new(Session::open(settings).await)
